@@ -1,0 +1,46 @@
+# Two commands do everything on a machine with Python and make: `make compare` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup data compare test lint clean
+
+help:
+	@echo "make compare   set up, fetch MNIST, train both networks, compare them (results/)"
+	@echo "make test      set up, fetch MNIST, run all tests"
+	@echo "make lint      style, types and import rules"
+	@echo "make setup     only create $(VENV) and install"
+	@echo "make clean     remove $(VENV)"
+
+# Re-made only when what it depends on changes; a second call finds it and says so.
+setup: $(INSTALLED)
+	@echo "environment: $(VENV) is ready"
+
+$(INSTALLED): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "error: digitnn needs Python 3.11 or newer, $(PYTHON) is older: make PYTHON=python3.12 ..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH_OPTIONS) -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+data: setup
+	$(BIN)/digitnn data fetch
+
+compare: data
+	$(BIN)/digitnn compare
+
+test: data
+	$(BIN)/python -m pytest --numprocesses auto
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,64 @@
+"""Writing files and directories so that nobody ever sees half of one.
+
+Everything is written to a hidden sibling on the same file system and then renamed, which the
+operating system does in one step. On any failure the sibling is removed and what stood at the
+target before still stands there.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a sibling of `path` for writing bytes; rename it to `path` when the block succeeds.
+
+    Parent folders are made. The bytes are flushed to the disk before the rename, so that a
+    full disk fails here, with `OSError`, and leaves `path` as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sibling = _sibling(path)
+    try:
+        with sibling.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        sibling.replace(path)
+    except BaseException:
+        sibling.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8 to `path`, whole or not at all."""
+    with replace_file(path) as file:
+        file.write(text.encode())
+
+
+@contextmanager
+def new_directory(path: Path) -> Iterator[Path]:
+    """Yield an empty sibling folder to fill; rename it to `path` when the block succeeds.
+
+    Raises `FileExistsError` if `path` is already there as anything but an empty folder.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise FileExistsError(f"{path} already exists and is not an empty folder")
+    sibling = _sibling(path)
+    sibling.mkdir()
+    try:
+        yield sibling
+        sibling.replace(path)
+    except BaseException:
+        shutil.rmtree(sibling, ignore_errors=True)
+        raise
+
+
+def _sibling(path: Path) -> Path:
+    """A hidden name beside `path` that no other process and no earlier crash has taken."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")

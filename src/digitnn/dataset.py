@@ -1,0 +1,105 @@
+"""Images with their labels, and the three splits of them.
+
+A `Dataset` holds raw pixels: uint8, 0 is paper, 255 is ink. Nothing here knows of files; bytes
+become a `Dataset` in `formats`, and `sources` finds them.
+Axes: n images, h = w = 28 pixels.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int, UInt8
+from numpy import ndarray
+
+from digitnn.errors import DataError
+
+SIDE = 28
+CLASSES = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images and labels of one split, checked once, here, for all who use them.
+
+    images: uint8 (n, 28, 28); labels: uint8 (n,), each 0..9.
+    Raises `DataError` naming `name` when shapes, types, counts or labels do not fit.
+    """
+
+    images: UInt8[ndarray, "n 28 28"]
+    labels: UInt8[ndarray, " n"]
+    name: str = "dataset"
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or images.dtype != np.uint8:
+            raise DataError(
+                f"{self.name}: images must be uint8 of shape (n, {SIDE}, {SIDE}), "
+                f"got {images.dtype} {images.shape}"
+            )
+        if labels.ndim != 1 or labels.dtype != np.uint8:
+            raise DataError(
+                f"{self.name}: labels must be uint8 of shape (n,), "
+                f"got {labels.dtype} {labels.shape}"
+            )
+        if len(images) != len(labels):
+            raise DataError(f"{self.name}: {len(labels)} labels for {len(images)} images")
+        if len(labels) and labels.max() >= CLASSES:
+            where = int(np.argmax(labels >= CLASSES))
+            raise DataError(f"{self.name}: label {where} is {labels[where]}; labels are 0 to 9")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, which: slice | Int[ndarray, " m"] | Bool[ndarray, " n"]) -> "Dataset":
+        """The images and labels that a slice, an index array or a mask picks."""
+        return Dataset(self.images[which], self.labels[which], self.name)
+
+    def counts(self) -> Int[ndarray, "10"]:
+        """How many images each digit has."""
+        return np.bincount(self.labels, minlength=CLASSES)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over shape, images and labels in order: equal only for equal data."""
+        digest = hashlib.sha256(f"{self.images.shape}".encode())
+        digest.update(np.ascontiguousarray(self.images).data)
+        digest.update(np.ascontiguousarray(self.labels).data)
+        return digest.hexdigest()
+
+
+def split(
+    training_file: Dataset, n_valid: int = 10_000, shuffle_seed: int | None = None
+) -> tuple[Dataset, Dataset]:
+    """Part a training file into (train, valid); the last `n_valid` images validate.
+
+    Without `shuffle_seed` the order of the file decides, as is usual for MNIST: its first 50,000
+    train. A file sorted by class (`mnist_all.mat`, a folder for each digit) would then train
+    without the last digits, so it is first put into a fixed random order.
+    Raises `DataError` if fewer than one image would be left to train.
+    """
+    n = len(training_file)
+    if not 0 < n_valid < n:
+        raise DataError(
+            f"{training_file.name}: cannot hold out {n_valid} of {n} images for validation; "
+            f"expected 1 to {n - 1}"
+        )
+    if shuffle_seed is None and _is_sorted(training_file.labels):
+        shuffle_seed = 0
+    if shuffle_seed is not None:
+        training_file = training_file[np.random.default_rng(shuffle_seed).permutation(n)]
+    return training_file[: n - n_valid], training_file[n - n_valid :]
+
+
+def _is_sorted(labels: UInt8[ndarray, " n"]) -> bool:
+    return bool(np.all(labels[:-1] <= labels[1:]))
+
+
+def batches(n: int, batch_size: int, rng: np.random.Generator) -> Iterator[Int[ndarray, " batch"]]:
+    """The index arrays of one epoch: all n images in random order, `batch_size` at a time.
+
+    The last batch holds what is left. Both engines train on these very batches.
+    """
+    order = rng.permutation(n)
+    for start in range(0, n, batch_size):
+        yield order[start : start + batch_size]

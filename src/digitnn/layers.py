@@ -1,0 +1,152 @@
+"""Layer descriptions: what a layer is, without any numbers in it.
+
+A description knows the shape that it makes of a shape and the shapes of its parameters, named
+and laid out as PyTorch's layers of the same name have them. The engines run descriptions; none
+of them is imported here.
+Shapes leave out the batch axis: (c, h, w) for planes, (d,) for vectors.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Protocol, runtime_checkable
+
+from digitnn.errors import NetworkError, ShapeError
+
+Shape = tuple[int, ...]
+
+
+@runtime_checkable
+class Layer(Protocol):
+    """What every layer description offers."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape that an input of `shape` becomes. Raises `ShapeError` if it cannot."""
+        ...
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        """The parameters by their short names, for an input of `shape`."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Positive:
+    """A description whose numbers are checked to be whole and large enough."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, least = getattr(self, field.name), 0 if field.name == "padding" else 1
+            if type(value) is not int or value < least:
+                raise NetworkError(
+                    f"{type(self).__name__}: {field.name} must be a whole number of at least "
+                    f"{least}, got {value!r}"
+                )
+
+
+@dataclass(frozen=True)
+class _Unchanging:
+    """A description that keeps the shape and has no parameters."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return shape
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Dense(_Positive):
+    """y = x @ weight.T + bias; takes (d,), makes (units,). PyTorch calls it Linear."""
+
+    units: int
+
+    def output_shape(self, shape: Shape) -> Shape:
+        _expect_axes(self, shape, 1, "a vector (d,); put Flatten() before it")
+        return (self.units,)
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        return {"weight": (self.units, *shape), "bias": (self.units,)}
+
+
+@dataclass(frozen=True)
+class Conv2d(_Positive):
+    """Cross-correlation with `channels` square kernels; takes (c, h, w)."""
+
+    channels: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+
+    def output_shape(self, shape: Shape) -> Shape:
+        _expect_axes(self, shape, 3, "planes (c, h, w)")
+        return (self.channels, *_windows(self, shape, self.kernel, self.stride, self.padding))
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        return {
+            "weight": (self.channels, shape[0], self.kernel, self.kernel),
+            "bias": (self.channels,),
+        }
+
+
+@dataclass(frozen=True)
+class MaxPool2d(_Positive):
+    """The largest value of each size x size window, windows side by side; takes (c, h, w).
+
+    Rows and columns that fill no whole window are left out, as PyTorch does.
+    """
+
+    size: int
+
+    def output_shape(self, shape: Shape) -> Shape:
+        _expect_axes(self, shape, 3, "planes (c, h, w)")
+        return (shape[0], *_windows(self, shape, self.size, self.size, 0))
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Flatten:
+    """(c, h, w) to (c * h * w,), the last axis fastest."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        length = 1
+        for extent in shape:
+            length *= extent
+        return (length,)
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Sigmoid(_Unchanging):
+    """y = 1 / (1 + exp(-x))."""
+
+
+@dataclass(frozen=True)
+class Tanh(_Unchanging):
+    """y = tanh(x)."""
+
+
+@dataclass(frozen=True)
+class Relu(_Unchanging):
+    """y = max(x, 0)."""
+
+
+KINDS: Mapping[str, type[Layer]] = {
+    kind.__name__: kind for kind in (Dense, Conv2d, MaxPool2d, Flatten, Sigmoid, Tanh, Relu)
+}
+"""Every layer by the name that it has in JSON."""
+
+
+def _expect_axes(layer: Layer, shape: Shape, axes: int, what: str) -> None:
+    if len(shape) != axes:
+        raise ShapeError(f"{layer} takes {what}, got {shape}")
+
+
+def _windows(layer: Layer, shape: Shape, size: int, stride: int, padding: int) -> Shape:
+    """How many windows fit down and across."""
+    extents = tuple((extent + 2 * padding - size) // stride + 1 for extent in shape[1:])
+    if min(extents) < 1:
+        raise ShapeError(f"{layer} is larger than its input of {shape[1]} x {shape[2]} pixels")
+    return extents

@@ -1,0 +1,186 @@
+"""A network is data: a description here, parameters beside it, engines elsewhere.
+
+The parameters are a flat mapping name -> array, named and shaped as
+`torch.nn.Sequential(...).state_dict()` names and shapes them: "0.weight", "0.bias", ...
+Axes: n images, c channels, h w pixels, d inputs, k classes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from numpy import ndarray
+
+from digitnn.descriptions import from_json, to_json
+from digitnn.errors import NetworkError, ShapeError
+from digitnn.layers import KINDS, Layer, Shape
+
+Params = Mapping[str, ndarray]
+Architecture = tuple[Layer, ...]
+
+FORMAT_VERSION = 1
+INPUT_SHAPE: Shape = (1, 28, 28)
+DIGITS = tuple("0123456789")
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """Anything that turns images into logits; every engine gives one."""
+
+    def logits(self, images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n k"]:
+        """One row of k unnormalised log-probabilities an image."""
+        ...
+
+
+@dataclass(frozen=True)
+class Standardise:
+    """The network's first step: (pixel - mean) / std, in units of a uint8 pixel (0..255)."""
+
+    mean: float
+    std: float
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.mean) and np.isfinite(self.std) and self.std > 0):
+            raise NetworkError(f"{self}: mean and std must be finite and std above 0")
+
+    def __call__(self, images: UInt8[ndarray, "n *hw"]) -> Float32[ndarray, "n 1 *hw"]:
+        """Raw pixels, whole images or chosen pixels of them, to what the first layer takes."""
+        x = images[:, None].astype(np.float32)
+        x -= np.float32(self.mean)
+        x *= np.float32(1 / self.std)
+        return x
+
+
+MNIST_PIXELS = Standardise(mean=33.32, std=78.57)
+"""Mean and standard deviation of MNIST's training pixels, rounded."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers from pixels to logits, checked as a whole when it is made.
+
+    Raises `ShapeError` naming the layer whose input does not fit, and `NetworkError` if the last
+    layer does not give one logit a label.
+    """
+
+    layers: Architecture
+    standardise: Standardise = MNIST_PIXELS
+    temperature: float = 1.0
+    labels: tuple[str, ...] = DIGITS
+
+    def __post_init__(self) -> None:
+        if self.shapes()[-1] != (len(self.labels),):
+            raise NetworkError(
+                f"the last layer must give {len(self.labels)} logits, one a label, "
+                f"but gives {self.shapes()[-1]}"
+            )
+        if not (np.isfinite(self.temperature) and self.temperature > 0):
+            raise NetworkError(f"temperature must be finite and above 0, got {self.temperature}")
+
+    def shapes(self) -> list[Shape]:
+        """The shape of the input and then that of every layer's output."""
+        shapes = [INPUT_SHAPE]
+        for index, layer in enumerate(self.layers):
+            try:
+                shapes.append(layer.output_shape(shapes[-1]))
+            except ShapeError as error:
+                raise ShapeError(f"layer {index}: {error}") from None
+        return shapes
+
+    def parameter_shapes(self) -> dict[str, Shape]:
+        """The full name and the shape of every parameter, in the order of the layers."""
+        return {
+            f"{index}.{name}": parameter
+            for index, (layer, shape) in enumerate(zip(self.layers, self.shapes(), strict=False))
+            for name, parameter in layer.parameter_shapes(shape).items()
+        }
+
+    def parameter_count(self) -> int:
+        """How many numbers the network learns."""
+        return sum(prod(shape) for shape in self.parameter_shapes().values())
+
+    def check(self, params: Params) -> None:
+        """Raise `ShapeError` unless `params` are this network's: names, shapes, finite floats."""
+        expected = self.parameter_shapes()
+        if params.keys() != expected.keys():
+            missing = sorted(expected.keys() - params.keys())
+            surplus = sorted(params.keys() - expected.keys())
+            raise ShapeError(
+                f"the parameters are not this network's: missing {missing or 'none'}, "
+                f"unexpected {surplus or 'none'}"
+            )
+        for name, shape in expected.items():
+            array = params[name]
+            if array.shape != shape or array.dtype.kind != "f":
+                raise ShapeError(
+                    f"parameter {name} must be floats of shape {shape}, "
+                    f"got {array.dtype} {array.shape}"
+                )
+            if not np.isfinite(array).all():
+                raise ShapeError(f"parameter {name} holds NaN or infinity")
+
+    def to_json(self) -> dict[str, Any]:
+        """The description as plain builtins, which `from_json` reads back."""
+        return {
+            "format": FORMAT_VERSION,
+            "input": list(INPUT_SHAPE),
+            "standardise": {"mean": self.standardise.mean, "std": self.standardise.std},
+            "layers": [to_json(layer, "layer") for layer in self.layers],
+            "temperature": self.temperature,
+            "labels": list(self.labels),
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Network":
+        """The network that `to_json` described. Raises `NetworkError` for anything else."""
+        version = _get(value, "format", int)
+        if version < 1:
+            raise NetworkError(f"the network's format must be at least 1, got {version}")
+        if version > FORMAT_VERSION:
+            raise NetworkError(
+                f"the network's format is {version}; this digitnn reads up to {FORMAT_VERSION}: "
+                "install a newer digitnn"
+            )
+        pixels = _get(value, "standardise", dict)
+        labels = _get(value, "labels", list)
+        if tuple(_get(value, "input", list)) != INPUT_SHAPE:
+            raise NetworkError(f"the input must be {INPUT_SHAPE}, got {value['input']}")
+        if not all(isinstance(label, str) for label in labels):
+            raise NetworkError(f"labels must be text, got {labels}")
+        return cls(
+            layers=architecture_from_json(_get(value, "layers", list)),
+            standardise=Standardise(_number(pixels, "mean"), _number(pixels, "std")),
+            temperature=_number(value, "temperature"),
+            labels=tuple(labels),
+        )
+
+
+def architecture_from_json(values: Sequence[Any]) -> Architecture:
+    """The layers of a list of JSON objects. Errors name the position in the list."""
+    layers = []
+    for index, value in enumerate(values):
+        try:
+            layers.append(from_json(value, "layer", KINDS))
+        except NetworkError as error:
+            raise NetworkError(f"layer {index}: {error}") from None
+    return tuple(layers)
+
+
+def _get(value: Any, key: str, kind: type) -> Any:
+    found = value.get(key) if isinstance(value, dict) else None
+    if type(found) is not kind:
+        raise NetworkError(f"a network needs {key!r} of type {kind.__name__}, got {found!r}")
+    return found
+
+
+def _number(value: Any, key: str) -> float:
+    found = value.get(key)
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise NetworkError(f"a network needs a number {key!r}, got {found!r}")
+    try:
+        return float(found)
+    except OverflowError:
+        raise NetworkError(f"the number {key!r} of a network is too large") from None

@@ -1,0 +1,79 @@
+"""What an engine is: the protocols that both engines keep.
+
+Everything above an engine (training, evaluation, the command line) knows these protocols only.
+Axes: n images, f features, k classes, p parameters in all.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from jaxtyping import Float32, UInt8
+from numpy import ndarray
+
+from digitnn.losses import Loss
+from digitnn.network import Classifier, Network, Params
+from digitnn.optimisers import Adam
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a network did on some images: the summed loss in nats, and how many it read right."""
+
+    total: float
+    correct: int
+
+    def __add__(self, other: "Outcome") -> "Outcome":
+        return Outcome(self.total + other.total, self.correct + other.correct)
+
+
+@runtime_checkable
+class Trainer(Protocol):
+    """A network that learns from mini-batches."""
+
+    def step(
+        self,
+        images: UInt8[ndarray, "n 28 28"],
+        labels: UInt8[ndarray, " n"],
+        learning_rate: float,
+    ) -> Outcome:
+        """Take one step of the optimiser; the loss is that from before it.
+
+        A step whose loss is not finite is not taken.
+        """
+        ...
+
+    def parameters(self) -> dict[str, ndarray]:
+        """A copy of the parameters as they are now, float32."""
+        ...
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """The summed loss over a whole split, and its gradient, at any parameters."""
+
+    def __call__(self, params: Params) -> tuple[Outcome, dict[str, ndarray]]:
+        """The loss, without any L2 term, and its gradient by name."""
+        ...
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """A way to run networks."""
+
+    def classifier(self, network: Network, params: Params) -> Classifier:
+        """A classifier that holds its own copy of what it needs; safe to share among threads."""
+        ...
+
+    def trainer(self, network: Network, params: Params, optimiser: Adam, loss: Loss) -> Trainer:
+        """A network that starts to learn from `params`."""
+        ...
+
+    def objective(
+        self,
+        network: Network,
+        features: Float32[ndarray, "n f"],
+        labels: UInt8[ndarray, " n"],
+        loss: Loss,
+    ) -> Objective:
+        """The loss of `network` over features that are already chosen and standardised."""
+        ...

@@ -1,0 +1,143 @@
+"""Full-batch optimisation: SciPy's conjugate gradient as a generator of iterations.
+
+SciPy minimises functions of one float64 vector and calls back after each iteration. Here the
+vector is made of named parameters and the calls become a `for` loop that can be left at any time.
+Axes: p numbers to learn.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from queue import Queue
+
+import numpy as np
+from jaxtyping import Float64
+from numpy import ndarray
+
+from digitnn.engine import Objective, Outcome
+from digitnn.errors import TrainingError
+from digitnn.layers import Shape
+from digitnn.network import Params
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where an iteration has come to.
+
+    params: float32, by name; outcome: without the L2 term; value: what is minimised, in nats an
+    image; evaluations: how often the objective has been computed so far.
+    """
+
+    params: dict[str, ndarray]
+    outcome: Outcome
+    value: float
+    evaluations: int
+
+
+def to_vector(params: Params) -> Float64[ndarray, " p"]:
+    """All parameters one after the other, in float64, as SciPy works."""
+    return np.concatenate([np.ravel(p) for p in params.values()]).astype(np.float64)
+
+
+def from_vector(vector: Float64[ndarray, " p"], shapes: Mapping[str, Shape]) -> dict[str, ndarray]:
+    """The way back, in float32, as the engines work."""
+    ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes.values()])
+    parts = np.split(vector.astype(np.float32), ends[:-1])
+    return {
+        name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)
+    }
+
+
+def conjugate_gradient(
+    objective: Objective, start: Params, n: int, l2: float, iterations: int
+) -> Iterator[Point]:
+    """Minimise loss / n + l2 / (2 n) * (sum of squared weights), yielding after each iteration.
+
+    n: how many images the objective sums over. Weights are arrays of two or more axes; biases
+    are not penalised. Ends early only where SciPy finds no way further down. Raises
+    `TrainingError` if the loss or its gradient is not finite where it stands.
+    """
+    shapes = {name: p.shape for name, p in start.items()}
+    evaluated: dict[bytes, Outcome] = {}
+    count = 0
+
+    def value_and_gradient(vector: ndarray) -> tuple[float, ndarray]:
+        nonlocal count
+        count += 1
+        params = from_vector(vector, shapes)
+        outcome, gradients = objective(params)
+        evaluated[vector.tobytes()] = outcome
+        value = outcome.total
+        for name, p in params.items():
+            if p.ndim >= 2:
+                value += l2 / 2 * float(np.vdot(p, p))
+                gradients[name] = gradients[name] + np.float32(l2) * p
+        return value / n, to_vector({name: gradients[name] for name in shapes}) / n
+
+    def report(vector: ndarray, value: float) -> Point:
+        outcome = evaluated[vector.tobytes()]
+        evaluated.clear()
+        return Point(from_vector(vector, shapes), outcome, value, count)
+
+    return _iterations(value_and_gradient, to_vector(start), iterations, report)
+
+
+class _Stop(Exception):
+    """Raised inside the minimiser's thread when nobody wants its next iteration."""
+
+
+def _iterations(
+    function: Callable[[ndarray], tuple[float, ndarray]],
+    start: ndarray,
+    iterations: int,
+    report: Callable[[ndarray, float], Point],
+) -> Iterator[Point]:
+    """Run SciPy in a thread that waits, at each callback, until the next point is asked for."""
+    from scipy.optimize import OptimizeResult, minimize
+
+    points: Queue[Point | BaseException | None] = Queue()
+    go_on = threading.Semaphore(0)
+    stopped = threading.Event()
+
+    def evaluate(vector: ndarray) -> tuple[float, ndarray]:
+        if stopped.is_set():
+            raise _Stop
+        return function(vector)
+
+    def after_iteration(intermediate_result: OptimizeResult) -> None:
+        points.put(report(intermediate_result.x, float(intermediate_result.fun)))
+        go_on.acquire()
+
+    def run() -> None:
+        try:
+            last = minimize(
+                evaluate,
+                start,
+                jac=True,
+                method="CG",
+                callback=after_iteration,
+                options={"maxiter": iterations, "gtol": 0.0},
+            )
+            if not (np.isfinite(last.fun) and np.isfinite(last.jac).all()):
+                raise TrainingError(
+                    f"conjugate gradient cannot go on: the loss, {last.fun}, or its gradient "
+                    "is not finite"
+                )
+            points.put(None)
+        except _Stop:
+            pass
+        except BaseException as error:
+            points.put(error)
+
+    worker = threading.Thread(target=run, name="conjugate-gradient", daemon=True)
+    worker.start()
+    try:
+        while (point := points.get()) is not None:
+            if isinstance(point, BaseException):
+                raise point
+            yield point
+            go_on.release()
+    finally:
+        stopped.set()
+        go_on.release()
+        worker.join()

@@ -1,0 +1,71 @@
+"""What a figure was measured on: processor, cores, versions, commit."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import digitnn
+
+LIBRARIES = ("numpy", "scipy", "torch", "scikit-learn")
+
+
+def describe_machine() -> dict[str, Any]:
+    """Processor, cores, system, versions and commit, as plain builtins. Imports no library."""
+    return {
+        "processor": _processor(),
+        "cores": _cores(),
+        "system": platform.platform(terse=True),
+        "versions": _versions(),
+        "commit": source_commit(),
+    }
+
+
+def source_commit() -> str | None:
+    """The commit of the checkout that digitnn runs from, with "+changes" if it was edited.
+
+    None for an installed package.
+    """
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        commit = _git(root, "rev-parse", "--short=12", "HEAD")
+        return commit + ("+changes" if _git(root, "status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=10
+    )
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    """The name that the system gives the processor; a bare architecture where it gives none."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _versions() -> dict[str, str]:
+    versions = {"digitnn": digitnn.__version__, "python": platform.python_version()}
+    for library in LIBRARIES:
+        try:
+            versions[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,142 @@
+"""The PyTorch engine as the rest of digitnn sees it.
+
+Axes: n images, c channels, h w pixels, f features, k classes.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Float32, UInt8
+from numpy import ndarray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from digitnn.engine import Objective, Outcome
+from digitnn.errors import NetworkError
+from digitnn.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from digitnn.network import Network, Params, Standardise
+from digitnn.optimisers import Adam
+from digitnn.pytorch.device import best_device
+from digitnn.pytorch.modules import build, parameters_of
+
+BLOCK = 500
+"""Images that go through the network at once when it only predicts."""
+
+
+def softmax_cross_entropy(loss: SoftmaxCrossEntropy, logits: Tensor, labels: Tensor) -> Tensor:
+    """The sum over images of -log softmax(logits)[label], in nats."""
+    return functional.cross_entropy(
+        logits, labels, reduction="sum", label_smoothing=loss.label_smoothing
+    )
+
+
+def sigmoid_cross_entropy(loss: SigmoidCrossEntropy, logits: Tensor, labels: Tensor) -> Tensor:
+    """The sum over images and units of each unit's own cross-entropy, in nats."""
+    targets = functional.one_hot(labels, logits.shape[1]).to(logits.dtype)
+    return functional.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
+
+
+LOSSES: Mapping[type[Loss], Callable[[Any, Tensor, Tensor], Tensor]] = {
+    SoftmaxCrossEntropy: softmax_cross_entropy,
+    SigmoidCrossEntropy: sigmoid_cross_entropy,
+}
+
+
+class PytorchClassifier:
+    """Runs a network forward without recording anything for gradients."""
+
+    def __init__(self, network: Network, params: Params) -> None:
+        self._standardise = network.standardise
+        self._device = best_device()
+        self._module = _placed(build(network, params), self._device).eval()
+
+    def logits(self, images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n k"]:
+        """One row of logits an image."""
+        with torch.inference_mode():
+            pixels = _to_tensor(images, self._device)
+            parts = [
+                self._module(to_input(part, self._standardise))
+                for part in torch.split(pixels, BLOCK)
+            ]
+            return torch.cat(parts).cpu().numpy()
+
+
+class PytorchTrainer:
+    """A network that learns from mini-batches with PyTorch's own optimisers."""
+
+    def __init__(self, network: Network, params: Params, optimiser: Adam, loss: Loss) -> None:
+        self._standardise = network.standardise
+        self._device = best_device()
+        self._module = _placed(build(network, params), self._device).train()
+        self._loss = loss
+        self._optimiser = torch.optim.Adam(
+            self._module.parameters(),
+            lr=optimiser.learning_rate,
+            betas=(optimiser.beta1, optimiser.beta2),
+            eps=optimiser.epsilon,
+            fused=True,
+        )
+
+    def step(
+        self,
+        images: UInt8[ndarray, "n 28 28"],
+        labels: UInt8[ndarray, " n"],
+        learning_rate: float,
+    ) -> Outcome:
+        """Forward, backward, one step of the optimiser."""
+        x = to_input(_to_tensor(images, self._device), self._standardise)
+        targets = _to_tensor(labels, self._device).long()
+        logits = self._module(x)
+        total = LOSSES[type(self._loss)](self._loss, logits, targets)
+        outcome = Outcome(total.item(), int((logits.argmax(dim=1) == targets).sum()))
+        if total.isfinite():
+            self._optimiser.param_groups[0]["lr"] = learning_rate
+            self._optimiser.zero_grad()
+            (total / len(targets)).backward()  # type: ignore[no-untyped-call]
+            self._optimiser.step()
+        return outcome
+
+    def parameters(self) -> dict[str, ndarray]:
+        """A copy of the parameters as they are now, float32."""
+        return parameters_of(self._module)
+
+
+class PytorchEngine:
+    """PyTorch, on the best device that it finds."""
+
+    def classifier(self, network: Network, params: Params) -> PytorchClassifier:
+        """A classifier with its own copy of the parameters."""
+        return PytorchClassifier(network, params)
+
+    def trainer(
+        self, network: Network, params: Params, optimiser: Adam, loss: Loss
+    ) -> PytorchTrainer:
+        """A network that starts to learn from `params`."""
+        return PytorchTrainer(network, params, optimiser, loss)
+
+    def objective(
+        self,
+        network: Network,
+        features: Float32[ndarray, "n f"],
+        labels: UInt8[ndarray, " n"],
+        loss: Loss,
+    ) -> Objective:
+        """Not offered yet: this engine trains with mini-batches."""
+        raise NetworkError("the pytorch engine does not train with conjugate gradient yet")
+
+
+def to_input(pixels: Tensor, standardise: Standardise) -> Tensor:
+    """uint8 (n, 28, 28) to standardised float32 (n, 1, 28, 28)."""
+    return pixels[:, None].float().sub_(standardise.mean).mul_(1 / standardise.std)
+
+
+def _to_tensor(array: ndarray, device: torch.device) -> Tensor:
+    """A copy on `device`: PyTorch cannot share an array that is read-only or runs backwards."""
+    return torch.from_numpy(array.copy()).to(device)
+
+
+def _placed(module: nn.Sequential, device: torch.device) -> nn.Sequential:
+    """On its device, with planes stored channels-last, which convolutions like best."""
+    module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return module

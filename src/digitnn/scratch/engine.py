@@ -1,0 +1,67 @@
+"""The from-scratch engine as the rest of digitnn sees it.
+
+Axes: n images, f features, k classes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from numpy import ndarray
+
+from digitnn.engine import Trainer
+from digitnn.errors import NetworkError
+from digitnn.losses import Loss
+from digitnn.network import Network, Params
+from digitnn.optimisers import Adam
+from digitnn.scratch.blocks import run_blocks
+from digitnn.scratch.chain import forward
+from digitnn.scratch.objective import SplitObjective
+
+BLOCK = 256
+"""Images that go through the network at once when it only predicts."""
+
+
+@dataclass(frozen=True, eq=False)
+class ScratchClassifier:
+    """Runs a network forward in NumPy. Keeps no state between calls, so threads may share it."""
+
+    network: Network
+    params: Params
+
+    def logits(self, images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n k"]:
+        """One row of logits an image."""
+        logits = np.empty((len(images), len(self.network.labels)), np.float32)
+
+        def some_blocks(blocks: Sequence[slice]) -> None:
+            for block in blocks:
+                x = self.network.standardise(images[block])
+                logits[block] = forward(self.network.layers, self.params, x)[0]
+
+        run_blocks(some_blocks, len(images), BLOCK)
+        return logits
+
+
+@dataclass(frozen=True)
+class ScratchEngine:
+    """NumPy and SciPy only."""
+
+    def classifier(self, network: Network, params: Params) -> ScratchClassifier:
+        """A classifier with its own copy of the parameters."""
+        network.check(params)
+        return ScratchClassifier(network, {name: p.copy() for name, p in params.items()})
+
+    def trainer(self, network: Network, params: Params, optimiser: Adam, loss: Loss) -> Trainer:
+        """Not offered yet: this engine trains with full-batch conjugate gradient."""
+        raise NetworkError("the scratch engine does not train with mini-batches yet")
+
+    def objective(
+        self,
+        network: Network,
+        features: Float32[ndarray, "n f"],
+        labels: UInt8[ndarray, " n"],
+        loss: Loss,
+    ) -> SplitObjective:
+        """The loss over all images at once, computed block by block."""
+        return SplitObjective(network.layers, features, labels, loss)

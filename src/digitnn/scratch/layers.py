@@ -1,0 +1,107 @@
+"""The layers of the from-scratch engine, each with its derivative directly under it.
+
+A layer owns no arrays: parameters and input come in, the output and a function `backward` go
+out, nothing is kept. `dx` always means dL/dx, the gradient of the scalar loss L, shaped like `x`.
+`backward(dy, need_dx)` returns `dx` (None when nobody needs it) and the gradients of the
+parameters, named like them.
+Axes: n images, c channels, h w pixels, d inputs, u units.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from digitnn import layers
+
+Gradients: TypeAlias = dict[str, ndarray]
+Backward: TypeAlias = Callable[[ndarray, bool], tuple[ndarray | None, Gradients]]
+Forward: TypeAlias = Callable[[Any, Mapping[str, ndarray], ndarray], tuple[ndarray, Backward]]
+
+
+def dense(
+    layer: layers.Dense, params: Mapping[str, ndarray], x: Float[ndarray, "n d"]
+) -> tuple[Float[ndarray, "n u"], Backward]:
+    """y = x @ weight.T + bias, that is y[n, u] = sum_d x[n, d] weight[u, d] + bias[u].
+
+    From dL/dweight[u, d] = sum_n dy[n, u] x[n, d], and so on for each of the three.
+    """
+    weight, bias = params["weight"], params["bias"]
+
+    def backward(dy: Float[ndarray, "n u"], need_dx: bool) -> tuple[ndarray | None, Gradients]:
+        dx = dy @ weight if need_dx else None
+        return dx, {"weight": dy.T @ x, "bias": dy.sum(axis=0)}
+
+    y = x @ weight.T
+    y += bias
+    return y, backward
+
+
+def sigmoid(
+    layer: layers.Sigmoid, params: Mapping[str, ndarray], x: Float[ndarray, "*shape"]
+) -> tuple[Float[ndarray, "*shape"], Backward]:
+    """y = 1 / (1 + exp(-x)) = (1 + tanh(x / 2)) / 2; dy/dx = y (1 - y).
+
+    The form with tanh cannot overflow.
+    """
+    y = x * 0.5
+    np.tanh(y, out=y)
+    y += 1
+    y *= 0.5
+
+    def backward(dy: Float[ndarray, "*shape"], need_dx: bool) -> tuple[ndarray, Gradients]:
+        dx = 1 - y
+        dx *= y
+        dx *= dy
+        return dx, {}
+
+    return y, backward
+
+
+def tanh(
+    layer: layers.Tanh, params: Mapping[str, ndarray], x: Float[ndarray, "*shape"]
+) -> tuple[Float[ndarray, "*shape"], Backward]:
+    """y = tanh(x); dy/dx = 1 - y^2."""
+    y = np.tanh(x)
+
+    def backward(dy: Float[ndarray, "*shape"], need_dx: bool) -> tuple[ndarray, Gradients]:
+        dx = 1 - y * y
+        dx *= dy
+        return dx, {}
+
+    return y, backward
+
+
+def relu(
+    layer: layers.Relu, params: Mapping[str, ndarray], x: Float[ndarray, "*shape"]
+) -> tuple[Float[ndarray, "*shape"], Backward]:
+    """y = max(x, 0); dy/dx = 1 where x > 0, else 0 (at x = 0 too, as in PyTorch)."""
+    y = np.maximum(x, 0)
+
+    def backward(dy: Float[ndarray, "*shape"], need_dx: bool) -> tuple[ndarray, Gradients]:
+        return dy * (y > 0), {}
+
+    return y, backward
+
+
+def flatten(
+    layer: layers.Flatten, params: Mapping[str, ndarray], x: Float[ndarray, "n ..."]
+) -> tuple[Float[ndarray, "n d"], Backward]:
+    """(n, c, h, w) to (n, c * h * w), a view; its derivative is the way back."""
+
+    def backward(dy: Float[ndarray, "n d"], need_dx: bool) -> tuple[ndarray, Gradients]:
+        return dy.reshape(x.shape), {}
+
+    return x.reshape(len(x), -1), backward
+
+
+FORWARD: Mapping[type[layers.Layer], Forward] = {
+    layers.Dense: dense,
+    layers.Sigmoid: sigmoid,
+    layers.Tanh: tanh,
+    layers.Relu: relu,
+    layers.Flatten: flatten,
+}
+"""The function of each layer description that this engine runs."""

@@ -1,0 +1,55 @@
+"""What the first bytes of a file say it is, whatever its name says.
+
+A download that failed politely leaves an HTML page under the name of a data file, and a
+file is often not what its suffix claims: an error that says what did come is half the remedy.
+"""
+
+from pathlib import Path
+
+GZIP = b"\x1f\x8b"
+ZIP = b"PK\x03\x04"
+EMPTY_ZIP = b"PK\x05\x06"
+HDF5 = b"\x89HDF\r\n\x1a\n"
+PNG = b"\x89PNG\r\n\x1a\n"
+
+_KINDS = (
+    (GZIP, "gzip data"),
+    (ZIP, "a ZIP archive"),
+    (EMPTY_ZIP, "an empty ZIP archive"),
+    (HDF5, "an HDF5 file"),
+    (PNG, "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"%PDF", "a PDF document"),
+    (b"\x80", "a pickle"),
+    (b"MATLAB", "a MATLAB file"),
+)
+_HTML = (b"<!doctype html", b"<html", b"<head", b"<?xml", b"<!--")
+
+
+def looks_like_html(head: bytes) -> bool:
+    """Whether `head`, the first bytes of a file, opens a web page."""
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return start.startswith(_HTML)
+
+
+def kind_of(head: bytes) -> str:
+    """A few words for what opens with `head`: "an HTML page", "a ZIP archive"."""
+    if not head:
+        return "an empty file"
+    if looks_like_html(head):
+        return "an HTML page (perhaps an error page saved in place of the data)"
+    for magic, kind in _KINDS:
+        if head.startswith(magic):
+            return kind
+    return f"a file that begins with the bytes {head[:4].hex(' ')}"
+
+
+def head_of(path: Path, size: int = 512) -> bytes:
+    """The first `size` bytes of the file, fewer if it is shorter."""
+    with path.open("rb") as file:
+        return file.read(size)
+
+
+def words_of(error: Exception) -> str:
+    """What a library's error says, short and on one line, to stand inside our own message."""
+    return " ".join(str(error).split())[:120] or type(error).__name__

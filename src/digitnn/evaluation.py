@@ -77,7 +77,9 @@ def wilson_interval(correct: int, n: int, z: float = 1.959964) -> tuple[float, f
     p = correct / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    low = 0.0 if correct == 0 else float(centre - half)
+    high = 1.0 if correct == n else float(centre + half)
+    return low, high
 
 
 @dataclass(frozen=True)

@@ -52,24 +52,33 @@ def _blas() -> ThreadpoolController:
 
 
 class _OneCoreBlas:
-    """Keeps BLAS to one core while anybody is inside; it has one setting for all threads."""
+    """Keeps BLAS to one core while anybody is inside; it has one setting for all threads.
+
+    A thread of its own sets and restores it, because threadpoolctl heeds only the thread that was
+    the first to set a limit, and whoever enters first need not be the last to leave.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inside = 0
+        self._setter = ThreadPoolExecutor(1, thread_name_prefix="digitnn-blas")
         self._limit: Any = None
 
     def __enter__(self) -> None:
         with self._lock:
+            if self._inside == 0:
+                self._limit = self._setter.submit(_limit_blas).result()
             self._inside += 1
-            if self._inside == 1:
-                self._limit = _blas().limit(limits=1, user_api="blas")
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
-                self._limit.restore_original_limits()
+                self._setter.submit(self._limit.__exit__, None, None, None).result()
+
+
+def _limit_blas() -> Any:
+    return _blas().limit(limits=1, user_api="blas").__enter__()
 
 
 _one_core_blas = _OneCoreBlas()

@@ -1,0 +1,65 @@
+"""digitnn: two networks on handwritten digits, one from scratch and one in PyTorch.
+
+The public names. Each is imported when first used, so that `import digitnn` costs nothing and
+loads neither torch nor matplotlib.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from digitnn.dataset import Dataset, split
+    from digitnn.engines import find_engine
+    from digitnn.errors import DigitnnError
+    from digitnn.evaluation import compare_paired, evaluate
+    from digitnn.network import Network
+    from digitnn.pickles.loading import load_pickle
+    from digitnn.recipes import RECIPES, Recipe, find_recipe
+    from digitnn.runs import load_run
+    from digitnn.sources import load
+    from digitnn.training import Training
+
+_HOMES = {
+    "dataset": ("Dataset", "split"),
+    "engines": ("find_engine",),
+    "errors": ("DigitnnError",),
+    "evaluation": ("compare_paired", "evaluate"),
+    "network": ("Network",),
+    "recipes": ("RECIPES", "Recipe", "find_recipe"),
+    "runs": ("load_run",),
+    "sources": ("load",),
+    "training": ("Training",),
+    "pickles.loading": ("load_pickle",),
+}
+"""Each module and the public names that live in it."""
+
+__all__ = [
+    "RECIPES",
+    "Dataset",
+    "DigitnnError",
+    "Network",
+    "Recipe",
+    "Training",
+    "__version__",
+    "compare_paired",
+    "evaluate",
+    "find_engine",
+    "find_recipe",
+    "load",
+    "load_pickle",
+    "load_run",
+    "split",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"digitnn.{module}"), name)
+    raise AttributeError(f"module 'digitnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

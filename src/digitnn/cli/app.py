@@ -1,0 +1,102 @@
+"""The program `digitnn`: its commands, and what becomes of their errors.
+
+Results go to stdout, talk to stderr. Exit code 0: done, 1: failed, 2: wrong usage,
+130: interrupted. Only `--debug` shows a traceback. Heavy libraries are imported inside the
+command that needs them, so that `digitnn --help` answers at once.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+import digitnn
+from digitnn.cli import compare, data, evaluate, inspect, train
+from digitnn.cli.console import complain
+from digitnn.errors import DigitnnError
+
+app = typer.Typer(
+    name="digitnn",
+    help="Handwritten digits: train a network from scratch and one in PyTorch, compare, read.",
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(data.app, name="data")
+app.command("recipes")(train.recipes)
+app.command("train")(train.train)
+app.command("inspect")(inspect.inspect)
+app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"digitnn {digitnn.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    version: bool = typer.Option(
+        False, "--version", help="Print the version.", callback=_print_version, is_eager=True
+    ),
+    debug: bool = typer.Option(False, "--debug", help="Show a traceback when something fails."),
+) -> None:
+    """Handwritten digits: train a network from scratch and one in PyTorch, compare, read."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command of digitnn; return the exit code."""
+    return run_program(app, "digitnn", arguments)
+
+
+def run_program(program: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> int:
+    """Run `program`; return the exit code. Every failure ends in one line on stderr.
+
+    arguments: those of the process if None; `--debug` among them is taken here.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    given = [argument for argument in given if argument != "--debug"]
+    try:
+        code = program(args=given, prog_name=name, standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except (BrokenPipeError, SystemExit):
+        # Whoever read our output has left (`digitnn recipes | head -1`): not an error of ours.
+        # Typer makes SystemExit of it, and of nothing else when it is not standalone.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (KeyboardInterrupt, typer.Abort):
+        complain("interrupted")
+        return 130
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        complain(_one_line(error))
+        return _exit_code(error)
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, typer.TyperException):
+        context = getattr(error, "ctx", None)
+        hint = f" (see {context.command_path} --help)" if context else ""
+        return error.format_message() + hint
+    if isinstance(error, DigitnnError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or 'input/output'}: {error.strerror or error}"
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    return f"unexpected {type(error).__name__}: {error} (--debug shows where)"
+
+
+def _exit_code(error: Exception) -> int:
+    return error.exit_code if isinstance(error, typer.TyperException | DigitnnError) else 1

@@ -1,0 +1,128 @@
+"""`digitnn data`: get the images, look at them, write them in another format."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from digitnn.cli.console import print_json, print_text, say
+from digitnn.cli.fetching import ensure
+from digitnn.cli.options import AsJson, DataDir
+
+if TYPE_CHECKING:
+    from digitnn.dataset import Dataset
+
+app = typer.Typer(help="Get MNIST or Fashion-MNIST, look at it, write it in another format.")
+
+Collection = Annotated[str, typer.Argument(help="The collection: mnist or fashion-mnist.")]
+
+
+@app.command()
+def fetch(
+    collection: Collection = "mnist", data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
+    """See that a collection is at hand, downloading what is missing; print where it is."""
+    found = ensure(collection, data_dir)
+    if as_json:
+        about = {"collection": collection, "path": str(found.path), "format": found.format.name}
+        print_json({"schema": 1, **about, "parts": list(found.parts)})
+        return
+    print_text(str(found.path))
+
+
+@app.command()
+def info(
+    collection: Collection = "mnist",
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", min=0, help="Shuffle the training file before it is split."),
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show where a collection lies, what its splits hold, and their fingerprints."""
+    from digitnn.experiment import load_training_data
+
+    found = ensure(collection, data_dir)
+    training = load_training_data(collection, data_dir, seed)
+    splits = {"train": training.train, "valid": training.valid}
+    if "test" in found.parts:
+        splits["test"] = found.read("test", f"{collection} test")
+    mean, std = _pixel_moments(training.train)
+    about = {
+        "schema": 1,
+        "collection": collection,
+        "path": str(found.path),
+        "format": found.format.name,
+        "split_seed": seed,
+        "pixel_mean": mean,
+        "pixel_std": std,
+        "splits": {
+            name: {
+                "n": len(data),
+                "counts": data.counts().tolist(),
+                "fingerprint": data.fingerprint(),
+            }
+            for name, data in splits.items()
+        },
+    }
+    if as_json:
+        print_json(about)
+        return
+    print_text(_as_text(about, f"{found.format.title} in {found.path}"))
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Argument(help="A folder; or a file name, for mat and npz.")],
+    to: Annotated[
+        Literal["mat", "idx", "idx-gz", "npz", "png"], typer.Option("--to", help="The format.")
+    ],
+    collection: Collection = "mnist",
+    data_dir: DataDir = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what stands there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a whole collection in another format: all of it, or nothing."""
+    from digitnn.formats import PARTS, destinations
+    from digitnn.formats import export as export_to
+
+    destinations(out, to, force)  # refuse before the work, not after it
+    found = ensure(collection, data_dir)
+    train, test = (found.read(part, f"{collection} {part}") for part in PARTS)
+    say(f"writing {len(train) + len(test):,} images to {out} ({to})")
+    made = [str(path) for path in export_to(train, test, out, to, force)]
+    if as_json:
+        print_json({"schema": 1, "collection": collection, "to": to, "files": made})
+        return
+    print_text("\n".join(made))
+
+
+def _pixel_moments(data: "Dataset") -> tuple[float, float]:
+    """Mean and standard deviation over all pixels, 0 to 255, without a float copy of them."""
+    import numpy as np
+
+    mean = float(data.images.mean())
+    mean_square = float(np.square(data.images, dtype=np.uint16).mean())
+    return mean, (mean_square - mean**2) ** 0.5
+
+
+def _as_text(about: dict[str, Any], place: str) -> str:
+    """The same as a small table: a line for each split, a column for each digit."""
+    splits = about["splits"].items()
+    counts = [
+        f"{name:<8}{split['n']:>8,}" + "".join(f"{count:>7,}" for count in split["counts"])
+        for name, split in splits
+    ]
+    prints = [f"{name:<8}{split['fingerprint']}" for name, split in splits]
+    return "\n".join(
+        [
+            f"{about['collection']}: {place}",
+            f"{'split':<8}{'images':>8}" + "".join(f"{digit:>7}" for digit in range(10)),
+            *counts,
+            f"pixels of train: mean {about['pixel_mean']:.3f}, "
+            f"standard deviation {about['pixel_std']:.3f} (0 to 255)",
+            "fingerprints (SHA-256 of shape, images, labels):",
+            *prints,
+        ]
+    )

@@ -1,0 +1,55 @@
+"""Fetching data before the eyes of a user: bars on a terminal, plain lines elsewhere, on stderr."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from digitnn.cli.console import say, talk
+
+if TYPE_CHECKING:
+    from digitnn.download import Report
+    from digitnn.formats import Found
+    from digitnn.transports import Meter
+
+
+def ensure(collection: str, data_dir: Path | None = None) -> "Found":
+    """Fetch `collection` if it is not at hand, and tell how; where it is. Raises as `find` does."""
+    from digitnn.sources import find
+
+    with _telling() as (report, meter):
+        return find(collection, data_dir, report=report, meter=meter)
+
+
+@contextmanager
+def _telling() -> Iterator[tuple["Report", "Meter"]]:
+    """(report, meter) for as long as the fetching takes; the bars vanish at the end."""
+    from digitnn.transports import no_meter
+
+    if not talk.is_terminal:
+        yield say, no_meter
+        return
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=talk, transient=True) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def meter(what: str, done: int, total: int | None) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=None)
+            progress.update(tasks[what], completed=done, total=total)
+
+        yield say, meter

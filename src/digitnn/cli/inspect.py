@@ -1,0 +1,57 @@
+"""`digitnn inspect`: what a data or weights file holds."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from digitnn.cli.console import print_json, print_text
+from digitnn.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from digitnn.inspection import Inspection
+
+
+def inspect(
+    file: Annotated[
+        Path, typer.Argument(help="A file of data or weights, a run, a folder of images.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Say what a data or weights file holds: its kind, its arrays, their shapes and types.
+
+    Kinds: IDX (also gzipped), .mat, .npz, .npy, pickle, safetensors, a run, folders of images.
+    The content decides, not the name. A pickle is read without running anything in it.
+    """
+    from digitnn.inspection import inspect_path
+
+    found = inspect_path(file)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        print_text(_as_text(file, found))
+
+
+def _as_text(file: Path, found: "Inspection") -> str:
+    """A line for the kind, one for each array in columns, one for each thing else known."""
+    rows = [
+        (_printable(array.name), " x ".join(map(str, array.shape)) or "one", array.dtype)
+        for array in found.arrays
+    ]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(2)]
+    count = f"{len(rows)} array" + ("" if len(rows) == 1 else "s")
+    return "\n".join(
+        [
+            f"{_printable(str(file))}: {found.kind}, {count}",
+            *(f"  {name:{widths[0]}}  {shape:{widths[1]}}  {dtype}" for name, shape, dtype in rows),
+            *(
+                f"{key.replace('_', ' ')}: {_printable(str(value))}"
+                for key, value in found.about.items()
+            ),
+        ]
+    )
+
+
+def _printable(text: str) -> str:
+    """Text from a file, which may hold what a terminal obeys, in one harmless line."""
+    return text if text.isprintable() else ascii(text)[1:-1]

@@ -1,0 +1,57 @@
+"""Options that several commands share, each written once."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """A parser of whole numbers from `least` on, whose error shows what came."""
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = None
+        if number is None or number < least:
+            raise typer.BadParameter(f"expected a whole number of at least {least}, got {text}")
+        return number
+
+    return parse
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="A folder or file that holds the data already."),
+]
+Collection = Annotated[str, typer.Option("--data", help="The collection: mnist or fashion-mnist.")]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed", parser=at_least(0), metavar="N", help="Decides initial weights and batches."
+    ),
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="The new run's folder; runs/... if absent.")
+]
+SplitSeed = Annotated[
+    int | None,
+    typer.Option(
+        "--split-seed",
+        parser=at_least(0),
+        metavar="N",
+        help="Shuffle the training file before its last images validate.",
+    ),
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option(
+        "--epochs",
+        parser=at_least(1),
+        metavar="N",
+        help="Passes over the training images (full batch: iterations).",
+    ),
+]

@@ -1,0 +1,63 @@
+"""A training as it goes: a bar on a terminal, plain lines elsewhere. All on stderr."""
+
+from collections.abc import Iterator
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from digitnn.cli.console import say, talk
+from digitnn.training import EpochRecord, Record, Training
+from digitnn.wording import percent
+
+PLAIN_LINES = 10
+"""How many lines a training prints about, where there is no terminal."""
+
+
+def follow(training: Training, title: str) -> Iterator[Record]:
+    """Pass the records of `training` on, showing each."""
+    return _with_bar(training, title) if talk.is_terminal else _with_lines(training, title)
+
+
+def describe(record: EpochRecord, unit: str) -> str:
+    """One line about an epoch: `epoch 3  loss 0.0812  train 97.51 %  valid 98.20 % ...`."""
+    return (
+        f"{unit} {record.epoch}  loss {record.loss:.4f}  train {percent(record.accuracy)}  "
+        f"valid {percent(record.valid_accuracy)}  {record.images_per_second:,.0f} images/s  "
+        f"{record.seconds:.1f} s"
+    )
+
+
+def _unit(training: Training) -> str:
+    return "iteration" if training.recipe.is_full_batch else "epoch"
+
+
+def _with_lines(training: Training, title: str) -> Iterator[Record]:
+    shown = 0.0
+    for record in training:
+        if isinstance(record, EpochRecord) and record.done >= min(1.0, shown + 1 / PLAIN_LINES):
+            shown = record.done
+            say(f"{title}: {describe(record, _unit(training))}")
+        yield record
+
+
+def _with_bar(training: Training, title: str) -> Iterator[Record]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[figures]}"),
+        TimeRemainingColumn(),
+    )
+    valid = ""
+    with Progress(*columns, console=talk) as progress:
+        task = progress.add_task(title, total=1.0, figures="")
+        for record in training:
+            if isinstance(record, EpochRecord):
+                valid = f"valid {percent(record.valid_accuracy)}  "
+                if not training.recipe.is_full_batch:
+                    say(f"{title}: {describe(record, _unit(training))}")
+            figures = (
+                f"{_unit(training)} {record.epoch}  loss {record.loss:.4f}  "
+                f"train {percent(record.accuracy)}  {valid}{record.images_per_second:,.0f} images/s"
+            )
+            progress.update(task, completed=record.done, figures=figures)
+            yield record

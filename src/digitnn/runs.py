@@ -1,0 +1,194 @@
+"""The run directory: what a training leaves behind, and how it is read back.
+
+    network.json         the description of the network
+    params.safetensors   its parameters
+    recipe.json          recipe, engine, seed, data, machine, how long it took
+    history.jsonl        a record an epoch
+    report.json          every evaluation: which split, when, what came out
+
+A run is written to a sibling folder and renamed, so it is never half there. Nothing in it is a
+pickle.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from numpy import ndarray
+
+from digitnn.atomic import new_directory, write_text
+from digitnn.dataset import Dataset
+from digitnn.engines import find_engine
+from digitnn.errors import DigitnnError, RunError
+from digitnn.evaluation import Report
+from digitnn.machine import describe_machine
+from digitnn.network import Classifier, Network
+from digitnn.training import EpochRecord, Training
+from digitnn.weights import load_safetensors, save_safetensors
+
+FORMAT_VERSION = 1
+NETWORK, PARAMS, RECIPE = "network.json", "params.safetensors", "recipe.json"
+HISTORY, REPORT = "history.jsonl", "report.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One trained network, as its directory holds it. about: the content of recipe.json."""
+
+    path: Path
+    network: Network
+    params: Mapping[str, ndarray]
+    about: Mapping[str, Any]
+    history: tuple[EpochRecord, ...]
+
+    @property
+    def recipe(self) -> str:
+        """The name of the recipe."""
+        return str(self.about["recipe"]["name"])
+
+    @property
+    def engine(self) -> str:
+        """The name of the engine that trained it."""
+        return str(self.about["engine"])
+
+    def classifier(self, engine: str | None = None) -> Classifier:
+        """The network ready to read digits, on the engine that trained it or on another."""
+        return find_engine(engine or self.engine).classifier(self.network, self.params)
+
+
+def default_path(recipe: str, engine: str, seed: int) -> Path:
+    """runs/<recipe>-<engine>-<seed>-<time>, a name of its own for each training."""
+    time = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
+    return Path("runs") / f"{recipe}-{engine}-{seed}-{time}"
+
+
+def check_free(path: Path) -> None:
+    """Raise `RunError` unless a new run can be written at `path`; call it before training."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        what = "holds a run already" if is_run(path) else "exists and is not a run"
+        raise RunError(f"{path} {what}: choose another --out or remove it")
+    try:
+        with new_directory(path) as probe:
+            (probe / "probe").touch()
+            (probe / "probe").unlink()
+        path.rmdir()
+    except OSError as error:
+        raise RunError(f"cannot write a run to {path}: {error.strerror or error}") from None
+
+
+def is_run(path: Path) -> bool:
+    """Whether `path` looks like a run directory."""
+    return (path / NETWORK).is_file() and (path / PARAMS).is_file()
+
+
+def save_run(
+    path: Path, training: Training, engine: str, data: str, split_seed: int | None = None
+) -> Run:
+    """Write what `training` has learned so far as a run at `path`, whole or not at all.
+
+    data: the collection's name; what was trained on is recorded by fingerprint.
+    """
+    about = {
+        "format": FORMAT_VERSION,
+        "recipe": training.recipe.to_json(),
+        "engine": engine,
+        "seed": training.seed,
+        "epochs": len(training.history),
+        "complete": len(training.history) == training.recipe.epochs,
+        "seconds": training.history[-1].seconds if training.history else 0.0,
+        "data": {
+            "collection": data,
+            "split_seed": split_seed,
+            "train": _fingerprint(training.train),
+            "valid": _fingerprint(training.valid),
+        },
+        "machine": describe_machine(),
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    params = training.params()
+    with new_directory(path) as folder:
+        write_text(folder / NETWORK, json.dumps(training.network.to_json(), indent=2) + "\n")
+        save_safetensors(folder / PARAMS, params)
+        write_text(folder / RECIPE, json.dumps(about, indent=2) + "\n")
+        lines = [json.dumps(asdict(record)) + "\n" for record in training.history]
+        write_text(folder / HISTORY, "".join(lines))
+    return Run(path, training.network, params, about, tuple(training.history))
+
+
+def load_run(path: Path) -> Run:
+    """Read a run back. Raises `RunError`, naming what is missing, damaged or does not fit."""
+    if not path.is_dir():
+        raise RunError(f"{path} is not a run: no such folder (`digitnn train` makes one)")
+    missing = [name for name in (NETWORK, PARAMS, RECIPE) if not (path / name).is_file()]
+    if missing:
+        raise RunError(f"{path} is not a whole run: it lacks {', '.join(missing)}")
+    about = _read_json(path / RECIPE)
+    if not isinstance(about.get("recipe"), dict) or not isinstance(about.get("format"), int):
+        raise RunError(f"{path / RECIPE} is damaged: it names no recipe or no format")
+    if about["format"] > FORMAT_VERSION:
+        raise RunError(
+            f"{path} has run format {about['format']}; this digitnn reads up to {FORMAT_VERSION}: "
+            "install a newer digitnn"
+        )
+    try:
+        network = Network.from_json(_read_json(path / NETWORK))
+        params = load_safetensors(path / PARAMS)
+        network.check(params)
+    except DigitnnError as error:
+        raise RunError(f"{path}: {error}") from None
+    return Run(path, network, params, about, _read_history(path / HISTORY))
+
+
+def record_reading(run: Run, split: str, report: Report) -> int:
+    """Add an evaluation to the run's report.json; how often that split has now been read."""
+    path = run.path / REPORT
+    readings = _read_json(path).get("readings", []) if path.exists() else []
+    readings.append(
+        {
+            "split": split,
+            "when": datetime.now(UTC).isoformat(timespec="seconds"),
+            **report_to_json(report),
+        }
+    )
+    write_text(path, json.dumps({"schema": 1, "readings": readings}, indent=2) + "\n")
+    return sum(reading["split"] == split for reading in readings)
+
+
+def report_to_json(report: Report) -> dict[str, Any]:
+    """A report as plain builtins, without the single predictions."""
+    return {
+        "n": report.n,
+        "accuracy": report.accuracy,
+        "interval": list(report.interval),
+        "errors": report.errors,
+        "loss_nats": report.loss_nats,
+        "seconds": report.seconds,
+        "confusion": report.confusion.tolist(),
+    }
+
+
+def _fingerprint(dataset: Dataset) -> dict[str, Any]:
+    return {"name": dataset.name, "n": len(dataset), "sha256": dataset.fingerprint()}
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{path} is damaged: {error}") from None
+    if not isinstance(value, dict):
+        raise RunError(f"{path} is damaged: expected an object, got {type(value).__name__}")
+    return value
+
+
+def _read_history(path: Path) -> tuple[EpochRecord, ...]:
+    if not path.exists():
+        return ()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return tuple(EpochRecord(**json.loads(line)) for line in lines)
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(f"{path} is damaged: {error}") from None

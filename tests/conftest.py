@@ -1,0 +1,51 @@
+"""What every test file shares: checked shapes, a random stream, a small data set of digits."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import CommandLine, write_digits
+from jaxtyping import install_import_hook
+
+from digitnn.dataset import Dataset
+
+# Before these are first imported: every annotated shape and type is then checked at every call.
+# Not where bad values are refused by our own errors, nor where bytes are parsed: fuzzing would
+# take minutes.
+rooms = "network features fullbatch engine scratch pytorch evaluation training comparison"
+install_import_hook([f"digitnn.{room}" for room in rooms.split()], "beartype.beartype")
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20)
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    """600 images of ten clearly different classes, shuffled: a coarse template each, plus noise.
+
+    As with MNIST the margin, here of two pixels, is blank, but for a speck in one image.
+    """
+    rng = np.random.default_rng(10)
+    templates = np.kron(rng.integers(0, 2, (10, 6, 6)), np.ones((4, 4))) * 160
+    labels = rng.permutation(np.arange(600) % 10)
+    images = np.zeros((600, 28, 28))
+    images[:, 2:26, 2:26] = templates[labels] + rng.normal(40, 25, (600, 24, 24))
+    images[7, 0, 0] = 200
+    return Dataset(images.clip(0, 255).astype(np.uint8), labels.astype(np.uint8), "digits")
+
+
+@pytest.fixture
+def digitnn(
+    tmp_path: Path,
+    digits: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> CommandLine:
+    """The command line in an empty folder; its ./data holds `digits`."""
+    write_digits(tmp_path / "data", digits)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DIGITNN_DATA_DIR", raising=False)
+    monkeypatch.setenv("DIGITNN_CACHE_DIR", str(tmp_path / "cache"))
+    return CommandLine(tmp_path, capsys)

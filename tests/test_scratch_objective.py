@@ -1,0 +1,179 @@
+"""The loss over a whole split, block by block on many threads, is the plain one."""
+
+import threading
+
+import numpy as np
+import pytest
+import threadpoolctl
+
+from digitnn.layers import Dense, Flatten, Sigmoid
+from digitnn.losses import SigmoidCrossEntropy, SoftmaxCrossEntropy
+from digitnn.scratch import blocks, objective
+from digitnn.scratch.blocks import PARTS, run_blocks
+from digitnn.scratch.chain import forward
+from digitnn.scratch.losses import LOSSES
+from digitnn.scratch.objective import SplitObjective
+
+LAYERS = (Flatten(), Dense(8), Sigmoid(), Dense(10))
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(objective, "BLOCK", 7)
+
+
+def split_of(n, rng):
+    """Parameters of LAYERS over 5 features, n rows of features, n labels."""
+    params = {
+        "1.weight": rng.normal(size=(8, 5)).astype(np.float32),
+        "1.bias": rng.normal(size=8).astype(np.float32),
+        "3.weight": rng.normal(size=(10, 8)).astype(np.float32),
+        "3.bias": rng.normal(size=10).astype(np.float32),
+    }
+    features = rng.normal(size=(n, 5)).astype(np.float32)
+    return params, features, rng.integers(0, 10, n).astype(np.uint8)
+
+
+def bits(found):
+    """An objective's answer, comparable to the last bit."""
+    outcome, gradients = found
+    return outcome, {name: gradient.tobytes() for name, gradient in gradients.items()}
+
+
+@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(0.1), SigmoidCrossEntropy()])
+@pytest.mark.parametrize("n", [1, 6, 7, 8, 7 * PARTS, 7 * PARTS + 1, 500])
+def test_blocks_of_any_number_add_up_to_the_plain_computation(n, loss, rng):
+    params, features, labels = split_of(n, rng)
+    outcome, gradients = SplitObjective(LAYERS, features, labels, loss)(params)
+
+    double = {name: p.astype(np.float64) for name, p in params.items()}
+    logits, backward = forward(LAYERS, double, features.astype(np.float64))
+    total, dlogits = LOSSES[type(loss)](loss, logits, labels)
+    np.testing.assert_allclose(outcome.total, total, rtol=1e-6)
+    assert outcome.correct == np.count_nonzero(logits.argmax(axis=1) == labels)
+    expected = backward(dlogits)
+    assert gradients.keys() == expected.keys()
+    for name, gradient in gradients.items():
+        assert gradient.dtype == np.float32
+        np.testing.assert_allclose(gradient, expected[name], rtol=1e-4, atol=2e-5 * np.sqrt(n))
+
+
+def test_equal_inputs_give_equal_bits_on_any_number_of_cores(rng, monkeypatch):
+    params, features, labels = split_of(500, rng)
+    found = []
+    for cores in (1, 2, 3, 2):
+        monkeypatch.setattr(blocks, "available_cores", lambda cores=cores: cores)
+        found.append(bits(SplitObjective(LAYERS, features, labels, SoftmaxCrossEntropy())(params)))
+    assert found[0] == found[1] == found[2] == found[3]
+
+
+def test_parameters_and_features_stay_as_they_are(rng):
+    params, features, labels = split_of(50, rng)
+    before = {name: p.copy() for name, p in params.items()}, features.copy()
+    whole = SplitObjective(LAYERS, features, labels, SoftmaxCrossEntropy())
+    assert bits(whole(params)) == bits(whole(params))
+    np.testing.assert_array_equal(features, before[1])
+    for name, p in params.items():
+        np.testing.assert_array_equal(p, before[0][name])
+
+
+@pytest.mark.parametrize("n", [0, 1, 9, 10, 11, 10 * PARTS, 10 * PARTS + 5])
+def test_every_image_is_in_exactly_one_block(n):
+    seen = np.zeros(n, int)
+    for part in run_blocks(lambda blocks: blocks, n, 10):
+        for block in part:
+            assert block.stop - block.start <= 10
+            seen[block] += 1
+    np.testing.assert_array_equal(seen, 1)
+
+
+def test_results_come_in_the_order_of_the_parts_however_long_each_takes(monkeypatch):
+    monkeypatch.setattr(blocks, "available_cores", lambda: 2)
+    second_is_done = threading.Event()
+
+    def work(part):
+        if part[0].start == 0:
+            assert second_is_done.wait(10)
+        elif part[0].start == 1:
+            second_is_done.set()
+        return part[0].start
+
+    assert run_blocks(work, 4, 1) == [0, 1, 2, 3]
+
+
+def blas_threads():
+    """How many threads each BLAS of this process would use now."""
+    libraries = threadpoolctl.threadpool_info()
+    return {found["num_threads"] for found in libraries if found["user_api"] == "blas"}
+
+
+@pytest.fixture
+def two_blas_threads():
+    """BLAS set to two threads, as if from the start: by nobody who could still claim it."""
+
+    def limit_in_a_thread_of_its_own(number):
+        setter = threading.Thread(target=threadpoolctl.threadpool_limits, args=(number, "blas"))
+        setter.start()
+        setter.join()
+
+    (before,) = blas_threads()
+    limit_in_a_thread_of_its_own(2)
+    assert blas_threads() == {2}
+    yield
+    limit_in_a_thread_of_its_own(before)
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+@pytest.mark.parametrize("n", [3, 300], ids=["one part", "many parts"])
+def test_blas_keeps_to_one_core_inside_and_is_set_free_after(n):
+    assert all(inside == {1} for inside in run_blocks(lambda part: blas_threads(), n, 10))
+    assert blas_threads() == {2}
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+def test_blas_keeps_to_one_core_for_one_thread_after_another():
+    found = [run_blocks(lambda part: blas_threads(), 1, 1)]
+    other = threading.Thread(
+        target=lambda: found.append(run_blocks(lambda part: blas_threads(), 1, 1))
+    )
+    other.start()
+    other.join()
+    assert found == [[{1}], [{1}]]
+    assert blas_threads() == {2}
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+@pytest.mark.parametrize("leaves_first", ["first", "second"])
+def test_blas_keeps_to_one_core_until_the_last_of_two_has_left(leaves_first):
+    leave = {"first": threading.Event(), "second": threading.Event()}
+    inside = threading.Semaphore(0)
+    found = []
+
+    def stay(name):
+        def work(part):
+            inside.release()
+            assert leave[name].wait(10)
+            found.append(blas_threads())
+
+        run_blocks(work, 1, 1)
+
+    threads = {}
+    for name in leave:
+        threads[name] = threading.Thread(target=stay, args=[name])
+        threads[name].start()
+        assert inside.acquire(timeout=10)
+    for name in sorted(leave, key=lambda name: name != leaves_first):
+        leave[name].set()
+        threads[name].join()
+    assert found == [{1}, {1}]
+    assert blas_threads() == {2}
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+def test_an_error_in_a_block_reaches_the_caller_and_blas_is_set_free():
+    def fail(part):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_blocks(fail, 300, 10)
+    assert blas_threads() == {2}

@@ -13,7 +13,7 @@ from digitnn.dataset import Dataset
 # Not where bad values are refused by our own errors, nor where bytes are parsed: fuzzing would
 # take minutes.
 rooms = "network features fullbatch engine scratch pytorch evaluation training comparison"
-install_import_hook([f"digitnn.{room}" for room in rooms.split()], "beartype.beartype")
+install_import_hook([f"digitnn.{room}" for room in rooms.split()], "checked.check")
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def bits(found):
 
 
 @pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(0.1), SigmoidCrossEntropy()])
-@pytest.mark.parametrize("n", [1, 6, 7, 8, 7 * PARTS, 7 * PARTS + 1, 500])
+@pytest.mark.parametrize("n", [1, 6, 7, 8, 7 * PARTS, 7 * PARTS + 1, 300])
 def test_blocks_of_any_number_add_up_to_the_plain_computation(n, loss, rng):
     params, features, labels = split_of(n, rng)
     outcome, gradients = SplitObjective(LAYERS, features, labels, loss)(params)
@@ -59,7 +59,7 @@ def test_blocks_of_any_number_add_up_to_the_plain_computation(n, loss, rng):
 
 
 def test_equal_inputs_give_equal_bits_on_any_number_of_cores(rng, monkeypatch):
-    params, features, labels = split_of(500, rng)
+    params, features, labels = split_of(300, rng)
     found = []
     for cores in (1, 2, 3, 2):
         monkeypatch.setattr(blocks, "available_cores", lambda cores=cores: cores)

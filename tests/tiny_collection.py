@@ -41,10 +41,8 @@ def tiny_files(folder: Path) -> tuple[KnownFile, ...]:
     return tuple(known)
 
 
-def tiny_collection(
-    files: tuple[KnownFile, ...], *sources: Source, name: str = "mnist"
-) -> Collection:
-    return Collection(name, files, sources, (".", "MNIST/raw", "mnist"), "noise, by nobody")
+def tiny_collection(files: tuple[KnownFile, ...], *sources: Source) -> Collection:
+    return Collection("mnist", files, sources, (".", "MNIST/raw", "mnist"), "noise, by nobody")
 
 
 def assert_same_data(found: Dataset, expected: Dataset) -> None:

@@ -105,6 +105,8 @@ def _iterations(
         return function(vector)
 
     def after_iteration(intermediate_result: OptimizeResult) -> None:
+        if not np.isfinite(intermediate_result.fun):
+            raise _not_finite(intermediate_result.fun)
         points.put(report(intermediate_result.x, float(intermediate_result.fun)))
         go_on.acquire()
 
@@ -118,11 +120,8 @@ def _iterations(
                 callback=after_iteration,
                 options={"maxiter": iterations, "gtol": 0.0},
             )
-            if not (np.isfinite(last.fun) and np.isfinite(last.jac).all()):
-                raise TrainingError(
-                    f"conjugate gradient cannot go on: the loss, {last.fun}, or its gradient "
-                    "is not finite"
-                )
+            if not np.isfinite([last.fun, *last.jac]).all():
+                raise _not_finite(last.fun)
             points.put(None)
         except _Stop:
             pass
@@ -141,3 +140,10 @@ def _iterations(
         stopped.set()
         go_on.release()
         worker.join()
+
+
+def _not_finite(loss: float) -> TrainingError:
+    """The error for a place that SciPy has come to but cannot leave; it would just stop there."""
+    return TrainingError(
+        f"conjugate gradient cannot go on: the loss, {loss}, or its gradient is not finite"
+    )

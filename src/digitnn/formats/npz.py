@@ -83,7 +83,6 @@ def _read_member(archive: zipfile.ZipFile, key: str, path: Path) -> ndarray:
         )
     with archive.open(info) as member:
         array: ndarray = np.lib.format.read_array(member, allow_pickle=False)
-        member.read(1)  # the checksum is compared at the end of the member
     return array
 
 

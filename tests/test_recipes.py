@@ -1,0 +1,128 @@
+"""The named experiments, and what makes a recipe one that can be trained."""
+
+import json
+from dataclasses import fields, replace
+
+import pytest
+from torch import nn
+
+from digitnn.errors import UsageError
+from digitnn.layers import Conv2d, Dense, Flatten, Relu
+from digitnn.optimisers import Adam, ConjugateGradient
+from digitnn.recipes import RECIPES, Recipe, find_recipe
+
+WRITTEN_IN_PYTORCH = {
+    "classic": nn.Sequential(nn.Flatten(), nn.Linear(784, 100), nn.Sigmoid(), nn.Linear(100, 10)),
+    "cnn": nn.Sequential(
+        nn.Conv2d(1, 32, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(1024, 128),
+        nn.ReLU(),
+        nn.Linear(128, 10),
+    ),
+}
+
+CLASSIC, CNN = RECIPES["classic"], RECIPES["cnn"]
+
+every_recipe = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES.keys())
+
+
+@every_recipe
+def test_parameters_are_those_of_the_same_network_written_in_pytorch(recipe):
+    state = WRITTEN_IN_PYTORCH[recipe.name].state_dict()
+    expected = [(name, tuple(tensor.shape)) for name, tensor in state.items()]
+    assert list(recipe.network().parameter_shapes().items()) == expected
+
+
+def test_classic_and_cnn_have_as_many_parameters_as_counted_by_hand():
+    assert CLASSIC.network().parameter_count() == 785 * 100 + 101 * 10
+    assert CNN.network().parameter_count() == (26 * 32 + (25 * 32 + 1) * 64 + 1025 * 128 + 129 * 10)
+
+
+@every_recipe
+def test_json_holds_every_field_as_plain_values(recipe):
+    value = recipe.to_json()
+    assert json.loads(json.dumps(value, allow_nan=False)) == value
+    assert list(value) == [field.name for field in fields(recipe)]
+
+
+def test_json_tells_the_optimiser_with_its_schedule():
+    assert CLASSIC.to_json()["optimiser"] == {"optimiser": "ConjugateGradient"}
+    optimiser = replace(CNN, optimiser=Adam(learning_rate=0.5)).to_json()["optimiser"]
+    assert optimiser == {
+        "optimiser": "Adam",
+        "learning_rate": 0.5,
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "epsilon": 1e-8,
+        "schedule": {"schedule": "Constant"},
+    }
+
+
+@every_recipe
+def test_a_recipe_is_found_by_its_name_and_trains_on_its_first_engine(recipe):
+    assert find_recipe(recipe.name) is recipe
+    assert recipe.engine(None) == recipe.engines[0]
+    for engine in recipe.engines:
+        assert recipe.engine(engine) == engine
+
+
+def test_an_unknown_recipe_is_refused_with_the_nearest_name():
+    with pytest.raises(
+        UsageError, match=r"unknown recipe 'clasic'; known: classic, cnn.* 'classic'\?"
+    ):
+        find_recipe("clasic")
+    with pytest.raises(UsageError, match=r"unknown recipe 'xyz'; known: classic, cnn$"):
+        find_recipe("xyz")
+
+
+def test_an_engine_that_cannot_train_the_recipe_is_refused():
+    only = replace(CNN, engines=("pytorch",))
+    with pytest.raises(UsageError, match="recipe cnn trains on engine pytorch, not 'jax'"):
+        only.engine("jax")
+
+
+def test_epochs_can_be_changed_and_nothing_else_changes():
+    assert CNN.with_epochs(None) is CNN
+    assert CNN.with_epochs(7) == replace(CNN, epochs=7)
+    assert CNN.with_epochs(7).epochs == 7
+
+
+@pytest.mark.parametrize("field", ["epochs", "batch_size"])
+@pytest.mark.parametrize("value", [0, -1, 2.0, True])
+def test_epochs_and_batch_size_are_whole_numbers_of_at_least_1(field, value):
+    with pytest.raises(UsageError, match=f"{field} must be a whole number of at least 1"):
+        replace(CNN, **{field: value})
+
+
+@pytest.mark.parametrize("field", ["l2", "least_std"])
+@pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf")])
+def test_l2_and_least_std_are_finite_and_not_negative(field, value):
+    with pytest.raises(UsageError, match=f"{field} must be a finite number of at least 0"):
+        replace(CLASSIC, **{field: value})
+
+
+@pytest.mark.parametrize("field", ["l2", "least_std"])
+def test_what_mini_batches_would_ignore_is_refused(field):
+    with pytest.raises(UsageError, match=f"{field} takes effect with conjugate gradient only"):
+        replace(CNN, **{field: 1.0})
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [(Flatten(), Relu(), Dense(10)), (Conv2d(2, 5), Flatten(), Dense(10))],
+    ids=["relu first", "convolution"],
+)
+def test_conjugate_gradient_takes_only_networks_that_begin_with_flatten_dense(layers):
+    with pytest.raises(UsageError, match="takes a network that begins with Flatten, Dense"):
+        Recipe("mine", "", layers, ("scratch",), ConjugateGradient(), epochs=1)
+
+
+def test_full_batch_is_what_conjugate_gradient_is():
+    assert CLASSIC.is_full_batch
+    assert not CNN.is_full_batch

@@ -146,6 +146,11 @@ def test_forty_nine_labels_for_fifty_images_are_one_line(digitnn):
 
 
 def test_the_json_of_info_has_no_talk_in_it(digitnn):
-    done = digitnn("data", "info", "--json", "--data-dir", "nowhere")
+    done = digitnn("data", "info", "--json")
     json.loads(done.out)
-    assert "nowhere: no such folder; looking on" in done.err
+    assert "using the IDX files in data" in done.err
+
+
+def test_a_folder_that_was_asked_for_must_hold_the_data(digitnn):
+    done = digitnn("data", "info", "--data-dir", "nowhere")
+    assert_one_error_line(done, 1, "nowhere: no such folder", "--data-dir")

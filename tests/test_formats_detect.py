@@ -37,6 +37,9 @@ def test_every_format_is_recognised_and_read_part_by_part(tmp_path, to):
     assert_same_data(read_part(folder, "train", "tiny train"), as_kept(tiny_train(), to))
     assert_same_data(read_part(folder, "test", "tiny test"), as_kept(tiny_test(), to))
     assert read_part(folder, "test", "tiny test").name == "tiny test"
+    images = read_part(folder, "train", "tiny train").images
+    assert images.flags.c_contiguous
+    assert images.flags.writeable
 
 
 @pytest.mark.parametrize("to", ["idx", "idx-gz", "png"])

@@ -59,6 +59,14 @@ def test_an_archive_that_is_not_compressed_is_read(tmp_path):
     assert_same_data(read_npz(tmp_path / "x.npz", "train", "tiny train"), data)
 
 
+def test_images_kept_column_by_column_come_back_row_by_row(tmp_path):
+    data = tiny_train()
+    np.savez(tmp_path / "x.npz", x_train=np.asfortranarray(data.images), y_train=data.labels)
+    found = read_npz(tmp_path / "x.npz", "train", "tiny train")
+    assert_same_data(found, data)
+    assert found.images.flags.c_contiguous
+
+
 def test_labels_of_a_wider_integer_type_are_taken(tmp_path):
     data = tiny_train()
     np.savez(tmp_path / "x.npz", x_train=data.images, y_train=data.labels.astype(np.int64))

@@ -120,6 +120,13 @@ def test_it_ends_early_without_an_error_where_there_is_no_way_down():
     assert workers() == []
 
 
+def test_a_gentle_slope_is_followed_too():
+    objective = LeastSquares([[1]], [[1e-6]])  # a slope of 1e-6, where SciPy by itself stops
+    start = {"weight": np.zeros((1, 1), np.float32), "bias": np.zeros(1, np.float32)}
+    values = [point.value for point in conjugate_gradient(objective, start, 1, 0.0, 5)]
+    assert values[-1] < 1e-14
+
+
 def test_nothing_is_computed_before_a_point_is_asked_for_or_between_points(problem):
     objective, start = problem
     points = conjugate_gradient(objective, start, 30, 0.0, 12)

@@ -194,8 +194,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "little-endian idx": (write_bytes(bytes([3, 8, 0, 0]) + bytes(12)), "little-endian"),
     "unknown idx": (write_bytes(bytes([0, 0, 7, 1, 0, 0, 0, 0])), "unknown IDX type 0x07"),
     "gz of no idx": (write_bytes(gzip.compress(b"hello")), "not IDX"),
-    "cut mat": (_cut(FILES["mat"][0]), "truncated MATLAB file"),
-    "cut packed mat": (_cut(FILES["mat packed"][0]), "truncated MATLAB file"),
+    "cut mat": (_cut(FILES["mat"][0]), "a variable is cut short"),
+    "cut packed mat": (_cut(FILES["mat packed"][0]), "a variable is cut short"),
     "mat 7.3": (write_bytes(b"MATLAB 7.3 MAT-file".ljust(600)), "save it from MATLAB with"),
     "mat of nothing": (write_bytes(b"MATLAB"), "MATLAB header"),
     "mat of noise": (

@@ -139,10 +139,13 @@ def test_what_one_source_leaves_out_the_next_one_brings(know, tmp_path):
     assert any("does not hold train-images-idx3-ubyte, train-labels" in line for line in told)
 
 
-def test_without_data_and_network_one_line_names_every_source_and_its_reason(know, tmp_path):
+def test_without_data_and_network_one_line_names_every_source_and_its_reason(
+    know, tmp_path, monkeypatch
+):
     know(failing("mirror one", "no route"), failing("package two", "not\nthere"))
+    monkeypatch.setenv("DIGITNN_DATA_DIR", str(tmp_path / "mine"))
     with pytest.raises(SourceError) as raised:
-        sources.fetch("mnist", tmp_path / "mine")
+        sources.fetch("mnist")
     message = str(raised.value)
     assert "\n" not in message
     for words in (
@@ -283,7 +286,8 @@ def test_the_environment_is_not_asked_when_a_folder_is_named(know, tmp_path, mon
     know(giving(tmp_path / "served"))
     export(tiny_train(), tiny_test(), tmp_path / "environment", "idx")
     monkeypatch.setenv("DIGITNN_DATA_DIR", str(tmp_path / "environment"))
-    assert sources.fetch("mnist", tmp_path / "nowhere") == tmp_path / "cache" / "mnist"
+    with pytest.raises(SourceError, match="nowhere: no such folder; expected IDX"):
+        sources.fetch("mnist", tmp_path / "nowhere")
 
 
 def test_a_file_may_be_named_instead_of_a_folder(know, tmp_path):
@@ -292,11 +296,12 @@ def test_a_file_may_be_named_instead_of_a_folder(know, tmp_path):
     assert sources.fetch("mnist", made) == made
 
 
-def test_a_named_folder_without_data_is_said_so_before_looking_on(know, tmp_path):
+def test_a_named_folder_without_data_is_said_so_before_looking_on(know, tmp_path, monkeypatch):
     know(giving(tmp_path / "served"))
     (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("DIGITNN_DATA_DIR", str(tmp_path / "empty"))
     told: list[str] = []
-    sources.fetch("mnist", tmp_path / "empty", told.append)
+    sources.fetch("mnist", None, told.append)
     assert told[0] == f"{tmp_path / 'empty'}: no digit data; looking on"
 
 

@@ -10,91 +10,25 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from small_trainings import BY_ROTE, CLASSIC, CNN, RoteEngine, bits, trained, training_of
 
 from digitnn.dataset import Dataset
-from digitnn.engine import Outcome
 from digitnn.engines import find_engine
 from digitnn.errors import TrainingError
 from digitnn.evaluation import evaluate
 from digitnn.features import varying_pixels
 from digitnn.initialisation import initial_parameters
-from digitnn.layers import Conv2d, Dense, Flatten, MaxPool2d, Relu, Sigmoid
+from digitnn.layers import Dense, Flatten
 from digitnn.losses import SoftmaxCrossEntropy
 from digitnn.optimisers import Adam
-from digitnn.recipes import RECIPES
 from digitnn.schedules import Constant, OneCycle
 from digitnn.training import EpochRecord, StepRecord, Training
-
-CLASSIC = replace(
-    RECIPES["classic"], layers=(Flatten(), Dense(12), Sigmoid(), Dense(10)), epochs=10
-)
-CNN = replace(
-    RECIPES["cnn"],
-    layers=(Conv2d(4, 5), Relu(), MaxPool2d(4), Flatten(), Dense(10)),
-    optimiser=Adam(0.01, schedule=OneCycle(0.3)),
-    epochs=4,
-    batch_size=50,
-)
-BY_ROTE = replace(CNN, optimiser=Adam(0.5, schedule=OneCycle(0.25)), epochs=2, batch_size=40)
 
 every_recipe = pytest.mark.parametrize(
     ("recipe", "engine"),
     [(CLASSIC, "scratch"), (CNN, "pytorch")],
     ids=["classic-scratch", "cnn-pytorch"],
 )
-
-
-class RoteEngine:
-    """Learns nothing and writes down what it is given; step s costs s nats an image.
-
-    Its parameters are the start plus the number of steps; its classifier reads every image as 0.
-    """
-
-    def __init__(self, bad_step=None):
-        self.bad_step = bad_step
-        self.steps = []
-
-    def classifier(self, network, params):
-        return self
-
-    def logits(self, images):
-        return np.zeros((len(images), 10), np.float32)
-
-    def trainer(self, network, params, optimiser, loss):
-        self.start, self.loss = params, loss
-        return self
-
-    def step(self, images, labels, learning_rate):
-        self.steps.append((images, labels, learning_rate))
-        if len(self.steps) == self.bad_step:
-            return Outcome(float("nan"), 0)
-        return Outcome(float(len(self.steps) * len(labels)), 10)
-
-    def parameters(self):
-        return {name: p + np.float32(len(self.steps)) for name, p in self.start.items()}
-
-    def objective(self, network, features, labels, loss):
-        self.features, self.labels, self.loss = features, labels, loss
-        return self
-
-    def __call__(self, params):
-        self.start = params
-        return Outcome(float("nan"), 0), {name: p * 0 for name, p in params.items()}
-
-
-def training_of(recipe, engine, digits, seed=0, n=400):
-    """A training on the first n digits, validated on the last 200."""
-    engine = find_engine(engine) if isinstance(engine, str) else engine
-    return Training(recipe, engine, digits[:n], digits[400:], seed)
-
-
-def trained(recipe, engine, digits, seed=0):
-    training = training_of(recipe, engine, digits, seed)
-    return training, list(training)
-
-
-def bits(params):
-    return {name: p.tobytes() for name, p in params.items()}
 
 
 @every_recipe
@@ -323,51 +257,3 @@ def test_before_it_begins_the_parameters_are_the_start(digits):
     drawn = initial_parameters(training.network, "pytorch", np.random.default_rng(stream))
     assert bits(training.params()) == bits(drawn)
     assert training.history == []
-
-
-def test_a_loss_that_is_no_number_ends_training_with_the_last_whole_epoch(digits):
-    engine = RoteEngine(bad_step=5)
-    training = training_of(BY_ROTE, engine, digits, n=100)
-    with pytest.raises(TrainingError, match="the loss became nan at step 4, learning rate"):
-        list(training)
-    assert [record.epoch for record in training.history] == [1]
-    after_three_steps = {name: p + np.float32(3) for name, p in engine.start.items()}
-    assert bits(training.params()) == bits(after_three_steps)
-
-
-def test_a_full_batch_loss_that_is_no_number_ends_training_with_the_start(digits):
-    training = training_of(CLASSIC, RoteEngine(), digits)
-    start = bits(training.params())
-    with pytest.raises(TrainingError, match="or its gradient is not finite"):
-        list(training)
-    assert bits(training.params()) == start
-
-
-@pytest.mark.parametrize("batch_size", [50, 400], ids=["in an epoch", "seen when validating"])
-@pytest.mark.parametrize("rate", [1e30, 1e39])
-def test_a_network_that_blows_up_is_left_as_it_was_when_still_sound(batch_size, rate, digits):
-    optimiser = Adam(rate, schedule=Constant())
-    recipe = replace(CNN, optimiser=optimiser, batch_size=batch_size)
-    training = training_of(recipe, "pytorch", digits)
-    start = bits(training.params())
-    with pytest.raises(TrainingError, match="try a smaller learning rate"):
-        list(training)
-    assert bits(training.params()) == start
-    assert training.history == []
-
-
-def test_batches_larger_than_the_data_are_refused(digits):
-    with pytest.raises(TrainingError, match=r"cnn takes batches of at least 50 .* only 49 to"):
-        training_of(CNN, "pytorch", digits, n=49)
-    assert training_of(CNN, "pytorch", digits, n=50)
-
-
-def test_a_full_batch_may_be_smaller_than_a_batch_but_not_empty(digits):
-    assert len(list(training_of(CLASSIC.with_epochs(1), "scratch", digits, n=20))) == 1
-    with pytest.raises(TrainingError, match="only 0 to train on"):
-        training_of(CLASSIC, "scratch", digits, n=0)
-
-
-def test_nothing_to_validate_on_is_refused_before_training(digits):
-    with pytest.raises(TrainingError, match="digits: no images to validate on"):
-        Training(CNN, RoteEngine(), digits, digits[:0], 0)

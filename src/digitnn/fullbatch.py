@@ -120,7 +120,7 @@ def _iterations(
                 callback=after_iteration,
                 options={"maxiter": iterations, "gtol": 0.0},
             )
-            if not np.isfinite([last.fun, *last.jac]).all():
+            if not np.isfinite(np.append(last.jac, last.fun)).all():
                 raise _not_finite(last.fun)
             points.put(None)
         except _Stop:

@@ -1,6 +1,5 @@
 """What a figure was measured on: processor, cores, versions, commit."""
 
-import os
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import digitnn
+from digitnn.cores import available_cores
 
 LIBRARIES = ("numpy", "scipy", "torch", "scikit-learn")
 
@@ -16,7 +16,7 @@ def describe_machine() -> dict[str, Any]:
     """Processor, cores, system, versions and commit, as plain builtins. Imports no library."""
     return {
         "processor": _processor(),
-        "cores": _cores(),
+        "cores": available_cores(),
         "system": platform.platform(terse=True),
         "versions": _versions(),
         "commit": source_commit(),
@@ -53,12 +53,6 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _versions() -> dict[str, str]:

@@ -1,9 +1,9 @@
 """Where the data come from: a folder of the user's, the cache, else the network.
 
-In this order: the folder that the caller names (`--data-dir`), else the one that DIGITNN_DATA_DIR
-names; `./data`; the cache (DIGITNN_CACHE_DIR, else the system's cache folder); the collection's
-sources, which fill the cache. What lies in a user's folder is taken as it is, in any of the
-formats; what lies in the cache must match its SHA-256.
+In this order: the folder that the caller names (`--data-dir`), which must then hold them; the one
+that DIGITNN_DATA_DIR names; `./data`; the cache (DIGITNN_CACHE_DIR, else the system's cache
+folder); the collection's sources, which fill the cache. What lies in a user's folder is taken as it
+is, in any of the formats; what lies in the cache must match its SHA-256.
 """
 
 import os
@@ -72,6 +72,11 @@ def find(
             report(f"{name}: using the {found.format.title} in {found.path}")
             return found
         tried.append(f"{base}: {'no digit data' if base.exists() else 'no such folder'}")
+        if base == data_dir:  # asked for by name, for this very call
+            raise SourceError(
+                f"{tried[-1]}; expected IDX files, mnist_all.mat, mnist.npz, MNIST/raw or a folder "
+                "of PNGs for each digit; leave --data-dir out to have the data fetched"
+            )
         if base != DEFAULT_FOLDER:
             report(f"{tried[-1]}; looking on")
     cache = cache_folder(collection)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from digitnn.cli.console import print_json, print_text
+from digitnn.cli.fetching import ensure
 from digitnn.cli.options import AsJson, DataDir
 
 
@@ -28,6 +29,7 @@ def evaluate(
 
     trained = load_run(run)
     classifier = trained.classifier(engine)
+    ensure(trained.about["data"]["collection"], data_dir)
     report = evaluate_on(classifier, load_split_of(trained, split, data_dir))
     times = record_reading(trained, split, report)
     if as_json:

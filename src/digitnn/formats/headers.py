@@ -11,16 +11,14 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO, Literal
+from typing import IO
 
 import numpy as np
 
 from digitnn.errors import FormatError
-from digitnn.formats.recognise import HDF5
+from digitnn.formats.mat5 import list_variables
 
 NPY = b"\x93NUMPY"
-_MAT_HEADER_BYTES = 128
-_BYTE_ORDERS: dict[bytes, Literal["little", "big"]] = {b"IM": "little", b"MI": "big"}
 _MATLAB_DTYPES = {"double": "float64", "single": "float32", "logical": "bool"}
 
 
@@ -58,19 +56,10 @@ def npz_headers(path: Path) -> tuple[ArrayHeader, ...]:
 
 
 def mat_headers(path: Path) -> tuple[ArrayHeader, ...]:
-    """The variables of a MATLAB 5 to 7 file, in its order."""
-    from scipy.io import whosmat
-
-    with path.open("rb") as file:
-        _check_mat_is_whole(file, path)
-    try:
-        found = whosmat(str(path), appendmat=False)
-    except Exception as error:  # scipy raises a dozen types for damaged bytes
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise FormatError(f"{path}: damaged MATLAB file ({reason}); fetch it anew") from None
+    """The variables of a MATLAB file; matrices, whatever their class."""
     return tuple(
-        ArrayHeader(name, tuple(map(int, shape)), _MATLAB_DTYPES.get(kind, kind))
-        for name, shape, kind in found
+        ArrayHeader(name, variable.shape, _MATLAB_DTYPES.get(variable.kind, variable.kind))
+        for name, variable in list_variables(path).items()
     )
 
 
@@ -116,23 +105,3 @@ def _foreign_zip(names: list[str]) -> str:
     if any(name.endswith("data.pkl") for name in names):
         return "a file of torch.save, which only PyTorch reads; save the state_dict as safetensors"
     return f"a ZIP archive, but not an .npz: it holds {', '.join(map(ascii, names[:4]))}"
-
-
-def _check_mat_is_whole(file: BinaryIO, path: Path) -> None:
-    """Follow the variables from one to the next; the last must end where the file does."""
-    size = os.fstat(file.fileno()).st_size
-    head = file.read(_MAT_HEADER_BYTES)
-    if head.startswith((b"MATLAB 7.3", HDF5)):
-        raise FormatError(
-            f"{path}: a MATLAB 7.3 (HDF5) file; save it from MATLAB with the option '-v7'"
-        )
-    order = _BYTE_ORDERS.get(head[126:])
-    if order is None:
-        raise FormatError(f"{path}: truncated or damaged MATLAB header; fetch the file anew")
-    at = _MAT_HEADER_BYTES
-    while at < size:
-        file.seek(at)
-        tag = file.read(8)  # the type of what follows, and how many bytes of it
-        at += 8 + int.from_bytes(tag[4:], order)
-    if at > size:
-        raise FormatError(f"{path}: truncated MATLAB file, or a damaged one; fetch it anew")

@@ -38,7 +38,7 @@ def read_npz(path: Path, part: Part, name: str) -> Dataset:
     if wrong.any():
         where = int(np.argmax(wrong))
         raise DataError(f"{path}: label {where} of y_{part} is {labels.flat[where]}; 0 to 9 are")
-    return Dataset(images, labels.astype(np.uint8, copy=False), name)
+    return Dataset(np.ascontiguousarray(images), labels.astype(np.uint8, copy=False), name)
 
 
 def write_npz(path: Path, train: Dataset, test: Dataset) -> None:

@@ -1,0 +1,109 @@
+"""Keeping the matrix library to one core, whoever asks and in whatever order they leave."""
+
+import threading
+
+import pytest
+import threadpoolctl
+
+from digitnn.cores import available_cores, one_core_blas
+from digitnn.scratch.blocks import run_blocks
+
+
+def blas_threads():
+    """How many threads each BLAS of this process would use now."""
+    libraries = threadpoolctl.threadpool_info()
+    return {found["num_threads"] for found in libraries if found["user_api"] == "blas"}
+
+
+@pytest.fixture
+def two_blas_threads():
+    """BLAS set to two threads, as if from the start: by nobody who could still claim it."""
+
+    def limit_in_a_thread_of_its_own(number):
+        setter = threading.Thread(target=threadpoolctl.threadpool_limits, args=(number, "blas"))
+        setter.start()
+        setter.join()
+
+    (before,) = blas_threads()
+    limit_in_a_thread_of_its_own(2)
+    assert blas_threads() == {2}
+    yield
+    limit_in_a_thread_of_its_own(before)
+
+
+def test_there_is_a_core():
+    assert available_cores() >= 1
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+def test_blas_keeps_to_one_core_inside_and_is_set_free_after():
+    with one_core_blas:
+        assert blas_threads() == {1}
+        with one_core_blas:
+            assert blas_threads() == {1}
+        assert blas_threads() == {1}
+    assert blas_threads() == {2}
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+@pytest.mark.parametrize("n", [3, 300], ids=["one part", "many parts"])
+def test_blocks_run_while_blas_keeps_to_one_core(n):
+    assert all(inside == {1} for inside in run_blocks(lambda part: blas_threads(), n, 10))
+    assert blas_threads() == {2}
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+def test_one_thread_after_another_is_heeded():
+    found = []
+
+    def enter():
+        with one_core_blas:
+            found.append(blas_threads())
+
+    enter()
+    other = threading.Thread(target=enter)
+    other.start()
+    other.join()
+    assert found == [{1}, {1}]
+    assert blas_threads() == {2}
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+@pytest.mark.parametrize("leaves_first", ["first", "second"])
+def test_blas_keeps_to_one_core_until_the_last_of_two_threads_has_left(leaves_first):
+    leave = {"first": threading.Event(), "second": threading.Event()}
+    inside = threading.Semaphore(0)
+    found = []
+
+    def stay(name):
+        with one_core_blas:
+            inside.release()
+            assert leave[name].wait(10)
+            found.append(blas_threads())
+
+    threads = {}
+    for name in leave:
+        threads[name] = threading.Thread(target=stay, args=[name])
+        threads[name].start()
+        assert inside.acquire(timeout=10)
+    for name in sorted(leave, key=lambda name: name != leaves_first):
+        leave[name].set()
+        threads[name].join()
+    assert found == [{1}, {1}]
+    assert blas_threads() == {2}
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+def test_an_error_inside_sets_blas_free():
+    with pytest.raises(ZeroDivisionError), one_core_blas:
+        raise ZeroDivisionError
+    assert blas_threads() == {2}
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+def test_another_user_of_threadpoolctl_is_heeded_after():
+    with one_core_blas:
+        pass
+    with threadpoolctl.threadpool_limits(1, "blas"):
+        assert blas_threads() == {1}
+    assert blas_threads() == {2}

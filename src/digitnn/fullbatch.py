@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float64
 from numpy import ndarray
 
+from digitnn.cores import one_core_blas
 from digitnn.engine import Objective, Outcome
 from digitnn.errors import TrainingError
 from digitnn.layers import Shape
@@ -112,14 +113,15 @@ def _iterations(
 
     def run() -> None:
         try:
-            last = minimize(
-                evaluate,
-                start,
-                jac=True,
-                method="CG",
-                callback=after_iteration,
-                options={"maxiter": iterations, "gtol": 0.0},
-            )
+            with one_core_blas:  # else SciPy's short dot products wake helpers that then spin
+                last = minimize(
+                    evaluate,
+                    start,
+                    jac=True,
+                    method="CG",
+                    callback=after_iteration,
+                    options={"maxiter": iterations, "gtol": 0.0},
+                )
             if not np.isfinite(np.append(last.jac, last.fun)).all():
                 raise _not_finite(last.fun)
             points.put(None)

@@ -13,7 +13,7 @@ LIBRARIES = ("numpy", "scipy", "torch", "scikit-learn")
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, cores, system, versions and commit, as plain builtins. Imports no library."""
+    """Processor, cores, system, versions and commit, as plain builtins."""
     return {
         "processor": _processor(),
         "cores": available_cores(),

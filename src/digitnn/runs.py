@@ -97,7 +97,7 @@ def save_run(
         "engine": engine,
         "seed": training.seed,
         "epochs": len(training.history),
-        "complete": len(training.history) == training.recipe.epochs,
+        "complete": training.complete,
         "seconds": training.history[-1].seconds if training.history else 0.0,
         "data": {
             "collection": data,

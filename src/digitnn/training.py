@@ -68,7 +68,8 @@ class Training:
     seed decides the initial weights and the order of the batches, in separate streams, so that
     both engines start alike and see the same batches. Raises `TrainingError` when there are too
     few images, or when the loss is no longer finite; `params()` then gives what the last whole
-    epoch left, which the last record of `history` describes.
+    epoch left, which the last record of `history` describes. `complete` says whether it ran to
+    its end.
     """
 
     def __init__(
@@ -93,13 +94,16 @@ class Training:
         self._batches_rng = np.random.default_rng(for_batches)
         self._current: Callable[[], dict[str, ndarray]] = lambda: start
         self._good = start
-        self._started = 0.0
+        self._started: float | None = None
+        self.complete = False
 
     def params(self) -> dict[str, ndarray]:
         """The parameters learned so far, float32."""
         return self._current()
 
     def __iter__(self) -> Iterator[Record]:
+        if self._started is not None:
+            raise TrainingError("a training is iterated once; make another one to start again")
         self._started = perf_counter()
         optimiser = self.recipe.optimiser
         try:
@@ -107,6 +111,7 @@ class Training:
                 yield from self._full_batch()
             else:
                 yield from self._mini_batches(optimiser)
+            self.complete = True
         except TrainingError:
             self._current = lambda: self._good
             raise
@@ -175,6 +180,7 @@ class Training:
         return record
 
     def _seconds(self) -> float:
+        assert self._started is not None
         return perf_counter() - self._started
 
 

@@ -27,13 +27,15 @@ MODULES: Mapping[type[layers.Layer], Callable[[Any, Shape], nn.Module]] = {
 def build(network: Network, params: Params) -> nn.Sequential:
     """The module that computes logits from standardised images, holding a copy of `params`."""
     network.check(params)
-    module = nn.Sequential(
-        *(
-            MODULES[type(layer)](layer, shape)
-            for layer, shape in zip(network.layers, network.shapes(), strict=False)
+    with torch.device("meta"):  # no memory and no random numbers for weights that are replaced
+        module = nn.Sequential(
+            *(
+                MODULES[type(layer)](layer, shape)
+                for layer, shape in zip(network.layers, network.shapes(), strict=False)
+            )
         )
-    )
-    module.load_state_dict({name: torch.tensor(p) for name, p in params.items()})
+    tensors = {name: torch.tensor(p) for name, p in params.items()}
+    module.load_state_dict(tensors, assign=True)
     return module
 
 

@@ -33,8 +33,9 @@ data: setup
 compare: data
 	$(BIN)/digitnn compare
 
+# Workers share the cores already: one thread each keeps them from waiting for one another.
 test: data
-	$(BIN)/python -m pytest --numprocesses auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto
 
 lint: setup
 	$(BIN)/ruff check .

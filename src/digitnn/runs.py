@@ -118,8 +118,9 @@ def save_run(
     return Run(path, training.network, params, about, tuple(training.history))
 
 
-def load_run(path: Path) -> Run:
+def load_run(path: Path | str) -> Run:
     """Read a run back. Raises `RunError`, naming what is missing, damaged or does not fit."""
+    path = Path(path)
     if not path.is_dir():
         raise RunError(f"{path} is not a run: no such folder (`digitnn train` makes one)")
     missing = [name for name in (NETWORK, PARAMS, RECIPE) if not (path / name).is_file()]

@@ -27,7 +27,7 @@ __all__ = ["COLLECTIONS", "cache_folder", "fetch", "find", "load"]
 
 def fetch(
     name: str = "mnist",
-    data_dir: Path | None = None,
+    data_dir: Path | str | None = None,
     report: Report = no_report,
     meter: Meter = no_meter,
 ) -> Path:
@@ -35,13 +35,13 @@ def fetch(
 
     Raises `UsageError` for an unknown name, `SourceError` if no source can give it.
     """
-    return find(name, data_dir, report=report, meter=meter).path
+    return find(name, _path(data_dir), report=report, meter=meter).path
 
 
 def load(
     name: str = "mnist",
     part: Part = "train",
-    data_dir: Path | None = None,
+    data_dir: Path | str | None = None,
     report: Report = no_report,
     meter: Meter = no_meter,
 ) -> Dataset:
@@ -50,7 +50,7 @@ def load(
     The dataset is called "mnist train". Raises as `fetch` does, and `FormatError` if the data
     are damaged.
     """
-    return find(name, data_dir, (part,), report, meter).read(part, f"{name} {part}")
+    return find(name, _path(data_dir), (part,), report, meter).read(part, f"{name} {part}")
 
 
 def find(
@@ -119,6 +119,10 @@ def _user_folders(
         base = Path(named).expanduser()
         yield base, [base / place for place in collection.folders]
     yield DEFAULT_FOLDER, [DEFAULT_FOLDER / place for place in collection.folders]
+
+
+def _path(named: Path | str | None) -> Path | None:
+    return None if named is None else Path(named)
 
 
 def _prefixes(parts: tuple[Part, ...]) -> tuple[str, ...]:

@@ -27,12 +27,13 @@ _TUPLES = {pickle.TUPLE1: 1, pickle.TUPLE2: 2, pickle.TUPLE3: 3}
 _NAMES = {code: name for name, code in vars(pickle).items() if type(code) is bytes}
 
 
-def load_pickle(path: Path) -> Any:
+def load_pickle(path: Path | str) -> Any:
     """The value of a pickle that holds nothing but plain values (see `plain_values`).
 
     Any protocol, also as Python 2 and old NumPy wrote it. Raises `FormatError`, one line naming
     the file, for whatever else the file asks for, and if it is damaged.
     """
+    path = Path(path)
     try:
         value = _Machine(path.read_bytes()).run()
         check_plain(value)

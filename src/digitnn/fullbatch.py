@@ -1,4 +1,4 @@
-"""Full-batch optimisation: SciPy's conjugate gradient as a generator of iterations.
+"""Full-batch optimisation: SciPy's minimisers as generators of iterations.
 
 SciPy minimises functions of one float64 vector and calls back after each iteration. Here the
 vector is made of named parameters and the calls become a `for` loop that can be left at any time.
@@ -8,7 +8,9 @@ Axes: p numbers to learn.
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from queue import Queue
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float64
@@ -19,6 +21,18 @@ from digitnn.engine import Objective, Outcome
 from digitnn.errors import TrainingError
 from digitnn.layers import Shape
 from digitnn.network import Params
+from digitnn.optimisers import ConjugateGradient, FullBatchOptimiser, LBfgs
+
+Method: TypeAlias = Literal["CG", "L-BFGS-B"]
+
+METHODS: Mapping[type[FullBatchOptimiser], Method] = {ConjugateGradient: "CG", LBfgs: "L-BFGS-B"}
+"""What SciPy calls the method of each description."""
+
+NO_OTHER_END: Mapping[Method, Mapping[str, Any]] = {
+    "CG": {"gtol": 0.0},
+    "L-BFGS-B": {"gtol": 0.0, "ftol": 0.0, "maxfun": inf},
+}
+"""Options that leave the number of iterations as the only end, but for a place with no way down."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +63,15 @@ def from_vector(vector: Float64[ndarray, " p"], shapes: Mapping[str, Shape]) -> 
     }
 
 
-def conjugate_gradient(
-    objective: Objective, start: Params, n: int, l2: float, iterations: int
+def minimise(
+    objective: Objective, start: Params, n: int, l2: float, iterations: int, method: Method = "CG"
 ) -> Iterator[Point]:
     """Minimise loss / n + l2 / (2 n) * (sum of squared weights), yielding after each iteration.
 
-    n: how many images the objective sums over. Weights are arrays of two or more axes; biases
-    are not penalised. Ends early only where SciPy finds no way further down. Raises
-    `TrainingError` if the loss or its gradient is not finite where it stands.
+    n: how many images the objective sums over; method: conjugate gradient or L-BFGS. Weights are
+    arrays of two or more axes; biases are not penalised. Ends early only where SciPy finds no way
+    further down; a step to a loss that is not finite, conjugate gradient takes back, while L-BFGS
+    ends before it. Raises `TrainingError` where the loss or its gradient is not finite.
     """
     shapes = {name: p.shape for name, p in start.items()}
     evaluated: dict[bytes, Outcome] = {}
@@ -80,7 +95,7 @@ def conjugate_gradient(
         evaluated.clear()
         return Point(from_vector(vector, shapes), outcome, value, count)
 
-    return _iterations(value_and_gradient, to_vector(start), iterations, report)
+    return _iterations(value_and_gradient, to_vector(start), iterations, method, report)
 
 
 class _Stop(Exception):
@@ -91,11 +106,13 @@ def _iterations(
     function: Callable[[ndarray], tuple[float, ndarray]],
     start: ndarray,
     iterations: int,
+    method: Method,
     report: Callable[[ndarray, float], Point],
 ) -> Iterator[Point]:
     """Run SciPy in a thread that waits, at each callback, until the next point is asked for."""
     from scipy.optimize import OptimizeResult, minimize
 
+    options: Any = {"maxiter": iterations, **NO_OTHER_END[method]}
     points: Queue[Point | BaseException | None] = Queue()
     go_on = threading.Semaphore(0)
     stopped = threading.Event()
@@ -118,9 +135,9 @@ def _iterations(
                     evaluate,
                     start,
                     jac=True,
-                    method="CG",
+                    method=method,
                     callback=after_iteration,
-                    options={"maxiter": iterations, "gtol": 0.0},
+                    options=options,
                 )
             if not np.isfinite(np.append(last.jac, last.fun)).all():
                 raise _not_finite(last.fun)
@@ -130,7 +147,7 @@ def _iterations(
         except BaseException as error:
             points.put(error)
 
-    worker = threading.Thread(target=run, name="conjugate-gradient", daemon=True)
+    worker = threading.Thread(target=run, name="minimise", daemon=True)
     worker.start()
     try:
         while (point := points.get()) is not None:
@@ -147,5 +164,5 @@ def _iterations(
 def _not_finite(loss: float) -> TrainingError:
     """The error for a place that SciPy has come to but cannot leave; it would just stop there."""
     return TrainingError(
-        f"conjugate gradient cannot go on: the loss, {loss}, or its gradient is not finite"
+        f"full-batch training cannot go on: the loss, {loss}, or its gradient is not finite"
     )

@@ -1,8 +1,18 @@
-"""Optimiser descriptions: the rule and its numbers; the engines carry it out."""
+"""Optimiser descriptions: the rule and its numbers; the engines carry it out.
+
+Every rule is the one that PyTorch's optimiser of that name has, so that both engines take the same
+steps. In the formulas p are the parameters, g the gradient of the loss per image at step t = 1, 2,
+..., and rate is `learning_rate` times what `schedule` says at that step. What is remembered from
+step to step begins at zero.
+
+Weight decay acts on weights only, the parameters of two or more axes; biases are free.
+"""
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from math import isfinite
+from typing import Any, TypeAlias
 
+from digitnn.errors import UsageError
 from digitnn.schedules import Constant, Schedule
 
 
@@ -16,8 +26,76 @@ class ConjugateGradient:
 
 
 @dataclass(frozen=True)
+class LBfgs:
+    """Limited-memory BFGS over the whole training split, by SciPy's L-BFGS-B without bounds.
+
+    An epoch is one iteration: a line search along the direction that the last ten steps and changes
+    of the gradient suggest (Nocedal and Wright 2006, algorithm 7.5). It mostly evaluates the loss
+    once.
+    """
+
+
+@dataclass(frozen=True)
+class Sgd:
+    """Stochastic gradient descent, with momentum if wanted.
+
+        g = g + weight_decay p
+        u = momentum u + g
+        p = p - rate u,  or with nesterov  p - rate (g + momentum u)
+
+    Sutskever et al. 2013 have the rate inside the velocity u; here, as in PyTorch (dampening 0), it
+    multiplies the whole velocity, so a change of rate acts at once.
+    """
+
+    learning_rate: float
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    schedule: Schedule = field(default_factory=Constant)
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "learning_rate")
+        _check_share(self, "momentum")
+        _check_not_negative(self, "weight_decay")
+        if type(self.nesterov) is not bool:
+            raise UsageError(f"Sgd: nesterov must be True or False, got {self.nesterov!r}")
+        if self.nesterov and not self.momentum:
+            raise UsageError("Sgd: nesterov takes a momentum above 0, got 0")
+
+
+@dataclass(frozen=True)
+class RmsProp:
+    """RMSprop (Tieleman and Hinton 2012, lecture 6.5), with momentum if wanted.
+
+        g = g + weight_decay p
+        v = alpha v + (1 - alpha) g^2
+        u = momentum u + g / (sqrt(v) + epsilon)
+        p = p - rate u
+
+    As in PyTorch epsilon stands outside the root, and v, which begins at zero, is not corrected for
+    that: the first steps are up to 1 / sqrt(1 - alpha) times longer.
+    """
+
+    learning_rate: float
+    alpha: float = 0.99
+    epsilon: float = 1e-8
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    schedule: Schedule = field(default_factory=Constant)
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "learning_rate", "epsilon")
+        _check_share(self, "alpha", "momentum")
+        _check_not_negative(self, "weight_decay")
+
+
+@dataclass(frozen=True)
 class Adam:
-    """Adam on mini-batches (Kingma and Ba 2015, algorithm 1).
+    """Adam (Kingma and Ba 2015, algorithm 1).
+
+        m = beta1 m + (1 - beta1) g
+        v = beta2 v + (1 - beta2) g^2
+        p = p - rate (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
 
     learning_rate: the peak that `schedule` scales; beta1, beta2: decay of the first and second
     moment; epsilon: added to the root of the second.
@@ -29,5 +107,61 @@ class Adam:
     epsilon: float = 1e-8
     schedule: Schedule = field(default_factory=Constant)
 
+    def __post_init__(self) -> None:
+        _check_positive(self, "learning_rate", "epsilon")
+        _check_share(self, "beta1", "beta2")
 
-Optimiser: TypeAlias = ConjugateGradient | Adam
+
+@dataclass(frozen=True)
+class AdamW:
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2).
+
+        p = p - rate weight_decay p,  then as Adam
+
+    The decay does not pass through the moments, so it shrinks every weight at the same pace. As in
+    PyTorch it is multiplied by the rate, the peak included; in the paper by the schedule alone.
+    """
+
+    learning_rate: float
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    weight_decay: float = 0.01
+    schedule: Schedule = field(default_factory=Constant)
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "learning_rate", "epsilon")
+        _check_share(self, "beta1", "beta2")
+        _check_not_negative(self, "weight_decay")
+
+
+FullBatchOptimiser: TypeAlias = ConjugateGradient | LBfgs
+MiniBatchOptimiser: TypeAlias = Sgd | RmsProp | Adam | AdamW
+Optimiser: TypeAlias = FullBatchOptimiser | MiniBatchOptimiser
+
+
+def _check_positive(optimiser: Any, *names: str) -> None:
+    for name in names:
+        if not (_is_number(value := getattr(optimiser, name)) and value > 0):
+            raise _refused(optimiser, name, "a finite number above 0")
+
+
+def _check_not_negative(optimiser: Any, *names: str) -> None:
+    for name in names:
+        if not (_is_number(value := getattr(optimiser, name)) and value >= 0):
+            raise _refused(optimiser, name, "a finite number of at least 0")
+
+
+def _check_share(optimiser: Any, *names: str) -> None:
+    for name in names:
+        if not (_is_number(value := getattr(optimiser, name)) and 0 <= value < 1):
+            raise _refused(optimiser, name, "a number of at least 0 and below 1")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def _refused(optimiser: Any, name: str, expected: str) -> UsageError:
+    kind, got = type(optimiser).__name__, getattr(optimiser, name)
+    return UsageError(f"{kind}: {name} must be {expected}, got {got!r}")

@@ -8,8 +8,7 @@ from torch import nn
 
 from digitnn.errors import NetworkError
 from digitnn.layers import Conv2d, Dense, Flatten, Relu, Sigmoid, Tanh
-from digitnn.scratch.chain import forward, parameters_of
-from digitnn.scratch.layers import FORWARD
+from digitnn.scratch.chain import FORWARD, forward, parameters_of
 
 DEEP = (Flatten(), Dense(6), Sigmoid(), Dense(5), Relu(), Dense(4), Tanh(), Dense(3))
 

@@ -10,9 +10,9 @@ import torch
 from gradients import assert_is_gradient
 from numpy import ndarray
 
-from digitnn.layers import Dense, Flatten, Layer, Relu, Sigmoid, Tanh
+from digitnn.layers import Conv2d, Dense, Flatten, Layer, MaxPool2d, Relu, Sigmoid, Tanh
 from digitnn.pytorch.modules import MODULES
-from digitnn.scratch.layers import FORWARD
+from digitnn.scratch.chain import FORWARD
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,30 @@ CASES = [
     ),
 ]
 
-every_layer = pytest.mark.parametrize("case", CASES, ids=lambda case: type(case.layer).__name__)
+CASES += [
+    Case(
+        Conv2d(1, 2),
+        x=[[[[1, 2, 3], [4, 5, 6], [7, 8, 9]]]],
+        params={"weight": [[[[1, 0], [0, 2]]]], "bias": [100]},
+        y=[[[[111, 114], [120, 123]]]],
+        dx=[[[[1, 1, 0], [1, 3, 2], [0, 2, 2]]]],
+    ),
+    Case(
+        Conv2d(1, 2, stride=2, padding=1),
+        x=[[[[1, 2], [3, 4]]]],
+        params={"weight": [[[[1, 10], [100, 1000]]]], "bias": [0]},
+        y=[[[[1000, 200], [30, 4]]]],
+        dx=[[[[1000, 100], [10, 1]]]],
+    ),
+    Case(
+        MaxPool2d(2),
+        x=[[[[1, 5, 9], [7, 7, 9], [9, 9, 9]]]],  # of the two sevens the first wins
+        y=[[[[7]]]],
+        dx=[[[[0, 0, 0], [1, 0, 0], [0, 0, 0]]]],
+    ),
+]
+
+every_layer = pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.layer))
 
 
 def test_every_layer_of_the_engine_is_in_the_table():

@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from digitnn.losses import Loss
 from digitnn.network import Classifier, Network, Params
-from digitnn.optimisers import Adam
+from digitnn.optimisers import MiniBatchOptimiser
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,9 @@ class Engine(Protocol):
         """A classifier that holds its own copy of what it needs; safe to share among threads."""
         ...
 
-    def trainer(self, network: Network, params: Params, optimiser: Adam, loss: Loss) -> Trainer:
+    def trainer(
+        self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss
+    ) -> Trainer:
         """A network that starts to learn from `params`."""
         ...
 

@@ -3,15 +3,32 @@
 Axes: n images, k classes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import TypeAlias
 
 from jaxtyping import Float
 from numpy import ndarray
 
+from digitnn import layers
 from digitnn.errors import NetworkError
-from digitnn.layers import Layer
 from digitnn.network import Architecture, Params
-from digitnn.scratch.layers import FORWARD, Forward, Gradients
+from digitnn.scratch.convolution import conv2d
+from digitnn.scratch.layers import Backward, Forward, Gradients, dense, flatten, relu, sigmoid, tanh
+from digitnn.scratch.pooling import conv_relu_pool, max_pool2d
+
+FORWARD: Mapping[type[layers.Layer], Forward] = {
+    layers.Dense: dense,
+    layers.Conv2d: conv2d,
+    layers.MaxPool2d: max_pool2d,
+    layers.Flatten: flatten,
+    layers.Sigmoid: sigmoid,
+    layers.Tanh: tanh,
+    layers.Relu: relu,
+}
+"""The function of each layer description that this engine runs."""
+
+Piece: TypeAlias = Callable[[Mapping[str, ndarray], ndarray], tuple[ndarray, Backward]]
 
 
 def forward(
@@ -25,22 +42,43 @@ def forward(
     Raises `NetworkError` for a layer that this engine does not run.
     """
     backwards = []
-    for index, layer in enumerate(architecture):
+    for index, piece in pieces(architecture):
         own = parameters_of(params, index)
-        x, step = _function(layer)(layer, own, x)
+        x, step = piece(own, x)
         backwards.append((index, step, bool(own)))
-    first = next((index for index, _, has_parameters in backwards if has_parameters), 0)
+    first = next((at for at, (*_, has_parameters) in enumerate(backwards) if has_parameters), 0)
 
     def backward(dy: Float[ndarray, "n k"]) -> Gradients:
         gradients: Gradients = {}
         dx: ndarray | None = dy
-        for index, step, _ in reversed(backwards[first:]):
+        for at in reversed(range(first, len(backwards))):
+            index, step, _ = backwards[at]
             assert dx is not None
-            dx, own = step(dx, index > first)
+            dx, own = step(dx, at > first)
             gradients |= {f"{index}.{name}": gradient for name, gradient in own.items()}
         return gradients
 
     return x, backward
+
+
+@lru_cache
+def pieces(architecture: Architecture) -> tuple[tuple[int, Piece], ...]:
+    """(index of its first layer, function) for each piece of a network.
+
+    A piece is a layer; only Conv2d, Relu, MaxPool2d in a row are one piece, which computes the
+    same numbers in less time (see `conv_relu_pool`).
+    """
+    found: list[tuple[int, Piece]] = []
+    index = 0
+    while index < len(architecture):
+        match architecture[index : index + 3]:
+            case (layers.Conv2d() as conv, layers.Relu(), layers.MaxPool2d() as pool):
+                found.append((index, partial(conv_relu_pool, conv, pool)))
+                index += 3
+            case (layer, *_):
+                found.append((index, partial(_function(layer), layer)))
+                index += 1
+    return tuple(found)
 
 
 def parameters_of(params: Params, index: int) -> Gradients:
@@ -49,7 +87,7 @@ def parameters_of(params: Params, index: int) -> Gradients:
     return {name[len(prefix) :]: p for name, p in params.items() if name.startswith(prefix)}
 
 
-def _function(layer: Layer) -> Forward:
+def _function(layer: layers.Layer) -> Forward:
     try:
         return FORWARD[type(layer)]
     except KeyError:

@@ -10,17 +10,13 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
-from digitnn.engine import Trainer
-from digitnn.errors import NetworkError
 from digitnn.losses import Loss
 from digitnn.network import Network, Params
-from digitnn.optimisers import Adam
-from digitnn.scratch.blocks import run_blocks
+from digitnn.optimisers import MiniBatchOptimiser
+from digitnn.scratch.blocks import block_of, run_blocks
 from digitnn.scratch.chain import forward
 from digitnn.scratch.objective import SplitObjective
-
-BLOCK = 256
-"""Images that go through the network at once when it only predicts."""
+from digitnn.scratch.trainer import ScratchTrainer
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +35,7 @@ class ScratchClassifier:
                 x = self.network.standardise(images[block])
                 logits[block] = forward(self.network.layers, self.params, x)[0]
 
-        run_blocks(some_blocks, len(images), BLOCK)
+        run_blocks(some_blocks, len(images), block_of(self.network.layers))
         return logits
 
 
@@ -52,9 +48,11 @@ class ScratchEngine:
         network.check(params)
         return ScratchClassifier(network, {name: p.copy() for name, p in params.items()})
 
-    def trainer(self, network: Network, params: Params, optimiser: Adam, loss: Loss) -> Trainer:
-        """Not offered yet: this engine trains with full-batch conjugate gradient."""
-        raise NetworkError("the scratch engine does not train with mini-batches yet")
+    def trainer(
+        self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss
+    ) -> ScratchTrainer:
+        """A network that starts to learn from `params`."""
+        return ScratchTrainer(network, params, optimiser, loss)
 
     def objective(
         self,

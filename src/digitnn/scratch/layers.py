@@ -1,4 +1,4 @@
-"""The layers of the from-scratch engine, each with its derivative directly under it.
+"""The simple layers of the from-scratch engine, each with its derivative directly under it.
 
 A layer owns no arrays: parameters and input come in, the output and a function `backward` go
 out, nothing is kept. `dx` always means dL/dx, the gradient of the scalar loss L, shaped like `x`.
@@ -95,13 +95,3 @@ def flatten(
         return dy.reshape(x.shape), {}
 
     return x.reshape(len(x), -1), backward
-
-
-FORWARD: Mapping[type[layers.Layer], Forward] = {
-    layers.Dense: dense,
-    layers.Sigmoid: sigmoid,
-    layers.Tanh: tanh,
-    layers.Relu: relu,
-    layers.Flatten: flatten,
-}
-"""The function of each layer description that this engine runs."""

@@ -13,15 +13,10 @@ from numpy import ndarray
 from digitnn.engine import Outcome
 from digitnn.losses import Loss
 from digitnn.network import Architecture, Params
-from digitnn.scratch.blocks import run_blocks
+from digitnn.scratch.blocks import block_of, run_blocks
 from digitnn.scratch.chain import forward
 from digitnn.scratch.layers import Gradients
 from digitnn.scratch.losses import LOSSES
-
-BLOCK = 1024
-"""Images in a block. Their products then run at nearly the rate of long ones, and what follows
-(100 hidden units: 400 KB) still finds them in a core's own cache. 384 to 4096 take the same time
-within a tenth; 64 take half as much again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +47,7 @@ class SplitObjective:
                 gradients = _add(gradients, backward(dlogits))
             return total, correct, gradients
 
-        parts = run_blocks(some_blocks, len(self.labels), BLOCK)
+        parts = run_blocks(some_blocks, len(self.labels), block_of(self.architecture))
         gradients: Gradients = {}
         for _, _, part in parts:
             gradients = _add(gradients, part)

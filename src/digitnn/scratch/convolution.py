@@ -1,0 +1,106 @@
+"""Convolution as one product of matrices, with its derivative directly under it.
+
+Planes are (n, c, h, w) to every caller, as in PyTorch, but lie in memory as (h, w, n, c): shifting
+a block of images by a pixel is then a slice of the two outer axes, and whatever is done to a
+shifted image runs over w * n * c neighbouring numbers. `outer` and `inner` go between the two
+views; neither copies what lies right already. Kernels are (u, c, i, j), multiplied as (u, i j c).
+`dx` always means dL/dx, shaped like `x`.
+Axes: n images, c channels in, u channels out, h w pixels in, i j kernel rows and columns, y x rows
+and columns of the output (p = y x n of them together), s stride.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from numpy.lib.stride_tricks import sliding_window_view
+
+from digitnn import layers
+from digitnn.scratch.layers import Backward, Gradients
+
+BackwardProduct: TypeAlias = Callable[[ndarray, bool], tuple[ndarray | None, ndarray]]
+
+
+def outer(x: Float[ndarray, "n c h w"]) -> Float[ndarray, "h w n c"]:
+    """(n, c, h, w) as (h, w, n, c): a view if x already lies so in memory, else a copy."""
+    return np.ascontiguousarray(x.transpose(2, 3, 0, 1))
+
+
+def inner(x: Float[ndarray, "h w n c"]) -> Float[ndarray, "n c h w"]:
+    """(h, w, n, c) as (n, c, h, w), a view."""
+    return x.transpose(2, 3, 0, 1)
+
+
+def conv2d(
+    layer: layers.Conv2d, params: Mapping[str, ndarray], x: Float[ndarray, "n c h w"]
+) -> tuple[Float[ndarray, "n u y x"], Backward]:
+    """y[n, u, y, x] = bias[u] + sum_cij weight[u, c, i, j] x[n, c, s y + i, s x + j].
+
+    Pixels beyond the border, where `padding` lets the kernel reach, count as zero.
+    """
+    y, backward_product = correlate(layer, params["weight"], x)
+    y += params["bias"][:, None, None]
+
+    def backward(dy: Float[ndarray, "n u y x"], need_dx: bool) -> tuple[ndarray | None, Gradients]:
+        dx, dweight = backward_product(dy, need_dx)
+        return dx, {"weight": dweight, "bias": dy.sum(axis=(0, 2, 3))}
+
+    return y, backward
+
+
+def correlate(
+    layer: layers.Conv2d, weight: Float[ndarray, "u c i j"], x: Float[ndarray, "n c h w"]
+) -> tuple[Float[ndarray, "n u y x"], BackwardProduct]:
+    """conv2d without its bias: y = columns @ kernels.T, that is (p, i j c) times (i j c, u).
+
+    A row of `columns` is what one output pixel sees (im2col: Chellapilla, Puri and Simard 2006).
+    Hence dkernels = dy.T @ columns; and dx sums, for each kernel entry (i, j), what it sends back
+    to its shifted image: dx[s y + i, s x + j] += dy[y, x] @ kernel[i, j].
+    """
+    u, c, k, _ = weight.shape
+    n, _, h, w = x.shape
+    s, pad = layer.stride, layer.padding
+    rows, across = (h + 2 * pad - k) // s + 1, (w + 2 * pad - k) // s + 1
+    kernels = np.ascontiguousarray(weight.transpose(0, 2, 3, 1))  # u i j c
+    columns = _columns(x, k, s, pad)
+    y = (columns @ kernels.reshape(u, -1).T).reshape(rows, across, n, u)
+
+    def backward(
+        dy: Float[ndarray, "n u y x"], need_dx: bool
+    ) -> tuple[ndarray | None, Float[ndarray, "u c i j"]]:
+        by_pixel = outer(dy).reshape(-1, u)
+        # the same product either way; BLAS likes the order that runs along memory
+        along = columns.flags.c_contiguous
+        dkernels = by_pixel.T @ columns if along else (columns.T @ by_pixel).T
+        dweight = dkernels.reshape(kernels.shape).transpose(0, 3, 1, 2)
+        if not need_dx:
+            return None, dweight
+        dx = np.zeros((h + 2 * pad, w + 2 * pad, n, c), x.dtype)
+        for i in range(k):
+            for j in range(k):
+                sent = (by_pixel @ kernels[:, i, j]).reshape(rows, across, n, c)
+                dx[i : i + s * rows : s, j : j + s * across : s] += sent
+        return inner(dx[pad : pad + h, pad : pad + w]), dweight
+
+    return inner(y), backward
+
+
+def _columns(x: Float[ndarray, "n c h w"], k: int, s: int, pad: int) -> Float[ndarray, "p ijc"]:
+    """Row p holds the k x k x c numbers that output pixel p sees.
+
+    With many channels a row is copied in runs of c. With fewer channels than images, as in the
+    first layer, the matrix is built as its own transpose, in runs of n; BLAS takes a transposed
+    factor as it is.
+    """
+    n, c, _, _ = x.shape
+    if pad:
+        x = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    if c < n:
+        windows = sliding_window_view(x.transpose(1, 2, 3, 0), (k, k), axis=(1, 2))
+        windows = windows[:, ::s, ::s].transpose(4, 5, 0, 1, 2, 3)  # i j c y x n
+        return np.ascontiguousarray(windows).reshape(k * k * c, -1).T
+    windows = sliding_window_view(outer(x), (k, k), axis=(0, 1))
+    windows = windows[::s, ::s].transpose(0, 1, 2, 4, 5, 3)  # y x n i j c
+    return np.ascontiguousarray(windows).reshape(-1, k * k * c)

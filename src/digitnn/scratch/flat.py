@@ -1,0 +1,56 @@
+"""All parameters of a network as one vector, and as views of it by name.
+
+An optimiser then works on one vector, whatever the network; and what it writes there, the layers
+see, with nothing copied.
+Axes: p numbers in all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from digitnn.layers import Shape
+from digitnn.network import Params
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each parameter lies in the vector: one after the other, in the order of `shapes`.
+
+    Kernels (u, c, i, j) lie as (u, i, j, c), as `convolution` multiplies them.
+    """
+
+    shapes: Mapping[str, Shape]
+
+    @property
+    def size(self) -> int:
+        """p."""
+        return sum(prod(shape) for shape in self.shapes.values())
+
+    def views(self, vector: Float[ndarray, " p"]) -> dict[str, ndarray]:
+        """Each parameter as a view of `vector`."""
+        views, start = {}, 0
+        for name, shape in self.shapes.items():
+            part = vector[start : start + prod(shape)]
+            start += prod(shape)
+            if len(shape) == 4:
+                u, c, i, j = shape
+                views[name] = part.reshape(u, i, j, c).transpose(0, 3, 1, 2)
+            else:
+                views[name] = part.reshape(shape)
+        return views
+
+    def write(self, params: Params, vector: Float[ndarray, " p"]) -> None:
+        """Copy `params` to their places in `vector`."""
+        for name, view in self.views(vector).items():
+            view[...] = params[name]
+
+    def vector(self, params: Params) -> Float[ndarray, " p"]:
+        """A new float32 vector that holds `params`."""
+        vector = np.empty(self.size, np.float32)
+        self.write(params, vector)
+        return vector

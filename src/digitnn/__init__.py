@@ -12,8 +12,9 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from digitnn.dataset import Dataset, split
     from digitnn.engines import find_engine
-    from digitnn.errors import DigitnnError
+    from digitnn.errors import DigitnnError, GradientError
     from digitnn.evaluation import compare_paired, evaluate
+    from digitnn.gradient_check import check_gradient
     from digitnn.network import Network
     from digitnn.pickles.loading import load_pickle
     from digitnn.recipes import RECIPES, Recipe, find_recipe
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "dataset": ("Dataset", "split"),
     "engines": ("find_engine",),
-    "errors": ("DigitnnError",),
+    "errors": ("DigitnnError", "GradientError"),
     "evaluation": ("compare_paired", "evaluate"),
+    "gradient_check": ("check_gradient",),
     "network": ("Network",),
     "recipes": ("RECIPES", "Recipe", "find_recipe"),
     "runs": ("load_run",),
@@ -39,10 +41,12 @@ __all__ = [
     "RECIPES",
     "Dataset",
     "DigitnnError",
+    "GradientError",
     "Network",
     "Recipe",
     "Training",
     "__version__",
+    "check_gradient",
     "compare_paired",
     "evaluate",
     "find_engine",

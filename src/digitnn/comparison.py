@@ -12,6 +12,7 @@ from typing import Any
 from jaxtyping import Bool
 from numpy import ndarray
 
+from digitnn import lockstep
 from digitnn.dataset import Dataset
 from digitnn.evaluation import Report, compare_paired, wilson_interval
 from digitnn.machine import describe_machine
@@ -101,8 +102,15 @@ def make_pairs(groups: Sequence[Sequence[Evaluated]], test: Dataset) -> dict[str
     return {"test": "exact McNemar, two-sided", "pairs": pairs}
 
 
-def make_comparison(evaluated: Sequence[Evaluated], test: Dataset) -> dict[str, Any]:
-    """The object that `digitnn compare --json` prints."""
+def make_comparison(
+    evaluated: Sequence[Evaluated],
+    test: Dataset,
+    grid: Sequence[Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """The object that `digitnn compare --json` prints.
+
+    grid: with `--grid`, how far equal steps lead the engines apart, as `lockstep` tells it.
+    """
     groups = grouped(evaluated)
     return {
         "schema": 1,
@@ -114,6 +122,7 @@ def make_comparison(evaluated: Sequence[Evaluated], test: Dataset) -> dict[str, 
             **evaluated[0].run.about["data"],
         },
         "machine": describe_machine(),
+        **({} if grid is None else {"grid": list(grid)}),
     }
 
 
@@ -145,6 +154,8 @@ def to_markdown(comparison: Mapping[str, Any]) -> str:
     lines.append("")
     for pair in comparison["paired"]["pairs"]:
         lines += [describe_pair(pair), ""]
+    if "grid" in comparison:
+        lines += [lockstep.to_markdown(comparison["grid"])]
     return "\n".join([*lines, describe_conditions(comparison), ""])
 
 

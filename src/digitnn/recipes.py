@@ -12,7 +12,7 @@ from digitnn.initialisation import Initialisation
 from digitnn.layers import Conv2d, Dense, Flatten, MaxPool2d, Relu, Sigmoid
 from digitnn.losses import Loss, SoftmaxCrossEntropy
 from digitnn.network import MNIST_PIXELS, Architecture, Network, Standardise
-from digitnn.optimisers import Adam, ConjugateGradient, Optimiser
+from digitnn.optimisers import Adam, ConjugateGradient, FullBatchOptimiser, Optimiser
 from digitnn.schedules import OneCycle
 
 EngineName: TypeAlias = Literal["scratch", "pytorch"]
@@ -26,7 +26,7 @@ class Recipe:
     l2: lambda in loss + lambda / (2 n) * (sum of squared weights; biases are free).
     least_std: pixels whose standard deviation over the training images is below this, in units
     of a uint8 pixel, carry no weight at all: their weights are zero and are not learned.
-    epochs: passes over the training split; for conjugate gradient, iterations.
+    epochs: passes over the training split; for a full-batch optimiser, iterations.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Recipe:
                 raise UsageError(f"{name} must be a whole number of at least 1, got {value!r}")
         if self.is_full_batch and [type(layer) for layer in self.layers[:2]] != [Flatten, Dense]:
             raise UsageError(
-                f"recipe {self.name}: conjugate gradient takes a network that begins with "
+                f"recipe {self.name}: full-batch training takes a network that begins with "
                 "Flatten, Dense"
             )
         for name in ("l2", "least_std"):
@@ -58,14 +58,14 @@ class Recipe:
                 raise UsageError(f"{name} must be a finite number of at least 0, got {value!r}")
             if value and not self.is_full_batch:
                 raise UsageError(
-                    f"recipe {self.name}: {name} takes effect with conjugate gradient only, "
+                    f"recipe {self.name}: {name} takes effect in full-batch training only, "
                     f"got {value!r}"
                 )
 
     @property
     def is_full_batch(self) -> bool:
         """Whether an epoch is an iteration over all images at once, rather than many batches."""
-        return isinstance(self.optimiser, ConjugateGradient)
+        return isinstance(self.optimiser, FullBatchOptimiser)
 
     def network(self) -> Network:
         """The network that this recipe trains."""
@@ -111,7 +111,7 @@ RECIPES: Mapping[str, Recipe] = {
             name="classic",
             summary="one hidden layer of sigmoid units, L2, conjugate gradient over all images",
             layers=(Flatten(), Dense(100), Sigmoid(), Dense(10)),
-            engines=("scratch",),
+            engines=("scratch", "pytorch"),
             optimiser=ConjugateGradient(),
             epochs=90,
             initialisation="glorot",
@@ -133,7 +133,7 @@ RECIPES: Mapping[str, Recipe] = {
                 Relu(),
                 Dense(10),
             ),
-            engines=("pytorch",),
+            engines=("pytorch", "scratch"),
             optimiser=Adam(learning_rate=0.003, beta2=0.99, schedule=OneCycle(warm_up=0.3)),
             epochs=2,
             batch_size=64,

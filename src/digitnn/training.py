@@ -19,9 +19,9 @@ from digitnn.engine import Engine, Outcome
 from digitnn.errors import DataError, ShapeError, TrainingError
 from digitnn.evaluation import evaluate
 from digitnn.features import expand, features, restrict, varying_pixels
-from digitnn.fullbatch import conjugate_gradient
+from digitnn.fullbatch import METHODS, minimise
 from digitnn.initialisation import initial_parameters
-from digitnn.optimisers import Adam, ConjugateGradient
+from digitnn.optimisers import FullBatchOptimiser, MiniBatchOptimiser
 from digitnn.recipes import Recipe
 
 
@@ -107,8 +107,8 @@ class Training:
         self._started = perf_counter()
         optimiser = self.recipe.optimiser
         try:
-            if isinstance(optimiser, ConjugateGradient):
-                yield from self._full_batch()
+            if isinstance(optimiser, FullBatchOptimiser):
+                yield from self._full_batch(optimiser)
             else:
                 yield from self._mini_batches(optimiser)
             self.complete = True
@@ -116,18 +116,19 @@ class Training:
             self._current = lambda: self._good
             raise
 
-    def _full_batch(self) -> Iterator[Record]:
+    def _full_batch(self, optimiser: FullBatchOptimiser) -> Iterator[Record]:
         recipe, n = self.recipe, len(self.train)
         kept = varying_pixels(self.train.images, recipe.least_std)
         x = features(self.train.images, recipe.standardise, kept)
         objective = self.engine.objective(self.network, x, self.train.labels, recipe.loss)
         start = restrict(self.params(), kept)
-        points = conjugate_gradient(objective, start, n, recipe.l2, recipe.epochs)
+        method = METHODS[type(optimiser)]
+        points = minimise(objective, start, n, recipe.l2, recipe.epochs, method)
         for epoch, point in enumerate(points, start=1):
             self._current = partial(expand, point.params, kept)
             yield self._end_epoch(epoch, point.outcome, n * point.evaluations, point.evaluations)
 
-    def _mini_batches(self, optimiser: Adam) -> Iterator[Record]:
+    def _mini_batches(self, optimiser: MiniBatchOptimiser) -> Iterator[Record]:
         recipe, n = self.recipe, len(self.train)
         trainer = self.engine.trainer(self.network, self.params(), optimiser, recipe.loss)
         self._current = trainer.parameters

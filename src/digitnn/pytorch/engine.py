@@ -3,44 +3,23 @@
 Axes: n images, c channels, h w pixels, f features, k classes.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import torch
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 from torch import Tensor, nn
-from torch.nn import functional
 
-from digitnn.engine import Objective, Outcome
-from digitnn.errors import NetworkError
-from digitnn.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from digitnn.engine import Outcome
+from digitnn.losses import Loss
 from digitnn.network import Network, Params, Standardise
-from digitnn.optimisers import Adam
+from digitnn.optimisers import MiniBatchOptimiser
 from digitnn.pytorch.device import best_device
+from digitnn.pytorch.losses import LOSSES
 from digitnn.pytorch.modules import build, parameters_of
+from digitnn.pytorch.objective import SplitObjective
+from digitnn.pytorch.optimisers import build_optimiser
 
 BLOCK = 500
 """Images that go through the network at once when it only predicts."""
-
-
-def softmax_cross_entropy(loss: SoftmaxCrossEntropy, logits: Tensor, labels: Tensor) -> Tensor:
-    """The sum over images of -log softmax(logits)[label], in nats."""
-    return functional.cross_entropy(
-        logits, labels, reduction="sum", label_smoothing=loss.label_smoothing
-    )
-
-
-def sigmoid_cross_entropy(loss: SigmoidCrossEntropy, logits: Tensor, labels: Tensor) -> Tensor:
-    """The sum over images and units of each unit's own cross-entropy, in nats."""
-    targets = functional.one_hot(labels, logits.shape[1]).to(logits.dtype)
-    return functional.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
-
-
-LOSSES: Mapping[type[Loss], Callable[[Any, Tensor, Tensor], Tensor]] = {
-    SoftmaxCrossEntropy: softmax_cross_entropy,
-    SigmoidCrossEntropy: sigmoid_cross_entropy,
-}
 
 
 class PytorchClassifier:
@@ -65,18 +44,14 @@ class PytorchClassifier:
 class PytorchTrainer:
     """A network that learns from mini-batches with PyTorch's own optimisers."""
 
-    def __init__(self, network: Network, params: Params, optimiser: Adam, loss: Loss) -> None:
+    def __init__(
+        self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss
+    ) -> None:
         self._standardise = network.standardise
         self._device = best_device()
         self._module = _placed(build(network, params), self._device).train()
         self._loss = loss
-        self._optimiser = torch.optim.Adam(
-            self._module.parameters(),
-            lr=optimiser.learning_rate,
-            betas=(optimiser.beta1, optimiser.beta2),
-            eps=optimiser.epsilon,
-            fused=True,
-        )
+        self._optimiser = build_optimiser(optimiser, self._module.parameters())
 
     def step(
         self,
@@ -91,7 +66,8 @@ class PytorchTrainer:
         total = LOSSES[type(self._loss)](self._loss, logits, targets)
         outcome = Outcome(total.item(), int((logits.argmax(dim=1) == targets).sum()))
         if total.isfinite():
-            self._optimiser.param_groups[0]["lr"] = learning_rate
+            for group in self._optimiser.param_groups:
+                group["lr"] = learning_rate
             self._optimiser.zero_grad()
             (total / len(targets)).backward()  # type: ignore[no-untyped-call]
             self._optimiser.step()
@@ -110,7 +86,7 @@ class PytorchEngine:
         return PytorchClassifier(network, params)
 
     def trainer(
-        self, network: Network, params: Params, optimiser: Adam, loss: Loss
+        self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss
     ) -> PytorchTrainer:
         """A network that starts to learn from `params`."""
         return PytorchTrainer(network, params, optimiser, loss)
@@ -121,9 +97,9 @@ class PytorchEngine:
         features: Float32[ndarray, "n f"],
         labels: UInt8[ndarray, " n"],
         loss: Loss,
-    ) -> Objective:
-        """Not offered yet: this engine trains with mini-batches."""
-        raise NetworkError("the pytorch engine does not train with conjugate gradient yet")
+    ) -> SplitObjective:
+        """The loss over all images at once, computed block by block."""
+        return SplitObjective(network, features, labels, loss)
 
 
 def to_input(pixels: Tensor, standardise: Standardise) -> Tensor:

@@ -24,16 +24,21 @@ MODULES: Mapping[type[layers.Layer], Callable[[Any, Shape], nn.Module]] = {
 """The module of each layer description, for an input of the given shape."""
 
 
-def build(network: Network, params: Params) -> nn.Sequential:
-    """The module that computes logits from standardised images, holding a copy of `params`."""
-    network.check(params)
-    with torch.device("meta"):  # no memory and no random numbers for weights that are replaced
-        module = nn.Sequential(
+def skeleton(network: Network) -> nn.Sequential:
+    """The modules of `network` without any numbers in them, for weights that come later."""
+    with torch.device("meta"):  # no memory and no random numbers
+        return nn.Sequential(
             *(
                 MODULES[type(layer)](layer, shape)
                 for layer, shape in zip(network.layers, network.shapes(), strict=False)
             )
         )
+
+
+def build(network: Network, params: Params) -> nn.Sequential:
+    """The module that computes logits from standardised images, holding a copy of `params`."""
+    network.check(params)
+    module = skeleton(network)
     tensors = {name: torch.tensor(p) for name, p in params.items()}
     module.load_state_dict(tensors, assign=True)
     return module

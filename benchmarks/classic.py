@@ -27,7 +27,7 @@ from benchmarks.textbook import train_textbook
 from digitnn.engines import find_engine
 from digitnn.evaluation import evaluate
 from digitnn.features import expand, features, restrict, varying_pixels
-from digitnn.fullbatch import conjugate_gradient
+from digitnn.fullbatch import minimise
 from digitnn.initialisation import initial_parameters
 from digitnn.recipes import find_recipe
 
@@ -47,7 +47,7 @@ def measure(repeats: int, iterations: int) -> dict[str, Any]:
 
     def ours() -> dict[str, ndarray]:
         nonlocal evaluations
-        for point in conjugate_gradient(objective, start, n, recipe.l2, iterations):
+        for point in minimise(objective, start, n, recipe.l2, iterations):
             params, evaluations = point.params, point.evaluations
         return params
 

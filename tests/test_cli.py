@@ -13,6 +13,7 @@ import pytest
 from commands import CommandLine, assert_one_error_line, write_digits
 
 from digitnn.dataset import Dataset
+from digitnn.recipes import RECIPES
 from digitnn.runs import load_run
 
 
@@ -85,6 +86,78 @@ def test_several_seeds_give_means_and_spread(digitnn: CommandLine) -> None:
     ]
     assert row["accuracy"] == pytest.approx(np.mean(accuracies))
     assert row["spread"] == pytest.approx(np.std(accuracies, ddof=1))
+
+
+def test_the_grid_trains_each_recipe_on_every_engine_and_tells_how_far_they_part(
+    digitnn: CommandLine,
+) -> None:
+    done = digitnn("compare", "--grid", "--epochs", "2", "--json")
+    assert done.code == 0, done.err
+    found = done.json()
+    recipes = [RECIPES["classic"], RECIPES["cnn"]]
+    assert [(row["recipe"], row["engine"]) for row in found["rows"]] == [
+        (recipe.name, engine) for recipe in recipes for engine in recipe.engines
+    ]
+    for recipe, entry in zip(recipes, found["grid"], strict=True):
+        assert entry["recipe"] == recipe.name
+        assert entry["engines"] == list(recipe.engines)
+        if len(recipe.engines) == 2:
+            start, first, *_ = entry["gaps"]
+            assert (start["steps"], first["steps"]) == (0, 1)
+            assert start["n"] == 80
+            for gap in (start, first):
+                assert gap["largest_difference"] < 1e-3 * gap["largest_logit"]
+    classic, on_pytorch = found["rows"][:2]
+    assert classic["accuracy"] == pytest.approx(on_pytorch["accuracy"], abs=0.02)
+    assert (
+        "| `classic`, iterations | scratch and pytorch |"
+        in Path("results/comparison.md").read_text()
+    )
+    assert "classic (pytorch): iteration 2" in done.err
+
+
+def test_compare_leaves_what_is_not_its_own_and_removes_what_is_out_of_date(
+    digitnn: CommandLine,
+) -> None:
+    Path("results").mkdir()
+    for name in ("probe", "notes.txt", "disagreements.png"):
+        Path("results", name).write_text("mine")
+    assert digitnn("compare", "classic", "classic", "--epochs", "1").code == 0
+    assert Path("results/probe").read_text() == Path("results/notes.txt").read_text() == "mine"
+    assert not Path("results/disagreements.png").exists()  # of an earlier comparison of two
+    assert len(list(Path("runs").iterdir())) == 1  # named twice, trained once
+
+
+def test_compare_needs_the_test_part_before_it_trains(digitnn: CommandLine) -> None:
+    for path in Path("data").glob("t10k*"):
+        path.unlink()
+    assert_one_error_line(digitnn("compare", "classic"), 1, "t10k")
+    assert not Path("runs").exists()
+
+
+def test_a_network_of_convolutions_is_trained_and_read_without_torch(digitnn: CommandLine) -> None:
+    done = digitnn("train", "cnn", "--engine", "scratch", "--epochs", "3", "--out", "run")
+    assert done.code == 0, done.err
+    found = [
+        digitnn("evaluate", "run", "--engine", engine, "--json").json()
+        for engine in ("scratch", "pytorch")
+    ]
+    assert found[0]["accuracy"] == found[1]["accuracy"] > 0.9
+    assert found[0]["loss_nats"] == pytest.approx(found[1]["loss_nats"], rel=1e-4)
+
+
+def test_a_stdout_that_cannot_spell_a_letter_loses_no_result(digits: Dataset, tmp_path) -> None:
+    write_digits(tmp_path / "data", digits)
+    done = subprocess.run(
+        program("compare", "classic", "--seeds", "2", "--epochs", "1"),
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "\\xb1" in done.stdout
 
 
 def test_recipes_are_listed(digitnn: CommandLine) -> None:
@@ -192,10 +265,11 @@ def test_ctrl_c_keeps_a_usable_run(digits: Dataset, tmp_path: Path) -> None:
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert out == "run\n"
-    assert "interrupted after" in err
+    assert "error: interrupted after" in err
     assert "run" in err
     run = load_run(tmp_path / "run")
     assert run.about["complete"] is False
+    assert err.count("interrupted") == 1
     assert run.history
     assert run.classifier().logits(digits.images).shape == (600, 10)
 

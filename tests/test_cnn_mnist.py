@@ -85,7 +85,7 @@ def test_ctrl_c_keeps_a_usable_run_and_leaves_the_test_split_unread(tmp_path, da
     code, stdout, stderr = finish(process)
 
     assert (code, stdout) == (130, "mine\n")
-    assert re.search(r"^interrupted after \d+ of 60 epochs", stderr, re.MULTILINE)
+    assert re.search(r"^error: interrupted after \d+ of 60 epochs", stderr, re.MULTILINE)
     run = load_run(tmp_path / "mine")
     assert 0 < run.about["epochs"] < 60
     assert not run.about["complete"]

@@ -10,12 +10,10 @@ from numpy import ndarray
 from digitnn import engines
 from digitnn.engine import Engine
 from digitnn.engines import find_engine
-from digitnn.errors import MissingExtraError, NetworkError, ShapeError, UsageError
+from digitnn.errors import MissingExtraError, ShapeError, UsageError
 from digitnn.initialisation import initial_parameters
 from digitnn.layers import Conv2d, Dense, Flatten, MaxPool2d, Relu, Sigmoid, Tanh
-from digitnn.losses import SoftmaxCrossEntropy
 from digitnn.network import Network
-from digitnn.optimisers import Adam
 from digitnn.recipes import RECIPES
 
 CLASSIC = RECIPES["classic"].network()
@@ -138,15 +136,6 @@ def test_both_engines_give_the_same_logits_within_rounding(network, digits, rng)
 @pytest.mark.parametrize("name", ["scratch", "pytorch"])
 def test_an_engine_keeps_the_protocol(name):
     assert isinstance(find_engine(name), Engine)
-
-
-def test_what_an_engine_does_not_offer_yet_is_refused(digits, rng):
-    params = random_params(CLASSIC, rng)
-    with pytest.raises(NetworkError, match="scratch engine does not train with mini-batches yet"):
-        find_engine("scratch").trainer(CLASSIC, params, Adam(0.1), SoftmaxCrossEntropy())
-    features = np.zeros((600, 784), np.float32)
-    with pytest.raises(NetworkError, match="pytorch engine does not train with conjugate gradient"):
-        find_engine("pytorch").objective(CLASSIC, features, digits.labels, SoftmaxCrossEntropy())
 
 
 def test_an_unknown_engine_is_refused():

@@ -109,7 +109,7 @@ def test_l2_and_least_std_are_finite_and_not_negative(field, value):
 
 @pytest.mark.parametrize("field", ["l2", "least_std"])
 def test_what_mini_batches_would_ignore_is_refused(field):
-    with pytest.raises(UsageError, match=f"{field} takes effect with conjugate gradient only"):
+    with pytest.raises(UsageError, match=f"{field} takes effect in full-batch training only"):
         replace(CNN, **{field: 1.0})
 
 

@@ -20,14 +20,18 @@ from digitnn.features import varying_pixels
 from digitnn.initialisation import initial_parameters
 from digitnn.layers import Dense, Flatten
 from digitnn.losses import SoftmaxCrossEntropy
-from digitnn.optimisers import Adam
+from digitnn.optimisers import Adam, LBfgs
 from digitnn.schedules import Constant, OneCycle
 from digitnn.training import EpochRecord, StepRecord, Training
 
 every_recipe = pytest.mark.parametrize(
     ("recipe", "engine"),
-    [(CLASSIC, "scratch"), (CNN, "pytorch")],
-    ids=["classic-scratch", "cnn-pytorch"],
+    [
+        (CLASSIC, "scratch"),
+        (replace(CLASSIC, optimiser=LBfgs()), "scratch"),
+        (CNN, "pytorch"),
+    ],
+    ids=["classic-scratch", "l-bfgs-scratch", "cnn-pytorch"],
 )
 
 
@@ -237,7 +241,7 @@ def test_leaving_early_keeps_what_has_been_learned_by_then(recipe, engine, digit
     assert all(p.tobytes() != start[name] for name, p in params.items())
     assert len(training.history) == (3 if recipe.is_full_batch else 0)
     find_engine(engine).classifier(training.network, params).logits(digits.images)
-    assert not [t for t in threading.enumerate() if t.name == "conjugate-gradient"]
+    assert not [t for t in threading.enumerate() if t.name == "minimise"]
 
 
 def test_leaving_in_the_middle_of_an_epoch_keeps_the_steps_since_the_last(digits):

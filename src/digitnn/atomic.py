@@ -5,6 +5,7 @@ operating system does in one step. On any failure the sibling is removed and wha
 target before still stands there.
 """
 
+import errno
 import os
 import secrets
 import shutil
@@ -29,8 +30,10 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         sibling.replace(path)
-    except BaseException:
+    except BaseException as error:
         sibling.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno:  # name what was to be, not the sibling
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 
@@ -48,7 +51,7 @@ def new_directory(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise FileExistsError(f"{path} already exists and is not an empty folder")
+        raise FileExistsError(errno.EEXIST, "already exists and is not an empty folder", str(path))
     sibling = _sibling(path)
     sibling.mkdir()
     try:
@@ -61,4 +64,5 @@ def new_directory(path: Path) -> Iterator[Path]:
 
 def _sibling(path: Path) -> Path:
     """A hidden name beside `path` that no other process and no earlier crash has taken."""
+    path = path.absolute()
     return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")

@@ -42,8 +42,18 @@ class TrainingError(DigitnnError, RuntimeError):
     """Training cannot go on: the loss is no longer finite, the batch exceeds the data."""
 
 
+class GradientError(DigitnnError, AssertionError):
+    """A claimed gradient that finite differences contradict; the message shows where."""
+
+
 class RunError(DigitnnError):
     """A run directory that is incomplete, damaged, or written by a newer digitnn."""
+
+
+class Interruption(DigitnnError):
+    """The user ended it with Ctrl-C; the message says what was kept."""
+
+    exit_code = 130
 
 
 class MissingExtraError(DigitnnError, ImportError):

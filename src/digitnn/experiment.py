@@ -6,7 +6,7 @@ from pathlib import Path
 
 from digitnn.dataset import Dataset, split
 from digitnn.engines import find_engine
-from digitnn.errors import DataError, TrainingError
+from digitnn.errors import DataError, RunError, TrainingError
 from digitnn.recipes import EngineName, Recipe
 from digitnn.runs import Run, check_free, default_path, save_run
 from digitnn.sources import load
@@ -52,9 +52,20 @@ def run_experiment(
         for _ in watch(training):
             pass
     except TrainingError as error:
-        save_run(path, training, engine, data.collection, data.split_seed)
-        raise TrainingError(f"{error}; they are saved in {path}") from None
-    return save_run(path, training, engine, data.collection, data.split_seed)
+        run = _save(path, training, engine, data)
+        raise TrainingError(f"{error}; they are saved in {run.path}") from None
+    return _save(path, training, engine, data)
+
+
+def _save(path: Path, training: Training, engine: EngineName, data: TrainingData) -> Run:
+    """Save the run at `path`; if that was taken meanwhile, in a folder of its own beside it."""
+    try:
+        return save_run(path, training, engine, data.collection, data.split_seed)
+    except FileExistsError:
+        beside = path.with_name(default_path(path.name, engine, training.seed).name)
+        return save_run(beside, training, engine, data.collection, data.split_seed)
+    except OSError as error:
+        raise RunError(f"cannot write the run to {path}: {error.strerror or error}") from None
 
 
 def load_split_of(run: Run, split_name: str, data_dir: Path | None = None) -> Dataset:

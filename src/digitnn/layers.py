@@ -76,6 +76,13 @@ class Conv2d(_Positive):
     stride: int = 1
     padding: int = 0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.padding >= self.kernel:
+            raise NetworkError(
+                f"{self}: padding must be smaller than the kernel, or some outputs see no input"
+            )
+
     def output_shape(self, shape: Shape) -> Shape:
         _expect_axes(self, shape, 3, "planes (c, h, w)")
         return (self.channels, *_windows(self, shape, self.kernel, self.stride, self.padding))

@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,15 +33,25 @@ from digitnn.runs import Run
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+NAMES = (
+    "comparison.json",
+    "comparison.md",
+    "overview.png",
+    "learning_curves.png",
+    "confusion.png",
+    "disagreements.png",
+    "digitnn_results.json",
+    "params.pickle",
+)
 CLASSIC_LAYERS = (Flatten, Dense, Sigmoid, Dense)
 
 
 def check_writable(folder: Path) -> None:
     """Raise `RunError` unless files can be written to `folder`; call it before training."""
     try:
-        with replace_file(folder / "probe"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
             pass
-        (folder / "probe").unlink()
     except OSError as error:
         raise RunError(
             f"cannot write results to {folder}: {error.strerror or error}; choose another --results"
@@ -50,7 +61,26 @@ def check_writable(folder: Path) -> None:
 def write_results(
     folder: Path, comparison: Mapping[str, Any], evaluated: Sequence[Evaluated], test: Dataset
 ) -> list[Path]:
-    """Write everything; the paths in the order of the list above."""
+    """Write everything, or leave the folder as it was; the paths in the order of the list above.
+
+    All is first written to a folder inside and then moved. What an earlier comparison left and
+    this one does not make is removed, so that all that is there belongs together.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".", dir=folder) as staging:
+        names = _write_all(Path(staging), comparison, evaluated, test)
+        for name in names:
+            (Path(staging) / name).replace(folder / name)
+    for name in NAMES:
+        if name not in names:
+            (folder / name).unlink(missing_ok=True)
+    return [folder / name for name in names]
+
+
+def _write_all(
+    folder: Path, comparison: Mapping[str, Any], evaluated: Sequence[Evaluated], test: Dataset
+) -> list[str]:
+    """Every file's name."""
     firsts = [group[0] for group in grouped(evaluated)]
     write_text(folder / "comparison.json", json.dumps(comparison, indent=2) + "\n")
     write_text(folder / "comparison.md", "# Comparison\n\n" + to_markdown(comparison))
@@ -72,7 +102,7 @@ def write_results(
     if scratch:
         save_pickle(folder / "params.pickle", to_plain(scratch[0]))
         written.append("params.pickle")
-    return [folder / name for name in written]
+    return written
 
 
 def to_plain(run: Run) -> dict[str, Any]:

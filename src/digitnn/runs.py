@@ -15,17 +15,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from numpy import ndarray
 
 from digitnn.atomic import new_directory, write_text
 from digitnn.dataset import Dataset
 from digitnn.engines import find_engine
-from digitnn.errors import DigitnnError, RunError
+from digitnn.errors import DigitnnError, RunError, ShapeError
 from digitnn.evaluation import Report
 from digitnn.machine import describe_machine
-from digitnn.network import Classifier, Network
+from digitnn.network import DIGITS, Classifier, Network
+from digitnn.recipes import EngineName
 from digitnn.training import EpochRecord, Training
 from digitnn.weights import load_safetensors, save_safetensors
 
@@ -127,17 +128,21 @@ def load_run(path: Path | str) -> Run:
     if missing:
         raise RunError(f"{path} is not a whole run: it lacks {', '.join(missing)}")
     about = _read_json(path / RECIPE)
-    if not isinstance(about.get("recipe"), dict) or not isinstance(about.get("format"), int):
-        raise RunError(f"{path / RECIPE} is damaged: it names no recipe or no format")
+    if not isinstance(about.get("format"), int):
+        raise RunError(f"{path / RECIPE} is damaged: it names no format")
     if about["format"] > FORMAT_VERSION:
         raise RunError(
             f"{path} has run format {about['format']}; this digitnn reads up to {FORMAT_VERSION}: "
             "install a newer digitnn"
         )
+    _check_about(about, path / RECIPE)
+    _readings(path / REPORT)
     try:
         network = Network.from_json(_read_json(path / NETWORK))
         params = load_safetensors(path / PARAMS)
         network.check(params)
+        if network.labels != DIGITS:
+            raise ShapeError(f"its labels must be 0 to 9, got {', '.join(network.labels)}")
     except DigitnnError as error:
         raise RunError(f"{path}: {error}") from None
     return Run(path, network, params, about, _read_history(path / HISTORY))
@@ -146,7 +151,7 @@ def load_run(path: Path | str) -> Run:
 def record_reading(run: Run, split: str, report: Report) -> int:
     """Add an evaluation to the run's report.json; how often that split has now been read."""
     path = run.path / REPORT
-    readings = _read_json(path).get("readings", []) if path.exists() else []
+    readings = _readings(path)
     readings.append(
         {
             "split": split,
@@ -154,7 +159,13 @@ def record_reading(run: Run, split: str, report: Report) -> int:
             **report_to_json(report),
         }
     )
-    write_text(path, json.dumps({"schema": 1, "readings": readings}, indent=2) + "\n")
+    try:
+        write_text(path, json.dumps({"schema": 1, "readings": readings}, indent=2) + "\n")
+    except OSError as error:
+        raise RunError(
+            f"cannot note in {path} that {split} was read ({error.strerror}), so its result is "
+            "not shown: make the run writable, or copy it"
+        ) from None
     return sum(reading["split"] == split for reading in readings)
 
 
@@ -169,6 +180,41 @@ def report_to_json(report: Report) -> dict[str, Any]:
         "seconds": report.seconds,
         "confusion": report.confusion.tolist(),
     }
+
+
+def _check_about(about: Mapping[str, Any], path: Path) -> None:
+    """Raise `RunError` unless recipe.json holds what others rely on."""
+    expected: dict[tuple[str, ...], type | tuple[type, ...]] = {
+        ("recipe",): dict,
+        ("recipe", "name"): str,
+        ("engine",): str,
+        ("seed",): int,
+        ("epochs",): int,
+        ("seconds",): (int, float),
+        ("data",): dict,
+        ("data", "collection"): str,
+        ("data", "split_seed"): (int, type(None)),
+        ("data", "valid"): dict,
+        ("data", "valid", "sha256"): str,
+    }
+    for keys, kind in expected.items():
+        value: Any = about
+        for key in keys:
+            value = value.get(key)
+        if not isinstance(value, kind) or (isinstance(value, int) and value < 0):
+            raise RunError(f"{path} is damaged: {'.'.join(keys)} cannot be {value!r:.60}")
+    if about["engine"] not in get_args(EngineName):
+        raise RunError(f"{path} is damaged: there is no engine {about['engine']!r}")
+
+
+def _readings(path: Path) -> list[dict[str, Any]]:
+    """What report.json has noted so far."""
+    readings = _read_json(path).get("readings") if path.exists() else []
+    if not isinstance(readings, list) or not all(
+        isinstance(reading, dict) and isinstance(reading.get("split"), str) for reading in readings
+    ):
+        raise RunError(f"{path} is damaged: readings must be a list of evaluations")
+    return readings
 
 
 def _fingerprint(dataset: Dataset) -> dict[str, Any]:

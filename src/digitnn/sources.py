@@ -15,7 +15,7 @@ from platformdirs import user_cache_dir
 from digitnn.catalogue import COLLECTIONS, Collection, collection_named
 from digitnn.dataset import Dataset
 from digitnn.download import Report, download, missing_files, no_report
-from digitnn.errors import SourceError
+from digitnn.errors import SourceError, UsageError
 from digitnn.formats import Found, Part, detect
 from digitnn.formats.idx_folder import PREFIX
 from digitnn.transports import Meter, no_meter
@@ -101,7 +101,7 @@ def find(
 def cache_folder(collection: Collection) -> Path:
     """Where the collection's files are kept, four plain IDX files, once they were downloaded."""
     named = os.environ.get("DIGITNN_CACHE_DIR")
-    base = Path(named).expanduser() if named else Path(user_cache_dir("digitnn", appauthor=False))
+    base = _expanded(named) if named else Path(user_cache_dir("digitnn", appauthor=False))
     return base / collection.name
 
 
@@ -116,9 +116,17 @@ def _user_folders(
     if data_dir is not None:
         yield data_dir, [*(data_dir / place for place in collection.folders), data_dir]
     elif named := os.environ.get("DIGITNN_DATA_DIR"):
-        base = Path(named).expanduser()
+        base = _expanded(named)
         yield base, [base / place for place in collection.folders]
     yield DEFAULT_FOLDER, [DEFAULT_FOLDER / place for place in collection.folders]
+
+
+def _expanded(named: str) -> Path:
+    """A path from the environment, `~` resolved."""
+    try:
+        return Path(named).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{named}: {error}; name an absolute path") from None
 
 
 def _path(named: Path | str | None) -> Path | None:

@@ -5,6 +5,7 @@ Results go to stdout, talk to stderr. Exit code 0: done, 1: failed, 2: wrong usa
 command that needs them, so that `digitnn --help` answers at once.
 """
 
+import io
 import os
 import sys
 import traceback
@@ -15,7 +16,7 @@ import typer
 import digitnn
 from digitnn.cli import compare, data, evaluate, inspect, train
 from digitnn.cli.console import complain
-from digitnn.errors import DigitnnError
+from digitnn.errors import DigitnnError, Interruption
 
 app = typer.Typer(
     name="digitnn",
@@ -65,23 +66,32 @@ def run_program(program: typer.Typer, name: str, arguments: Sequence[str] | None
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     given = [argument for argument in given if argument != "--debug"]
+    _let_print()
     try:
         code = program(args=given, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
+        if code == Interruption.exit_code:  # what Typer makes of a KeyboardInterrupt
+            complain("interrupted")
         return code if isinstance(code, int) else 0
     except (BrokenPipeError, SystemExit):
         # Whoever read our output has left (`digitnn recipes | head -1`): not an error of ours.
         # Typer makes SystemExit of it, and of nothing else when it is not standalone.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (KeyboardInterrupt, typer.Abort):
-        complain("interrupted")
-        return 130
     except Exception as error:
         if debug:
             traceback.print_exc()
         complain(_one_line(error))
         return _exit_code(error)
+
+
+def _let_print() -> None:
+    """A closed stdout, or one that cannot spell a letter, is no reason to lose a result."""
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:
+            setattr(sys, stream, io.TextIOWrapper(io.BytesIO()))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _one_line(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +12,7 @@ from digitnn.cli.options import AsJson, DataDir, Epochs, at_least
 
 if TYPE_CHECKING:
     from digitnn.experiment import TrainingData
-    from digitnn.recipes import Recipe
+    from digitnn.recipes import EngineName, Recipe
     from digitnn.runs import Run
     from digitnn.training import Record, Training
 
@@ -30,6 +30,13 @@ def compare(
         ),
     ] = 1,
     epochs: Epochs = None,
+    grid: Annotated[
+        bool,
+        typer.Option(
+            "--grid",
+            help="Train each recipe on every engine that can, and tell how far equal steps part.",
+        ),
+    ] = False,
     results: Annotated[
         Path, typer.Option("--results", help="The folder for tables and figures.")
     ] = Path("results"),
@@ -50,20 +57,24 @@ def compare(
     from digitnn.runs import record_reading
     from digitnn.sources import load
 
-    chosen = [find_recipe(name).with_epochs(epochs) for name in recipes or DEFAULT_RECIPES]
-    for recipe in chosen:  # whatever is missing should be said before an hour of training
-        find_engine(recipe.engine(None))
+    names = dict.fromkeys(recipes or DEFAULT_RECIPES)
+    chosen = [find_recipe(name).with_epochs(epochs) for name in names]
+    pairs = [(r, name) for r in chosen for name in (r.engines if grid else r.engines[:1])]
+    for _, engine in pairs:  # whatever is missing should be said before an hour of training
+        find_engine(engine)
     new_figure(1, 1)
     check_writable(results)
     ensure("mnist", data_dir)
-    trained = _train_all(chosen, range(seeds), load_training_data("mnist", data_dir), runs)
-    test = load("mnist", "test", data_dir)
+    data = load_training_data("mnist", data_dir)
+    test = load("mnist", "test", data_dir)  # loaded now, read by nobody before all is trained
+    trained = _train_all(pairs, range(seeds), data, runs)
+    gaps = _compare_engines(chosen, data) if grid else None
     evaluated = []
     for run in trained:
         report = evaluate(run.classifier(), test)
         record_reading(run, "test", report)
         evaluated.append(Evaluated(run, report))
-    comparison = make_comparison(evaluated, test)
+    comparison = make_comparison(evaluated, test, gaps)
     written = write_results(results, comparison, evaluated, test)
     if as_json:
         print_json(comparison)
@@ -72,28 +83,45 @@ def compare(
     say("written: " + ", ".join(str(path) for path in written))
 
 
+def _compare_engines(recipes: Sequence["Recipe"], data: "TrainingData") -> list[dict[str, Any]]:
+    """The grid: every two engines of each recipe side by side, from seed 0."""
+    from digitnn.lockstep import compare_engines
+
+    grid = []
+    for recipe in recipes:
+        say(f"{recipe.name}: equal steps on {' and '.join(recipe.engines)}")
+        grid += compare_engines(recipe, data.train, data.valid, seed=0)
+    return grid
+
+
 def _train_all(
-    recipes: Sequence["Recipe"], seeds: Sequence[int], data: "TrainingData", folder: Path
+    pairs: Sequence[tuple["Recipe", "EngineName"]],
+    seeds: Sequence[int],
+    data: "TrainingData",
+    folder: Path,
 ) -> list["Run"]:
-    """A run for each recipe and seed. Ctrl-C keeps those that are trained and exits with 130."""
+    """A run for each recipe, engine and seed. Ctrl-C keeps what is trained and exits with 130."""
     from digitnn.cli.interruption import stop_on_interrupt, until
     from digitnn.cli.progress import follow
+    from digitnn.errors import Interruption
     from digitnn.experiment import run_experiment
     from digitnn.runs import default_path
 
     trained: list[Run] = []
     with stop_on_interrupt() as stop:
-        for recipe in recipes:
-            engine = recipe.engine(None)
+        for recipe, engine in pairs:
             for seed in seeds:
+                title = f"{recipe.name} ({engine})" + (f", seed {seed}" if len(seeds) > 1 else "")
 
-                def watch(training: "Training") -> Iterable["Record"]:
-                    which = f", seed {training.seed}" if len(seeds) > 1 else ""
-                    return until(stop, follow(training, training.recipe.name + which))
+                def watch(training: "Training", title: str = title) -> Iterable["Record"]:
+                    return until(stop, follow(training, title))
 
                 out = folder / default_path(recipe.name, engine, seed).name
                 trained.append(run_experiment(recipe, engine, seed, data, out, watch))
                 if stop.is_set():
-                    say(f"interrupted; no comparison. Trained so far: {len(trained)}, in {folder}")
-                    raise typer.Exit(130)
+                    whole = sum(run.about["complete"] for run in trained)
+                    raise Interruption(
+                        f"interrupted, nothing compared; trained to the end: {whole}, "
+                        f"the last run is {trained[-1].path}"
+                    )
     return trained

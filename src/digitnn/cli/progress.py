@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from digitnn.cli.console import say, talk
 from digitnn.training import EpochRecord, Record, Training
@@ -31,33 +32,34 @@ def _unit(training: Training) -> str:
 
 
 def _with_lines(training: Training, title: str) -> Iterator[Record]:
-    shown = 0.0
+    shown = 0
     for record in training:
-        if isinstance(record, EpochRecord) and record.done >= min(1.0, shown + 1 / PLAIN_LINES):
-            shown = record.done
+        tenths = int(PLAIN_LINES * record.done + 1e-9)
+        if isinstance(record, EpochRecord) and tenths > shown:
+            shown = tenths
             say(f"{title}: {describe(record, _unit(training))}")
         yield record
 
 
 def _with_bar(training: Training, title: str) -> Iterator[Record]:
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.fields[figures]}"),
-        TimeRemainingColumn(),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+        BarColumn(None, table_column=Column(min_width=4, ratio=1)),
+        TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True, min_width=5)),
     )
     valid = ""
     with Progress(*columns, console=talk) as progress:
         task = progress.add_task(title, total=1.0, figures="")
         for record in training:
             if isinstance(record, EpochRecord):
-                valid = f"valid {percent(record.valid_accuracy)}  "
+                valid = f"valid {100 * record.valid_accuracy:.1f} "
                 if not training.recipe.is_full_batch:
                     say(f"{title}: {describe(record, _unit(training))}")
-            figures = (
-                f"{_unit(training)} {record.epoch}  loss {record.loss:.4f}  "
-                f"train {percent(record.accuracy)}  {valid}{record.images_per_second:,.0f} images/s"
+            figures = (  # short: a terminal of 80 columns shows all of it
+                f"{record.epoch}/{training.recipe.epochs} loss {record.loss:.3f} "
+                f"train {100 * record.accuracy:.1f} {valid}% "
+                f"{record.images_per_second / 1000:.3g}k/s"
             )
             progress.update(task, completed=record.done, figures=figures)
             yield record

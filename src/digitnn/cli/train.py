@@ -40,6 +40,7 @@ def train(
     from digitnn.cli.interruption import stop_on_interrupt, until
     from digitnn.cli.progress import follow
     from digitnn.engines import find_engine
+    from digitnn.errors import Interruption
     from digitnn.experiment import load_training_data, run_experiment
     from digitnn.recipes import find_recipe
     from digitnn.runs import check_free
@@ -71,11 +72,10 @@ def train(
         )
     else:
         print_text(str(run.path))
-    if stop.is_set():
-        say(
+    if not run.about["complete"]:
+        raise Interruption(
             f"interrupted after {len(run.history)} of {chosen.epochs} epochs; "
             f"the network as it was then is in {run.path}"
         )
-        raise typer.Exit(130)
     if last:
         say(f"validation accuracy {percent(last.valid_accuracy)} after {last.seconds:.1f} s")

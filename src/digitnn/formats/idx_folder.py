@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from digitnn.dataset import Dataset
-from digitnn.errors import FormatError
+from digitnn.errors import DataError, FormatError
 from digitnn.formats.idx import read_idx, write_idx
 from digitnn.formats.part import PARTS, Part
 
@@ -51,7 +51,12 @@ def read_idx_folder(folder: Path, part: Part, name: str) -> Dataset:
         if path is None:
             raise FormatError(f"{folder}: no file {idx_name(part, content)} (plain or .gz)")
         paths[content] = path
-    return Dataset(read_idx(paths["images"]), read_idx(paths["labels"]), name)
+    try:
+        return Dataset(read_idx(paths["images"]), read_idx(paths["labels"]), name)
+    except FormatError:
+        raise
+    except DataError as error:
+        raise FormatError(f"{paths['labels']}: {error}") from None
 
 
 def write_idx_folder(folder: Path, train: Dataset, test: Dataset, compress: bool = False) -> None:

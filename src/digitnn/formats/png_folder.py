@@ -58,7 +58,7 @@ def write_png_folder(folder: Path, train: Dataset, test: Dataset) -> None:
 
 
 def _holds_classes(folder: Path) -> bool:
-    return any((folder / digit).is_dir() for digit in _CLASS_NAMES)
+    return any(next((folder / digit).glob("*.[pP][nN][gG]"), None) for digit in _CLASS_NAMES)
 
 
 def _pictures(place: Path, is_part: bool) -> list[tuple[int, Path]]:

@@ -104,6 +104,16 @@ def test_the_page_shows_measured_and_reported_rows(
     assert "seeds 0, 1" in page
 
 
+def test_several_pairs_become_a_table(
+    run: Run, evaluated: list[Evaluated], digits: Dataset
+) -> None:
+    test = digits[:100]
+    third = pretend(run, test, [0, 51], "c", seed=0)
+    page = to_markdown(make_comparison([*evaluated, third], test))
+    assert "| a (scratch) | b (scratch) | 1 | 9 | 1 | 0.021 |" in page
+    assert "| b (scratch) | c (scratch) | 1 | 1 | 1 | 1 |" in page
+
+
 def test_all_results_are_written(
     evaluated: list[Evaluated], digits: Dataset, tmp_path: Path
 ) -> None:

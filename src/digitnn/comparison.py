@@ -152,21 +152,40 @@ def to_markdown(comparison: Mapping[str, Any]) -> str:
             f"{row['train_seconds']:.0f} s | | |"
         )
     lines.append("")
-    for pair in comparison["paired"]["pairs"]:
-        lines += [describe_pair(pair), ""]
+    lines += [*_describe_pairs(comparison["paired"]["pairs"]), ""]
     if "grid" in comparison:
         lines += [lockstep.to_markdown(comparison["grid"])]
     return "\n".join([*lines, describe_conditions(comparison), ""])
 
 
+def _describe_pairs(pairs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A sentence for one pair, a table for several."""
+    if len(pairs) <= 1:
+        return [describe_pair(pair) for pair in pairs]
+    rows = [
+        f"| {pair['first']} | {pair['second']} | {pair['only_first']} | {pair['only_second']} | "
+        f"{pair['both_wrong']} | {_p_value(pair['p_value']).removeprefix('= ')} |"
+        for pair in pairs
+    ]
+    return [
+        "| of two networks, the first | the second | digits only the first reads | only the second "
+        "| neither | exact McNemar p |",
+        "|---|---|---|---|---|---|",
+        *rows,
+    ]
+
+
+def _p_value(p: float) -> str:
+    return f"= {p:.2g}" if p >= 1e-4 else "< 0.0001"
+
+
 def describe_pair(pair: Mapping[str, Any]) -> str:
     """One sentence about two networks on the same digits."""
     seeds = " and ".join(str(seed) for seed in sorted(set(pair["seeds"])))
-    p = pair["p_value"]
     return (
         f"On the same test digits (seed {seeds}), {pair['second']} alone reads "
         f"{pair['only_second']}, {pair['first']} alone {pair['only_first']}, neither "
-        f"{pair['both_wrong']}: exact McNemar test, p {f'= {p:.2g}' if p >= 1e-4 else '< 0.0001'}."
+        f"{pair['both_wrong']}: exact McNemar test, p {_p_value(pair['p_value'])}."
     )
 
 

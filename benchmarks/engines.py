@@ -26,7 +26,7 @@ from digitnn.dataset import Dataset
 from digitnn.engines import find_engine
 from digitnn.experiment import TrainingData
 from digitnn.initialisation import initial_parameters
-from digitnn.layers import Conv2d, Dense, Flatten, MaxPool2d, Relu
+from digitnn.layers import Conv2d, Dense, Flatten, Relu
 from digitnn.losses import SoftmaxCrossEntropy
 from digitnn.network import Architecture, Network
 from digitnn.optimisers import Adam
@@ -35,18 +35,7 @@ from digitnn.pytorch.modules import build
 from digitnn.recipes import find_recipe
 from digitnn.training import Training
 
-CNN: Architecture = (
-    Conv2d(32, 5),
-    Relu(),
-    MaxPool2d(2),
-    Conv2d(64, 5),
-    Relu(),
-    MaxPool2d(2),
-    Flatten(),
-    Dense(128),
-    Relu(),
-    Dense(10),
-)
+CNN: Architecture = find_recipe("cnn").layers
 MLP: Architecture = (Flatten(), Dense(256), Relu(), Dense(10))
 RATE = 1e-3
 Work = Callable[[], object]

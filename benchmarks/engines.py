@@ -11,6 +11,7 @@ import copy
 import resource
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import prod
 from statistics import median
 from time import perf_counter, sleep
 from typing import Any
@@ -43,13 +44,12 @@ Work = Callable[[], object]
 
 def multiply_adds(network: Network) -> int:
     """Multiplications of one image's forward pass; each comes with an addition."""
-    found = 0
-    for layer, shape in zip(network.layers, network.shapes()[1:], strict=True):
+    found, shapes = 0, network.shapes()
+    for layer, before, after in zip(network.layers, shapes, shapes[1:], strict=False):
         if isinstance(layer, Conv2d):
-            inputs = network.shapes()[network.layers.index(layer)][0] * layer.kernel**2
-            found += int(np.prod(shape)) * inputs
+            found += prod(after) * before[0] * layer.kernel**2
         elif isinstance(layer, Dense):
-            found += shape[0] * network.shapes()[network.layers.index(layer)][0]
+            found += after[0] * before[0]
     return found
 
 

@@ -1,7 +1,7 @@
 """Run directories: written whole, read back exactly, refused when they are not what they say."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,10 @@ from digitnn.dataset import Dataset
 from digitnn.engines import find_engine
 from digitnn.errors import RunError
 from digitnn.evaluation import evaluate
+from digitnn.experiment import TrainingData, run_experiment
 from digitnn.recipes import find_recipe
 from digitnn.runs import Run, check_free, load_run, record_reading, save_run
-from digitnn.training import Training
+from digitnn.training import Record, Training
 from digitnn.weights import load_safetensors, save_safetensors
 
 
@@ -174,3 +175,23 @@ def test_a_failure_while_saving_leaves_nothing(
     with pytest.raises(OSError, match="No space left"):
         save_run(tmp_path / "run", training, "scratch", "mnist")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_was_taken_during_training_costs_nothing(
+    digits: Dataset, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    data = TrainingData("mnist", None, digits[:400], digits[400:])
+
+    def watch(training: Training) -> Iterator[Record]:
+        for record in training:
+            out.mkdir(exist_ok=True)
+            (out / "somebody's").touch()
+            yield record
+
+    recipe = find_recipe("classic").with_epochs(2)
+    run = run_experiment(recipe, "scratch", 0, data, out, watch)
+    assert [path.name for path in out.iterdir()] == ["somebody's"]
+    assert run.path.parent == tmp_path
+    assert run.path != out
+    assert load_run(run.path).about["complete"] is True

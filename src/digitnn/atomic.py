@@ -51,15 +51,21 @@ def new_directory(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise FileExistsError(errno.EEXIST, "already exists and is not an empty folder", str(path))
+        raise _taken(path)
     sibling = _sibling(path)
     sibling.mkdir()
     try:
         yield sibling
         sibling.replace(path)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(sibling, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno == errno.ENOTEMPTY:
+            raise _taken(path) from error  # by another process, since we looked
         raise
+
+
+def _taken(path: Path) -> FileExistsError:
+    return FileExistsError(errno.EEXIST, "already exists and is not an empty folder", str(path))
 
 
 def _sibling(path: Path) -> Path:

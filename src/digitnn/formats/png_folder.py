@@ -40,7 +40,7 @@ def read_png_folder(folder: Path, part: Part, name: str) -> Dataset:
         if part == "test":
             raise FormatError(f"{folder}: no test part; expected {place}/0 to {place}/9")
         place = folder
-    pictures = _pictures(place, is_part=place != folder)
+    pictures = _pictures(place)
     images = np.empty((len(pictures), SIDE, SIDE), np.uint8)
     labels = np.empty(len(pictures), np.uint8)
     for n, (digit, path) in enumerate(pictures):
@@ -61,7 +61,7 @@ def _holds_classes(folder: Path) -> bool:
     return any(next((folder / digit).glob("*.[pP][nN][gG]"), None) for digit in _CLASS_NAMES)
 
 
-def _pictures(place: Path, is_part: bool) -> list[tuple[int, Path]]:
+def _pictures(place: Path) -> list[tuple[int, Path]]:
     """(digit, path) of every PNG below `place`, in the order of their numbers."""
     found: list[tuple[int, Path]] = []
     for folder in sorted(place.iterdir()):

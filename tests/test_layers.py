@@ -64,6 +64,10 @@ def test_json_names_the_layer_and_every_number():
     }
 
 
+def test_a_layer_without_numbers_may_be_its_name_alone():
+    assert from_json("Relu", "layer", KINDS) == Relu()
+
+
 def test_json_may_leave_out_what_has_a_default():
     value = {"layer": "Conv2d", "channels": 32, "kernel": 5}
     assert from_json(value, "layer", KINDS) == Conv2d(32, 5)
@@ -78,9 +82,11 @@ def test_json_may_leave_out_what_has_a_default():
         ({"layer": "Conv2d", "stride": 3}, "Conv2d needs channels, kernel$"),
         ({"layer": "Dense", "units": 3, "bias": True}, "Dense takes units, got 'bias'"),
         ({"layer": "Relu", "units": 3}, "Relu takes nothing, got 'units'"),
+        ("Dense", "Dense needs units$"),
+        ("Dens", "unknown layer 'Dens'.* did you mean 'Dense'"),
         ({"layer": ["Dense"]}, "a layer is an object such as"),
         ({"units": 3}, "a layer is an object such as"),
-        ("Dense", "a layer is an object such as .* got 'Dense'"),
+        (["Dense"], r"a layer is an object such as .* got \['Dense'\]"),
         (None, "a layer is an object such as .* got None"),
         ({"layer": "Dense", "units": "10"}, "Dense: units must be a whole number"),
     ],

@@ -51,6 +51,11 @@ def test_json_holds_every_field_as_plain_values(recipe):
     assert list(value) == [field.name for field in fields(recipe)]
 
 
+@every_recipe
+def test_a_recipe_comes_back_from_json(recipe):
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+
+
 def test_json_tells_the_optimiser_with_its_schedule():
     assert CLASSIC.to_json()["optimiser"] == {"optimiser": "ConjugateGradient"}
     optimiser = replace(CNN, optimiser=Adam(learning_rate=0.5)).to_json()["optimiser"]
@@ -98,6 +103,29 @@ def test_epochs_can_be_changed_and_nothing_else_changes():
 def test_epochs_and_batch_size_are_whole_numbers_of_at_least_1(field, value):
     with pytest.raises(UsageError, match=f"{field} must be a whole number of at least 1"):
         replace(CNN, **{field: value})
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a b", ".hidden", "a" * 65, "a\n", "größer"])
+def test_a_name_that_could_not_name_a_folder_is_refused(name):
+    with pytest.raises(UsageError, match="name must be 1 to 64 letters"):
+        replace(CNN, name=name)
+
+
+@pytest.mark.parametrize("summary", ["two\nlines", "\x1b[31mred"])
+def test_a_summary_that_is_no_line_of_text_is_refused(summary):
+    with pytest.raises(UsageError, match="summary must be one line of text"):
+        replace(CNN, summary=summary)
+
+
+@pytest.mark.parametrize("engines", [(), ("jax",), ("pytorch", "jax")])
+def test_engines_are_some_of_those_that_there_are(engines):
+    with pytest.raises(UsageError, match="engines must be one or more of scratch, pytorch"):
+        replace(CNN, engines=engines)
+
+
+def test_an_engine_named_twice_is_refused():
+    with pytest.raises(UsageError, match="engines must differ"):
+        replace(CNN, engines=("scratch", "scratch"))
 
 
 @pytest.mark.parametrize("field", ["l2", "least_std"])

@@ -1,49 +1,191 @@
-"""Frozen dataclasses as JSON objects that name their own kind: {"layer": "Dense", "units": 10}.
+"""Frozen dataclasses as plain values, as JSON and TOML have them, and back.
 
-Layers, losses, optimisers and schedules are all written so; layers are read back, too: a run is
-read without knowing how it was trained.
+The types of the fields decide everything. Where a field may hold one of several descriptions, as a
+union or `OneOf` says, the value names its kind: {"layer": "Dense", "units": 10}; or the name alone
+stands for a kind without fields of its own: "Relu". Where only one kind fits, its fields suffice:
+{"mean": 33.32, "std": 78.57}. `T | None` may be None or left out, if None is the default.
+
+Every error is a `NetworkError` that knows its place, such as ("layers", 3, "kernel").
 """
 
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
-from typing import Any, TypeVar
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from math import isfinite
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from digitnn.errors import NetworkError
+from digitnn.errors import NetworkError, UsageError
+from digitnn.wording import brief, did_you_mean
 
 Described = TypeVar("Described")
+Place = tuple[str | int, ...]
+
+_LARGEST_INT = 2**63 - 1  # what TOML and most readers of JSON hold
+
+
+@dataclass(frozen=True, eq=False)
+class OneOf:
+    """Inside `Annotated`: the value is one of `kinds`, and its name stands under `key`."""
+
+    key: str
+    kinds: Mapping[str, type]
+
+
+def field_types(kind: type) -> dict[str, Any]:
+    """The fields of a description with their types, in order."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {field.name: hints[field.name] for field in fields(kind)}
+
+
+def needed_fields(kind: type) -> list[str]:
+    """The fields that have no default."""
+    return [
+        field.name
+        for field in fields(kind)
+        if field.default is MISSING and field.default_factory is MISSING
+    ]
+
+
+def choice(hint: Any, name: str) -> OneOf | None:
+    """The kinds among which the type `hint` of the field `name` leaves a choice, if it does."""
+    if get_origin(hint) is Annotated:
+        return next((extra for extra in hint.__metadata__ if isinstance(extra, OneOf)), None)
+    if get_origin(hint) not in (Union, UnionType):
+        return None
+    members = [member for member in get_args(hint) if member is not NoneType]
+    if len(members) == 1:
+        return choice(members[0], name)
+    return OneOf(name, {kind.__name__: kind for kind in members})
 
 
 def to_json(value: Any, key: str) -> dict[str, Any]:
-    """The description `value` with the name of its class under `key`.
+    """The description `value`: its fields, behind the name of its class under `key`."""
+    return {key: type(value).__name__, **fields_to_json(value)}
 
-    A field that is itself a description is written likewise, under its field's name.
+
+def fields_to_json(value: Any) -> dict[str, Any]:
+    """The fields of the description `value` as plain builtins."""
+    types = field_types(type(value))
+    return {name: value_to_json(getattr(value, name), hint, name) for name, hint in types.items()}
+
+
+def value_to_json(value: Any, hint: Any, name: str) -> Any:
+    """What the field `name` of type `hint` holds, as plain builtins."""
+    if is_dataclass(value):
+        kinds = choice(hint, name)
+        return to_json(value, kinds.key) if kinds else fields_to_json(value)
+    if isinstance(value, tuple):
+        return [value_to_json(item, get_args(hint)[0], name) for item in value]
+    return value
+
+
+def from_json(
+    value: Any, key: str, kinds: Mapping[str, type[Described]], place: Place = ()
+) -> Described:
+    """The description that `to_json` wrote, one of `kinds`.
+
+    Raises `NetworkError` naming what is unknown, missing, too much or of another type.
     """
-    found = {field.name: getattr(value, field.name) for field in fields(value)}
-    return {
-        key: type(value).__name__,
-        **{
-            name: to_json(inner, name) if hasattr(inner, "__dataclass_fields__") else inner
-            for name, inner in found.items()
-        },
-    }
-
-
-def from_json(value: Any, key: str, kinds: Mapping[str, type[Described]]) -> Described:
-    """The description that `to_json` wrote, one of `kinds`, none of whose fields is a description.
-
-    Raises `NetworkError` naming what is unknown, missing or too much.
-    """
+    if isinstance(value, str):
+        value = {key: value}
     if not isinstance(value, dict) or not isinstance(value.get(key), str):
-        raise NetworkError(f'a {key} is an object such as {{"{key}": ...}}, got {value!r:.80}')
+        example = f'{{"{key}": "{next(iter(kinds))}", ...}}'
+        raise NetworkError(f"a {key} is an object such as {example}, got {brief(value)}", place)
     name = value[key]
     if name not in kinds:
-        raise NetworkError(f"unknown {key} {name!r}; known: {', '.join(kinds)}")
+        known = f"known: {', '.join(kinds)}{did_you_mean(name, kinds)}"
+        raise NetworkError(f"unknown {key} {brief(name)}; {known}", (*place, key))
     given = {field: inner for field, inner in value.items() if field != key}
-    known = {field.name: field for field in fields(kinds[name])}  # type: ignore[arg-type]
-    surplus = [field for field in given if field not in known]
-    if surplus:
-        raise NetworkError(f"{name} takes {', '.join(known) or 'nothing'}, got {surplus[0]!r}")
-    missing = [f.name for f in known.values() if f.default is MISSING and f.name not in given]
+    return fields_from_json(given, kinds[name], place)
+
+
+def fields_from_json(value: Any, kind: type[Described], place: Place = ()) -> Described:
+    """The description of class `kind` that `fields_to_json` wrote. Raises `NetworkError`."""
+    types = field_types(kind)
+    takes = f"{kind.__name__} takes {', '.join(types) or 'nothing'}"
+    if not isinstance(value, dict):
+        raise NetworkError(f"{takes}, got {brief(value)}", place)
+    for name in value:
+        if name not in types:
+            hint = did_you_mean(name, types)
+            raise NetworkError(f"{takes}, got {brief(name)}{hint}", (*place, name))
+    missing = [name for name in needed_fields(kind) if name not in value]
     if missing:
-        raise NetworkError(f"{name} needs {', '.join(missing)}")
-    return kinds[name](**given)
+        raise NetworkError(f"{kind.__name__} needs {', '.join(missing)}", place)
+    given = {
+        name: value_from_json(inner, types[name], name, (*place, name), kind.__name__)
+        for name, inner in value.items()
+    }
+    try:
+        return kind(**given)
+    except (NetworkError, UsageError) as error:
+        raise NetworkError(str(error), place) from None
+
+
+def value_from_json(
+    value: Any, hint: Any, name: str, place: Place = (), owner: str = "a network"
+) -> Any:
+    """What the field `name` of type `hint` of `owner` holds. Raises `NetworkError`."""
+    if get_origin(hint) in (Union, UnionType):
+        members = [member for member in get_args(hint) if member is not NoneType]
+        if value is None and NoneType in get_args(hint):
+            return None
+        if len(members) == 1:
+            return value_from_json(value, members[0], name, place, owner)
+    if kinds := choice(hint, name):
+        return from_json(value, kinds.key, kinds.kinds, place)
+    if isinstance(hint, type) and is_dataclass(hint):
+        return fields_from_json(value, hint, place)
+    if get_origin(hint) is tuple:
+        return _items(value, get_args(hint)[0], name, place, owner)
+    if get_origin(hint) is Literal and value in get_args(hint):
+        return value
+    if hint is float and _is_finite(value):
+        return float(value)
+    if hint in (str, bool, int) and type(value) is hint and not _is_too_long(value):
+        return value
+    near = did_you_mean(value, _words(hint)) if isinstance(value, str) else ""
+    raise NetworkError(
+        f"{owner}: {name} must be {_expected(hint)}, got {brief(value)}{near}", place
+    )
+
+
+def _items(value: Any, hint: Any, name: str, place: Place, owner: str) -> tuple[Any, ...]:
+    """The items of a list; an error in a description names its position."""
+    if not isinstance(value, list):
+        raise NetworkError(f"{owner}: {name} must be a list, got {brief(value)}", place)
+    kinds = choice(hint, name)
+    items = []
+    for index, item in enumerate(value):
+        try:
+            items.append(value_from_json(item, hint, name, (*place, index), owner))
+        except NetworkError as error:
+            where = f"{kinds.key} {index}: " if kinds else ""
+            raise NetworkError(f"{where}{error}", error.place) from None
+    return tuple(items)
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _is_too_long(value: Any) -> bool:
+    return isinstance(value, int) and abs(value) > _LARGEST_INT
+
+
+def _words(hint: Any) -> list[str]:
+    """The texts among which a Literal leaves the choice."""
+    words = get_args(hint) if get_origin(hint) is Literal else ()
+    return [word for word in words if isinstance(word, str)]
+
+
+def _expected(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return " or ".join(map(repr, get_args(hint)))
+    names = {str: "text", bool: "true or false", float: "a finite number"}
+    return names.get(hint, "a whole number below 2^63")

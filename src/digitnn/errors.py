@@ -31,7 +31,14 @@ class SourceError(DigitnnError, OSError):
 
 
 class NetworkError(DigitnnError, ValueError):
-    """A network description that cannot be: an unknown layer, a kernel wider than its input."""
+    """A description that cannot be: an unknown layer, a kernel wider than its input.
+
+    place: where in the description, such as ("layers", 3, "kernel"); empty: as a whole.
+    """
+
+    def __init__(self, message: str, place: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 class ShapeError(NetworkError):

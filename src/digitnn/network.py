@@ -5,21 +5,21 @@ The parameters are a flat mapping name -> array, named and shaped as
 Axes: n images, c channels, h w pixels, d inputs, k classes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Protocol, runtime_checkable
+from typing import Annotated, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
-from digitnn.descriptions import from_json, to_json
+from digitnn.descriptions import OneOf, fields_to_json, value_from_json, value_to_json
 from digitnn.errors import NetworkError, ShapeError
 from digitnn.layers import KINDS, Layer, Shape
 
 Params = Mapping[str, ndarray]
-Architecture = tuple[Layer, ...]
+Architecture: TypeAlias = tuple[Annotated[Layer, OneOf("layer", KINDS)], ...]
 
 FORMAT_VERSION = 1
 INPUT_SHAPE: Shape = (1, 28, 28)
@@ -37,7 +37,11 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True)
 class Standardise:
-    """The network's first step: (pixel - mean) / std, in units of a uint8 pixel (0..255)."""
+    """The network's first step: (pixel - mean) / std.
+
+    mean: in units of a uint8 pixel, 0 to 255.
+    std: likewise, above 0.
+    """
 
     mean: float
     std: float
@@ -75,7 +79,8 @@ class Network:
         if self.shapes()[-1] != (len(self.labels),):
             raise NetworkError(
                 f"the last layer must give {len(self.labels)} logits, one a label, "
-                f"but gives {self.shapes()[-1]}"
+                f"but gives {self.shapes()[-1]}",
+                ("layers",),
             )
         if not (np.isfinite(self.temperature) and self.temperature > 0):
             raise NetworkError(f"temperature must be finite and above 0, got {self.temperature}")
@@ -87,7 +92,7 @@ class Network:
             try:
                 shapes.append(layer.output_shape(shapes[-1]))
             except ShapeError as error:
-                raise ShapeError(f"layer {index}: {error}") from None
+                raise ShapeError(f"layer {index}: {error}", ("layers", index)) from None
         return shapes
 
     def parameter_shapes(self) -> dict[str, Shape]:
@@ -127,8 +132,8 @@ class Network:
         return {
             "format": FORMAT_VERSION,
             "input": list(INPUT_SHAPE),
-            "standardise": {"mean": self.standardise.mean, "std": self.standardise.std},
-            "layers": [to_json(layer, "layer") for layer in self.layers],
+            "standardise": fields_to_json(self.standardise),
+            "layers": value_to_json(self.layers, Architecture, "layers"),
             "temperature": self.temperature,
             "labels": list(self.labels),
         }
@@ -144,6 +149,7 @@ class Network:
                 f"the network's format is {version}; this digitnn reads up to {FORMAT_VERSION}: "
                 "install a newer digitnn"
             )
+        layers = _get(value, "layers", list)
         pixels = _get(value, "standardise", dict)
         labels = _get(value, "labels", list)
         if tuple(_get(value, "input", list)) != INPUT_SHAPE:
@@ -151,22 +157,11 @@ class Network:
         if not all(isinstance(label, str) for label in labels):
             raise NetworkError(f"labels must be text, got {labels}")
         return cls(
-            layers=architecture_from_json(_get(value, "layers", list)),
+            layers=value_from_json(layers, Architecture, "layers", ("layers",)),
             standardise=Standardise(_number(pixels, "mean"), _number(pixels, "std")),
             temperature=_number(value, "temperature"),
             labels=tuple(labels),
         )
-
-
-def architecture_from_json(values: Sequence[Any]) -> Architecture:
-    """The layers of a list of JSON objects. Errors name the position in the list."""
-    layers = []
-    for index, value in enumerate(values):
-        try:
-            layers.append(from_json(value, "layer", KINDS))
-        except NetworkError as error:
-            raise NetworkError(f"layer {index}: {error}") from None
-    return tuple(layers)
 
 
 def _get(value: Any, key: str, kind: type) -> Any:

@@ -45,6 +45,12 @@ class Sgd:
 
     Sutskever et al. 2013 have the rate inside the velocity u; here, as in PyTorch (dampening 0), it
     multiplies the whole velocity, so a change of rate acts at once.
+
+    learning_rate: the peak that `schedule` scales.
+    momentum: the share of the velocity that a step keeps.
+    nesterov: whether the step looks ahead along the velocity.
+    weight_decay: what of a weight is added to its gradient.
+    schedule: the rate over time.
     """
 
     learning_rate: float
@@ -74,6 +80,13 @@ class RmsProp:
 
     As in PyTorch epsilon stands outside the root, and v, which begins at zero, is not corrected for
     that: the first steps are up to 1 / sqrt(1 - alpha) times longer.
+
+    learning_rate: the peak that `schedule` scales.
+    alpha: the decay of the mean square of the gradients.
+    epsilon: added to its root.
+    momentum: the share of the velocity that a step keeps.
+    weight_decay: what of a weight is added to its gradient.
+    schedule: the rate over time.
     """
 
     learning_rate: float
@@ -97,8 +110,11 @@ class Adam:
         v = beta2 v + (1 - beta2) g^2
         p = p - rate (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
 
-    learning_rate: the peak that `schedule` scales; beta1, beta2: decay of the first and second
-    moment; epsilon: added to the root of the second.
+    learning_rate: the peak that `schedule` scales.
+    beta1: the decay of the first moment.
+    beta2: the decay of the second moment.
+    epsilon: added to the root of the second moment.
+    schedule: the rate over time.
     """
 
     learning_rate: float
@@ -120,6 +136,13 @@ class AdamW:
 
     The decay does not pass through the moments, so it shrinks every weight at the same pace. As in
     PyTorch it is multiplied by the rate, the peak included; in the paper by the schedule alone.
+
+    learning_rate: the peak that `schedule` scales.
+    beta1: the decay of the first moment.
+    beta2: the decay of the second moment.
+    epsilon: added to the root of the second moment.
+    weight_decay: the share of a weight that goes at a step, times the rate.
+    schedule: the rate over time.
     """
 
     learning_rate: float

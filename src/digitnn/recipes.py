@@ -1,12 +1,12 @@
 """The named experiments: everything that decides how a network is trained, as data."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from difflib import get_close_matches
+from dataclasses import dataclass, field, replace
 from math import isfinite
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
-from digitnn.descriptions import to_json
+from digitnn.descriptions import fields_from_json, fields_to_json
 from digitnn.errors import UsageError
 from digitnn.initialisation import Initialisation
 from digitnn.layers import Conv2d, Dense, Flatten, MaxPool2d, Relu, Sigmoid
@@ -14,6 +14,7 @@ from digitnn.losses import Loss, SoftmaxCrossEntropy
 from digitnn.network import MNIST_PIXELS, Architecture, Network, Standardise
 from digitnn.optimisers import Adam, ConjugateGradient, FullBatchOptimiser, Optimiser
 from digitnn.schedules import OneCycle
+from digitnn.wording import brief, did_you_mean
 
 EngineName: TypeAlias = Literal["scratch", "pytorch"]
 
@@ -22,11 +23,21 @@ EngineName: TypeAlias = Literal["scratch", "pytorch"]
 class Recipe:
     """One experiment.
 
+    name: what runs and tables call it: letters, digits, ".", "_" and "-", at most 64.
+    summary: one line about it.
+    layers: from (1, 28, 28), the pixels, to (10,), the logits, one a digit.
     engines: those that can train it, the usual one first.
-    l2: lambda in loss + lambda / (2 n) * (sum of squared weights; biases are free).
-    least_std: pixels whose standard deviation over the training images is below this, in units
-    of a uint8 pixel, carry no weight at all: their weights are zero and are not learned.
+    optimiser: how the weights change at a step.
     epochs: passes over the training split; for a full-batch optimiser, iterations.
+    loss: what the optimiser makes small, in nats, the mean over the images.
+    batch_size: images a step; a full-batch optimiser takes all at once.
+    initialisation: how the first weights are drawn.
+    standardise: what happens to the pixels before the first layer.
+    l2: lambda in loss + lambda / (2 n) * (sum of squared weights; biases are free); full batch
+    only.
+    least_std: pixels whose standard deviation over the training images is below this, in units
+    of a uint8 pixel, carry no weight at all: their weights are zero and are not learned; full
+    batch only.
     """
 
     name: str
@@ -43,6 +54,20 @@ class Recipe:
     least_std: float = 0.0
 
     def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", self.name):  # it names folders
+            raise UsageError(
+                'name must be 1 to 64 letters (a to z), digits, ".", "_" and "-" and begin with a '
+                f"letter or digit, got {brief(self.name)}"
+            )
+        if not self.summary.isprintable():
+            raise UsageError(f"summary must be one line of text, got {brief(self.summary)}")
+        known = get_args(EngineName)
+        if not self.engines or not set(self.engines) <= set(known):
+            raise UsageError(
+                f"engines must be one or more of {', '.join(known)}, got {brief(self.engines)}"
+            )
+        if len(set(self.engines)) < len(self.engines):
+            raise UsageError(f"engines must differ, got {brief(self.engines)}")
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
@@ -87,21 +112,13 @@ class Recipe:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Every field as plain builtins."""
-        return {
-            "name": self.name,
-            "summary": self.summary,
-            "layers": [to_json(layer, "layer") for layer in self.layers],
-            "engines": list(self.engines),
-            "optimiser": to_json(self.optimiser, "optimiser"),
-            "epochs": self.epochs,
-            "loss": to_json(self.loss, "loss"),
-            "batch_size": self.batch_size,
-            "initialisation": self.initialisation,
-            "standardise": asdict(self.standardise),
-            "l2": self.l2,
-            "least_std": self.least_std,
-        }
+        """Every field as plain builtins, which `from_json` reads back."""
+        return fields_to_json(self)
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Recipe":
+        """The recipe that `to_json` wrote. Raises `NetworkError` for anything else."""
+        return fields_from_json(value, cls)
 
 
 RECIPES: Mapping[str, Recipe] = {
@@ -149,6 +166,5 @@ def find_recipe(name: str) -> Recipe:
     """The recipe called `name`. Raises `UsageError` with the nearest name for an unknown one."""
     if name in RECIPES:
         return RECIPES[name]
-    near = get_close_matches(name, RECIPES, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise UsageError(f"unknown recipe {name!r}; known: {', '.join(RECIPES)}{hint}")
+    known = f"known: {', '.join(RECIPES)}{did_you_mean(name, RECIPES)}"
+    raise UsageError(f"unknown recipe {brief(name)}; {known}")

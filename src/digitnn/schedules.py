@@ -21,6 +21,8 @@ class OneCycle:
     """Up in a straight line to the peak at `warm_up`, then down in a straight line to nothing.
 
     The shape of Smith and Topin 2018 ("Super-convergence"), without its momentum cycle.
+
+    warm_up: a share of all steps, between 0 and 1.
     """
 
     warm_up: float = 0.25
@@ -40,6 +42,7 @@ class Step:
     """Times `factor` whenever another `every` of the training is done.
 
     every: a share of all steps; every=0.25 has four rates: 1, factor, factor^2, factor^3.
+    factor: what the rate is multiplied by, between 0 and 1.
     """
 
     every: float
@@ -61,8 +64,9 @@ class Step:
 class Cosine:
     """Up in a straight line to the peak at `warm_up`, then down along half a cosine to nothing.
 
-    Loshchilov and Hutter 2017 ("SGDR"), equation 5, without its restarts. A warm_up of 0 begins at
-    the peak.
+    Loshchilov and Hutter 2017 ("SGDR"), equation 5, without its restarts.
+
+    warm_up: a share of all steps, at least 0 and below 1; 0 begins at the peak.
     """
 
     warm_up: float = 0.0

@@ -1,6 +1,30 @@
-"""How numbers are written for people."""
+"""How numbers, names and values are written for people."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from reprlib import Repr
+from typing import Any
+
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = 60
+_SHORT.maxlist = _SHORT.maxdict = 3
+_SHORT.maxlevel = 2
 
 
 def percent(share: float) -> str:
     """0.97432 as "97.43 %"."""
     return f"{100 * share:.2f} %"
+
+
+def brief(value: Any) -> str:
+    """A value as it would be typed, cut where it is long or deep, for an error of one line."""
+    try:
+        return f"{_SHORT.repr(value):.100}"
+    except ValueError:  # Python writes out no integer of more than 4300 digits
+        return "a number of very many digits"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown `word`: "; did you mean 'cnn'?", or nothing."""
+    near = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import typer
 
 import digitnn
-from digitnn.cli import compare, data, evaluate, inspect, train
+from digitnn.cli import compare, data, evaluate, inspect, recipes, train
 from digitnn.cli.console import complain
 from digitnn.errors import DigitnnError, Interruption
 
@@ -27,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(data.app, name="data")
-app.command("recipes")(train.recipes)
+app.add_typer(recipes.app, name="recipes")
 app.command("train")(train.train)
 app.command("inspect")(inspect.inspect)
 app.command("evaluate")(evaluate.evaluate)

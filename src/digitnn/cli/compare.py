@@ -21,7 +21,7 @@ DEFAULT_RECIPES = ["classic", "cnn"]
 
 def compare(
     recipes: Annotated[
-        list[str] | None, typer.Argument(help="Recipes to compare: classic and cnn if absent.")
+        list[str] | None, typer.Argument(help="Recipes to compare, by name or as TOML files.")
     ] = None,
     seeds: Annotated[
         int,
@@ -51,14 +51,14 @@ def compare(
     from digitnn.engines import find_engine
     from digitnn.evaluation import evaluate
     from digitnn.experiment import load_training_data
-    from digitnn.recipes import find_recipe
+    from digitnn.recipe_files import choose_recipes
     from digitnn.report import new_figure
     from digitnn.results import check_writable, write_results
     from digitnn.runs import record_reading
     from digitnn.sources import load
 
-    names = dict.fromkeys(recipes or DEFAULT_RECIPES)
-    chosen = [find_recipe(name).with_epochs(epochs) for name in names]
+    named = choose_recipes(recipes or DEFAULT_RECIPES)
+    chosen = [recipe.with_epochs(epochs) for recipe in named]
     pairs = [(r, name) for r in chosen for name in (r.engines if grid else r.engines[:1])]
     for _, engine in pairs:  # whatever is missing should be said before an hour of training
         find_engine(engine)

@@ -1,4 +1,4 @@
-"""`digitnn train` and `digitnn recipes`."""
+"""`digitnn train`."""
 
 from typing import Annotated
 
@@ -9,22 +9,10 @@ from digitnn.cli.fetching import ensure
 from digitnn.cli.options import AsJson, Collection, DataDir, Epochs, Out, Seed, SplitSeed
 
 
-def recipes(as_json: AsJson = False) -> None:
-    """List what can be trained."""
-    from digitnn.recipes import RECIPES
-
-    if as_json:
-        found = [recipe.to_json() for recipe in RECIPES.values()]
-        print_json({"schema": 1, "recipes": found})
-        return
-    width = max(map(len, RECIPES))
-    for recipe in RECIPES.values():
-        engines = " or ".join(recipe.engines)
-        print_text(f"{recipe.name:{width}}  {recipe.summary} ({engines})")
-
-
 def train(
-    recipe: Annotated[str, typer.Argument(help="A name that `digitnn recipes` lists.")],
+    recipe: Annotated[
+        str, typer.Argument(help="A name that `digitnn recipes` lists, or a TOML file.")
+    ],
     engine: Annotated[
         str | None, typer.Option("--engine", help="scratch or pytorch; the recipe's own if absent.")
     ] = None,
@@ -42,11 +30,11 @@ def train(
     from digitnn.engines import find_engine
     from digitnn.errors import Interruption
     from digitnn.experiment import load_training_data, run_experiment
-    from digitnn.recipes import find_recipe
+    from digitnn.recipe_files import choose_recipe
     from digitnn.runs import check_free
     from digitnn.wording import percent
 
-    chosen = find_recipe(recipe).with_epochs(epochs)
+    chosen = choose_recipe(recipe).with_epochs(epochs)
     chosen_engine = chosen.engine(engine)
     find_engine(chosen_engine)
     if out is not None:

@@ -1,0 +1,63 @@
+"""`digitnn recipes`: what can be trained, and one recipe as a file to start from."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from digitnn.cli.console import print_json, print_text
+from digitnn.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from digitnn.recipes import Recipe
+
+app = typer.Typer()
+
+
+@app.callback(invoke_without_command=True)
+def recipes(context: typer.Context, as_json: AsJson = False) -> None:
+    """List what can be trained; `show` prints one recipe to start from."""
+    from digitnn.recipes import RECIPES
+
+    if context.invoked_subcommand is not None:
+        return
+    if as_json:
+        found = [recipe.to_json() for recipe in RECIPES.values()]
+        print_json({"schema": 1, "recipes": found})
+        return
+    width = max(map(len, RECIPES))
+    for recipe in RECIPES.values():
+        engines = " or ".join(recipe.engines)
+        print_text(f"{recipe.name:{width}}  {recipe.summary} ({engines})")
+
+
+@app.command()
+def show(
+    recipe: Annotated[
+        str, typer.Argument(help="A name that `digitnn recipes` lists, a TOML file, or a run.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Print a recipe as TOML with comments: a file that `digitnn train` takes."""
+    from digitnn.recipe_template import recipe_to_toml
+
+    shown = _recipe_of(recipe)
+    if as_json:
+        print_json({"schema": 1, **shown.to_json()})
+    else:
+        print_text(recipe_to_toml(shown))
+
+
+def _recipe_of(name: str) -> "Recipe":
+    """A recipe by name, from a file, or as a run has it; then under a name that is free."""
+    from digitnn.errors import NetworkError, RunError
+    from digitnn.recipe_files import choose_recipe, with_free_name
+    from digitnn.recipes import RECIPES, Recipe
+    from digitnn.runs import is_run, load_run
+
+    if name in RECIPES or not is_run(Path(name)):
+        return choose_recipe(name)
+    try:
+        return with_free_name(Recipe.from_json(load_run(Path(name)).about["recipe"]))
+    except NetworkError as error:
+        raise RunError(f"{name}: its recipe cannot be read: {error}") from None

@@ -12,6 +12,10 @@ import pytest
 from commands import write_digits
 
 from digitnn.dataset import Dataset
+from digitnn.optimisers import Adam
+from digitnn.recipe_files import recipe_from_toml
+from digitnn.recipes import RECIPES
+from digitnn.schedules import OneCycle
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -26,6 +30,11 @@ def shell_commands() -> list[list[str]]:
     """Each line of each shell block as words, without its comment."""
     lines = "".join(blocks("sh")).splitlines()
     return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+def redirected(words: list[str]) -> tuple[list[str], str | None]:
+    """The arguments of a command, and the file that its output goes to if it ends in `> FILE`."""
+    return (words[:-2], words[-1]) if words[-2:-1] == [">"] else (words, None)
 
 
 def test_the_make_targets_exist() -> None:
@@ -49,7 +58,8 @@ def test_every_command_and_the_python_example_work(digits: Dataset, tmp_path: Pa
     commands = [words for words in shell_commands() if words[0] != "make"]
     assert len(commands) >= 8
     commands.append(["python", "-c", "".join(blocks("python"))])
-    for program, *arguments in commands:
+    for program, *words in commands:
+        arguments, into = redirected(words)
         done = subprocess.run(
             [*programs[program], *arguments],
             cwd=tmp_path,
@@ -61,8 +71,18 @@ def test_every_command_and_the_python_example_work(digits: Dataset, tmp_path: Pa
         )
         assert done.returncode == 0, (program, arguments, done.stderr)
         assert "Traceback" not in done.stderr
+        if into:
+            (tmp_path / into).write_text(done.stdout)
     assert float(done.stdout) > 0.5
     assert (tmp_path / "mnist_all.mat").exists()
+
+
+def test_the_example_of_a_recipe_is_one() -> None:
+    (example,) = blocks("toml")
+    recipe = recipe_from_toml(example)
+    assert recipe.layers == RECIPES["cnn"].layers
+    assert (recipe.name, recipe.epochs) == ("cnn-slow-start", 3)
+    assert recipe.optimiser == Adam(0.002, schedule=OneCycle(0.5))
 
 
 def test_every_link_leads_somewhere() -> None:

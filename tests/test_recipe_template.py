@@ -1,14 +1,14 @@
 """A recipe written as TOML says all of it, with a comment at each field, and is read back."""
 
 import tomllib
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitnn.descriptions import field_types
+from digitnn.descriptions import field_types, fields_from_json, fields_to_json
 from digitnn.layers import Conv2d, Dense, Flatten, Layer, MaxPool2d, Relu, Sigmoid, Tanh
 from digitnn.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from digitnn.network import Standardise
@@ -117,3 +117,45 @@ def test_docstrings_have_a_note_for_each_field(kinds):
 
 def test_no_line_is_wider_than_a_page():
     assert max(map(len, recipe_to_toml(RECIPES["cnn"]).splitlines())) <= 100
+
+
+@dataclass(frozen=True)
+class Wobble:
+    """A description that no recipe has yet.
+
+    degrees: how far
+    to each side.
+    """
+
+    degrees: float
+    often: bool = True
+    words: tuple[str, ...] = ("a", "b")
+
+
+@dataclass(frozen=True)
+class LaterRecipe(Recipe):
+    """A recipe with fields that none has yet.
+
+    wobble: what may be absent.
+    averaging: a number.
+    """
+
+    wobble: Wobble | None = None
+    averaging: float = 0.5
+
+
+@pytest.mark.parametrize("wobble", [None, Wobble(3.0), Wobble(2.5, False, ())])
+def test_a_field_that_is_new_is_written_and_read_without_code_for_it(wobble):
+    cnn = {field.name: getattr(RECIPES["cnn"], field.name) for field in fields(Recipe)}
+    recipe = LaterRecipe(**cnn, wobble=wobble)
+    text = recipe_to_toml(recipe)
+    assert fields_from_json(tomllib.loads(text), LaterRecipe) == recipe
+    assert fields_from_json(fields_to_json(recipe), LaterRecipe) == recipe
+    assert ("wobble" in tomllib.loads(text)) is (wobble is not None)
+    assert ("# wobble (absent): what may be absent.\n" in text) is (wobble is None)
+    assert '#   {degrees, often = true, words = ["a", "b"]}\n' in text
+    assert "# averaging: a number.\naveraging = 0.5\n" in text
+
+
+def test_a_note_may_run_over_lines_and_ends_at_an_empty_one():
+    assert field_notes(Wobble) == {"degrees": "how far to each side."}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from digitnn.gradient_check import check_gradient
     from digitnn.network import Network
     from digitnn.pickles.loading import load_pickle
+    from digitnn.recipe_files import read_recipe
     from digitnn.recipes import RECIPES, Recipe, find_recipe
     from digitnn.runs import load_run
     from digitnn.sources import load
@@ -29,6 +30,7 @@ _HOMES = {
     "evaluation": ("compare_paired", "evaluate"),
     "gradient_check": ("check_gradient",),
     "network": ("Network",),
+    "recipe_files": ("read_recipe",),
     "recipes": ("RECIPES", "Recipe", "find_recipe"),
     "runs": ("load_run",),
     "sources": ("load",),
@@ -54,6 +56,7 @@ __all__ = [
     "load",
     "load_pickle",
     "load_run",
+    "read_recipe",
     "split",
 ]
 

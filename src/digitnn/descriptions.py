@@ -86,6 +86,7 @@ def from_json(
 
     Raises `NetworkError` naming what is unknown, missing, too much or of another type.
     """
+    name_place = place if isinstance(value, str) else (*place, key)
     if isinstance(value, str):
         value = {key: value}
     if not isinstance(value, dict) or not isinstance(value.get(key), str):
@@ -94,7 +95,7 @@ def from_json(
     name = value[key]
     if name not in kinds:
         known = f"known: {', '.join(kinds)}{did_you_mean(name, kinds)}"
-        raise NetworkError(f"unknown {key} {brief(name)}; {known}", (*place, key))
+        raise NetworkError(f"unknown {key} {brief(name)}; {known}", name_place)
     given = {field: inner for field, inner in value.items() if field != key}
     return fields_from_json(given, kinds[name], place)
 

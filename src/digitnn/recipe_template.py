@@ -114,13 +114,17 @@ def _alternatives(hint: Any, name: str) -> list[str]:
         return [_signature(kind) for kind in kinds.kinds.values()]
     if get_origin(inner) is Literal:
         return [tomlkit.item(word).as_string() for word in get_args(inner)]
-    return []
+    optional = [kind for kind in get_args(inner) if is_dataclass(kind)]
+    return [f"{{{_fields_of(kind)}}}" for kind in optional]
 
 
 def _signature(kind: type) -> str:
     """A kind with its fields and their defaults: `Conv2d(channels, kernel, stride = 1, ...)`."""
-    written = [field.name + _default(field) for field in fields(kind)]
-    return kind.__name__ + (f"({', '.join(written)})" if written else "")
+    return kind.__name__ + (f"({_fields_of(kind)})" if fields(kind) else "")
+
+
+def _fields_of(kind: Any) -> str:
+    return ", ".join(field.name + _default(field) for field in fields(kind))
 
 
 def _default(field: Field[Any]) -> str:

@@ -1,10 +1,14 @@
 """Recipes of a user's own: what TOML files say, and how those that cannot be are refused."""
 
 import os
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tomlkit
+from hypothesis import given
+from hypothesis import strategies as st
 
 from digitnn.errors import FormatError, UsageError
 from digitnn.layers import Conv2d, Dense, Flatten, MaxPool2d, Relu
@@ -19,6 +23,7 @@ from digitnn.recipe_files import (
     recipe_from_toml,
     with_free_name,
 )
+from digitnn.recipe_template import recipe_to_toml
 from digitnn.recipes import RECIPES, Recipe
 from digitnn.schedules import Constant, OneCycle
 
@@ -250,3 +255,35 @@ def test_only_a_changed_recipe_needs_another_name():
     assert with_free_name(CNN.with_epochs(9)) == replace(CNN, name="my-cnn", epochs=9)
     mine = replace(CNN, name="mine")
     assert with_free_name(mine) is mine
+
+
+junk = st.recursive(
+    st.one_of(st.integers(), st.floats(), st.text(max_size=9), st.booleans(), st.dates()),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=9), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(data=st.data())
+def test_whatever_stands_in_a_recipe_it_is_read_or_refused_in_one_line(data):
+    value = tomllib.loads(recipe_to_toml(replace(CNN, name="mine")))
+    place = value
+    while True:
+        key = data.draw(st.sampled_from(range(len(place)) if isinstance(place, list) else [*place]))
+        if not (isinstance(place[key], dict | list) and data.draw(st.booleans())):
+            break
+        place = place[key]
+    place[key] = data.draw(junk)
+    try:
+        assert isinstance(recipe_from_toml(tomlkit.dumps(value)), Recipe)
+    except UsageError as error:
+        assert str(error).startswith("recipe")
+        assert len(str(error)) < 500
+
+
+@given(st.text())
+def test_whatever_text_it_is_it_is_refused(text):
+    with pytest.raises(UsageError, match=r"^recipe"):
+        recipe_from_toml(text)

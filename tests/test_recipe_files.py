@@ -121,6 +121,7 @@ def test_a_field_that_is_given_replaces_the_whole_field_of_the_base():
         (changed('"mine"', "7"), 1, "name must be text, got 7"),
         (changed('"mine"', "1979-05-27"), 1, "name must be text, got datetime"),
         (changed("rate = 1", 'rate = "1"'), 15, "learning_rate must be a finite number, got '1'"),
+        (changed("rate = 1", "rate = true"), 15, "must be a finite number, got True"),
         (changed("rate = 1", "rate = nan"), 15, "learning_rate must be a finite number, got nan"),
         (changed("rate = 1", "rate = -inf"), 15, "must be a finite number, got -inf"),
         (changed("rate = 1", "rate = 1" + "0" * 400), 15, "learning_rate must be a finite number"),
@@ -242,9 +243,10 @@ def test_a_file_as_large_as_is_taken_is_read(tmp_path: Path):
 def test_what_is_not_there_or_no_file_is_refused(tmp_path: Path):
     with pytest.raises(FormatError, match=r"no such file; `digitnn recipes show cnn > "):
         choose_recipe(str(tmp_path / "my.toml"))
-    (tmp_path / "folder.toml").mkdir()
-    with pytest.raises(FormatError, match="this is not a file"):
-        choose_recipe(str(tmp_path / "folder.toml"))
+    for name in ("folder", "folder.toml"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(FormatError, match="this is not a file"):
+            choose_recipe(str(tmp_path / name))
     os.mkfifo(tmp_path / "pipe.toml")
     with pytest.raises(FormatError, match="this is not a file"):
         choose_recipe(str(tmp_path / "pipe.toml"))

@@ -33,7 +33,7 @@ _MOST_DOTS = 1000  # on a line: reading a.a.a... takes tomllib seconds for 10,00
 def choose_recipe(name: str) -> Recipe:
     """The built-in recipe called `name`, or that of the TOML file at the path `name`."""
     path = Path(name)
-    is_file = name not in RECIPES and (path.suffix.lower() == ".toml" or path.is_file())
+    is_file = name not in RECIPES and (path.suffix.lower() == ".toml" or path.exists())
     return read_recipe(path) if is_file else find_recipe(name)
 
 

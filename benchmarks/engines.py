@@ -76,7 +76,7 @@ def scratch_step(
     network: Network, start: Mapping[str, ndarray], batch: Dataset
 ) -> tuple[Work, Any]:
     """The same step on the scratch engine."""
-    trainer = find_engine("scratch").trainer(network, start, Adam(RATE), SoftmaxCrossEntropy())
+    trainer = find_engine("scratch").trainer(network, start, Adam(RATE), SoftmaxCrossEntropy(), 0)
     return lambda: trainer.step(batch.images, batch.labels, RATE), trainer
 
 

@@ -1,4 +1,4 @@
-"""Max-pooling, alone and as the tail of a convolution, each with its derivative under it.
+"""Pooling, alone and as the tail of a convolution, each with its derivative under it.
 
 Axes: n images, c channels, h w pixels, u channels out, y x rows and columns of the output. How
 planes lie in memory: see `convolution`.
@@ -47,6 +47,37 @@ def max_pool2d(
             np.multiply(left, win, out=share)
             left -= share
         first[...] = left
+        return inner(dx), {}
+
+    return inner(y), backward
+
+
+def average_pool2d(
+    layer: layers.AveragePool2d, params: Mapping[str, ndarray], x: Float[ndarray, "n c h w"]
+) -> tuple[Float[ndarray, "n c y x"], Backward]:
+    """y = the mean of each size x size window; each entry of it gets dy / size^2.
+
+    Pixels beyond the last whole window get nothing.
+    """
+    size = layer.size
+    n, c, h, w = x.shape
+    rows, across = h // size, w // size
+
+    def entries(planes: Float[ndarray, "h w n c"]) -> list[ndarray]:
+        whole = planes[: rows * size, : across * size]
+        return [whole[i::size, j::size] for i in range(size) for j in range(size)]
+
+    first, *others = entries(outer(x))
+    y = first.copy()
+    for entry in others:
+        y += entry
+    y *= 1 / size**2
+
+    def backward(dy: Float[ndarray, "n c y x"], need_dx: bool) -> tuple[ndarray, Gradients]:
+        dx = np.zeros((h, w, n, c), x.dtype)
+        share = outer(dy) * (1 / size**2)
+        for entry in entries(dx):
+            entry[...] = share
         return inner(dx), {}
 
     return inner(y), backward

@@ -134,7 +134,7 @@ def test_threads_may_share_a_classifier(engine, network, digits, rng):
 def test_parameters_of_another_network_are_refused(engine, network, rng):
     params = random_params(network, rng)
     with pytest.raises(ShapeError, match="unexpected"):
-        find_engine(engine).classifier(network, {**params, "9.weight": params.popitem()[1]})
+        find_engine(engine).classifier(network, {**params, "99.weight": params.popitem()[1]})
 
 
 def sigmoid(x: ndarray) -> ndarray:

@@ -1,11 +1,14 @@
-"""A network of layers that learn otherwise than they predict, on both engines from equal weights."""
+"""Layers that learn otherwise than they predict: a network of them on both engines."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from small_trainings import CNN, bits, trained
+from torch.nn import functional
 
+from digitnn.dropout import kept_units
 from digitnn.engines import find_engine
 from digitnn.initialisation import initial_parameters
 from digitnn.layers import (
@@ -21,8 +24,12 @@ from digitnn.layers import (
 from digitnn.losses import SoftmaxCrossEntropy
 from digitnn.network import Network
 from digitnn.optimisers import Adam
+from digitnn.pytorch.modules import build
 from digitnn.runs import load_run, save_run
-from digitnn.scratch import blocks
+from digitnn.scratch import blocks, optimisers
+from digitnn.scratch.chain import forward_training
+from digitnn.scratch.flat import Layout
+from digitnn.scratch.losses import softmax_cross_entropy
 
 LAYERS = (
     Conv2d(4, 5),
@@ -42,9 +49,11 @@ LAYERS = (
 )
 NETWORK = Network(LAYERS)
 DROPPING = Network(tuple(layer for layer in LAYERS if not isinstance(layer, BatchNorm)))
-# A bias before BatchNorm has no effect, its gradient is 0; what is computed is rounding, which Adam
-# would blow up to full steps: sqrt(v) of some 1e-9 must drown in epsilon to be compared.
-ADAM = Adam(0.01, epsilon=1e-3)
+WITHOUT_EFFECT = ("0.bias", "9.bias")
+# BatchNorm takes off what these add. Their gradient is 0; what is computed is rounding, of which
+# Adam would make whole steps: sqrt(v) of some 1e-9 must drown in epsilon to be compared.
+RATE = 0.002
+ADAM = Adam(RATE, epsilon=1e-3)
 
 both_engines = pytest.mark.parametrize("engine", ["scratch", "pytorch"])
 
@@ -67,38 +76,66 @@ def after_steps(engine, network, digits, count, batch=60, seed=5):
     outcomes = []
     for step in range(count):
         at = slice(step * batch, (step + 1) * batch)
-        outcomes.append(trainer.step(digits.images[at], digits.labels[at], 0.01))
+        outcomes.append(trainer.step(digits.images[at], digits.labels[at], RATE))
     return trainer, outcomes
 
 
-def test_eight_steps_of_adam_on_both_engines_end_with_equal_numbers(digits):
-    """Each of 8 steps moves a weight by up to 0.01, so one other unit dropped, or another variance,
-    would show at once; rounding, 1e-7 in the first gradient, has grown to about 1e-6."""
-    scratch, ours = after_steps("scratch", NETWORK, digits, 8)
-    pytorch, theirs = after_steps("pytorch", NETWORK, digits, 8)
+def test_eight_steps_in_double_precision_are_those_of_pytorch_to_rounding(digits):
+    """Parameters, running statistics and Adam's state; rounding of 1e-16 grows to about 1e-14."""
+    layout = Layout(NETWORK.parameter_shapes())
+    params = {name: p.astype(np.float64) for name, p in start_of(NETWORK).items()}
+    vector = np.empty(layout.size)
+    layout.write(params, vector)
+    buffers = {name: params[name] for name in NETWORK.buffer_shapes()}
+    state = optimisers.init(ADAM, vector)
+
+    module = build(NETWORK, params).double().train()
+    adam = torch.optim.Adam(module.parameters(), lr=RATE, eps=ADAM.epsilon)
+    for step in range(8):
+        at = slice(step * 60, (step + 1) * 60)
+        x, labels = NETWORK.standardise(digits.images[at]).astype(np.float64), digits.labels[at]
+        kept = kept_units(NETWORK, 60, seed=5, step=step)
+        logits, backward, moved = forward_training(LAYERS, layout.views(vector) | buffers, x, kept)
+        _, dlogits = softmax_cross_entropy(SoftmaxCrossEntropy(), logits, labels)
+        gradient = np.empty(layout.size)
+        layout.write(backward(dlogits / 60), gradient)
+        vector, state = optimisers.update(ADAM, vector, gradient, state, RATE)
+        buffers |= moved
+
+        for index, units in kept.items():
+            module[index].kept = torch.tensor(units)
+        adam.zero_grad()
+        functional.cross_entropy(module(torch.tensor(x)), torch.tensor(labels).long()).backward()
+        adam.step()
+
+    expected = module.state_dict()
+    for name, p in (layout.views(vector) | buffers).items():
+        np.testing.assert_allclose(p, expected[name].numpy(), rtol=1e-10, atol=1e-12)
+    sums, square_sums = layout.views(state.sum), layout.views(state.square_sum)
+    for name, p in module.named_parameters():
+        theirs = adam.state[p]
+        mean, square = theirs["exp_avg"].numpy(), theirs["exp_avg_sq"].numpy()
+        np.testing.assert_allclose(sums[name] * (1 - ADAM.beta1), mean, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(
+            square_sums[name] * (1 - ADAM.beta2), square, rtol=1e-9, atol=1e-12
+        )
+        assert theirs["step"] == int(state.steps) == 8
+
+
+def test_steps_on_both_engines_end_with_equal_numbers(digits):
+    """Six steps of up to 0.002: other units dropped, or another variance, would show in the third
+    digit. Rounding moves statistics by some 5e-6, as they hold pixels' sums, and weights by 1e-6."""
+    scratch, ours = after_steps("scratch", NETWORK, digits, 6)
+    pytorch, theirs = after_steps("pytorch", NETWORK, digits, 6)
     for mine, other in zip(ours, theirs, strict=True):
-        assert mine.total == pytest.approx(other.total, rel=1e-5)
+        assert mine.total == pytest.approx(other.total, rel=1e-4)
         assert mine.correct == other.correct
-    found, expected = scratch.parameters(), pytorch.parameters()
+    found, expected, start = scratch.parameters(), pytorch.parameters(), start_of(NETWORK)
     assert list(found) == list(expected) == list(NETWORK.state_shapes())
-    start = start_of(NETWORK)
     for name, p in found.items():
         assert p.dtype == expected[name].dtype == np.float32
-        assert name == "0.bias" or np.abs(p - start[name]).max() > 5e-3
-        np.testing.assert_allclose(p, expected[name], rtol=1e-5, atol=2e-5)
-
-    sums = scratch._layout.views(scratch._state.sum)
-    square_sums = scratch._layout.views(scratch._state.square_sum)
-    for name, p in pytorch._module.named_parameters():
-        state = pytorch._optimiser.state[p]
-        mean, square = state["exp_avg"].numpy(), state["exp_avg_sq"].numpy()
-        np.testing.assert_allclose(
-            sums[name] * (1 - ADAM.beta1), mean, atol=1e-4 * max(np.abs(mean).max(), 1e-3)
-        )
-        np.testing.assert_allclose(
-            square_sums[name] * (1 - ADAM.beta2), square, atol=1e-4 * max(square.max(), 1e-6)
-        )
-        assert state["step"] == int(scratch._state.steps) == 8
+        assert name in WITHOUT_EFFECT or np.abs(p - start[name]).max() > RATE
+        np.testing.assert_allclose(p, expected[name], atol=5e-5)
 
 
 @both_engines
@@ -123,12 +160,10 @@ def test_the_bits_do_not_depend_on_the_number_of_cores(network, digits, monkeypa
 @both_engines
 def test_a_step_whose_loss_is_not_finite_changes_no_statistics_either(engine, digits):
     start = start_of(NETWORK)
-    start["13.weight"] *= np.float32(1e38)
-    start["13.weight"] *= np.float32(1e2)
-    start["13.weight"] = np.nan_to_num(start["13.weight"])  # finite, but overflows in the logits
+    start["13.weight"][:] = np.finfo(np.float32).max  # finite, but the logits are not
     trainer = trainer_of(engine, NETWORK, start)
     with np.errstate(all="ignore"):
-        outcome = trainer.step(digits.images[:50], digits.labels[:50], 0.01)
+        outcome = trainer.step(digits.images[:50], digits.labels[:50], RATE)
     assert not np.isfinite(outcome.total)
     assert bits(trainer.parameters()) == bits(start)
 

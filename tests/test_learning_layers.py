@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from small_trainings import CNN, bits, trained
+from torch import nn
 from torch.nn import functional
 
 from digitnn.dropout import kept_units
@@ -56,6 +57,9 @@ RATE = 0.002
 ADAM = Adam(RATE, epsilon=1e-3)
 
 both_engines = pytest.mark.parametrize("engine", ["scratch", "pytorch"])
+both_networks = pytest.mark.parametrize(
+    "network", [NETWORK, DROPPING], ids=["one block", "several blocks"]
+)
 
 
 def start_of(network, factor=1.0):
@@ -122,16 +126,17 @@ def test_eight_steps_in_double_precision_are_those_of_pytorch_to_rounding(digits
         assert theirs["step"] == int(state.steps) == 8
 
 
-def test_steps_on_both_engines_end_with_equal_numbers(digits):
+@both_networks
+def test_steps_on_both_engines_end_with_equal_numbers(network, digits):
     """Six steps of up to 0.002: other units dropped, or another variance, would show in the third
-    digit. Rounding moves statistics by some 5e-6, as they hold pixels' sums, and weights by 1e-6."""
-    scratch, ours = after_steps("scratch", NETWORK, digits, 6)
-    pytorch, theirs = after_steps("pytorch", NETWORK, digits, 6)
+    digit. Rounding moves what BatchNorm takes off again by some 5e-6, all else by 1e-6."""
+    scratch, ours = after_steps("scratch", network, digits, 6)
+    pytorch, theirs = after_steps("pytorch", network, digits, 6)
     for mine, other in zip(ours, theirs, strict=True):
         assert mine.total == pytest.approx(other.total, rel=1e-4)
         assert mine.correct == other.correct
-    found, expected, start = scratch.parameters(), pytorch.parameters(), start_of(NETWORK)
-    assert list(found) == list(expected) == list(NETWORK.state_shapes())
+    found, expected, start = scratch.parameters(), pytorch.parameters(), start_of(network)
+    assert list(found) == list(expected) == list(network.state_shapes())
     for name, p in found.items():
         assert p.dtype == expected[name].dtype == np.float32
         assert name in WITHOUT_EFFECT or np.abs(p - start[name]).max() > RATE
@@ -147,7 +152,7 @@ def test_the_seed_of_a_trainer_decides_what_is_dropped(engine, digits):
     assert np.abs(first["11.weight"] - other["11.weight"]).max() > 1e-3
 
 
-@pytest.mark.parametrize("network", [NETWORK, DROPPING], ids=["normalising", "dropping"])
+@both_networks
 def test_the_bits_do_not_depend_on_the_number_of_cores(network, digits, monkeypatch):
     found = []
     for cores in (1, 2, 3):
@@ -179,6 +184,20 @@ def test_a_classifier_reads_one_image_as_it_reads_many_by_the_running_statistics
     shifted = {**params, "10.running_mean": params["10.running_mean"] + np.float32(0.5)}
     other = find_engine(engine).classifier(NETWORK, shifted).logits(digits.images)
     assert np.abs(other - logits).max() > 0.05
+
+
+def test_a_pytorch_user_loads_the_parameters_into_modules_of_their_own(digits):
+    trainer, _ = after_steps("scratch", NETWORK, digits, 3)
+    params = trainer.parameters()
+    module = nn.Sequential(
+        *(nn.Conv2d(1, 4, 5), nn.BatchNorm2d(4), nn.ReLU(), nn.AvgPool2d(2)),
+        *(nn.Conv2d(4, 6, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.25), nn.Flatten()),
+        *(nn.Linear(150, 20), nn.BatchNorm1d(20), nn.ReLU(), nn.Dropout(0.4), nn.Linear(20, 10)),
+    )
+    module.load_state_dict({name: torch.tensor(p) for name, p in params.items()}, strict=True)
+    x = torch.tensor(NETWORK.standardise(digits.images))
+    found = find_engine("scratch").classifier(NETWORK, params).logits(digits.images)
+    np.testing.assert_allclose(found, module.eval()(x).detach().numpy(), rtol=1e-4, atol=1e-5)
 
 
 @both_engines

@@ -24,7 +24,7 @@ def kept_units(
     kept = {}
     for index, layer in enumerate(network.layers):
         if isinstance(layer, Dropout):
-            # the quickest of NumPy's generators: on one core a million units take about 2 ms
+            # the quickest of NumPy's generators: on one core a million units take about 3 ms
             rng = np.random.Generator(np.random.SFC64([seed, step, index]))
             kept[index] = rng.random((n, *network.shapes()[index]), np.float32) >= layer.p
     return kept

@@ -19,6 +19,7 @@ from digitnn.optimisers import MiniBatchOptimiser
 from digitnn.scratch import optimisers
 from digitnn.scratch.blocks import block_of, run_blocks
 from digitnn.scratch.chain import forward_training
+from digitnn.scratch.compiled import compiled
 from digitnn.scratch.flat import Layout
 from digitnn.scratch.losses import LOSSES
 from digitnn.scratch.normalisation import Statistics
@@ -36,6 +37,7 @@ class ScratchTrainer:
         self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss, seed: int
     ) -> None:
         network.check(params)
+        compiled.load()
         self._network, self._optimiser, self._loss = network, optimiser, loss
         self._seed = seed
         self._undivided = any(isinstance(layer, BatchNorm) for layer in network.layers)
@@ -97,7 +99,6 @@ class ScratchTrainer:
                 outcome += Outcome(total, correct)
             return outcome
 
-        if len(rows) == 1:  # too little to share out: let BLAS use the cores as it can
-            return some_blocks([slice(0, n)]), rows[0], statistics
         outcomes = run_blocks(some_blocks, n, block)
-        return sum(outcomes, Outcome(0.0, 0)), rows.sum(axis=0), statistics
+        gradient = rows[0] if len(rows) == 1 else rows.sum(axis=0)
+        return sum(outcomes, Outcome(0.0, 0)), gradient, statistics

@@ -7,10 +7,11 @@ below 1, NumPy is the faster. Then an epoch against scikit-learn's MLPClassifier
     python -m benchmarks.engines --json [--repeats 15]
 """
 
-import copy
 import resource
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from importlib.util import find_spec
+from itertools import cycle
 from math import prod
 from statistics import median
 from time import perf_counter, sleep
@@ -34,6 +35,7 @@ from digitnn.optimisers import Adam
 from digitnn.pytorch.engine import to_input
 from digitnn.pytorch.modules import build
 from digitnn.recipes import find_recipe
+from digitnn.scratch.compiled import compiled
 from digitnn.training import Training
 
 CNN: Architecture = find_recipe("cnn").layers
@@ -53,31 +55,48 @@ def multiply_adds(network: Network) -> int:
     return found
 
 
+def whole(data: Dataset, size: int) -> Dataset:
+    """As many images as fill batches of `size`."""
+    return data[: len(data) // size * size]
+
+
 def torch_step(
-    network: Network, start: Mapping[str, ndarray], batch: Dataset, channels_last: bool
+    network: Network, start: Mapping[str, ndarray], data: Dataset, size: int, channels_last: bool
 ) -> tuple[Work, nn.Module]:
-    """A plain eager step in PyTorch with its fastest Adam, standardising included."""
+    """A plain eager step in PyTorch with its fastest Adam, standardising included.
+
+    Each call takes the next `size` images of `data`, and begins again at its end.
+    """
     layout = torch.channels_last if channels_last else torch.contiguous_format
     module = build(network, start).to(memory_format=layout)  # type: ignore[call-overload]
     optimiser = torch.optim.Adam(module.parameters(), lr=RATE, fused=True)
     loss_function = nn.CrossEntropyLoss()
-    images, labels = torch.from_numpy(batch.images), torch.from_numpy(batch.labels).long()
+    images = torch.split(torch.from_numpy(data.images), size)
+    labels = torch.split(torch.from_numpy(data.labels).long(), size)
+    turn = cycle(zip(images, labels, strict=True))
 
     def step() -> None:
+        pixels, targets = next(turn)
         optimiser.zero_grad()
-        x = to_input(images, network.standardise).contiguous(memory_format=layout)
-        loss_function(module(x), labels).backward()
+        x = to_input(pixels, network.standardise).contiguous(memory_format=layout)
+        loss_function(module(x), targets).backward()
         optimiser.step()
 
     return step, module
 
 
 def scratch_step(
-    network: Network, start: Mapping[str, ndarray], batch: Dataset
+    network: Network, start: Mapping[str, ndarray], data: Dataset, size: int
 ) -> tuple[Work, Any]:
-    """The same step on the scratch engine."""
-    trainer = find_engine("scratch").trainer(network, start, Adam(RATE), SoftmaxCrossEntropy())
-    return lambda: trainer.step(batch.images, batch.labels, RATE), trainer
+    """The same step on the scratch engine, over the same batches."""
+    trainer = find_engine("scratch").trainer(network, start, Adam(RATE), SoftmaxCrossEntropy(), 0)
+    turn = cycle(data[at : at + size] for at in range(0, len(data), size))
+
+    def step() -> None:
+        batch = next(turn)
+        trainer.step(batch.images, batch.labels, RATE)
+
+    return step, trainer
 
 
 def in_turns(works: Mapping[str, Work], repeats: int, calls: int) -> dict[str, list[float]]:
@@ -105,30 +124,41 @@ def ratio(seconds: Mapping[str, list[float]], name: str, peer: str) -> float:
 
 
 def measure_step(
-    architecture: Architecture, batch: Dataset, repeats: int, calls: int, sgemm: float
+    architecture: Architecture, data: Dataset, size: int, repeats: int, calls: int, sgemm: float
 ) -> dict[str, Any]:
-    """A step on both engines; checked to be the same step first."""
+    """A step on both engines; checked to be the same step first.
+
+    Every step sees other images: a network that knows its one batch by heart has gradients so
+    small that the processor takes many times as long for a product of them.
+    """
     network = Network(architecture)
     start = initial_parameters(network, "pytorch", np.random.default_rng(0))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    ours, trainer = scratch_step(network, start, batch)
+    ours, trainer = scratch_step(network, start, data, size)
     ours()
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    plain, module = torch_step(network, start, batch, channels_last=False)
-    last, _ = torch_step(network, copy.deepcopy(dict(start)), batch, channels_last=True)
+    plain, module = torch_step(network, start, data, size, channels_last=False)
+    last, _ = torch_step(network, start, data, size, channels_last=True)
     plain()
     for name, p in module.state_dict().items():
         difference = float(np.abs(trainer.parameters()[name] - p.numpy()).max())
         if difference > 0.1 * RATE:
             raise SystemExit(f"the engines do not take the same step: {name} {difference}")
-    works = {"scratch": ours, "torch": plain, "torch_channels_last": last}
+    numpy_only, _ = scratch_step(network, start, data, size)
+    works = {
+        "scratch": ours,
+        "scratch_numpy_only": compiled.switched_off()(numpy_only),
+        "torch": plain,
+        "torch_channels_last": last,
+    }
     seconds = in_turns(works, repeats, calls)
-    operations = 3 * 2 * multiply_adds(network) * len(batch)
+    operations = 3 * 2 * multiply_adds(network) * size
     return {
         "scratch_over_torch": ratio(seconds, "scratch", "torch"),
         "scratch_over_torch_channels_last": ratio(seconds, "scratch", "torch_channels_last"),
+        "numpy_only_over_torch": ratio(seconds, "scratch_numpy_only", "torch"),
         "of_sgemm_rate": operations / median(seconds["scratch"]) / 1e9 / sgemm,
-        "batch": len(batch),
+        "batch": size,
         "milliseconds": {
             name: {"median": 1e3 * median(s), "min": 1e3 * min(s), "max": 1e3 * max(s)}
             for name, s in seconds.items()
@@ -196,14 +226,15 @@ def measure(repeats: int) -> dict[str, Any]:
     return {
         "schema": 1,
         "sgemm_gflops": sgemm,
-        "cnn_step": measure_step(CNN, data.train[:128], repeats, 4, sgemm),
-        "mlp_step": measure_step(MLP, data.train[:200], repeats, 40, sgemm),
+        "cnn_step": measure_step(CNN, whole(data.train, 128), 128, repeats, 4, sgemm),
+        "mlp_step": measure_step(MLP, whole(data.train, 200), 200, repeats, 40, sgemm),
         "mlp_epoch": measure_epoch(data, max(3, repeats // 3), sgemm),
         "predict": {
             "cnn": measure_predict(CNN, data.train.images[:1024], repeats),
             "mlp": measure_predict(MLP, data.train.images[:1024], repeats),
         },
         "repeats": repeats,
+        "numba": find_spec("numba") is not None,
         "threads": {"torch": torch.get_num_threads()},
         "seed": 0,
     }

@@ -7,13 +7,16 @@ import pytest
 from commands import CommandLine, write_digits
 from jaxtyping import install_import_hook
 
+import digitnn
 from digitnn.dataset import Dataset
 
 # Before these are first imported: every annotated shape and type is then checked at every call.
 # Not where bad values are refused by our own errors, nor where bytes are parsed: fuzzing would
-# take minutes.
-rooms = "network features fullbatch engine scratch pytorch evaluation training lockstep comparison"
-install_import_hook([f"digitnn.{room}" for room in rooms.split()], "checked.check")
+# take minutes. Nor in kernels.py, whose functions numba compiles as they stand.
+rooms = "network features fullbatch engine pytorch evaluation training lockstep comparison"
+scratch = Path(digitnn.__file__).parent / "scratch"
+layers = [f"scratch.{file.stem}" for file in scratch.glob("[a-z]*.py") if file.stem != "kernels"]
+install_import_hook([f"digitnn.{room}" for room in rooms.split() + layers], "checked.check")
 
 
 @pytest.fixture

@@ -12,28 +12,59 @@ from digitnn.engine import Engine
 from digitnn.engines import find_engine
 from digitnn.errors import MissingExtraError, ShapeError, UsageError
 from digitnn.initialisation import initial_parameters
-from digitnn.layers import Conv2d, Dense, Flatten, MaxPool2d, Relu, Sigmoid, Tanh
+from digitnn.layers import (
+    AveragePool2d,
+    BatchNorm,
+    Conv2d,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool2d,
+    Relu,
+    Sigmoid,
+    Tanh,
+)
 from digitnn.network import Network
 from digitnn.recipes import RECIPES
 
 CLASSIC = RECIPES["classic"].network()
 DEEP = Network((Flatten(), Dense(20), Tanh(), Dense(15), Relu(), Dense(10), Sigmoid()))
 CONVOLUTIONAL = Network((Conv2d(4, 5, stride=2), Relu(), MaxPool2d(3), Flatten(), Dense(10)))
+NORMALISED = Network(
+    (
+        Conv2d(4, 5),
+        BatchNorm(),
+        Relu(),
+        AveragePool2d(3),
+        Flatten(),
+        Dropout(),
+        Dense(20),
+        BatchNorm(),
+        Tanh(),
+        Dense(10),
+    )
+)
 
 RUN_BY = [
     pytest.param("scratch", CLASSIC, id="scratch-classic"),
     pytest.param("scratch", DEEP, id="scratch-deep"),
+    pytest.param("scratch", CONVOLUTIONAL, id="scratch-convolutional"),
+    pytest.param("scratch", NORMALISED, id="scratch-normalised"),
     pytest.param("pytorch", CLASSIC, id="pytorch-classic"),
     pytest.param("pytorch", DEEP, id="pytorch-deep"),
     pytest.param("pytorch", CONVOLUTIONAL, id="pytorch-convolutional"),
+    pytest.param("pytorch", NORMALISED, id="pytorch-normalised"),
 ]
 
 every_classifier = pytest.mark.parametrize(("engine", "network"), RUN_BY)
 
 
 def random_params(network: Network, rng: np.random.Generator) -> dict[str, ndarray]:
-    """Weights and biases, none of them zero."""
-    return initial_parameters(network, "pytorch", rng)
+    """Weights, biases and running statistics, none of them zero."""
+    params = initial_parameters(network, "pytorch", rng)
+    for name, shape in network.buffer_shapes().items():
+        params[name] = rng.uniform(0.5, 2, shape).astype(np.float32)
+    return params
 
 
 @every_classifier
@@ -103,7 +134,7 @@ def test_threads_may_share_a_classifier(engine, network, digits, rng):
 def test_parameters_of_another_network_are_refused(engine, network, rng):
     params = random_params(network, rng)
     with pytest.raises(ShapeError, match="unexpected"):
-        find_engine(engine).classifier(network, {**params, "9.weight": params.popitem()[1]})
+        find_engine(engine).classifier(network, {**params, "99.weight": params.popitem()[1]})
 
 
 def sigmoid(x: ndarray) -> ndarray:
@@ -125,7 +156,11 @@ def test_the_classic_network_gives_the_logits_of_its_formula(engine, digits, rng
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("network", [CLASSIC, DEEP], ids=["classic", "deep"])
+@pytest.mark.parametrize(
+    "network",
+    [CLASSIC, DEEP, CONVOLUTIONAL, NORMALISED],
+    ids=["classic", "deep", "convolutional", "normalised"],
+)
 def test_both_engines_give_the_same_logits_within_rounding(network, digits, rng):
     params = random_params(network, rng)
     scratch = find_engine("scratch").classifier(network, params).logits(digits.images)

@@ -6,7 +6,7 @@ from torch import nn
 
 from digitnn.errors import UsageError
 from digitnn.initialisation import initial_parameters
-from digitnn.layers import Conv2d, Dense, Flatten
+from digitnn.layers import BatchNorm, Conv2d, Dense, Dropout, Flatten
 from digitnn.network import Network
 
 NETWORK = Network((Conv2d(40, 9), Conv2d(8, 5), Flatten(), Dense(30), Dense(10)))
@@ -52,6 +52,23 @@ def test_pytorch_weights_and_biases_are_uniform_within_1_over_root_fan_in(
     assert 0.99 * bound < np.abs(weight).max() <= bound
     assert uniform_kolmogorov_distance(weight, bound) < 2 / np.sqrt(weight.size)
     assert 0.5 * bound < np.abs(bias).max() <= bound
+
+
+@pytest.mark.parametrize("scheme", ["he", "glorot", "pytorch"])
+def test_batch_norm_begins_as_pytorchs_and_leaves_the_other_draws_alone(scheme):
+    plain = Network((Conv2d(4, 9), Flatten(), Dense(10)))
+    normalised = Network((Conv2d(4, 9), BatchNorm(), Flatten(), Dropout(), Dense(10)))
+    drawn, found = (
+        initial_parameters(network, scheme, np.random.default_rng(1))
+        for network in (plain, normalised)
+    )
+    for name, theirs in nn.BatchNorm2d(4).state_dict().items():
+        if name != "num_batches_tracked":
+            p = found.pop(f"1.{name}")
+            assert p.dtype == np.float32
+            np.testing.assert_array_equal(p, theirs.numpy())
+    for mine, other in zip(found.values(), drawn.values(), strict=True):
+        np.testing.assert_array_equal(mine, other)
 
 
 @pytest.mark.parametrize("module", [nn.Conv2d(40, 8, 5), nn.Linear(1000, 30)])

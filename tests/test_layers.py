@@ -8,7 +8,19 @@ import torch
 
 from digitnn.descriptions import from_json, to_json
 from digitnn.errors import NetworkError, ShapeError
-from digitnn.layers import KINDS, Conv2d, Dense, Flatten, MaxPool2d, Relu, Sigmoid, Tanh
+from digitnn.layers import (
+    KINDS,
+    AveragePool2d,
+    BatchNorm,
+    Conv2d,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool2d,
+    Relu,
+    Sigmoid,
+    Tanh,
+)
 from digitnn.pytorch.modules import MODULES
 
 # A layer, the shape that it takes, the shape that it makes.
@@ -20,6 +32,11 @@ CASES = [
     (Conv2d(2, 4, stride=3, padding=2), (1, 2, 9), (2, 1, 4)),
     (MaxPool2d(2), (3, 8, 9), (3, 4, 4)),
     (MaxPool2d(9), (1, 9, 10), (1, 1, 1)),
+    (AveragePool2d(3), (2, 8, 9), (2, 2, 3)),
+    (BatchNorm(0.3, 1e-3), (3, 8, 9), (3, 8, 9)),
+    (BatchNorm(), (5,), (5,)),
+    (Dropout(0.25), (3, 8, 9), (3, 8, 9)),
+    (Dropout(0), (5,), (5,)),
     (Flatten(), (3, 8, 9), (216,)),
     (Flatten(), (5,), (5,)),
     (Sigmoid(), (3, 8, 9), (3, 8, 9)),
@@ -37,7 +54,7 @@ def test_every_layer_is_in_the_table():
 @every_case
 def test_a_layer_makes_the_shape_told_which_is_pytorchs(layer, shape, made):
     assert layer.output_shape(shape) == made
-    module = MODULES[type(layer)](layer, shape)
+    module = MODULES[type(layer)](layer, shape).eval()
     assert tuple(module(torch.zeros(2, *shape)).shape[1:]) == made
 
 
@@ -45,8 +62,16 @@ def test_a_layer_makes_the_shape_told_which_is_pytorchs(layer, shape, made):
 def test_parameters_are_named_and_shaped_as_pytorch_does(layer, shape, made):
     state = MODULES[type(layer)](layer, shape).state_dict()
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    assert layer.parameter_shapes(shape) == shapes
-    assert list(layer.parameter_shapes(shape)) == list(shapes)
+    shapes.pop("num_batches_tracked", None)
+    found = layer.parameter_shapes(shape) | layer.buffer_shapes(shape)
+    assert list(found.items()) == list(shapes.items())
+
+
+def test_what_batch_norm_learns_is_apart_from_what_it_keeps():
+    module = MODULES[BatchNorm](BatchNorm(), (3, 8, 9))
+    learned = {name: tuple(p.shape) for name, p in module.named_parameters()}
+    assert BatchNorm().parameter_shapes((3, 8, 9)) == learned == {"weight": (3,), "bias": (3,)}
+    assert list(BatchNorm().buffer_shapes((3, 8, 9))) == ["running_mean", "running_var"]
 
 
 @every_case
@@ -108,6 +133,24 @@ def test_units_other_than_whole_numbers_of_at_least_1_are_refused(units):
         Dense(units)
 
 
+@pytest.mark.parametrize("p", [-0.1, 1, 1.5, float("nan"), True, "0.5", None])
+def test_a_share_to_drop_outside_0_to_1_is_refused(p):
+    with pytest.raises(NetworkError, match=r"Dropout: p must be at least 0 and below 1, got "):
+        Dropout(p)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("momentum", value) for value in (0, 1.1, True, None)),
+        *(("epsilon", value) for value in (0.0, -1e-5, float("inf"), "1e-5")),
+    ],
+)
+def test_every_number_of_batch_norm_is_checked(field, value):
+    with pytest.raises(NetworkError, match=f"BatchNorm: {field} must be .*above 0.*, got "):
+        BatchNorm(**{field: value})
+
+
 @pytest.mark.parametrize("field", ["channels", "kernel", "stride", "padding"])
 def test_every_number_of_a_convolution_is_checked(field):
     least = 0 if field == "padding" else 1
@@ -125,6 +168,9 @@ def test_every_number_of_a_convolution_is_checked(field):
         ),
         (Conv2d(2, 3), (5,), r"Conv2d.* takes planes \(c, h, w\), got \(5,\)"),
         (MaxPool2d(2), (5, 5), r"MaxPool2d\(size=2\) takes planes"),
+        (AveragePool2d(2), (5, 5), r"AveragePool2d\(size=2\) takes planes"),
+        (AveragePool2d(3), (1, 2, 9), r"AveragePool2d.* is larger than its input of 2 x 9 pixels"),
+        (BatchNorm(), (8, 9), r"BatchNorm.* takes a vector \(d,\) or planes .* got \(8, 9\)"),
         (Conv2d(2, 5), (1, 4, 9), "Conv2d.* is larger than its input of 4 x 9 pixels"),
         (MaxPool2d(10), (1, 9, 10), "MaxPool2d.* is larger than its input of 9 x 10 pixels"),
     ],

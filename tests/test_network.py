@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from digitnn.errors import NetworkError, ShapeError
-from digitnn.layers import Conv2d, Dense, Flatten, MaxPool2d, Relu
+from digitnn.layers import BatchNorm, Conv2d, Dense, Dropout, Flatten, MaxPool2d, Relu
 from digitnn.network import Network, Standardise
 
 NETWORK = Network(
@@ -17,6 +17,7 @@ NETWORK = Network(
     Standardise(mean=30.5, std=80),
     temperature=1.5,
 )
+NORMALISED = Network((Conv2d(2, 5), BatchNorm(0.2), Dropout(0.3), Flatten(), Dense(10)))
 SHAPES = {"0.weight": (2, 1, 5, 5), "0.bias": (2,), "4.weight": (10, 72), "4.bias": (10,)}
 
 
@@ -39,6 +40,37 @@ def test_parameters_are_named_by_layer_in_their_order():
     assert NETWORK.parameter_shapes() == SHAPES
     assert list(NETWORK.parameter_shapes()) == list(SHAPES)
     assert NETWORK.parameter_count() == 2 * 25 + 2 + 720 + 10
+
+
+def test_buffers_stand_between_the_parameters_as_pytorch_has_them_and_are_not_counted():
+    assert list(NORMALISED.state_shapes().items()) == [
+        ("0.weight", (2, 1, 5, 5)),
+        ("0.bias", (2,)),
+        ("1.weight", (2,)),
+        ("1.bias", (2,)),
+        ("1.running_mean", (2,)),
+        ("1.running_var", (2,)),
+        ("4.weight", (10, 1152)),
+        ("4.bias", (10,)),
+    ]
+    assert NORMALISED.buffer_shapes() == {"1.running_mean": (2,), "1.running_var": (2,)}
+    assert NORMALISED.parameter_shapes().keys() == (
+        NORMALISED.state_shapes().keys() - NORMALISED.buffer_shapes().keys()
+    )
+    assert NORMALISED.parameter_count() == 50 + 2 + 4 + 11520 + 10
+
+
+def test_a_missing_buffer_and_a_negative_variance_are_refused():
+    params = {name: np.zeros(shape) for name, shape in NORMALISED.state_shapes().items()}
+    NORMALISED.check(params)
+    learned = {name: params[name] for name in NORMALISED.parameter_shapes()}
+    with pytest.raises(ShapeError, match=r"missing \['1.running_mean', '1.running_var'\]"):
+        NORMALISED.check(learned)
+    params["1.running_mean"][1] = -1
+    NORMALISED.check(params)
+    params["1.running_var"][1] = -1e-9
+    with pytest.raises(ShapeError, match=r"1.running_var holds a negative variance"):
+        NORMALISED.check(params)
 
 
 def test_a_count_beyond_64_bits_is_still_right():
@@ -80,9 +112,10 @@ def test_standardised_pixels_have_a_channel_axis_and_are_single_precision(rng):
     np.testing.assert_allclose(x[:, 0], (images - 33.25) / 80, rtol=1e-6)
 
 
-def test_a_network_comes_back_from_json():
-    text = json.dumps(NETWORK.to_json(), allow_nan=False)
-    assert Network.from_json(json.loads(text)) == NETWORK
+@pytest.mark.parametrize("network", [NETWORK, NORMALISED], ids=["pooled", "normalised"])
+def test_a_network_comes_back_from_json(network):
+    text = json.dumps(network.to_json(), allow_nan=False)
+    assert Network.from_json(json.loads(text)) == network
 
 
 def changed(*path, to):

@@ -36,7 +36,7 @@ def params(rng):
 
 def trainer_of(params, loss=None, **numbers):
     optimiser = Adam(0.1, **numbers)
-    return PytorchEngine().trainer(NETWORK, params, optimiser, loss or SoftmaxCrossEntropy())
+    return PytorchEngine().trainer(NETWORK, params, optimiser, loss or SoftmaxCrossEntropy(), 0)
 
 
 @pytest.mark.parametrize("standardise", [MNIST_PIXELS, Standardise(30.7, 79.1)])

@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 from digitnn.errors import UsageError
-from digitnn.layers import Conv2d, Dense, Flatten, Relu
+from digitnn.layers import BatchNorm, Conv2d, Dense, Dropout, Flatten, Relu, Sigmoid
 from digitnn.optimisers import Adam, ConjugateGradient
 from digitnn.recipes import RECIPES, Recipe, find_recipe
 
@@ -149,6 +149,14 @@ def test_what_mini_batches_would_ignore_is_refused(field):
 def test_conjugate_gradient_takes_only_networks_that_begin_with_flatten_dense(layers):
     with pytest.raises(UsageError, match="takes a network that begins with Flatten, Dense"):
         Recipe("mine", "", layers, ("scratch",), ConjugateGradient(), epochs=1)
+
+
+@pytest.mark.parametrize("layer", [BatchNorm(), Dropout(0.2)], ids=str)
+def test_full_batch_training_refuses_layers_that_change_with_the_batch(layer):
+    layers = (Flatten(), Dense(12), layer, Sigmoid(), Dense(10))
+    with pytest.raises(UsageError, match=r"recipe classic: .*one fixed function, but (Ba|Dr)"):
+        replace(CLASSIC, layers=layers)
+    assert replace(CLASSIC, layers=layers, optimiser=Adam(0.01), l2=0.0, least_std=0.0)
 
 
 def test_full_batch_is_what_conjugate_gradient_is():

@@ -10,7 +10,19 @@ import torch
 from gradients import assert_is_gradient
 from numpy import ndarray
 
-from digitnn.layers import Conv2d, Dense, Flatten, Layer, MaxPool2d, Relu, Sigmoid, Tanh
+from digitnn.layers import (
+    AveragePool2d,
+    BatchNorm,
+    Conv2d,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    MaxPool2d,
+    Relu,
+    Sigmoid,
+    Tanh,
+)
 from digitnn.pytorch.modules import MODULES
 from digitnn.scratch.chain import FORWARD
 
@@ -33,8 +45,11 @@ class Case:
         return rng.normal(size=(7, *self.shape))
 
     def random_params(self, rng: np.random.Generator) -> dict[str, ndarray]:
-        shapes = self.layer.parameter_shapes(self.shape)
-        return {name: rng.normal(size=shape) for name, shape in shapes.items()}
+        learned = self.layer.parameter_shapes(self.shape)
+        kept = self.layer.buffer_shapes(self.shape)
+        return {name: rng.normal(size=shape) for name, shape in learned.items()} | {
+            name: rng.uniform(0.5, 2, size=shape) for name, shape in kept.items()
+        }
 
     def forward(self, params, x):
         return FORWARD[type(self.layer)](self.layer, params, x)
@@ -83,6 +98,39 @@ CASES += [
         dx=[[[[0, 0, 0], [1, 0, 0], [0, 0, 0]]]],
     ),
 ]
+CASES += [
+    Case(
+        AveragePool2d(2),
+        x=[[[[1, 5, 9], [7, 7, 9], [9, 9, 9]]]],
+        y=[[[[5]]]],
+        dx=[[[[0.25, 0.25, 0], [0.25, 0.25, 0], [0, 0, 0]]]],
+    ),
+    Case(
+        BatchNorm(epsilon=0.25),  # by the running statistics: (x - 1) / 2 and (x + 2) / 3
+        x=[[3, 1], [-1, -5]],
+        params={
+            "weight": [10, 2],
+            "bias": [100, 1000],
+            "running_mean": [1, -2],
+            "running_var": [3.75, 8.75],
+        },
+        y=[[110, 1002], [90, 998]],
+        dx=[[5, 2 / 3], [5, 2 / 3]],
+    ),
+    Case(
+        BatchNorm(epsilon=0.25),
+        x=[[[[3, 1]], [[1, -5]]]],
+        params={
+            "weight": [10, 2],
+            "bias": [100, 1000],
+            "running_mean": [1, -2],
+            "running_var": [3.75, 8.75],
+        },
+        y=[[[[110, 100]], [[1002, 998]]]],
+        dx=[[[[5, 5]], [[2 / 3, 2 / 3]]]],
+    ),
+    Case(Dropout(), x=[[1, 2, 3]], y=[[1, 2, 3]], dx=[[1, 1, 1]]),
+]
 
 every_layer = pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.layer))
 
@@ -108,8 +156,9 @@ def test_gradients_are_the_slopes_of_finite_differences(case, rng):
     dx, gradients = backward(dy, True)
 
     assert_is_gradient(dx, lambda x: np.vdot(dy, case.forward(params, x)[0]), x, rng)
-    assert gradients.keys() == params.keys()
-    for name, p in params.items():
+    assert gradients.keys() == case.layer.parameter_shapes(case.shape).keys()
+    for name in gradients:
+        p = params[name]
 
         def loss(p, name=name):
             return np.vdot(dy, case.forward({**params, name: p}, x)[0])
@@ -124,7 +173,7 @@ def test_output_and_gradients_are_those_of_pytorch(case, rng):
     dy = rng.normal(size=y.shape)
     dx, gradients = backward(dy, True)
 
-    module = MODULES[type(case.layer)](case.layer, case.shape).double()
+    module = MODULES[type(case.layer)](case.layer, case.shape).double().eval()
     module.load_state_dict({name: torch.tensor(p) for name, p in params.items()})
     torch_x = torch.tensor(x, requires_grad=True)
     torch_y = module(torch_x)

@@ -33,11 +33,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
-        if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or images.dtype != np.uint8:
-            raise DataError(
-                f"{self.name}: images must be uint8 of shape (n, {SIDE}, {SIDE}), "
-                f"got {images.dtype} {images.shape}"
-            )
+        check_images(images, self.name)
         if labels.ndim != 1 or labels.dtype != np.uint8:
             raise DataError(
                 f"{self.name}: labels must be uint8 of shape (n,), "
@@ -66,6 +62,15 @@ class Dataset:
         digest.update(np.ascontiguousarray(self.images).data)
         digest.update(np.ascontiguousarray(self.labels).data)
         return digest.hexdigest()
+
+
+def check_images(images: ndarray, name: str) -> None:
+    """Raise `DataError` naming `name` unless `images` are raw pixels, uint8 (n, 28, 28)."""
+    if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or images.dtype != np.uint8:
+        raise DataError(
+            f"{name}: images must be uint8 of shape (n, {SIDE}, {SIDE}), "
+            f"got {images.dtype} {images.shape}: raw pixels, from 0, paper, to 255, ink"
+        )
 
 
 def split(

@@ -38,12 +38,14 @@ class Trainer(Protocol):
     ) -> Outcome:
         """Take one step of the optimiser; the loss is that from before it.
 
-        A step whose loss is not finite is not taken.
+        A step whose loss is not finite is not taken: nothing changes, neither what is learned nor
+        BatchNorm's running statistics. Raises `DataError` for images or labels that do not fit,
+        `TrainingError` for too few of them (see `batch`).
         """
         ...
 
     def parameters(self) -> dict[str, ndarray]:
-        """A copy of the parameters as they are now, float32."""
+        """A copy of the parameters as they are now, buffers among them, float32."""
         ...
 
 
@@ -65,9 +67,9 @@ class Engine(Protocol):
         ...
 
     def trainer(
-        self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss
+        self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss, seed: int
     ) -> Trainer:
-        """A network that starts to learn from `params`."""
+        """A network that starts to learn from `params`; seed decides what `Dropout` drops."""
         ...
 
     def objective(

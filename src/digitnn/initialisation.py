@@ -11,16 +11,24 @@ import numpy as np
 from numpy import ndarray
 
 from digitnn.errors import UsageError
-from digitnn.layers import Shape
+from digitnn.layers import BatchNorm, Shape
 from digitnn.network import Network
 
 Initialisation: TypeAlias = Literal["he", "glorot", "pytorch"]
+
+BATCH_NORM: Mapping[str, float] = {
+    "weight": 1.0,
+    "bias": 0.0,
+    "running_mean": 0.0,
+    "running_var": 1.0,
+}
+"""BatchNorm begins as the identity on standardised numbers, whatever the scheme."""
 
 
 def initial_parameters(
     network: Network, initialisation: Initialisation, rng: np.random.Generator
 ) -> dict[str, ndarray]:
-    """Draw float32 parameters for every layer of `network`, in order.
+    """Draw float32 parameters for every layer of `network`, in order, buffers among them.
 
     "he": normal, variance 2 / fan_in, biases 0 (He et al. 2015, eq. 10), for ReLU.
     "glorot": uniform in +-sqrt(6 / (fan_in + fan_out)), biases 0 (Glorot and Bengio 2010,
@@ -30,22 +38,26 @@ def initial_parameters(
     known = get_args(Initialisation)
     if initialisation not in known:
         raise UsageError(f"unknown initialisation {initialisation!r}; known: {', '.join(known)}")
-    shapes = network.parameter_shapes()
-    return {
-        name: _draw(name, shape, shapes, initialisation, rng).astype(np.float32)
-        for name, shape in shapes.items()
-    }
+    shapes = network.state_shapes()
+    start = {}
+    for name, shape in shapes.items():
+        index, kind = name.split(".")
+        if isinstance(network.layers[int(index)], BatchNorm):
+            numbers = np.full(shape, BATCH_NORM[kind])
+        else:
+            numbers = _draw(kind, shape, shapes[f"{index}.weight"], initialisation, rng)
+        start[name] = numbers.astype(np.float32)
+    return start
 
 
 def _draw(
-    name: str,
+    kind: str,
     shape: Shape,
-    shapes: Mapping[str, Shape],
+    weight_shape: Shape,
     initialisation: Initialisation,
     rng: np.random.Generator,
 ) -> ndarray:
-    layer, kind = name.split(".")
-    fan_out, *rest = shapes[f"{layer}.weight"]
+    fan_out, *rest = weight_shape
     fan_in = prod(rest)
     if initialisation == "pytorch":
         bound = 1 / sqrt(fan_in)

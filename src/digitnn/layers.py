@@ -1,13 +1,15 @@
 """Layer descriptions: what a layer is, without any numbers in it.
 
-A description knows the shape that it makes of a shape and the shapes of its parameters, named
-and laid out as PyTorch's layers of the same name have them. The engines run descriptions; none
-of them is imported here.
+A description knows the shape that it makes of a shape, the shapes of its parameters, which are
+learned, and of its buffers, numbers that it keeps but that no gradient moves; all are named and
+laid out as PyTorch's layers of the same name have them. The engines run descriptions; none of them
+is imported here.
 Shapes leave out the batch axis: (c, h, w) for planes, (d,) for vectors.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from math import isfinite, prod
 from typing import Protocol, runtime_checkable
 
 from digitnn.errors import NetworkError, ShapeError
@@ -27,9 +29,24 @@ class Layer(Protocol):
         """The parameters by their short names, for an input of `shape`."""
         ...
 
+    def buffer_shapes(self, shape: Shape) -> dict[str, Shape]:
+        """The buffers likewise."""
+        ...
+
 
 @dataclass(frozen=True)
-class _Positive:
+class _Numberless:
+    """A description of a layer that has no parameters and no buffers, unless it says otherwise."""
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        return {}
+
+    def buffer_shapes(self, shape: Shape) -> dict[str, Shape]:
+        return {}
+
+
+@dataclass(frozen=True)
+class _Positive(_Numberless):
     """A description whose numbers are checked to be whole and large enough."""
 
     def __post_init__(self) -> None:
@@ -43,14 +60,11 @@ class _Positive:
 
 
 @dataclass(frozen=True)
-class _Unchanging:
-    """A description that keeps the shape and has no parameters."""
+class _Unchanging(_Numberless):
+    """A description that keeps the shape."""
 
     def output_shape(self, shape: Shape) -> Shape:
         return shape
-
-    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-        return {}
 
 
 @dataclass(frozen=True)
@@ -95,8 +109,8 @@ class Conv2d(_Positive):
 
 
 @dataclass(frozen=True)
-class MaxPool2d(_Positive):
-    """The largest value of each size x size window, windows side by side; takes (c, h, w).
+class _Pool2d(_Positive):
+    """One number for each size x size window, windows side by side; takes (c, h, w).
 
     Rows and columns that fill no whole window are left out, as PyTorch does.
     """
@@ -107,22 +121,72 @@ class MaxPool2d(_Positive):
         _expect_axes(self, shape, 3, "planes (c, h, w)")
         return (shape[0], *_windows(self, shape, self.size, self.size, 0))
 
-    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-        return {}
+
+@dataclass(frozen=True)
+class MaxPool2d(_Pool2d):
+    """The largest number of each window."""
 
 
 @dataclass(frozen=True)
-class Flatten:
+class AveragePool2d(_Pool2d):
+    """The mean of each window. PyTorch calls it AvgPool2d."""
+
+
+@dataclass(frozen=True)
+class BatchNorm(_Unchanging):
+    """y = weight (x - mean) / sqrt(variance + epsilon) + bias; takes (d,) or (c, h, w).
+
+    Each d or c has a mean and a variance of its own (Ioffe and Szegedy 2015): in training those of
+    the batch, and the running ones move a step of `momentum` towards them; in prediction the
+    running ones.
+    """
+
+    momentum: float = 0.1
+    epsilon: float = 1e-5
+
+    def __post_init__(self) -> None:
+        if not (_is_number(self.momentum) and 0 < self.momentum <= 1):
+            raise NetworkError(
+                f"BatchNorm: momentum must be above 0 and at most 1, got {self.momentum!r}"
+            )
+        if not (_is_number(self.epsilon) and self.epsilon > 0):
+            raise NetworkError(
+                f"BatchNorm: epsilon must be a finite number above 0, got {self.epsilon!r}"
+            )
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) not in (1, 3):
+            raise ShapeError(f"{self} takes a vector (d,) or planes (c, h, w), got {shape}")
+        return shape
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        return {"weight": shape[:1], "bias": shape[:1]}
+
+    def buffer_shapes(self, shape: Shape) -> dict[str, Shape]:
+        return {"running_mean": shape[:1], "running_var": shape[:1]}
+
+
+@dataclass(frozen=True)
+class Dropout(_Unchanging):
+    """In training a share `p` of the units, drawn anew each step, is 0 (Srivastava et al. 2014).
+
+    The others are divided by 1 - p, so that their expectation stays and prediction has nothing
+    to do.
+    """
+
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not (_is_number(self.p) and 0 <= self.p < 1):
+            raise NetworkError(f"Dropout: p must be at least 0 and below 1, got {self.p!r}")
+
+
+@dataclass(frozen=True)
+class Flatten(_Numberless):
     """(c, h, w) to (c * h * w,), the last axis fastest."""
 
     def output_shape(self, shape: Shape) -> Shape:
-        length = 1
-        for extent in shape:
-            length *= extent
-        return (length,)
-
-    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-        return {}
+        return (prod(shape),)
 
 
 @dataclass(frozen=True)
@@ -141,9 +205,25 @@ class Relu(_Unchanging):
 
 
 KINDS: Mapping[str, type[Layer]] = {
-    kind.__name__: kind for kind in (Dense, Conv2d, MaxPool2d, Flatten, Sigmoid, Tanh, Relu)
+    kind.__name__: kind
+    for kind in (
+        Dense,
+        Conv2d,
+        MaxPool2d,
+        AveragePool2d,
+        BatchNorm,
+        Dropout,
+        Flatten,
+        Sigmoid,
+        Tanh,
+        Relu,
+    )
 }
 """Every layer by the name that it has in JSON."""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def _expect_axes(layer: Layer, shape: Shape, axes: int, what: str) -> None:

@@ -1,7 +1,8 @@
 """A network is data: a description here, parameters beside it, engines elsewhere.
 
-The parameters are a flat mapping name -> array, named and shaped as
+The parameters, learned ones and buffers, are a flat mapping name -> array, named and shaped as
 `torch.nn.Sequential(...).state_dict()` names and shapes them: "0.weight", "0.bias", ...
+(PyTorch counts BatchNorm's batches as well; it fills that in itself where it is missing.)
 Axes: n images, c channels, h w pixels, d inputs, k classes.
 """
 
@@ -96,11 +97,25 @@ class Network:
         return shapes
 
     def parameter_shapes(self) -> dict[str, Shape]:
-        """The full name and the shape of every parameter, in the order of the layers."""
+        """The full name and the shape of all that is learned, in the order of the layers."""
+        buffers = self.buffer_shapes()
+        return {name: s for name, s in self.state_shapes().items() if name not in buffers}
+
+    def buffer_shapes(self) -> dict[str, Shape]:
+        """The same of what the layers keep but no gradient moves."""
         return {
-            f"{index}.{name}": parameter
+            f"{index}.{name}": buffer
             for index, (layer, shape) in enumerate(zip(self.layers, self.shapes(), strict=False))
-            for name, parameter in layer.parameter_shapes(shape).items()
+            for name, buffer in layer.buffer_shapes(shape).items()
+        }
+
+    def state_shapes(self) -> dict[str, Shape]:
+        """Both: all that is saved, loaded, and needed to predict, in PyTorch's order."""
+        return {
+            f"{index}.{name}": numbers
+            for index, (layer, shape) in enumerate(zip(self.layers, self.shapes(), strict=False))
+            for own in (layer.parameter_shapes(shape), layer.buffer_shapes(shape))
+            for name, numbers in own.items()
         }
 
     def parameter_count(self) -> int:
@@ -109,7 +124,7 @@ class Network:
 
     def check(self, params: Params) -> None:
         """Raise `ShapeError` unless `params` are this network's: names, shapes, finite floats."""
-        expected = self.parameter_shapes()
+        expected = self.state_shapes()
         if params.keys() != expected.keys():
             missing = sorted(expected.keys() - params.keys())
             surplus = sorted(params.keys() - expected.keys())
@@ -126,6 +141,8 @@ class Network:
                 )
             if not np.isfinite(array).all():
                 raise ShapeError(f"parameter {name} holds NaN or infinity")
+            if name.endswith(".running_var") and (array < 0).any():
+                raise ShapeError(f"parameter {name} holds a negative variance")
 
     def to_json(self) -> dict[str, Any]:
         """The description as plain builtins, which `from_json` reads back."""

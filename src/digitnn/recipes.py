@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from digitnn.descriptions import fields_from_json, fields_to_json
 from digitnn.errors import UsageError
 from digitnn.initialisation import Initialisation
-from digitnn.layers import Conv2d, Dense, Flatten, MaxPool2d, Relu, Sigmoid
+from digitnn.layers import BatchNorm, Conv2d, Dense, Dropout, Flatten, MaxPool2d, Relu, Sigmoid
 from digitnn.losses import Loss, SoftmaxCrossEntropy
 from digitnn.network import MNIST_PIXELS, Architecture, Network, Standardise
 from digitnn.optimisers import Adam, ConjugateGradient, FullBatchOptimiser, Optimiser
@@ -77,6 +77,12 @@ class Recipe:
                 f"recipe {self.name}: full-batch training takes a network that begins with "
                 "Flatten, Dense"
             )
+        for layer in self.layers:
+            if self.is_full_batch and isinstance(layer, BatchNorm | Dropout):
+                raise UsageError(
+                    f"recipe {self.name}: full-batch training minimises one fixed function, but "
+                    f"{layer} changes it with every batch: train in mini-batches, with Adam say"
+                )
         for name in ("l2", "least_std"):
             value = getattr(self, name)
             if not (isfinite(value) and value >= 0):

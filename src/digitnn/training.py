@@ -14,6 +14,7 @@ from time import perf_counter
 import numpy as np
 from numpy import ndarray
 
+from digitnn.batch import check_size
 from digitnn.dataset import Dataset, batches
 from digitnn.engine import Engine, Outcome
 from digitnn.errors import DataError, ShapeError, TrainingError
@@ -65,11 +66,11 @@ Record = StepRecord | EpochRecord
 class Training:
     """A network that learns by `recipe` on `engine`; iterate it, once, to make it happen.
 
-    seed decides the initial weights and the order of the batches, in separate streams, so that
-    both engines start alike and see the same batches. Raises `TrainingError` when there are too
-    few images, or when the loss is no longer finite; `params()` then gives what the last whole
-    epoch left, which the last record of `history` describes. `complete` says whether it ran to
-    its end.
+    seed decides the initial weights, the order of the batches and the units that are dropped, in
+    separate streams, so that both engines start alike and see the same batches. Raises
+    `TrainingError` when there are too few images, or when the loss is no longer finite; `params()`
+    then gives what the last whole epoch left, which the last record of `history` describes.
+    `complete` says whether it ran to its end.
     """
 
     def __init__(
@@ -86,12 +87,14 @@ class Training:
         self.recipe, self.engine, self.train, self.valid = recipe, engine, train, valid
         self.seed = seed
         self.network = recipe.network()
+        self._check_last_batch()
         self.history: list[EpochRecord] = []
-        for_weights, for_batches = np.random.SeedSequence(seed).spawn(2)
+        for_weights, for_batches, for_dropout = np.random.SeedSequence(seed).spawn(3)
         start = initial_parameters(
             self.network, recipe.initialisation, np.random.default_rng(for_weights)
         )
         self._batches_rng = np.random.default_rng(for_batches)
+        self._dropout_seed = int(for_dropout.generate_state(1)[0])
         self._current: Callable[[], dict[str, ndarray]] = lambda: start
         self._good = start
         self._started: float | None = None
@@ -130,7 +133,9 @@ class Training:
 
     def _mini_batches(self, optimiser: MiniBatchOptimiser) -> Iterator[Record]:
         recipe, n = self.recipe, len(self.train)
-        trainer = self.engine.trainer(self.network, self.params(), optimiser, recipe.loss)
+        trainer = self.engine.trainer(
+            self.network, self.params(), optimiser, recipe.loss, self._dropout_seed
+        )
         self._current = trainer.parameters
         steps = recipe.epochs * ceil(n / recipe.batch_size)
         step = 0
@@ -179,6 +184,18 @@ class Training:
         )
         self.history.append(record)
         return record
+
+    def _check_last_batch(self) -> None:
+        """Say before the first epoch, not at its end, that its last batch is too small to use."""
+        n, size = len(self.train), self.recipe.batch_size
+        last = n if self.recipe.is_full_batch else n % size or size
+        try:
+            check_size(self.network, last)
+        except TrainingError as error:
+            raise TrainingError(
+                f"recipe {self.recipe.name}: of {n} images, {size} at a time, the last batch of an "
+                f"epoch holds {last}: {error}"
+            ) from None
 
     def _seconds(self) -> float:
         assert self._started is not None

@@ -8,6 +8,9 @@ from jaxtyping import Float32, UInt8
 from numpy import ndarray
 from torch import Tensor, nn
 
+from digitnn.batch import check_batch
+from digitnn.dataset import check_images
+from digitnn.dropout import kept_units
 from digitnn.engine import Outcome
 from digitnn.losses import Loss
 from digitnn.network import Network, Params, Standardise
@@ -31,7 +34,8 @@ class PytorchClassifier:
         self._module = _placed(build(network, params), self._device).eval()
 
     def logits(self, images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n k"]:
-        """One row of logits an image."""
+        """One row of logits an image. Raises `DataError` for anything but raw pixels."""
+        check_images(images, "input")
         with torch.inference_mode():
             pixels = _to_tensor(images, self._device)
             parts = [
@@ -45,9 +49,9 @@ class PytorchTrainer:
     """A network that learns from mini-batches with PyTorch's own optimisers."""
 
     def __init__(
-        self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss
+        self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss, seed: int
     ) -> None:
-        self._standardise = network.standardise
+        self._network, self._seed, self._steps = network, seed, 0
         self._device = best_device()
         self._module = _placed(build(network, params), self._device).train()
         self._loss = loss
@@ -60,7 +64,12 @@ class PytorchTrainer:
         learning_rate: float,
     ) -> Outcome:
         """Forward, backward, one step of the optimiser."""
-        x = to_input(_to_tensor(images, self._device), self._standardise)
+        check_batch(self._network, images, labels)
+        kept = kept_units(self._network, len(labels), self._seed, self._steps)
+        for index, units in kept.items():
+            self._module[index].kept = _to_tensor(units, self._device)
+        buffers = [(buffer, buffer.clone()) for buffer in self._module.buffers()]
+        x = to_input(_to_tensor(images, self._device), self._network.standardise)
         targets = _to_tensor(labels, self._device).long()
         logits = self._module(x)
         total = LOSSES[type(self._loss)](self._loss, logits, targets)
@@ -71,11 +80,15 @@ class PytorchTrainer:
             self._optimiser.zero_grad()
             (total / len(targets)).backward()  # type: ignore[no-untyped-call]
             self._optimiser.step()
+            self._steps += 1
+        else:  # BatchNorm has already taken its statistics
+            for buffer, before in buffers:
+                buffer.copy_(before)
         return outcome
 
     def parameters(self) -> dict[str, ndarray]:
-        """A copy of the parameters as they are now, float32."""
-        return parameters_of(self._module)
+        """A copy of the parameters as they are now, buffers among them, float32."""
+        return parameters_of(self._module, self._network)
 
 
 class PytorchEngine:
@@ -86,10 +99,10 @@ class PytorchEngine:
         return PytorchClassifier(network, params)
 
     def trainer(
-        self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss
+        self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss, seed: int
     ) -> PytorchTrainer:
-        """A network that starts to learn from `params`."""
-        return PytorchTrainer(network, params, optimiser, loss)
+        """A network that starts to learn from `params`; seed decides what `Dropout` drops."""
+        return PytorchTrainer(network, params, optimiser, loss, seed)
 
     def objective(
         self,

@@ -4,11 +4,35 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from digitnn import layers
 from digitnn.layers import Shape
 from digitnn.network import Network, Params
+
+
+class GivenDropout(nn.Module):
+    """Dropout of units that somebody else has drawn: `kept`, True where one is kept.
+
+    A trainer sets it before each step, so that both engines drop the same (see `digitnn.dropout`).
+    """
+
+    kept: Tensor
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x / (1 - p) where it is kept, else 0; in prediction x."""
+        return x * self.kept * (1 / (1 - self.p)) if self.training else x
+
+
+def batch_norm(layer: layers.BatchNorm, shape: Shape) -> nn.Module:
+    """PyTorch has one module for vectors and one for planes."""
+    kind = nn.BatchNorm1d if len(shape) == 1 else nn.BatchNorm2d
+    return kind(shape[0], eps=layer.epsilon, momentum=layer.momentum)
+
 
 MODULES: Mapping[type[layers.Layer], Callable[[Any, Shape], nn.Module]] = {
     layers.Dense: lambda layer, shape: nn.Linear(shape[0], layer.units),
@@ -16,6 +40,9 @@ MODULES: Mapping[type[layers.Layer], Callable[[Any, Shape], nn.Module]] = {
         shape[0], layer.channels, layer.kernel, layer.stride, layer.padding
     ),
     layers.MaxPool2d: lambda layer, shape: nn.MaxPool2d(layer.size),
+    layers.AveragePool2d: lambda layer, shape: nn.AvgPool2d(layer.size),
+    layers.BatchNorm: batch_norm,
+    layers.Dropout: lambda layer, shape: GivenDropout(layer.p),
     layers.Flatten: lambda layer, shape: nn.Flatten(),
     layers.Sigmoid: lambda layer, shape: nn.Sigmoid(),
     layers.Tanh: lambda layer, shape: nn.Tanh(),
@@ -36,16 +63,18 @@ def skeleton(network: Network) -> nn.Sequential:
 
 
 def build(network: Network, params: Params) -> nn.Sequential:
-    """The module that computes logits from standardised images, holding a copy of `params`."""
+    """The module that computes logits from standardised images, with a float32 copy of `params`."""
     network.check(params)
     module = skeleton(network)
-    tensors = {name: torch.tensor(p) for name, p in params.items()}
+    tensors = {name: torch.tensor(p, dtype=torch.float32) for name, p in params.items()}
     module.load_state_dict(tensors, assign=True)
     return module
 
 
-def parameters_of(module: nn.Module) -> dict[str, Any]:
-    """A copy of a module's state as NumPy arrays, by name."""
-    return {
-        name: tensor.detach().cpu().numpy().copy() for name, tensor in module.state_dict().items()
-    }
+def parameters_of(module: nn.Module, network: Network) -> dict[str, Any]:
+    """A copy of a module's state as NumPy arrays, by name.
+
+    Without PyTorch's count of the batches that BatchNorm has seen, which nothing here reads.
+    """
+    state = module.state_dict()
+    return {name: state[name].detach().cpu().numpy().copy() for name in network.state_shapes()}

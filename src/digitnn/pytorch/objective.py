@@ -32,7 +32,7 @@ class SplitObjective:
         loss: Loss,
     ) -> None:
         self._device = best_device()
-        self._module = skeleton(network)
+        self._module = skeleton(network).eval()
         self._features = torch.tensor(features, device=self._device)
         self._labels = torch.tensor(labels, device=self._device).long()
         self._loss = loss

@@ -35,13 +35,14 @@ def block_of(architecture: Architecture) -> int:
 def run_blocks(work: Callable[[Sequence[slice]], Result], n: int, block: int) -> list[Result]:
     """Cut range(n) into blocks, deal them into parts, and run `work` on each part.
 
-    Returns the results in the order of the parts, however the threads were scheduled.
+    Returns the results in the order of the parts, however the threads were scheduled. A single
+    part is too little to share out: it runs here, and BLAS may use the cores as it can.
     """
     blocks = [slice(start, min(start + block, n)) for start in range(0, n, block)]
     parts = [part for p in range(PARTS) if (part := blocks[p::PARTS])]
+    if len(parts) == 1:
+        return [work(parts[0])]
     with one_core_blas:
-        if len(parts) == 1:
-            return [work(parts[0])]
         return list(_pool(available_cores()).map(work, parts))
 
 

@@ -3,46 +3,95 @@
 Axes: n images, k classes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import TypeAlias
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from digitnn import layers
 from digitnn.errors import NetworkError
 from digitnn.network import Architecture, Params
 from digitnn.scratch.convolution import conv2d
+from digitnn.scratch.dropout import dropout, dropout_training
 from digitnn.scratch.layers import Backward, Forward, Gradients, dense, flatten, relu, sigmoid, tanh
-from digitnn.scratch.pooling import conv_relu_pool, max_pool2d
+from digitnn.scratch.normalisation import Statistics, batch_norm, batch_norm_training
+from digitnn.scratch.pooling import average_pool2d, conv_relu_pool, max_pool2d
 
 FORWARD: Mapping[type[layers.Layer], Forward] = {
     layers.Dense: dense,
     layers.Conv2d: conv2d,
     layers.MaxPool2d: max_pool2d,
+    layers.AveragePool2d: average_pool2d,
+    layers.BatchNorm: batch_norm,
+    layers.Dropout: dropout,
     layers.Flatten: flatten,
     layers.Sigmoid: sigmoid,
     layers.Tanh: tanh,
     layers.Relu: relu,
 }
-"""The function of each layer description that this engine runs."""
+"""The function of each layer description that this engine runs, as a trained network has it."""
 
 Piece: TypeAlias = Callable[[Mapping[str, ndarray], ndarray], tuple[ndarray, Backward]]
+BackwardChain: TypeAlias = Callable[[Float[ndarray, "n k"]], Gradients]
 
 
 def forward(
     architecture: Architecture, params: Params, x: Float[ndarray, "n ..."]
-) -> tuple[Float[ndarray, "n k"], Callable[[Float[ndarray, "n k"]], Gradients]]:
+) -> tuple[Float[ndarray, "n k"], BackwardChain]:
     """Logits, and the function from dL/dlogits to the gradient of every parameter.
 
-    Running the layers forward collects one `backward` each; running those last to first is the
-    whole of backpropagation (Rumelhart, Hinton and Williams 1986). It stops at the first layer
-    that has parameters: nobody asks for the gradient of the pixels.
+    As a trained network predicts: BatchNorm by its running statistics, no unit dropped.
     Raises `NetworkError` for a layer that this engine does not run.
     """
+    return _chained(pieces(architecture), params, x)
+
+
+def forward_training(
+    architecture: Architecture,
+    params: Params,
+    x: Float[ndarray, "n ..."],
+    kept: Mapping[int, Bool[ndarray, "n ..."]],
+) -> tuple[Float[ndarray, "n k"], BackwardChain, Statistics]:
+    """The same as a network learns: BatchNorm by the statistics of x, and some units dropped.
+
+    x: the whole batch, where there is BatchNorm. kept: for the index of each Dropout, True where a
+    unit is kept. Also returned: the new running statistics, by full name.
+    """
+    statistics: Statistics = {}
+
+    def normalise(index: int, layer: layers.BatchNorm) -> Piece:
+        def piece(own: Mapping[str, ndarray], x: ndarray) -> tuple[ndarray, Backward]:
+            y, backward, moved = batch_norm_training(layer, own, x)
+            statistics.update({f"{index}.{name}": numbers for name, numbers in moved.items()})
+            return y, backward
+
+        return piece
+
+    def learning(index: int, piece: Piece) -> Piece:
+        match architecture[index]:
+            case layers.BatchNorm() as layer:
+                return normalise(index, layer)
+            case layers.Dropout() as layer:
+                return lambda own, x: dropout_training(layer, kept[index], x)
+        return piece
+
+    chain = [(index, learning(index, piece)) for index, piece in pieces(architecture)]
+    return *_chained(chain, params, x), statistics
+
+
+def _chained(
+    chain: Sequence[tuple[int, Piece]], params: Params, x: Float[ndarray, "n ..."]
+) -> tuple[Float[ndarray, "n k"], BackwardChain]:
+    """Backpropagation (Rumelhart, Hinton and Williams 1986).
+
+    Running the pieces forward collects one `backward` each; running those last to first is the
+    whole of it. It stops at the first piece that has parameters: nobody asks for the gradient of
+    the pixels.
+    """
     backwards = []
-    for index, piece in pieces(architecture):
+    for index, piece in chain:
         own = parameters_of(params, index)
         x, step = piece(own, x)
         backwards.append((index, step, bool(own)))

@@ -1,4 +1,4 @@
-"""Convolution as one product of matrices, with its derivative directly under it.
+"""Convolution as products of matrices, with its derivative directly under it.
 
 Planes are (n, c, h, w) to every caller, as in PyTorch, but lie in memory as (h, w, n, c): shifting
 a block of images by a pixel is then a slice of the two outer axes, and whatever is done to a
@@ -18,7 +18,7 @@ from numpy import ndarray
 from numpy.lib.stride_tricks import sliding_window_view
 
 from digitnn import layers
-from digitnn.scratch.layers import Backward, Gradients
+from digitnn.scratch.layers import Backward, Gradients, sum_over_rows
 
 BackwardProduct: TypeAlias = Callable[[ndarray, bool], tuple[ndarray | None, ndarray]]
 
@@ -45,7 +45,7 @@ def conv2d(
 
     def backward(dy: Float[ndarray, "n u y x"], need_dx: bool) -> tuple[ndarray | None, Gradients]:
         dx, dweight = backward_product(dy, need_dx)
-        return dx, {"weight": dweight, "bias": dy.sum(axis=(0, 2, 3))}
+        return dx, {"weight": dweight, "bias": sum_over_rows(outer(dy))}
 
     return y, backward
 
@@ -58,23 +58,33 @@ def correlate(
     A row of `columns` is what one output pixel sees (im2col: Chellapilla, Puri and Simard 2006).
     Hence dkernels = dy.T @ columns; and dx sums, for each kernel entry (i, j), what it sends back
     to its shifted image: dx[s y + i, s x + j] += dy[y, x] @ kernel[i, j].
+
+    The columns are taken in groups whose products are added: one group a kernel row if there are
+    many channels, see `_columns_by_row`, else a single one, see `_columns_at_once`.
     """
     u, c, k, _ = weight.shape
     n, _, h, w = x.shape
     s, pad = layer.stride, layer.padding
+    if pad:
+        x = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
     rows, across = (h + 2 * pad - k) // s + 1, (w + 2 * pad - k) // s + 1
+    columns = _columns_by_row(x, k, s) if c >= n else _columns_at_once(x, k, s)
     kernels = np.ascontiguousarray(weight.transpose(0, 2, 3, 1))  # u i j c
-    columns = _columns(x, k, s, pad)
-    y = (columns @ kernels.reshape(u, -1).T).reshape(rows, across, n, u)
+    groups = kernels.reshape(u, len(columns), -1)
+    y = columns[0] @ groups[:, 0].T
+    for i in range(1, len(columns)):
+        y += columns[i] @ groups[:, i].T
 
     def backward(
         dy: Float[ndarray, "n u y x"], need_dx: bool
     ) -> tuple[ndarray | None, Float[ndarray, "u c i j"]]:
         by_pixel = outer(dy).reshape(-1, u)
-        # the same product either way; BLAS likes the order that runs along memory
-        along = columns.flags.c_contiguous
-        dkernels = by_pixel.T @ columns if along else (columns.T @ by_pixel).T
-        dweight = dkernels.reshape(kernels.shape).transpose(0, 3, 1, 2)
+        dgroups = np.empty_like(groups)
+        for i, seen in enumerate(columns):
+            # the same product either way; BLAS likes the order that runs along memory
+            along = seen.flags.c_contiguous
+            dgroups[:, i] = by_pixel.T @ seen if along else (seen.T @ by_pixel).T
+        dweight = dgroups.reshape(kernels.shape).transpose(0, 3, 1, 2)
         if not need_dx:
             return None, dweight
         dx = np.zeros((h + 2 * pad, w + 2 * pad, n, c), x.dtype)
@@ -84,23 +94,30 @@ def correlate(
                 dx[i : i + s * rows : s, j : j + s * across : s] += sent
         return inner(dx[pad : pad + h, pad : pad + w]), dweight
 
-    return inner(y), backward
+    return inner(y.reshape(rows, across, n, u)), backward
 
 
-def _columns(x: Float[ndarray, "n c h w"], k: int, s: int, pad: int) -> Float[ndarray, "p ijc"]:
-    """Row p holds the k x k x c numbers that output pixel p sees.
+def _columns_by_row(x: Float[ndarray, "n c h w"], k: int, s: int) -> list[Float[ndarray, "p jc"]]:
+    """The columns of each kernel row i: what each output pixel sees in its i-th image row.
 
-    With many channels a row is copied in runs of c. With fewer channels than images, as in the
-    first layer, the matrix is built as its own transpose, in runs of n; BLAS takes a transposed
-    factor as it is.
+    All of them are slices of one array that holds, for every image row, what a window one row
+    high sees as it moves along: k times smaller than all columns together, it stays in cache
+    (MEC: Cho and Brand 2017). With a stride of 1 nothing more is copied.
     """
-    n, c, _, _ = x.shape
-    if pad:
-        x = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
-    if c < n:
-        windows = sliding_window_view(x.transpose(1, 2, 3, 0), (k, k), axis=(1, 2))
-        windows = windows[:, ::s, ::s].transpose(4, 5, 0, 1, 2, 3)  # i j c y x n
-        return np.ascontiguousarray(windows).reshape(k * k * c, -1).T
-    windows = sliding_window_view(outer(x), (k, k), axis=(0, 1))
-    windows = windows[::s, ::s].transpose(0, 1, 2, 4, 5, 3)  # y x n i j c
-    return np.ascontiguousarray(windows).reshape(-1, k * k * c)
+    _, c, h, _ = x.shape
+    windows = sliding_window_view(outer(x), k, axis=1)[:, ::s]
+    along = np.ascontiguousarray(windows.transpose(0, 1, 2, 4, 3))  # h x n j c
+    rows = (h - k) // s + 1
+    return [along[i : i + s * rows : s].reshape(-1, k * c) for i in range(k)]
+
+
+def _columns_at_once(x: Float[ndarray, "n c h w"], k: int, s: int) -> list[Float[ndarray, "p ijc"]]:
+    """All columns as one group, built as their own transpose.
+
+    With few channels, as in the first layer, rows would be copied in runs of c numbers; the
+    transpose is copied in runs of n. BLAS takes a transposed factor as it is.
+    """
+    c = x.shape[1]
+    windows = sliding_window_view(x.transpose(1, 2, 3, 0), (k, k), axis=(1, 2))
+    windows = windows[:, ::s, ::s].transpose(4, 5, 0, 1, 2, 3)  # i j c y x n
+    return [np.ascontiguousarray(windows).reshape(k * k * c, -1).T]

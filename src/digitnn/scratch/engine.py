@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
+from digitnn.dataset import check_images
 from digitnn.losses import Loss
 from digitnn.network import Network, Params
 from digitnn.optimisers import MiniBatchOptimiser
@@ -27,7 +28,8 @@ class ScratchClassifier:
     params: Params
 
     def logits(self, images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n k"]:
-        """One row of logits an image."""
+        """One row of logits an image. Raises `DataError` for anything but raw pixels."""
+        check_images(images, "input")
         logits = np.empty((len(images), len(self.network.labels)), np.float32)
 
         def some_blocks(blocks: Sequence[slice]) -> None:
@@ -49,10 +51,10 @@ class ScratchEngine:
         return ScratchClassifier(network, {name: p.copy() for name, p in params.items()})
 
     def trainer(
-        self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss
+        self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss, seed: int
     ) -> ScratchTrainer:
-        """A network that starts to learn from `params`."""
-        return ScratchTrainer(network, params, optimiser, loss)
+        """A network that starts to learn from `params`; seed decides what `Dropout` drops."""
+        return ScratchTrainer(network, params, optimiser, loss, seed)
 
     def objective(
         self,

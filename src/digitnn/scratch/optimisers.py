@@ -19,6 +19,7 @@ from numpy import ndarray
 from digitnn.errors import ShapeError, UsageError
 from digitnn.layers import Shape
 from digitnn.optimisers import Adam, AdamW, MiniBatchOptimiser, RmsProp, Sgd
+from digitnn.scratch.compiled import compiled
 
 BLOCK = 32768
 """Numbers at a time: Adam's four vectors then take 512 KB, half of many a core's own cache. With
@@ -135,6 +136,10 @@ def adam_in_place(
     """The same."""
     state.steps[...] += 1
     size, epsilon = _adam_scales(optimiser, int(state.steps), rate)
+    if compiled.kernels is not None and params.dtype == np.float32:
+        scalars = map(np.float32, (optimiser.beta1, optimiser.beta2, size, epsilon))
+        compiled.kernels.adam(params, gradient, state.sum, state.square_sum, *scalars)
+        return
     for at, _ in _blocks(params):
         p, g, total, square_total = params[at], gradient[at], state.sum[at], state.square_sum[at]
         total *= optimiser.beta1

@@ -9,31 +9,43 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
+from digitnn.batch import check_batch
+from digitnn.dropout import kept_units
 from digitnn.engine import Outcome
+from digitnn.layers import BatchNorm
 from digitnn.losses import Loss
 from digitnn.network import Network, Params
 from digitnn.optimisers import MiniBatchOptimiser
 from digitnn.scratch import optimisers
 from digitnn.scratch.blocks import block_of, run_blocks
-from digitnn.scratch.chain import forward
+from digitnn.scratch.chain import forward_training
+from digitnn.scratch.compiled import compiled
 from digitnn.scratch.flat import Layout
 from digitnn.scratch.losses import LOSSES
+from digitnn.scratch.normalisation import Statistics
 
 
 class ScratchTrainer:
     """A network that learns from mini-batches, in NumPy.
 
     A batch of several blocks: every block's gradient has a row of its own and the rows are added in
-    order, so the result has the same bits on any number of cores.
+    order, so the result has the same bits on any number of cores. With BatchNorm, whose statistics
+    are those of the batch, all of it is one block.
     """
 
     def __init__(
-        self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss
+        self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss, seed: int
     ) -> None:
         network.check(params)
+        compiled.load()
         self._network, self._optimiser, self._loss = network, optimiser, loss
+        self._seed = seed
+        self._undivided = any(isinstance(layer, BatchNorm) for layer in network.layers)
         self._layout = Layout(network.parameter_shapes())
         self._vector = self._layout.vector(params)
+        self._buffers = {
+            name: np.array(params[name], np.float32) for name in network.buffer_shapes()
+        }
         self._decayed = optimisers.weights(self._layout.shapes)
         self._state = optimisers.init(optimiser, self._vector)
 
@@ -44,34 +56,42 @@ class ScratchTrainer:
         learning_rate: float,
     ) -> Outcome:
         """Forward, backward, one step of the optimiser."""
-        outcome, gradient = self._gradient(images, labels)
+        check_batch(self._network, images, labels)
+        outcome, gradient, statistics = self._gradient(images, labels)
         if np.isfinite(outcome.total):
+            self._buffers |= statistics
             optimisers.update_in_place(
                 self._optimiser, self._vector, gradient, self._state, learning_rate, self._decayed
             )
         return outcome
 
     def parameters(self) -> dict[str, ndarray]:
-        """A copy of the parameters as they are now, float32."""
-        return {
-            name: np.array(view, order="C")
-            for name, view in self._layout.views(self._vector).items()
-        }
+        """A copy of the parameters as they are now, buffers among them, float32."""
+        params = self._params()
+        return {name: np.array(params[name], order="C") for name in self._network.state_shapes()}
+
+    def _params(self) -> dict[str, ndarray]:
+        """The parameters as views of the vector, and the buffers."""
+        return self._layout.views(self._vector) | self._buffers
 
     def _gradient(
         self, images: UInt8[ndarray, "n 28 28"], labels: UInt8[ndarray, " n"]
-    ) -> tuple[Outcome, Float32[ndarray, " p"]]:
-        """The loss summed over the batch, and the gradient of its mean."""
-        n, block = len(labels), block_of(self._network.layers)
-        network, loss_function = self._network, LOSSES[type(self._loss)]
-        params = self._layout.views(self._vector)
+    ) -> tuple[Outcome, Float32[ndarray, " p"], Statistics]:
+        """The loss summed over the batch, the gradient of its mean, new running statistics."""
+        n, network, loss_function = len(labels), self._network, LOSSES[type(self._loss)]
+        block = n if self._undivided else block_of(network.layers)
+        params = self._params()
+        kept = kept_units(network, n, self._seed, int(self._state.steps))
+        statistics: Statistics = {}
         rows = np.empty((-(-n // block), self._layout.size), np.float32)
 
         def some_blocks(blocks: Sequence[slice]) -> Outcome:
             outcome = Outcome(0.0, 0)
             for at in blocks:
                 x = network.standardise(images[at])
-                logits, backward = forward(network.layers, params, x)
+                own = {index: units[at] for index, units in kept.items()}
+                logits, backward, moved = forward_training(network.layers, params, x, own)
+                statistics.update(moved)
                 total, dlogits = loss_function(self._loss, logits, labels[at])
                 dlogits /= n
                 self._layout.write(backward(dlogits), rows[at.start // block])
@@ -79,7 +99,6 @@ class ScratchTrainer:
                 outcome += Outcome(total, correct)
             return outcome
 
-        if len(rows) == 1:  # too little to share out: let BLAS use the cores as it can
-            return some_blocks([slice(0, n)]), rows[0]
         outcomes = run_blocks(some_blocks, n, block)
-        return sum(outcomes, Outcome(0.0, 0)), rows.sum(axis=0)
+        gradient = rows[0] if len(rows) == 1 else rows.sum(axis=0)
+        return sum(outcomes, Outcome(0.0, 0)), gradient, statistics

@@ -1,0 +1,83 @@
+"""Passes that wait for memory rather than for arithmetic, each as one compiled loop.
+
+NumPy runs them as a row of simple passes, `pooling` and `optimisers` say why they are right; here
+are the same operations in the same order, so the same bits, with every number fetched once.
+Importing this module imports numba, see `compiled`; the first call ever compiles for some seconds,
+and numba keeps the result on disk.
+Axes: n images, h w pixels, u channels, y x rows and columns after pooling, p parameters in all.
+"""
+
+import numba
+import numpy as np
+from numpy import ndarray
+
+NOBODY = 255
+"""In `winners`: ReLU gave 0, so nobody of the window gets any of the gradient."""
+
+# "numpy": what divides by zero is inf, not an error to look for, which would hinder the compiler
+_compiled = numba.njit(nogil=True, cache=True, error_model="numpy")
+
+
+@_compiled
+def relu_pool(v: ndarray, bias: ndarray, size: int, y: ndarray, winners: ndarray) -> None:
+    """y = relu(max of each window of v + bias), and which entry of the window was the largest.
+
+    v: (h, w, n, u); y, winners: (y, x, n, u), written.
+    """
+    rows, across, n, u = y.shape
+    for row in range(rows):
+        for column in range(across):
+            for image in range(n):
+                largest, winner = y[row, column, image], winners[row, column, image]
+                for k in range(u):
+                    largest[k] = v[row * size, column * size, image, k]
+                    winner[k] = 0
+                for entry in range(1, size * size):
+                    i, j = entry // size, entry % size
+                    challenger = v[row * size + i, column * size + j, image]
+                    for k in range(u):
+                        # what is not a number wins, and stays: no fault is hidden
+                        if challenger[k] > largest[k] or challenger[k] != challenger[k]:
+                            largest[k] = challenger[k]
+                            winner[k] = entry
+                for k in range(u):
+                    value = largest[k] + bias[k]
+                    largest[k] = np.float32(0) if value <= 0 else value
+                    winner[k] = winner[k] if value > 0 else NOBODY
+
+
+@_compiled
+def relu_pool_backward(dy: ndarray, winners: ndarray, size: int, dv: ndarray) -> None:
+    """dv = dy at the winner of each window, 0 elsewhere.
+
+    dy, winners: (y, x, n, u); dv: (h, w, n, u), written wherever a window lies.
+    """
+    rows, across, n, u = dy.shape
+    for row in range(rows):
+        for column in range(across):
+            for entry in range(size * size):
+                i, j = entry // size, entry % size
+                for image in range(n):
+                    share = dv[row * size + i, column * size + j, image]
+                    whole, winner = dy[row, column, image], winners[row, column, image]
+                    for k in range(u):
+                        share[k] = whole[k] if winner[k] == entry else np.float32(0)
+
+
+@_compiled
+def adam(
+    params: ndarray,
+    gradient: ndarray,
+    total: ndarray,
+    square_total: ndarray,
+    beta1: np.float32,
+    beta2: np.float32,
+    size: np.float32,
+    epsilon: np.float32,
+) -> None:
+    """One step of Adam on weighted sums, in place; all vectors are (p,)."""
+    for i in range(len(params)):
+        g = gradient[i]
+        total[i] = total[i] * beta1 + g
+        square_total[i] = square_total[i] * beta2 + g * g
+        params[i] -= total[i] / (np.sqrt(square_total[i]) + epsilon) * size

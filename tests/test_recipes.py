@@ -6,6 +6,8 @@ from dataclasses import fields, replace
 import pytest
 from torch import nn
 
+from digitnn.augment import Distortion
+from digitnn.averaging import Averaging
 from digitnn.errors import UsageError
 from digitnn.layers import Conv2d, Dense, Flatten, Relu
 from digitnn.optimisers import Adam, ConjugateGradient
@@ -64,6 +66,16 @@ def test_json_tells_the_optimiser_with_its_schedule():
     }
 
 
+def test_json_tells_augmentation_and_averaging_or_null():
+    assert CLASSIC.to_json()["augmentation"] is CLASSIC.to_json()["averaging"] is None
+    value = replace(CNN, augmentation=Distortion(shift=2), averaging=Averaging(0.99)).to_json()
+    assert (value["augmentation"]["augmentation"], value["augmentation"]["shift"]) == (
+        "Distortion",
+        2,
+    )
+    assert value["averaging"] == {"averaging": "Averaging", "decay": 0.99, "every": 1}
+
+
 @every_recipe
 def test_a_recipe_is_found_by_its_name_and_trains_on_its_first_engine(recipe):
     assert find_recipe(recipe.name) is recipe
@@ -111,6 +123,16 @@ def test_l2_and_least_std_are_finite_and_not_negative(field, value):
 def test_what_mini_batches_would_ignore_is_refused(field):
     with pytest.raises(UsageError, match=f"{field} takes effect in full-batch training only"):
         replace(CNN, **{field: 1.0})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("augmentation", Distortion()), ("averaging", Averaging(0.9))]
+)
+def test_what_a_full_batch_would_ignore_is_refused(field, value):
+    with pytest.raises(
+        UsageError, match=f"recipe classic: {field} takes effect with mini-batches only"
+    ):
+        replace(CLASSIC, **{field: value})
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ from difflib import get_close_matches
 from math import isfinite
 from typing import Any, Literal, TypeAlias
 
+from digitnn.augment import Distortion
+from digitnn.averaging import Averaging
 from digitnn.descriptions import to_json
 from digitnn.errors import UsageError
 from digitnn.initialisation import Initialisation
@@ -27,6 +29,8 @@ class Recipe:
     least_std: pixels whose standard deviation over the training images is below this, in units
     of a uint8 pixel, carry no weight at all: their weights are zero and are not learned.
     epochs: passes over the training split; for a full-batch optimiser, iterations.
+    augmentation: how each batch is distorted before it is learned from; None leaves it as it is.
+    averaging: the average of the parameters that is the result; None takes the last ones.
     """
 
     name: str
@@ -41,6 +45,8 @@ class Recipe:
     standardise: Standardise = MNIST_PIXELS
     l2: float = 0.0
     least_std: float = 0.0
+    augmentation: Distortion | None = None
+    averaging: Averaging | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
@@ -60,6 +66,12 @@ class Recipe:
                 raise UsageError(
                     f"recipe {self.name}: {name} takes effect in full-batch training only, "
                     f"got {value!r}"
+                )
+        for name in ("augmentation", "averaging"):
+            if getattr(self, name) and self.is_full_batch:
+                raise UsageError(
+                    f"recipe {self.name}: {name} takes effect with mini-batches only; leave it out "
+                    f"or take another optimiser than {type(self.optimiser).__name__}"
                 )
 
     @property
@@ -101,6 +113,8 @@ class Recipe:
             "standardise": asdict(self.standardise),
             "l2": self.l2,
             "least_std": self.least_std,
+            "augmentation": self.augmentation and to_json(self.augmentation, "augmentation"),
+            "averaging": self.averaging and to_json(self.averaging, "averaging"),
         }
 
 

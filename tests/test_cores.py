@@ -46,9 +46,9 @@ def test_blas_keeps_to_one_core_inside_and_is_set_free_after():
 
 
 @pytest.mark.usefixtures("two_blas_threads")
-@pytest.mark.parametrize("n", [3, 300], ids=["one part", "many parts"])
-def test_blocks_run_while_blas_keeps_to_one_core(n):
-    assert all(inside == {1} for inside in run_blocks(lambda part: blas_threads(), n, 10))
+@pytest.mark.parametrize(("n", "threads"), [(3, 2), (300, 1)], ids=["one part", "many parts"])
+def test_blas_keeps_to_one_core_while_blocks_share_the_cores(n, threads):
+    assert all(inside == {threads} for inside in run_blocks(lambda part: blas_threads(), n, 10))
     assert blas_threads() == {2}
 
 

@@ -6,6 +6,8 @@ from dataclasses import fields, replace
 import pytest
 from torch import nn
 
+from digitnn.augment import Distortion
+from digitnn.averaging import Averaging
 from digitnn.errors import UsageError
 from digitnn.layers import BatchNorm, Conv2d, Dense, Dropout, Flatten, Relu, Sigmoid
 from digitnn.optimisers import Adam, ConjugateGradient
@@ -67,6 +69,15 @@ def test_json_tells_the_optimiser_with_its_schedule():
         "epsilon": 1e-8,
         "schedule": {"schedule": "Constant"},
     }
+
+
+def test_json_tells_augmentation_and_averaging_or_null():
+    assert CLASSIC.to_json()["augmentation"] is CLASSIC.to_json()["averaging"] is None
+    recipe = replace(CNN, augmentation=Distortion(shift=2), averaging=Averaging(0.99))
+    value = recipe.to_json()
+    assert value["augmentation"]["shift"] == 2
+    assert value["averaging"] == {"decay": 0.99, "every": 1}
+    assert Recipe.from_json(value) == recipe
 
 
 @every_recipe
@@ -139,6 +150,16 @@ def test_l2_and_least_std_are_finite_and_not_negative(field, value):
 def test_what_mini_batches_would_ignore_is_refused(field):
     with pytest.raises(UsageError, match=f"{field} takes effect in full-batch training only"):
         replace(CNN, **{field: 1.0})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("augmentation", Distortion()), ("averaging", Averaging(0.9))]
+)
+def test_what_a_full_batch_would_ignore_is_refused(field, value):
+    with pytest.raises(
+        UsageError, match=f"recipe classic: {field} takes effect with mini-batches only"
+    ):
+        replace(CLASSIC, **{field: value})
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any, Literal, TypeAlias, get_args
 
+from digitnn.augment import Distortion
+from digitnn.averaging import Averaging
 from digitnn.descriptions import fields_from_json, fields_to_json
 from digitnn.errors import UsageError
 from digitnn.initialisation import Initialisation
@@ -38,6 +40,8 @@ class Recipe:
     least_std: pixels whose standard deviation over the training images is below this, in units
     of a uint8 pixel, carry no weight at all: their weights are zero and are not learned; full
     batch only.
+    augmentation: how each batch is distorted before it is learned from; None leaves it as it is.
+    averaging: the average of the parameters that is the result; None takes the last ones.
     """
 
     name: str
@@ -52,6 +56,8 @@ class Recipe:
     standardise: Standardise = MNIST_PIXELS
     l2: float = 0.0
     least_std: float = 0.0
+    augmentation: Distortion | None = None
+    averaging: Averaging | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", self.name):  # it names folders
@@ -91,6 +97,12 @@ class Recipe:
                 raise UsageError(
                     f"recipe {self.name}: {name} takes effect in full-batch training only, "
                     f"got {value!r}"
+                )
+        for name in ("augmentation", "averaging"):
+            if getattr(self, name) and self.is_full_batch:
+                raise UsageError(
+                    f"recipe {self.name}: {name} takes effect with mini-batches only; leave it out "
+                    f"or take another optimiser than {type(self.optimiser).__name__}"
                 )
 
     @property

@@ -18,6 +18,7 @@ from numpy import ndarray
 from numpy.lib.stride_tricks import sliding_window_view
 
 from digitnn import layers
+from digitnn.scratch.compiled import compiled
 from digitnn.scratch.layers import Backward, Gradients, sum_over_rows
 
 BackwardProduct: TypeAlias = Callable[[ndarray, bool], tuple[ndarray | None, ndarray]]
@@ -89,12 +90,21 @@ def correlate(
             return None, dweight
         dx = np.zeros((h + 2 * pad, w + 2 * pad, n, c), x.dtype)
         for i in range(k):
-            for j in range(k):
-                sent = (by_pixel @ kernels[:, i, j]).reshape(rows, across, n, c)
-                dx[i : i + s * rows : s, j : j + s * across : s] += sent
+            sent = by_pixel @ kernels[:, i].reshape(u, -1)
+            _add_shifted(sent.reshape(rows, across, n, k, c), s, dx[i : i + s * rows : s])
         return inner(dx[pad : pad + h, pad : pad + w]), dweight
 
     return inner(y.reshape(rows, across, n, u)), backward
+
+
+def _add_shifted(sent: Float[ndarray, "y x n j c"], s: int, dx: Float[ndarray, "y w n c"]) -> None:
+    """dx[y, s x + j] += sent[y, x, :, j], for every j: what one kernel row sends back."""
+    if compiled.kernels is not None and sent.dtype == np.float32:
+        compiled.kernels.add_shifted(sent, s, dx)
+        return
+    across, k = sent.shape[1], sent.shape[3]
+    for j in range(k):
+        dx[:, j : j + s * across : s] += sent[:, :, :, j]
 
 
 def _columns_by_row(x: Float[ndarray, "n c h w"], k: int, s: int) -> list[Float[ndarray, "p jc"]]:

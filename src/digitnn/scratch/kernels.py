@@ -65,6 +65,22 @@ def relu_pool_backward(dy: ndarray, winners: ndarray, size: int, dv: ndarray) ->
 
 
 @_compiled
+def add_shifted(sent: ndarray, s: int, dx: ndarray) -> None:
+    """dx[y, s x + j] += sent[y, x, :, j], for every j.
+
+    sent: (y, x, n, j, c); dx: (y, w, n, c).
+    """
+    rows, across, n, kernel, c = sent.shape
+    for row in range(rows):
+        for j in range(kernel):
+            for column in range(across):
+                for image in range(n):
+                    total, share = dx[row, s * column + j, image], sent[row, column, image, j]
+                    for k in range(c):
+                        total[k] += share[k]
+
+
+@_compiled
 def adam(
     params: ndarray,
     gradient: ndarray,

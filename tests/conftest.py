@@ -12,7 +12,10 @@ from digitnn.dataset import Dataset
 # Before these are first imported: every annotated shape and type is then checked at every call.
 # Not where bad values are refused by our own errors, nor where bytes are parsed: fuzzing would
 # take minutes.
-rooms = "network features fullbatch engine scratch pytorch evaluation training lockstep comparison"
+rooms = (
+    "network features fullbatch engine scratch pytorch evaluation training records minibatch_loop "
+    "fullbatch_loop lockstep comparison"
+)
 install_import_hook([f"digitnn.{room}" for room in rooms.split()], "checked.check")
 
 

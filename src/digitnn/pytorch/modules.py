@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from digitnn import layers
 from digitnn.layers import Shape
@@ -46,6 +46,9 @@ def build(network: Network, params: Params) -> nn.Sequential:
 
 def parameters_of(module: nn.Module) -> dict[str, Any]:
     """A copy of a module's state as NumPy arrays, by name."""
-    return {
-        name: tensor.detach().cpu().numpy().copy() for name, tensor in module.state_dict().items()
-    }
+    return {name: to_array(tensor) for name, tensor in module.state_dict().items()}
+
+
+def to_array(tensor: Tensor) -> Any:
+    """A copy as a NumPy array, row by row."""
+    return tensor.detach().cpu().numpy().copy()

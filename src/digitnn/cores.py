@@ -16,6 +16,11 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+def matrix_threads() -> int:
+    """How many threads the matrix libraries that are loaded may use: the most of any of them."""
+    return max((library["num_threads"] for library in ThreadpoolController().info()), default=1)
+
+
 class _OneCoreBlas:
     """Keeps BLAS to one core while anybody is inside; it has one setting for all threads.
 

@@ -31,8 +31,12 @@ def identify(training: Training, engine: str, data: str, split_seed: int | None)
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """ "recipe.epochs was 2 and is 3" for whatever makes `new` another training than `old`."""
-    before, after = (dict(_leaves(identity)) for identity in (old, new))
+    """For whatever differs a text like "recipe.epochs was 2 and is 3".
+
+    `old` may hold more than `new` at the top, as recipe.json does.
+    """
+    before = dict(_leaves({key: old.get(key) for key in new}))
+    after = dict(_leaves(new))
     return [
         f"{name} was {_short(before.get(name))} and is {_short(after.get(name))}"
         for name in sorted(before.keys() | after.keys())

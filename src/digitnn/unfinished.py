@@ -175,9 +175,9 @@ class Unfinished:
         if training.recipe.is_full_batch:
             log = folder / LOG
             training.remember(EvaluationLog(log, self._fingerprint, tell))
-            if log.exists():
+            if was_there := log.exists():
                 tell(f"{folder.parent} goes on: what was evaluated is not computed again")
-            return log.exists()
+            return was_there
         damaged = []
         for path in (found := saved_checkpoints(folder)):
             try:

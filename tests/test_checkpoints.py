@@ -174,6 +174,15 @@ def test_a_finished_run_is_left_as_it_is(train):
     assert not (run.path / "checkpoint").exists()
 
 
+def test_a_training_killed_after_its_run_was_whole_is_finished(train):
+    run, _ = train()
+    (run.path / "checkpoint").mkdir()
+    (run.path / "checkpoint" / "evaluations.log").touch()
+    _, told = train()
+    assert told == [f"{run.path} is finished already: nothing to do"]
+    assert not (run.path / "checkpoint").exists()
+
+
 def test_an_interrupted_training_is_a_run_that_can_be_used_and_gone_on_with(train, tmp_path):
     whole, _ = train(out="whole")
     left, _ = train(stop=5)

@@ -14,7 +14,14 @@ from digitnn.records import Record
 from digitnn.runs import RECIPE, Run, check_free, default_path, load_run, save_run, write_run
 from digitnn.sources import load
 from digitnn.training import Training
-from digitnn.unfinished import Keeping, Unfinished, hold, is_unfinished, require_same
+from digitnn.unfinished import (
+    Keeping,
+    Unfinished,
+    hold,
+    is_unfinished,
+    remove_checkpoint,
+    require_same,
+)
 
 Watch: TypeAlias = Callable[[Training], Iterable[Record]]
 """Passes the records of a training on, and may stop early."""
@@ -89,13 +96,13 @@ def _run_kept(
             _exhaust(unfinished.follow(watch(training)))
         except TrainingError as error:
             _write(path, training, identity, keeping)
-            unfinished.remove()  # going on would lead to the same place
+            remove_checkpoint(path)  # going on would lead to the same place
             raise TrainingError(f"{error}; they are saved in {path}") from None
         if not training.complete:
             unfinished.save()
             return _write(path, training, identity, keeping)
         run = _write(path, training, identity, keeping)
-        unfinished.remove()
+        remove_checkpoint(path)
         return run
 
 
@@ -107,6 +114,7 @@ def _finished(path: Path, identity: Mapping[str, Any], keeping: Keeping) -> Run 
     require_same(path, run.about, identity)
     if run.about["complete"]:
         keeping.tell(f"{path} is finished already: nothing to do")
+        remove_checkpoint(path)  # of a process that was killed just before it did
         return run
     if not is_unfinished(path):
         raise RunError(

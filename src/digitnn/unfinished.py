@@ -63,6 +63,11 @@ def how_to_go_on(run: Path) -> str:
         return "the command that began it, with --resume"
 
 
+def remove_checkpoint(run: Path) -> None:
+    """The training is over and its run is whole."""
+    shutil.rmtree(run / CHECKPOINT, ignore_errors=True)
+
+
 @contextmanager
 def hold(run: Path) -> Iterator[Path]:
     """Make RUN/checkpoint if need be and keep other processes out of it.
@@ -150,10 +155,6 @@ class Unfinished:
                     "training goes on; the last one is intact"
                 )
             self._failed = True
-
-    def remove(self) -> None:
-        """The training is over and its run is whole."""
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _check_same(self) -> Mapping[str, Any]:
         """Raise `CheckpointError` for another training; the conditions of this one so far."""

@@ -245,6 +245,32 @@ def test_a_full_disk_is_told_once_and_training_goes_on(train, tmp_path, monkeypa
     assert bits(run.params) == bits(whole.params)
 
 
+@pytest.mark.parametrize(
+    ("every", "expected"),
+    [(1e9, [3, 6, 9]), (25.0, [3, 6, 9]), (20.0, [2, 3, 5, 6, 8, 9]), (0.0, [*range(1, 10)])],
+)
+def test_one_is_written_after_each_epoch_and_whenever_it_is_time(
+    every, expected, digits, tmp_path, monkeypatch
+):
+    seconds = iter(range(0, 10**6, 10))  # ten between any two looks at the clock
+    now = [0]
+    monkeypatch.setattr("digitnn.unfinished.monotonic", lambda: now[0])
+    saved = []
+    monkeypatch.setattr(
+        "digitnn.unfinished.save_checkpoint", lambda folder, found, _: saved.append(found.step)
+    )
+
+    def watch(training):
+        for record in training:
+            now[0] = next(seconds) + 10
+            yield record
+
+    parts = TrainingData("mnist", None, digits[:150], digits[400:])
+    keeping = Keeping(COMMAND, print, every)
+    run_experiment(SMALL, "scratch", 0, parts, tmp_path / "run", watch, keeping)
+    assert saved == expected
+
+
 def test_a_place_that_cannot_be_written_is_refused(train, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match="cannot write a run to"):

@@ -23,6 +23,12 @@ SMALL = replace(CNN, epochs=3, batch_size=60)
 COMMAND = "digitnn train small --out run --resume"
 
 
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch):
+    """No power cut is tested here, and on a busy disk each of a thousand flushes takes its time."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
 @pytest.fixture
 def train(digits, tmp_path):
     """Train into tmp_path/run; (the run, what was told). stop: leave after so many records."""

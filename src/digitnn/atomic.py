@@ -61,7 +61,6 @@ def new_directory(path: Path) -> Iterator[Path]:
     sibling.mkdir()
     try:
         yield sibling
-        _flush_folder(sibling)
         sibling.replace(path)
         _flush_folder(path.parent)
     except BaseException as error:

@@ -65,8 +65,7 @@ class EvaluationLog:
         rest = key + numbers + evaluation.gradient.astype("<f4").tobytes()
         try:
             with self._path.open("r+b" if self._path.exists() else "xb", buffering=0) as file:
-                file.truncate(self._end)  # of what a full disk has left of an earlier one
-                file.seek(self._end)
+                file.seek(self._end)  # over what a full disk has left of an earlier one
                 _write_all(file.fileno(), sha256(rest).digest() + rest)
         except OSError as error:
             if not self._failed:

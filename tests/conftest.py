@@ -13,7 +13,10 @@ from digitnn.dataset import Dataset
 # Before these are first imported: every annotated shape and type is then checked at every call.
 # Not where bad values are refused by our own errors, nor where bytes are parsed: fuzzing would
 # take minutes. Nor in kernels.py, whose functions numba compiles as they stand.
-rooms = "network features fullbatch engine pytorch evaluation training lockstep comparison"
+rooms = (
+    "network features fullbatch engine pytorch evaluation training records minibatch_loop "
+    "fullbatch_loop lockstep comparison distortion shifting augmentation averaging"
+)
 scratch = Path(digitnn.__file__).parent / "scratch"
 layers = [f"scratch.{file.stem}" for file in scratch.glob("[a-z]*.py") if file.stem != "kernels"]
 install_import_hook([f"digitnn.{room}" for room in rooms.split() + layers], "checked.check")

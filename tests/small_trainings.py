@@ -54,6 +54,13 @@ class RoteEngine:
     def parameters(self):
         return {name: p + np.float32(len(self.steps)) for name, p in self.start.items()}
 
+    def state(self):
+        return {"steps": np.array(len(self.steps)), **self.start}
+
+    def restore(self, state):
+        self.start = {name: p for name, p in state.items() if name != "steps"}
+        self.steps = [None] * int(state["steps"])
+
     def objective(self, network, features, labels, loss):
         self.features, self.labels, self.loss = features, labels, loss
         return self

@@ -6,8 +6,8 @@ from dataclasses import fields, replace
 import pytest
 from torch import nn
 
-from digitnn.augment import Distortion
 from digitnn.averaging import Averaging
+from digitnn.distortion import Distortion
 from digitnn.errors import UsageError
 from digitnn.layers import BatchNorm, Conv2d, Dense, Dropout, Flatten, Relu, Sigmoid
 from digitnn.optimisers import Adam, ConjugateGradient

@@ -7,12 +7,16 @@ target before still stands there.
 
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+_LEFTOVER = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.part")
+"""What `_sibling` calls its files."""
 
 
 @contextmanager
@@ -30,6 +34,7 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         sibling.replace(path)
+        _flush_folder(path.parent)
     except BaseException as error:
         sibling.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno:  # name what was to be, not the sibling
@@ -57,11 +62,35 @@ def new_directory(path: Path) -> Iterator[Path]:
     try:
         yield sibling
         sibling.replace(path)
+        _flush_folder(path.parent)
     except BaseException as error:
         shutil.rmtree(sibling, ignore_errors=True)
         if isinstance(error, OSError) and error.errno == errno.ENOTEMPTY:
             raise _taken(path) from error  # by another process, since we looked
         raise
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what processes that were killed while they wrote into `folder` have left there.
+
+    Nobody else may be writing there.
+    """
+    for path in folder.iterdir():
+        if _LEFTOVER.fullmatch(path.name):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _flush_folder(path: Path) -> None:
+    """Have the names in `path` on the disk, where the system can: a rename is one of them."""
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _taken(path: Path) -> FileExistsError:

@@ -7,7 +7,6 @@ from time import monotonic, sleep
 
 from threadpoolctl import ThreadpoolController
 
-
 GRACE = 0.05
 """Seconds from the last use of `one_core_blas` until BLAS has all cores again."""
 
@@ -17,6 +16,11 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def matrix_threads() -> int:
+    """How many threads the matrix libraries that are loaded may use: the most of any of them."""
+    return max((library["num_threads"] for library in ThreadpoolController().info()), default=1)
 
 
 class _OneCoreBlas:
@@ -29,6 +33,8 @@ class _OneCoreBlas:
     A thread of its own sets and lifts it: threadpoolctl 3.8 heeds only the thread that was the
     first to set a limit, until that one gives it back, and silently ignores all others.
     """
+
+    _limited: bool
 
     def __init__(self) -> None:
         self._forget()
@@ -65,7 +71,9 @@ class _OneCoreBlas:
 
     def _forget(self) -> None:
         self._lock = threading.Lock()
-        self._inside, self._left_at, self._limited = 0, 0.0, False
+        self._inside = 0
+        self._left_at = 0.0
+        self._limited = False
 
 
 one_core_blas = _OneCoreBlas()

@@ -4,12 +4,14 @@ Everything above an engine (training, evaluation, the command line) knows these 
 Axes: n images, f features, k classes, p parameters in all.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
+from digitnn.errors import CheckpointError
 from digitnn.losses import Loss
 from digitnn.network import Classifier, Network, Params
 from digitnn.optimisers import MiniBatchOptimiser
@@ -48,6 +50,18 @@ class Trainer(Protocol):
         """A copy of the parameters as they are now, buffers among them, float32."""
         ...
 
+    def state(self) -> dict[str, ndarray]:
+        """A copy of all that the next step depends on besides what it is given.
+
+        "parameters.0.weight", "optimiser.0.weight.velocity", "optimiser.steps" and the like; each
+        engine has names of its own for what its optimisers remember.
+        """
+        ...
+
+    def restore(self, state: Mapping[str, ndarray]) -> None:
+        """Go on from what `state` gave; raises `CheckpointError` for the state of another."""
+        ...
+
 
 @runtime_checkable
 class Objective(Protocol):
@@ -81,3 +95,19 @@ class Engine(Protocol):
     ) -> Objective:
         """The loss of `network` over features that are already chosen and standardised."""
         ...
+
+
+def check_state(found: Mapping[str, ndarray], expected: Mapping[str, ndarray]) -> None:
+    """Raise `CheckpointError` unless `found` has the names, shapes and types of `expected`."""
+    if odd := sorted(found.keys() ^ expected.keys()):
+        kind = "lacks" if odd[0] in expected else "has the unknown"
+        raise CheckpointError(
+            f"the state of another network or optimiser: it {kind} {odd[0]!r}, "
+            f"{len(found)} arrays where {len(expected)} were expected"
+        )
+    for name, array in expected.items():
+        if (found[name].shape, found[name].dtype) != (array.shape, array.dtype):
+            raise CheckpointError(
+                f"the state of another network: {name} must be {array.dtype} {array.shape}, "
+                f"got {found[name].dtype} {found[name].shape}"
+            )

@@ -5,6 +5,8 @@ where one is known. It is one line: the command line prints it as it is and exit
 `exit_code` (1: it failed, 2: it was asked wrongly).
 """
 
+from signal import SIGINT
+
 
 class DigitnnError(Exception):
     """The root: catch it to catch all that digitnn raises on purpose."""
@@ -57,10 +59,18 @@ class RunError(DigitnnError):
     """A run directory that is incomplete, damaged, or written by a newer digitnn."""
 
 
+class CheckpointError(DigitnnError):
+    """A checkpoint that is damaged, or of another training than the one that is to go on."""
+
+
 class Interruption(DigitnnError):
-    """The user ended it with Ctrl-C; the message says what was kept."""
+    """A signal ended it, such as Ctrl-C; the message says what was kept and how to go on."""
 
     exit_code = 130
+
+    def __init__(self, message: str, signal_number: int = SIGINT) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number
 
 
 class MissingExtraError(DigitnnError, ImportError):

@@ -1,16 +1,30 @@
 """From a recipe and a seed to a run on disk: what `train` and `compare` have in common."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from digitnn.dataset import Dataset, split
 from digitnn.engines import find_engine
 from digitnn.errors import DataError, RunError, TrainingError
+from digitnn.identity import identify
 from digitnn.recipes import EngineName, Recipe
-from digitnn.runs import Run, check_free, default_path, save_run
+from digitnn.records import Record
+from digitnn.runs import RECIPE, Run, check_free, default_path, load_run, save_run, write_run
 from digitnn.sources import load
-from digitnn.training import Record, Training
+from digitnn.training import Training
+from digitnn.unfinished import (
+    Keeping,
+    Unfinished,
+    hold,
+    is_unfinished,
+    remove_checkpoint,
+    require_same,
+)
+
+Watch: TypeAlias = Callable[[Training], Iterable[Record]]
+"""Passes the records of a training on, and may stop early."""
 
 
 @dataclass(frozen=True)
@@ -39,22 +53,90 @@ def run_experiment(
     seed: int,
     data: TrainingData,
     out: Path | None,
-    watch: Callable[[Training], Iterable[Record]],
+    watch: Watch,
+    keeping: Keeping | None = None,
 ) -> Run:
     """Train and save; `watch` passes the records on, shows them, and may stop early.
 
     out: where the run goes, a new folder under runs/ if None; it is checked before training.
+    keeping: with it, checkpoints are written to the run's folder and the training can go on from
+    them later; without, nothing is on disk before the end.
     """
     path = out or default_path(recipe.name, engine, seed)
-    check_free(path)
     training = Training(recipe, find_engine(engine), data.train, data.valid, seed)
+    if keeping is not None:
+        identity = identify(training, engine, data.collection, data.split_seed)
+        return _run_kept(path, training, identity, watch, keeping)
+    check_free(path)
     try:
-        for _ in watch(training):
-            pass
+        _exhaust(watch(training))
     except TrainingError as error:
         run = _save(path, training, engine, data)
         raise TrainingError(f"{error}; they are saved in {run.path}") from None
     return _save(path, training, engine, data)
+
+
+def _run_kept(
+    path: Path, training: Training, identity: Mapping[str, Any], watch: Watch, keeping: Keeping
+) -> Run:
+    """Train in the run's own folder, going on from what is there if `keeping` says so.
+
+    An incomplete run is written as well, so that what was learned by then can be used.
+    """
+    if (run := _finished(path, identity, keeping)) is not None:
+        return run
+    if not (keeping.resume and is_unfinished(path)):
+        check_free(path)
+    with hold(path) as folder:
+        if (run := _finished(path, identity, keeping)) is not None:  # by another, just now
+            return run
+        unfinished = Unfinished(folder, training, identity, keeping)
+        unfinished.begin()
+        try:
+            _exhaust(unfinished.follow(watch(training)))
+        except TrainingError as error:
+            _write(path, training, identity, keeping)
+            remove_checkpoint(path)  # going on would lead to the same place
+            raise TrainingError(f"{error}; they are saved in {path}") from None
+        if not training.complete:
+            unfinished.save()
+            return _write(path, training, identity, keeping)
+        run = _write(path, training, identity, keeping)
+        remove_checkpoint(path)
+        return run
+
+
+def _finished(path: Path, identity: Mapping[str, Any], keeping: Keeping) -> Run | None:
+    """The run in `path`, if there is nothing left to do; it must be of the same training."""
+    if not (keeping.resume and (path / RECIPE).is_file()):
+        return None
+    run = load_run(path)
+    require_same(path, run.about, identity)
+    if run.about["complete"]:
+        keeping.tell(f"{path} is finished already: nothing to do")
+        remove_checkpoint(path)  # of a process that was killed just before it did
+        return run
+    if not is_unfinished(path):
+        raise RunError(
+            f"{path} ended after {run.about['epochs']} epochs and has no checkpoint to go on from: "
+            "choose another --out or remove it"
+        )
+    return None
+
+
+def _exhaust(records: Iterable[Record]) -> None:
+    for _ in records:
+        pass
+
+
+def _write(path: Path, training: Training, identity: Mapping[str, Any], keeping: Keeping) -> Run:
+    try:
+        return write_run(path, training, identity)
+    except OSError as error:
+        raise RunError(
+            f"cannot write the run to {path} ({error.strerror or error}); its checkpoint stays: "
+            f"once there is room, go on with `{keeping.command}`"
+        ) from None
 
 
 def _save(path: Path, training: Training, engine: EngineName, data: TrainingData) -> Run:

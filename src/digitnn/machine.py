@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import digitnn
-from digitnn.cores import available_cores
+from digitnn.cores import available_cores, matrix_threads
 
 LIBRARIES = ("numpy", "scipy", "torch", "scikit-learn")
 
@@ -21,6 +21,11 @@ def describe_machine() -> dict[str, Any]:
         "versions": _versions(),
         "commit": source_commit(),
     }
+
+
+def describe_conditions() -> dict[str, Any]:
+    """What equal bits ask for besides equal input: processor, threads, versions."""
+    return {"processor": _processor(), "threads": matrix_threads(), **_versions()}
 
 
 def source_commit() -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any, Literal, TypeAlias, get_args
 
-from digitnn.augment import Distortion
+from digitnn.augmentation import Augmentation
 from digitnn.averaging import Averaging
 from digitnn.descriptions import fields_from_json, fields_to_json
 from digitnn.errors import UsageError
@@ -40,8 +40,10 @@ class Recipe:
     least_std: pixels whose standard deviation over the training images is below this, in units
     of a uint8 pixel, carry no weight at all: their weights are zero and are not learned; full
     batch only.
-    augmentation: how each batch is distorted before it is learned from; None leaves it as it is.
+    augmentation: how each image is distorted or moved before it is learned from; None: not at all.
     averaging: the average of the parameters that is the result; None takes the last ones.
+    epoch_size: how many images an epoch learns from, drawn anew each epoch and rounded up to whole
+    batches; None takes all.
     """
 
     name: str
@@ -56,8 +58,9 @@ class Recipe:
     standardise: Standardise = MNIST_PIXELS
     l2: float = 0.0
     least_std: float = 0.0
-    augmentation: Distortion | None = None
+    augmentation: Augmentation | None = None
     averaging: Averaging | None = None
+    epoch_size: int | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", self.name):  # it names folders
@@ -74,9 +77,10 @@ class Recipe:
             )
         if len(set(self.engines)) < len(self.engines):
             raise UsageError(f"engines must differ, got {brief(self.engines)}")
-        for name in ("epochs", "batch_size"):
+        for name in ("epochs", "batch_size", "epoch_size"):
             value = getattr(self, name)
-            if type(value) is not int or value < 1:
+            absent = value is None and name == "epoch_size"
+            if not absent and (type(value) is not int or value < 1):
                 raise UsageError(f"{name} must be a whole number of at least 1, got {value!r}")
         if self.is_full_batch and [type(layer) for layer in self.layers[:2]] != [Flatten, Dense]:
             raise UsageError(
@@ -98,7 +102,7 @@ class Recipe:
                     f"recipe {self.name}: {name} takes effect in full-batch training only, "
                     f"got {value!r}"
                 )
-        for name in ("augmentation", "averaging"):
+        for name in ("augmentation", "averaging", "epoch_size"):
             if getattr(self, name) and self.is_full_batch:
                 raise UsageError(
                     f"recipe {self.name}: {name} takes effect with mini-batches only; leave it out "
@@ -113,6 +117,10 @@ class Recipe:
     def network(self) -> Network:
         """The network that this recipe trains."""
         return Network(self.layers, self.standardise)
+
+    def images_an_epoch(self, n: int) -> int:
+        """How many of `n` images an epoch learns from."""
+        return n if self.epoch_size is None else min(self.epoch_size, n)
 
     def with_epochs(self, epochs: int | None) -> "Recipe":
         """This recipe with another number of epochs; None keeps it."""

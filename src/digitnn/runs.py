@@ -5,14 +5,16 @@
     recipe.json          recipe, engine, seed, data, machine, how long it took
     history.jsonl        a record an epoch
     report.json          every evaluation: which split, when, what came out
+    checkpoint/          while it is trained: see `unfinished`
 
-A run is written to a sibling folder and renamed, so it is never half there. Nothing in it is a
-pickle.
+A new run is written to a sibling folder and renamed, so it is never half there. Where a training
+kept its checkpoint, recipe.json comes last: a folder without it is not a run yet. Nothing in it is
+a pickle.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -20,14 +22,16 @@ from typing import Any, get_args
 from numpy import ndarray
 
 from digitnn.atomic import new_directory, write_text
-from digitnn.dataset import Dataset
 from digitnn.engines import find_engine
 from digitnn.errors import DigitnnError, RunError, ShapeError
 from digitnn.evaluation import Report
+from digitnn.identity import identify
 from digitnn.machine import describe_machine
 from digitnn.network import DIGITS, Classifier, Network
 from digitnn.recipes import EngineName
-from digitnn.training import EpochRecord, Training
+from digitnn.records import EpochRecord
+from digitnn.training import Training
+from digitnn.unfinished import how_to_go_on, is_unfinished
 from digitnn.weights import load_safetensors, save_safetensors
 
 FORMAT_VERSION = 1
@@ -68,6 +72,11 @@ def default_path(recipe: str, engine: str, seed: int) -> Path:
 
 def check_free(path: Path) -> None:
     """Raise `RunError` unless a new run can be written at `path`; call it before training."""
+    if is_unfinished(path):
+        raise RunError(
+            f"{path} holds an unfinished training: go on with {how_to_go_on(path)}, or choose "
+            "another --out"
+        )
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         what = "holds a run already" if is_run(path) else "exists and is not a run"
         raise RunError(f"{path} {what}: choose another --out or remove it")
@@ -92,31 +101,34 @@ def save_run(
 
     data: the collection's name; what was trained on is recorded by fingerprint.
     """
+    with new_directory(path) as folder:
+        run = write_run(folder, training, identify(training, engine, data, split_seed))
+    return replace(run, path=path)
+
+
+def write_run(folder: Path, training: Training, identity: Mapping[str, Any]) -> Run:
+    """Write what `training` has learned so far into `folder`, in place of an earlier state of it.
+
+    identity: what `identify` says of it. Other files stay. There is a run in `folder` before and
+    after; in between, recipe.json is missing.
+    """
     about = {
         "format": FORMAT_VERSION,
-        "recipe": training.recipe.to_json(),
-        "engine": engine,
-        "seed": training.seed,
+        **identity,
         "epochs": len(training.history),
         "complete": training.complete,
         "seconds": training.history[-1].seconds if training.history else 0.0,
-        "data": {
-            "collection": data,
-            "split_seed": split_seed,
-            "train": _fingerprint(training.train),
-            "valid": _fingerprint(training.valid),
-        },
         "machine": describe_machine(),
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     params = training.params()
-    with new_directory(path) as folder:
-        write_text(folder / NETWORK, json.dumps(training.network.to_json(), indent=2) + "\n")
-        save_safetensors(folder / PARAMS, params)
-        write_text(folder / RECIPE, json.dumps(about, indent=2) + "\n")
-        lines = [json.dumps(asdict(record)) + "\n" for record in training.history]
-        write_text(folder / HISTORY, "".join(lines))
-    return Run(path, training.network, params, about, tuple(training.history))
+    (folder / RECIPE).unlink(missing_ok=True)
+    write_text(folder / NETWORK, json.dumps(training.network.to_json(), indent=2) + "\n")
+    save_safetensors(folder / PARAMS, params)
+    lines = [json.dumps(asdict(record)) + "\n" for record in training.history]
+    write_text(folder / HISTORY, "".join(lines))
+    write_text(folder / RECIPE, json.dumps(about, indent=2) + "\n")
+    return Run(folder, training.network, params, about, tuple(training.history))
 
 
 def load_run(path: Path | str) -> Run:
@@ -125,6 +137,8 @@ def load_run(path: Path | str) -> Run:
     if not path.is_dir():
         raise RunError(f"{path} is not a run: no such folder (`digitnn train` makes one)")
     missing = [name for name in (NETWORK, PARAMS, RECIPE) if not (path / name).is_file()]
+    if missing and is_unfinished(path):
+        raise RunError(f"{path} is unfinished: go on with {how_to_go_on(path)}")
     if missing:
         raise RunError(f"{path} is not a whole run: it lacks {', '.join(missing)}")
     about = _read_json(path / RECIPE)
@@ -215,10 +229,6 @@ def _readings(path: Path) -> list[dict[str, Any]]:
     ):
         raise RunError(f"{path} is damaged: readings must be a list of evaluations")
     return readings
-
-
-def _fingerprint(dataset: Dataset) -> dict[str, Any]:
-    return {"name": dataset.name, "n": len(dataset), "sha256": dataset.fingerprint()}
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -1,76 +1,60 @@
-"""The loop that both engines share: a network learns, and tells how it goes.
+"""A network learns, and tells how it goes: what both kinds of loop have in common.
 
 `Training` is iterated for its records; to stop is `break`, and what has been learned by then is
 in `params()`. The test split is not among its arguments, so training cannot read it.
-Axes: n images.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
-from math import ceil, isfinite
-from time import perf_counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
-import numpy as np
 from numpy import ndarray
 
 from digitnn.batch import check_size
-from digitnn.dataset import Dataset, batches
-from digitnn.engine import Engine, Outcome
-from digitnn.errors import DataError, ShapeError, TrainingError
+from digitnn.clock import Clock
+from digitnn.dataset import Dataset
+from digitnn.engine import Engine
+from digitnn.errors import CheckpointError, DataError, ShapeError, TrainingError
 from digitnn.evaluation import evaluate
-from digitnn.features import expand, features, restrict, varying_pixels
-from digitnn.fullbatch import METHODS, minimise
+from digitnn.fullbatch_loop import FullBatchLoop, Memory
 from digitnn.initialisation import initial_parameters
-from digitnn.optimisers import FullBatchOptimiser, MiniBatchOptimiser
+from digitnn.minibatch_loop import MiniBatchLoop, diverged
+from digitnn.optimisers import FullBatchOptimiser
 from digitnn.recipes import Recipe
+from digitnn.records import EpochRecord, Record, Stage, StepRecord
+from digitnn.streams import streams
+
+__all__ = ["Checkpoint", "EpochRecord", "Record", "StepRecord", "Training"]
 
 
-@dataclass(frozen=True)
-class StepRecord:
-    """One mini-batch: how far the training is (0..1), and the epoch's running means.
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """All that a mini-batch training needs to go on bit for bit.
 
-    loss in nats an image; images_per_second since training began.
+    arrays: groups of arrays by name, those of the loop and "last_epoch"; progress: position,
+    history and seconds so far as plain builtins, whose floats JSON gives back exactly.
     """
 
-    done: float
-    epoch: int
-    loss: float
-    accuracy: float
-    images_per_second: float
+    arrays: Mapping[str, Mapping[str, ndarray]]
+    progress: Mapping[str, Any]
 
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """One pass over the training split, or one iteration of a full-batch optimiser.
-
-    loss, accuracy: means over the images of the epoch as they were learned from (nats, 0..1);
-    valid_loss, valid_accuracy: after the epoch; seconds: since training began, all included;
-    evaluations: gradients of the whole split computed so far, full batch only.
-    """
-
-    done: float
-    epoch: int
-    loss: float
-    accuracy: float
-    valid_loss: float
-    valid_accuracy: float
-    seconds: float
-    images_per_second: float
-    evaluations: int | None = None
-
-
-Record = StepRecord | EpochRecord
+    @property
+    def step(self) -> int:
+        """How many mini-batches have been learned from."""
+        return int(self.progress["position"]["step"])
 
 
 class Training:
     """A network that learns by `recipe` on `engine`; iterate it, once, to make it happen.
 
-    seed decides the initial weights, the order of the batches and the units that are dropped, in
-    separate streams, so that both engines start alike and see the same batches. Raises
-    `TrainingError` when there are too few images, or when the loss is no longer finite; `params()`
-    then gives what the last whole epoch left, which the last record of `history` describes.
-    `complete` says whether it ran to its end.
+    seed decides the initial weights, the order of the batches, how images are distorted and which
+    units are dropped, in separate streams, so that both engines start alike and see the same
+    batches. Raises `TrainingError` when there are too few images, or when the loss is no longer
+    finite; `params()` then gives what the last whole epoch left, which the last record of `history`
+    describes. `complete` says whether it ran to its end.
+
+    To go on where another process was: `resume` what its `checkpoint` gave after any record; in
+    full batch `remember` what it evaluated. Either ends with the same bits as if never left.
     """
 
     def __init__(
@@ -89,98 +73,95 @@ class Training:
         self.network = recipe.network()
         self._check_last_batch()
         self.history: list[EpochRecord] = []
-        for_weights, for_batches, for_dropout = np.random.SeedSequence(seed).spawn(3)
-        start = initial_parameters(
-            self.network, recipe.initialisation, np.random.default_rng(for_weights)
-        )
-        self._batches_rng = np.random.default_rng(for_batches)
-        self._dropout_seed = int(for_dropout.generate_state(1)[0])
-        self._current: Callable[[], dict[str, ndarray]] = lambda: start
-        self._good = start
-        self._started: float | None = None
+        self._streams = streams(seed)
+        self._good = initial_parameters(self.network, recipe.initialisation, self._streams.weights)
+        self._loop: MiniBatchLoop | FullBatchLoop | None = None
+        self._resumed: Checkpoint | None = None
+        self._memory: Memory | None = None
+        self._clock: Clock | None = None
         self.complete = False
 
     def params(self) -> dict[str, ndarray]:
         """The parameters learned so far, float32."""
-        return self._current()
+        return self._good if self._loop is None else self._loop.params()
+
+    def checkpoint(self) -> Checkpoint:
+        """What it takes to go on from here, after any record of a mini-batch training."""
+        assert isinstance(self._loop, MiniBatchLoop), "mini-batches, between two records"
+        assert self._clock is not None
+        return Checkpoint(
+            arrays=self._loop.state() | {"last_epoch": self._good},
+            progress={
+                "position": self._loop.position(),
+                "history": [asdict(record) for record in self.history],
+                "seconds": self._clock.seconds(),
+            },
+        )
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Go on, when iterated, from where `checkpoint` was taken.
+
+        That must have been the same recipe, engine, data and seed; what does not fit at all is a
+        `CheckpointError`.
+        """
+        try:
+            self.network.check(checkpoint.arrays["last_epoch"])
+            loop = self._begin(Clock())
+            assert isinstance(loop, MiniBatchLoop), "a full-batch training remembers"
+            loop.restore(checkpoint.arrays, checkpoint.progress["position"])
+            self.history = [EpochRecord(**record) for record in checkpoint.progress["history"]]
+        except (LookupError, TypeError, ShapeError) as error:
+            raise CheckpointError(f"a checkpoint of another training: {error}") from None
+        self._good = dict(checkpoint.arrays["last_epoch"])
+        self._resumed, self._loop = checkpoint, loop
+
+    def remember(self, memory: Memory) -> None:
+        """Full batch: evaluate nothing that `memory` knows, and tell it what is evaluated."""
+        self._memory = memory
 
     def __iter__(self) -> Iterator[Record]:
-        if self._started is not None:
+        if self._clock is not None:
             raise TrainingError("a training is iterated once; make another one to start again")
-        self._started = perf_counter()
-        optimiser = self.recipe.optimiser
+        self._clock = Clock()
+        if self._resumed is not None:
+            self._clock.advance_to(self._resumed.progress["seconds"])
+        self._loop = loop = self._loop or self._begin(self._clock)
         try:
-            if isinstance(optimiser, FullBatchOptimiser):
-                yield from self._full_batch(optimiser)
-            else:
-                yield from self._mini_batches(optimiser)
+            for stage in loop:
+                seconds = self._clock.seconds()
+                yield self._end_epoch(stage) if stage.ends_epoch else _step_record(stage, seconds)
             self.complete = True
         except TrainingError:
-            self._current = lambda: self._good
+            self._loop = None
             raise
 
-    def _full_batch(self, optimiser: FullBatchOptimiser) -> Iterator[Record]:
-        recipe, n = self.recipe, len(self.train)
-        kept = varying_pixels(self.train.images, recipe.least_std)
-        x = features(self.train.images, recipe.standardise, kept)
-        objective = self.engine.objective(self.network, x, self.train.labels, recipe.loss)
-        start = restrict(self.params(), kept)
-        method = METHODS[type(optimiser)]
-        points = minimise(objective, start, n, recipe.l2, recipe.epochs, method)
-        for epoch, point in enumerate(points, start=1):
-            self._current = partial(expand, point.params, kept)
-            yield self._end_epoch(epoch, point.outcome, n * point.evaluations, point.evaluations)
+    def _begin(self, clock: Clock) -> MiniBatchLoop | FullBatchLoop:
+        recipe, optimiser, engine = self.recipe, self.recipe.optimiser, self.engine
+        start, train = self._good, self.train
+        if isinstance(optimiser, FullBatchOptimiser):
+            return FullBatchLoop(recipe, optimiser, engine, start, train, self._memory, clock)
+        return MiniBatchLoop(recipe, optimiser, engine, start, train, self._streams)
 
-    def _mini_batches(self, optimiser: MiniBatchOptimiser) -> Iterator[Record]:
-        recipe, n = self.recipe, len(self.train)
-        trainer = self.engine.trainer(
-            self.network, self.params(), optimiser, recipe.loss, self._dropout_seed
-        )
-        self._current = trainer.parameters
-        steps = recipe.epochs * ceil(n / recipe.batch_size)
-        step = 0
-        for epoch in range(1, recipe.epochs + 1):
-            sum_so_far, seen = Outcome(0.0, 0), 0
-            for batch in batches(n, recipe.batch_size, self._batches_rng):
-                rate = optimiser.learning_rate * optimiser.schedule((step + 0.5) / steps)
-                outcome = trainer.step(self.train.images[batch], self.train.labels[batch], rate)
-                if not isfinite(outcome.total):
-                    raise _diverged(
-                        f"the loss became {outcome.total} at step {step}, learning rate {rate:.3g}"
-                    )
-                step, seen = step + 1, seen + len(batch)
-                sum_so_far += outcome
-                if seen < n:
-                    yield StepRecord(
-                        done=step / steps,
-                        epoch=epoch,
-                        loss=sum_so_far.total / seen,
-                        accuracy=sum_so_far.correct / seen,
-                        images_per_second=((epoch - 1) * n + seen) / self._seconds(),
-                    )
-            yield self._end_epoch(epoch, sum_so_far, epoch * n)
-
-    def _end_epoch(
-        self, epoch: int, outcome: Outcome, images: int, evaluations: int | None = None
-    ) -> EpochRecord:
+    def _end_epoch(self, stage: Stage) -> EpochRecord:
         """Validate, and enter the epoch into the history."""
+        assert self._clock is not None
         params = self.params()
         try:
             report = evaluate(self.engine.classifier(self.network, params), self.valid)
         except (DataError, ShapeError) as error:
-            raise _diverged(f"epoch {epoch} cannot be validated: {error}") from error
+            raise diverged(f"epoch {stage.epoch} cannot be validated: {error}") from error
         self._good = params
-        seconds = self._seconds()
+        seconds = self._clock.seconds()
         record = EpochRecord(
-            done=epoch / self.recipe.epochs,
-            epoch=epoch,
-            loss=outcome.total / len(self.train),
-            accuracy=outcome.correct / len(self.train),
+            done=stage.epoch / self.recipe.epochs,
+            epoch=stage.epoch,
+            loss=stage.outcome.total / stage.seen,
+            accuracy=stage.outcome.correct / stage.seen,
             valid_loss=report.loss_nats,
             valid_accuracy=report.accuracy,
             seconds=seconds,
-            images_per_second=images / seconds,
-            evaluations=evaluations,
+            images_per_second=stage.images / seconds,
+            evaluations=stage.evaluations,
         )
         self.history.append(record)
         return record
@@ -197,13 +178,12 @@ class Training:
                 f"epoch holds {last}: {error}"
             ) from None
 
-    def _seconds(self) -> float:
-        assert self._started is not None
-        return perf_counter() - self._started
 
-
-def _diverged(what: str) -> TrainingError:
-    """The error for numbers that grew without bound."""
-    return TrainingError(
-        f"{what}: try a smaller learning rate; the parameters of the last whole epoch are kept"
+def _step_record(stage: Stage, seconds: float) -> StepRecord:
+    return StepRecord(
+        done=stage.done,
+        epoch=stage.epoch,
+        loss=stage.outcome.total / stage.seen,
+        accuracy=stage.outcome.correct / stage.seen,
+        images_per_second=stage.images / seconds,
     )

@@ -1,7 +1,7 @@
 """The program `digitnn`: its commands, and what becomes of their errors.
 
 Results go to stdout, talk to stderr. Exit code 0: done, 1: failed, 2: wrong usage,
-130: interrupted. Only `--debug` shows a traceback. Heavy libraries are imported inside the
+130: Ctrl-C, 143: SIGTERM. Only `--debug` shows a traceback. Heavy libraries are imported inside the
 command that needs them, so that `digitnn --help` answers at once.
 """
 

@@ -13,8 +13,9 @@ from digitnn.cli.options import AsJson, DataDir, Epochs, at_least
 if TYPE_CHECKING:
     from digitnn.experiment import TrainingData
     from digitnn.recipes import EngineName, Recipe
+    from digitnn.records import Record
     from digitnn.runs import Run
-    from digitnn.training import Record, Training
+    from digitnn.training import Training
 
 DEFAULT_RECIPES = ["classic", "cnn"]
 
@@ -100,7 +101,7 @@ def _train_all(
     data: "TrainingData",
     folder: Path,
 ) -> list["Run"]:
-    """A run for each recipe, engine and seed. Ctrl-C keeps what is trained and exits with 130."""
+    """A run for each recipe, engine and seed. Ctrl-C keeps what is trained."""
     from digitnn.cli.interruption import stop_on_interrupt, until
     from digitnn.cli.progress import follow
     from digitnn.errors import Interruption
@@ -118,10 +119,11 @@ def _train_all(
 
                 out = folder / default_path(recipe.name, engine, seed).name
                 trained.append(run_experiment(recipe, engine, seed, data, out, watch))
-                if stop.is_set():
+                if stop.signal_number is not None:
                     whole = sum(run.about["complete"] for run in trained)
                     raise Interruption(
                         f"interrupted, nothing compared; trained to the end: {whole}, "
-                        f"the last run is {trained[-1].path}"
+                        f"the last run is {trained[-1].path}",
+                        stop.signal_number,
                     )
     return trained

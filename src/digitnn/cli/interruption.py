@@ -1,7 +1,6 @@
-"""Ctrl-C asks a training to end after its current step; a second Ctrl-C ends at once."""
+"""Ctrl-C or SIGTERM asks a training to end after its current step; a second one ends at once."""
 
 import signal
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -9,25 +8,42 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stop:
+    """Whether somebody has asked to end, and by which signal."""
+
+    signal_number: int | None = None
+
+    def is_set(self) -> bool:
+        """Somebody has."""
+        return self.signal_number is not None
+
 
 @contextmanager
-def stop_on_interrupt() -> Iterator[threading.Event]:
-    """Within the block, the first SIGINT sets the event and the second raises as usual."""
-    stop = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
+def stop_on_interrupt() -> Iterator[Stop]:
+    """Within the block, the first signal is noted and the second does what it usually does."""
+    stop = Stop()
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     def ask_to_stop(number: int, frame: FrameType | None) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, before)
+        stop.signal_number = number
+        restore()
 
-    signal.signal(signal.SIGINT, ask_to_stop)
+    for number in SIGNALS:
+        signal.signal(number, ask_to_stop)
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()
 
 
-def until(stop: threading.Event, items: Iterable[Item]) -> Iterator[Item]:
+def until(stop: Stop, items: Iterable[Item]) -> Iterator[Item]:
     """Pass `items` on until `stop` is set."""
     for item in items:
         yield item

@@ -37,6 +37,21 @@ Seed = Annotated[
 Out = Annotated[
     Path | None, typer.Option("--out", help="The new run's folder; runs/... if absent.")
 ]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="Go on from the checkpoint in --out; from the beginning if there is none."
+    ),
+]
+CheckpointEvery = Annotated[
+    float,
+    typer.Option(
+        "--checkpoint-every",
+        min=0,
+        metavar="SECONDS",
+        help="Write one at least so often, besides each epoch's end.",
+    ),
+]
 SplitSeed = Annotated[
     int | None,
     typer.Option(

@@ -6,7 +6,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
 from digitnn.cli.console import say, talk
-from digitnn.training import EpochRecord, Record, Training
+from digitnn.records import EpochRecord, Record
+from digitnn.training import Training
 from digitnn.wording import percent
 
 PLAIN_LINES = 10

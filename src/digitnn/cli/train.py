@@ -1,12 +1,24 @@
 """`digitnn train`."""
 
+import shlex
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from digitnn.cli.console import print_json, print_text, say
 from digitnn.cli.fetching import ensure
-from digitnn.cli.options import AsJson, Collection, DataDir, Epochs, Out, Seed, SplitSeed
+from digitnn.cli.options import (
+    AsJson,
+    CheckpointEvery,
+    Collection,
+    DataDir,
+    Epochs,
+    Out,
+    Resume,
+    Seed,
+    SplitSeed,
+)
 
 
 def train(
@@ -22,29 +34,49 @@ def train(
     data: Collection = "mnist",
     data_dir: DataDir = None,
     split_seed: SplitSeed = None,
+    resume: Resume = False,
+    checkpoint_every: CheckpointEvery = 30.0,
     as_json: AsJson = False,
 ) -> None:
-    """Train one network. Ctrl-C ends it early and keeps what it has learned."""
+    """Train one network. Whatever ends it, the same command with --resume goes on."""
     from digitnn.cli.interruption import stop_on_interrupt, until
     from digitnn.cli.progress import follow
     from digitnn.engines import find_engine
     from digitnn.errors import Interruption
     from digitnn.experiment import load_training_data, run_experiment
     from digitnn.recipe_files import choose_recipe
-    from digitnn.runs import check_free
+    from digitnn.runs import check_free, default_path
+    from digitnn.unfinished import Keeping
     from digitnn.wording import percent
 
     chosen = choose_recipe(recipe).with_epochs(epochs)
     chosen_engine = chosen.engine(engine)
     find_engine(chosen_engine)
-    if out is not None:
+    path = out or default_path(chosen.name, chosen_engine, seed)
+    if out is not None and not resume:
         check_free(out)
+    given = {
+        "--engine": engine,
+        "--epochs": epochs,
+        "--seed": seed or None,
+        "--data": data if data != "mnist" else None,
+        "--data-dir": data_dir,
+        "--split-seed": split_seed,
+        "--out": path,
+    }
+    command = _resuming_command(recipe, given)
     ensure(data, data_dir)
     parts = load_training_data(data, data_dir, split_seed)
     with stop_on_interrupt() as stop:
         title = f"{chosen.name} ({chosen_engine})"
         run = run_experiment(
-            chosen, chosen_engine, seed, parts, out, lambda t: until(stop, follow(t, title))
+            chosen,
+            chosen_engine,
+            seed,
+            parts,
+            path,
+            lambda training: until(stop, follow(training, title)),
+            Keeping(command, say, checkpoint_every, resume),
         )
     last = run.history[-1] if run.history else None
     if as_json:
@@ -60,10 +92,20 @@ def train(
         )
     else:
         print_text(str(run.path))
-    if not run.about["complete"]:
+    if stop.signal_number is not None and not run.about["complete"]:
         raise Interruption(
-            f"interrupted after {len(run.history)} of {chosen.epochs} epochs; "
-            f"the network as it was then is in {run.path}"
+            f"interrupted after {len(run.history)} of {chosen.epochs} epochs; go on with "
+            f"`{command}`; the network as it is now can be used: {run.path}",
+            stop.signal_number,
         )
     if last:
         say(f"validation accuracy {percent(last.valid_accuracy)} after {last.seconds:.1f} s")
+
+
+def _resuming_command(recipe: str, given: Mapping[str, object]) -> str:
+    """What to type to go on: the options that were given, and --resume."""
+    words = ["digitnn", "train", recipe]
+    for option, value in given.items():
+        if value is not None:
+            words += [option, str(value)]
+    return shlex.join([*words, "--resume"])

@@ -3,6 +3,8 @@
 Axes: n images, c channels, h w pixels, f features, k classes.
 """
 
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
@@ -11,13 +13,13 @@ from torch import Tensor, nn
 from digitnn.batch import check_batch
 from digitnn.dataset import check_images
 from digitnn.dropout import kept_units
-from digitnn.engine import Outcome
+from digitnn.engine import Outcome, check_state
 from digitnn.losses import Loss
 from digitnn.network import Network, Params, Standardise
 from digitnn.optimisers import MiniBatchOptimiser
 from digitnn.pytorch.device import best_device
 from digitnn.pytorch.losses import LOSSES
-from digitnn.pytorch.modules import build, parameters_of
+from digitnn.pytorch.modules import build, parameters_of, to_array
 from digitnn.pytorch.objective import SplitObjective
 from digitnn.pytorch.optimisers import build_optimiser
 
@@ -51,7 +53,8 @@ class PytorchTrainer:
     def __init__(
         self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss, seed: int
     ) -> None:
-        self._network, self._seed, self._steps = network, seed, 0
+        self._network, self._seed = network, seed
+        self._steps = torch.zeros((), dtype=torch.int64)
         self._device = best_device()
         self._module = _placed(build(network, params), self._device).train()
         self._loss = loss
@@ -65,7 +68,7 @@ class PytorchTrainer:
     ) -> Outcome:
         """Forward, backward, one step of the optimiser."""
         check_batch(self._network, images, labels)
-        kept = kept_units(self._network, len(labels), self._seed, self._steps)
+        kept = kept_units(self._network, len(labels), self._seed, int(self._steps))
         for index, units in kept.items():
             self._module[index].kept = _to_tensor(units, self._device)
         buffers = [(buffer, buffer.clone()) for buffer in self._module.buffers()]
@@ -89,6 +92,30 @@ class PytorchTrainer:
     def parameters(self) -> dict[str, ndarray]:
         """A copy of the parameters as they are now, buffers among them, float32."""
         return parameters_of(self._module, self._network)
+
+    def state(self) -> dict[str, ndarray]:
+        """A copy of the module's arrays and of what `torch.optim` remembers of each parameter."""
+        return {name: to_array(tensor) for name, tensor in self._remembered().items()}
+
+    def restore(self, state: Mapping[str, ndarray]) -> None:
+        """Go on from what `state` gave.
+
+        Copied into the tensors there are: fused optimisers walk through memory, and take it for
+        granted that a kernel and what they remember of it are laid out alike.
+        """
+        remembered = self._remembered()
+        check_state(state, {name: to_array(tensor) for name, tensor in remembered.items()})
+        for name, tensor in remembered.items():
+            tensor.copy_(torch.tensor(state[name]))
+
+    def _remembered(self) -> dict[str, Tensor]:
+        """All that changes from step to step, by name, in the memory that is used."""
+        tensors = {f"parameters.{name}": p for name, p in self._module.state_dict().items()}
+        tensors["steps"] = self._steps
+        for name, parameter in self._module.named_parameters():
+            for what, tensor in self._optimiser.state[parameter].items():
+                tensors[f"optimiser.{name}.{what}"] = tensor
+        return tensors
 
 
 class PytorchEngine:

@@ -77,4 +77,9 @@ def parameters_of(module: nn.Module, network: Network) -> dict[str, Any]:
     Without PyTorch's count of the batches that BatchNorm has seen, which nothing here reads.
     """
     state = module.state_dict()
-    return {name: state[name].detach().cpu().numpy().copy() for name in network.state_shapes()}
+    return {name: to_array(state[name]) for name in network.state_shapes()}
+
+
+def to_array(tensor: Tensor) -> Any:
+    """A copy as a NumPy array, row by row."""
+    return tensor.detach().cpu().numpy().copy()

@@ -68,7 +68,8 @@ def build_optimiser(
 ) -> torch.optim.Optimizer:
     """The optimiser of `parameters`; its weight decay acts on those of two or more axes only.
 
-    There are two groups, weights and the rest: a new learning rate goes into both.
+    There are two groups, weights and the rest: a new learning rate goes into both. What it
+    remembers of each is there from the beginning, zero, where PyTorch would wait for a first step.
     """
     found = list(parameters)
     decay = 0.0 if isinstance(optimiser, Adam) else optimiser.weight_decay
@@ -76,4 +77,24 @@ def build_optimiser(
         {"params": [p for p in found if p.ndim >= 2], "weight_decay": decay},
         {"params": [p for p in found if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return OPTIMISERS[type(optimiser)](optimiser, groups)
+    built = OPTIMISERS[type(optimiser)](optimiser, groups)
+    for group in built.param_groups:
+        for p in group["params"]:
+            built.state[p] = {
+                name: torch.zeros((), device=p.device if group.get("fused") else "cpu")
+                if name == "step"
+                else torch.zeros_like(p)
+                for name in remembered(optimiser)
+            }
+    return built
+
+
+def remembered(optimiser: MiniBatchOptimiser) -> tuple[str, ...]:
+    """What `torch.optim` keeps of each parameter, under its names."""
+    match optimiser:
+        case Sgd():
+            return ("momentum_buffer",) if optimiser.momentum else ()
+        case RmsProp():
+            return ("step", "square_avg", *(("momentum_buffer",) if optimiser.momentum else ()))
+        case _:
+            return ("step", "exp_avg", "exp_avg_sq")

@@ -3,7 +3,8 @@
 Axes: n images of the batch, p numbers that are learned, b blocks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -11,7 +12,7 @@ from numpy import ndarray
 
 from digitnn.batch import check_batch
 from digitnn.dropout import kept_units
-from digitnn.engine import Outcome
+from digitnn.engine import Outcome, check_state
 from digitnn.layers import BatchNorm
 from digitnn.losses import Loss
 from digitnn.network import Network, Params
@@ -73,6 +74,29 @@ class ScratchTrainer:
     def _params(self) -> dict[str, ndarray]:
         """The parameters as views of the vector, and the buffers."""
         return self._layout.views(self._vector) | self._buffers
+
+    def state(self) -> dict[str, ndarray]:
+        """A copy of the parameters, buffers among them, and of what the optimiser remembers."""
+        return {name: np.array(view, order="C") for name, view in self._remembered().items()}
+
+    def restore(self, state: Mapping[str, ndarray]) -> None:
+        """Go on from what `state` gave."""
+        remembered = self._remembered()
+        check_state(state, remembered)
+        for name, view in remembered.items():
+            view[...] = state[name]
+
+    def _remembered(self) -> dict[str, ndarray]:
+        """All that changes from step to step, as views by name."""
+        views = {f"parameters.{name}": p for name, p in self._params().items()}
+        for field in fields(self._state):
+            array = getattr(self._state, field.name)
+            if array.ndim == 0:
+                views[f"optimiser.{field.name}"] = array
+                continue
+            for name, view in self._layout.views(array).items():
+                views[f"optimiser.{name}.{field.name}"] = view
+        return views
 
     def _gradient(
         self, images: UInt8[ndarray, "n 28 28"], labels: UInt8[ndarray, " n"]

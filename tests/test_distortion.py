@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from digitnn.augment import (
+from digitnn.augmentation import augment_batch
+from digitnn.descriptions import to_json
+from digitnn.distortion import (
     Distortion,
     affine_points,
-    augment_batch,
     distort,
     sample,
     smooth_noise,
 )
-from digitnn.descriptions import to_json
 from digitnn.errors import UsageError
 
 FULL = Distortion(degrees=10, scale=0.1, shear=0.1, shift=1.5, elastic=0.7, smoothness=4)

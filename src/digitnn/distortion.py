@@ -58,17 +58,6 @@ class Distortion:
             raise UsageError("Distortion: smoothness must be above 0, got 0")
 
 
-def augment_batch(
-    images: UInt8[ndarray, "n h w"], distortion: Distortion, seed: int, step: int
-) -> UInt8[ndarray, "n h w"]:
-    """The images of training step `step`, distorted; `seed` and `step` decide all that is drawn.
-
-    No generator lives on from step to step, so a resumed training sees the same pictures, and a
-    batch may be made ahead of its turn.
-    """
-    return distort(images, distortion, np.random.Generator(np.random.SFC64([seed, step])))
-
-
 def distort(
     images: UInt8[ndarray, "n h w"], distortion: Distortion, rng: np.random.Generator
 ) -> UInt8[ndarray, "n h w"]:

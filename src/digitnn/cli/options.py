@@ -52,6 +52,23 @@ CheckpointEvery = Annotated[
         help="Write one at least so often, besides each epoch's end.",
     ),
 ]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        parser=at_least(1),
+        metavar="N",
+        help="Threads to compute with; if absent the cores there are, at most 8.",
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="Where PyTorch computes: cpu, cuda, mps; auto takes what is there.",
+    ),
+]
 SplitSeed = Annotated[
     int | None,
     typer.Option(

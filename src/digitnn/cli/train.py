@@ -13,11 +13,13 @@ from digitnn.cli.options import (
     CheckpointEvery,
     Collection,
     DataDir,
+    Device,
     Epochs,
     Out,
     Resume,
     Seed,
     SplitSeed,
+    Threads,
 )
 
 
@@ -36,6 +38,8 @@ def train(
     split_seed: SplitSeed = None,
     resume: Resume = False,
     checkpoint_every: CheckpointEvery = 30.0,
+    threads: Threads = None,
+    device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Train one network. Whatever ends it, the same command with --resume goes on."""
@@ -45,12 +49,14 @@ def train(
     from digitnn.errors import Interruption
     from digitnn.experiment import load_training_data, run_experiment
     from digitnn.recipe_files import choose_recipe
+    from digitnn.resources import use_resources
     from digitnn.runs import check_free, default_path
     from digitnn.unfinished import Keeping
     from digitnn.wording import percent
 
     chosen = choose_recipe(recipe).with_epochs(epochs)
     chosen_engine = chosen.engine(engine)
+    use_resources(threads, device)
     find_engine(chosen_engine)
     path = out or default_path(chosen.name, chosen_engine, seed)
     if out is not None and not resume:
@@ -62,6 +68,8 @@ def train(
         "--data": data if data != "mnist" else None,
         "--data-dir": data_dir,
         "--split-seed": split_seed,
+        "--threads": threads,
+        "--device": device if device != "auto" else None,
         "--out": path,
     }
     command = _resuming_command(recipe, given)

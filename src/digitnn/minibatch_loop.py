@@ -134,5 +134,5 @@ class MiniBatchLoop:
 def diverged(what: str) -> TrainingError:
     """The error for numbers that grew without bound."""
     return TrainingError(
-        f"{what}: try a smaller learning rate; the parameters of the last whole epoch are kept"
+        f"{what}: try a smaller learning rate; what was learned in whole epochs is kept"
     )

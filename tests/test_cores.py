@@ -1,5 +1,8 @@
 """Keeping the matrix library to one core, whoever asks and in whatever order they leave."""
 
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -107,3 +110,21 @@ def test_another_user_of_threadpoolctl_is_heeded_after():
     with threadpoolctl.threadpool_limits(1, "blas"):
         assert blas_threads() == {1}
     assert blas_threads() == {2}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_has_threads_of_its_own():
+    """Those of its parent do not follow it; to wait for them would be for ever."""
+    code = (
+        "import os, signal\n"
+        "from digitnn.scratch.blocks import run_blocks\n"
+        "work = lambda: len(run_blocks(lambda part: part, 300, 10))\n"
+        "assert work() == 16\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    signal.alarm(20)\n"
+        "    os._exit(work() != 16)\n"
+        "raise SystemExit(os.waitpid(child, 0)[1])\n"
+    )
+    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False)
+    assert ran.returncode == 0

@@ -26,6 +26,12 @@ class _OneCoreBlas:
     """
 
     def __init__(self) -> None:
+        self.forget()
+        if hasattr(os, "register_at_fork"):  # a child has no setter thread, and would wait for it
+            os.register_at_fork(after_in_child=self.forget)
+
+    def forget(self) -> None:
+        """Begin anew: nobody inside."""
         self._lock = threading.Lock()
         self._inside = 0
         self._setter = ThreadPoolExecutor(1, thread_name_prefix="digitnn-blas")

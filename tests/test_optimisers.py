@@ -22,8 +22,10 @@ from digitnn.optimisers import (
     Sgd,
 )
 from digitnn.pytorch.optimisers import OPTIMISERS, build_optimiser
-from digitnn.scratch import optimisers
-from digitnn.scratch.optimisers import RULES, init, update, update_in_place, weights
+from digitnn.scratch import in_place
+from digitnn.scratch.flat import Layout
+from digitnn.scratch.in_place import STEPS, update_in_place
+from digitnn.scratch.optimisers import RULES, init, update
 
 TABLE = {
     "sgd": Sgd(0.1),
@@ -59,7 +61,7 @@ def random_steps(rng, dtype, p=P):
 
 
 def test_the_table_and_both_engines_have_every_optimiser():
-    assert {type(o) for o in TABLE.values()} == set(RULES) == set(OPTIMISERS)
+    assert {type(o) for o in TABLE.values()} == set(RULES) == set(STEPS) == set(OPTIMISERS)
     assert set(RULES) == set(MiniBatchOptimiser.__args__)
     assert set(METHODS) == set(FullBatchOptimiser.__args__) == {ConjugateGradient, LBfgs}
 
@@ -80,7 +82,7 @@ def torch_memory(optimiser, state):
 @every_optimiser
 def test_parameters_and_state_after_several_steps_are_those_of_pytorch(optimiser, dtype, rng):
     params, gradients = random_steps(rng, dtype)
-    state, decayed = init(optimiser, params), weights(SHAPES)
+    state, decayed = init(optimiser, params), Layout(SHAPES).weights()
     ends = np.cumsum([np.prod(shape) for shape in SHAPES.values()])
     tensors = [
         torch.tensor(part.reshape(shape), requires_grad=True)
@@ -110,8 +112,8 @@ def test_parameters_and_state_after_several_steps_are_those_of_pytorch(optimiser
 @both_precisions
 @every_optimiser
 def test_in_place_and_in_blocks_it_is_the_same_to_the_bit(optimiser, dtype, rng, monkeypatch):
-    monkeypatch.setattr(optimisers, "BLOCK", 16)  # four whole blocks and a rest
-    decayed = weights(SHAPES)
+    monkeypatch.setattr(in_place, "BLOCK", 16)  # four whole blocks and a rest
+    decayed = Layout(SHAPES).weights()
     params, gradients = random_steps(rng, dtype)
     state = init(optimiser, params)
     here, here_state = params.copy(), init(optimiser, params)
@@ -193,7 +195,7 @@ def test_without_a_word_about_where_decay_acts_on_everything():
 
 
 def test_weights_are_where_arrays_of_two_or_more_axes_lie():
-    assert weights(SHAPES) == [slice(0, 35), slice(42, 66)]
+    assert Layout(SHAPES).weights() == [slice(0, 35), slice(42, 66)]
 
 
 @pytest.mark.parametrize("step", [update, update_in_place])

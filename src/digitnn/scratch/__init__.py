@@ -2,6 +2,7 @@
 
 Read in this order: `layers`, `convolution`, `pooling`, `normalisation`, `dropout` (each function
 with its derivative), `losses`, `chain` (backpropagation through a whole network), `optimisers`,
-`trainer` (a step), `objective` (the loss over all images), `blocks` (the use of all cores),
-`engine` (what the rest of digitnn sees).
+`flat` (all parameters as one vector), `blocks` (the use of all cores), `trainer` (a step),
+`objective` (the loss over all images), `engine` (what the rest of digitnn sees).
+For speed only, the same numbers again: `in_place` (optimisers), `compiled` and `kernels`.
 """

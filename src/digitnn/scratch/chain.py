@@ -86,24 +86,24 @@ def _chained(
 ) -> tuple[Float[ndarray, "n k"], BackwardChain]:
     """Backpropagation (Rumelhart, Hinton and Williams 1986).
 
-    Running the pieces forward collects one `backward` each; running those last to first is the
-    whole of it. It stops at the first piece that has parameters: nobody asks for the gradient of
-    the pixels.
+    Running the pieces forward collects one `backward` each; running those last to first, each on
+    the dx of the one after it, is the whole of it. It stops at the first piece that has
+    parameters: nobody asks for the gradient of the pixels.
     """
     backwards = []
     for index, piece in chain:
         own = parameters_of(params, index)
-        x, step = piece(own, x)
-        backwards.append((index, step, bool(own)))
+        x, piece_backward = piece(own, x)
+        backwards.append((index, piece_backward, bool(own)))
     first = next((at for at, (*_, has_parameters) in enumerate(backwards) if has_parameters), 0)
 
     def backward(dy: Float[ndarray, "n k"]) -> Gradients:
         gradients: Gradients = {}
         dx: ndarray | None = dy
         for at in reversed(range(first, len(backwards))):
-            index, step, _ = backwards[at]
+            index, piece_backward, _ = backwards[at]
             assert dx is not None
-            dx, own = step(dx, at > first)
+            dx, own = piece_backward(dx, at > first)
             gradients |= {f"{index}.{name}": gradient for name, gradient in own.items()}
         return gradients
 

@@ -33,16 +33,19 @@ class Layout:
 
     def views(self, vector: Float[ndarray, " p"]) -> dict[str, ndarray]:
         """Each parameter as a view of `vector`."""
-        views, start = {}, 0
-        for name, shape in self.shapes.items():
-            part = vector[start : start + prod(shape)]
-            start += prod(shape)
+        views = {}
+        for name, at in self._places().items():
+            part, shape = vector[at], self.shapes[name]
             if len(shape) == 4:
                 u, c, i, j = shape
                 views[name] = part.reshape(u, i, j, c).transpose(0, 3, 1, 2)
             else:
                 views[name] = part.reshape(shape)
         return views
+
+    def weights(self) -> list[slice]:
+        """Where the weights lie, on which weight decay acts: parameters of two or more axes."""
+        return [at for name, at in self._places().items() if len(self.shapes[name]) >= 2]
 
     def write(self, params: Params, vector: Float[ndarray, " p"]) -> None:
         """Copy `params` to their places in `vector`."""
@@ -54,3 +57,10 @@ class Layout:
         vector = np.empty(self.size, np.float32)
         self.write(params, vector)
         return vector
+
+    def _places(self) -> dict[str, slice]:
+        places, start = {}, 0
+        for name, shape in self.shapes.items():
+            places[name] = slice(start, start + prod(shape))
+            start += prod(shape)
+        return places

@@ -15,7 +15,17 @@ from digitnn.errors import NetworkError
 from digitnn.network import Architecture, Params
 from digitnn.scratch.convolution import conv2d
 from digitnn.scratch.dropout import dropout, dropout_training
-from digitnn.scratch.layers import Backward, Forward, Gradients, dense, flatten, relu, sigmoid, tanh
+from digitnn.scratch.layers import (
+    Backward,
+    Forward,
+    Gradients,
+    crop,
+    dense,
+    flatten,
+    relu,
+    sigmoid,
+    tanh,
+)
 from digitnn.scratch.normalisation import Statistics, batch_norm, batch_norm_training
 from digitnn.scratch.pooling import average_pool2d, conv_relu_pool, max_pool2d
 
@@ -24,6 +34,7 @@ FORWARD: Mapping[type[layers.Layer], Forward] = {
     layers.Conv2d: conv2d,
     layers.MaxPool2d: max_pool2d,
     layers.AveragePool2d: average_pool2d,
+    layers.Crop: crop,
     layers.BatchNorm: batch_norm,
     layers.Dropout: dropout,
     layers.Flatten: flatten,

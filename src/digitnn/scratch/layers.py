@@ -100,6 +100,20 @@ def relu(
     return y, backward
 
 
+def crop(
+    layer: layers.Crop, params: Mapping[str, ndarray], x: Float[ndarray, "n c h w"]
+) -> tuple[Float[ndarray, "n c a b"], Backward]:
+    """y = x without its margin, a view; what was left out gets no gradient."""
+    inside = (..., slice(layer.margin, -layer.margin), slice(layer.margin, -layer.margin))
+
+    def backward(dy: Float[ndarray, "n c a b"], need_dx: bool) -> tuple[ndarray, Gradients]:
+        dx = np.zeros_like(x)
+        dx[inside] = dy
+        return dx, {}
+
+    return x[inside], backward
+
+
 def flatten(
     layer: layers.Flatten, params: Mapping[str, ndarray], x: Float[ndarray, "n ..."]
 ) -> tuple[Float[ndarray, "n d"], Backward]:

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 from small_trainings import BY_ROTE, CLASSIC, CNN, RoteEngine, bits, trained, training_of
 
+from digitnn.averaging import Averaging
 from digitnn.checkpoints import load_checkpoint, save_checkpoint, saved_checkpoints
+from digitnn.distortion import Distortion
 from digitnn.engines import find_engine
 from digitnn.errors import CheckpointError, TrainingError
 from digitnn.evaluation_log import EvaluationLog
 from digitnn.initialisation import initial_parameters
-from digitnn.layers import Conv2d, Dense, Flatten
+from digitnn.layers import BatchNorm, Conv2d, Crop, Dense, Dropout, Flatten, MaxPool2d, Relu
 from digitnn.optimisers import AdamW, LBfgs, RmsProp, Sgd
+from digitnn.shifting import Shift
 
 SMALL = replace(CNN, epochs=2, batch_size=60)
 N = 150
@@ -52,6 +55,35 @@ def test_mini_batches_resumed_at_any_record_end_with_the_same_bits(engine, count
 @pytest.mark.parametrize("optimiser", OPTIMISERS, ids=repr)
 def test_every_optimiser_goes_on_with_the_same_bits(engine, optimiser, digits, tmp_path):
     assert_resumes(replace(SMALL, optimiser=optimiser), engine, digits, 2, tmp_path)
+
+
+EVERYTHING = replace(
+    SMALL,
+    layers=(
+        Crop(2),
+        Conv2d(4, 5, stride=2),
+        BatchNorm(),
+        Relu(),
+        MaxPool2d(2),
+        Flatten(),
+        Dropout(0.3),
+        Dense(10),
+    ),
+    batch_size=30,
+    epoch_size=80,
+    averaging=Averaging(0.9, every=2),
+)
+"""Three batches an epoch, the last one whole: of 150 images 80 are rounded up to 90."""
+
+
+@both_engines
+@pytest.mark.parametrize("augmentation", [Shift(1), Distortion(degrees=8, elastic=0.5)], ids=repr)
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_statistics_dropout_averages_and_augmentation_go_on_too(
+    engine, augmentation, count, digits, tmp_path
+):
+    recipe = replace(EVERYTHING, augmentation=augmentation)
+    assert_resumes(recipe, engine, digits, count, tmp_path)
 
 
 def assert_resumes(recipe, engine, digits, count, folder):
@@ -159,7 +191,8 @@ def test_a_state_is_a_copy_and_restores_another_trainer_to_the_bit(engine, digit
     network = SMALL.network()
     start = initial_parameters(network, "pytorch", np.random.default_rng(0))
     one, other = (
-        find_engine(engine).trainer(network, start, SMALL.optimiser, SMALL.loss) for _ in range(2)
+        find_engine(engine).trainer(network, start, SMALL.optimiser, SMALL.loss, 0)
+        for _ in range(2)
     )
     one.step(digits.images[:50], digits.labels[:50], 0.01)
     state = one.state()
@@ -185,7 +218,7 @@ def test_the_state_of_another_training_is_refused(engine, change, words, digits)
     def state_of(recipe):
         network = recipe.network()
         start = initial_parameters(network, "pytorch", np.random.default_rng(0))
-        return find_engine(engine).trainer(network, start, recipe.optimiser, recipe.loss)
+        return find_engine(engine).trainer(network, start, recipe.optimiser, recipe.loss, 0)
 
     with pytest.raises(CheckpointError, match=words):
         state_of(replace(SMALL, **change)).restore(state_of(SMALL).state())

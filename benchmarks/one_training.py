@@ -19,7 +19,7 @@ from collections.abc import Sequence  # noqa: E402
 from subprocess import PIPE, run  # noqa: E402
 from typing import Any  # noqa: E402
 
-import torch  # noqa: E402, F401
+import torch._dynamo  # noqa: E402, F401  torch.optim imports it with the first optimiser
 
 from benchmarks.plain_cnn import accuracy_of, train_plain  # noqa: E402
 from digitnn.dataset import Dataset  # noqa: E402

@@ -16,6 +16,7 @@ import argparse  # noqa: E402
 import json  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Sequence  # noqa: E402
+from pathlib import Path  # noqa: E402
 from subprocess import PIPE, run  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -27,6 +28,7 @@ from digitnn.engines import find_engine  # noqa: E402
 from digitnn.evaluation import evaluate  # noqa: E402
 from digitnn.experiment import load_training_data  # noqa: E402
 from digitnn.recipe_files import choose_recipe  # noqa: E402
+from digitnn.runs import save_run  # noqa: E402
 from digitnn.sources import load  # noqa: E402
 from digitnn.training import Training  # noqa: E402
 
@@ -43,9 +45,15 @@ def in_fresh_process(recipe: str, seed: int, *options: str) -> dict[str, Any]:
 
 
 def train_recipe(
-    name: str, engine_name: str | None, seed: int, train: Dataset, valid: Dataset, test: Dataset
+    name: str,
+    engine_name: str | None,
+    seed: int,
+    train: Dataset,
+    valid: Dataset,
+    test: Dataset,
+    keep: Path | None,
 ) -> dict[str, Any]:
-    """Seconds of the clock and of evaluation, and the accuracy on `test`."""
+    """Seconds of the clock and of evaluation, and the accuracy on `test`; the run goes to `keep`."""
     start = perf_counter()
     recipe = choose_recipe(name)
     engine = find_engine(recipe.engine(engine_name))
@@ -55,9 +63,12 @@ def train_recipe(
     classifier = engine.classifier(training.network, training.params())
     trained = perf_counter()
     report = evaluate(classifier, test)
+    evaluated = perf_counter()
+    if keep is not None:
+        save_run(keep, training, recipe.engine(engine_name), "mnist")
     return {
         "seconds": trained - start,
-        "evaluation_seconds": perf_counter() - trained,
+        "evaluation_seconds": evaluated - trained,
         "accuracy": report.accuracy,
         "parameters": training.network.parameter_count(),
     }
@@ -83,6 +94,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--split", choices=("valid", "test"), default="valid")
     parser.add_argument("--epochs", type=int, default=8, help="of the plain script")
     parser.add_argument("--validate", action="store_true", help="after every epoch, as users do")
+    parser.add_argument("--keep", type=Path, metavar="RUN", help="save the run there")
     given = parser.parse_args(arguments)
     imported = perf_counter()
     data = load_training_data("mnist")
@@ -93,7 +105,9 @@ def main(arguments: Sequence[str]) -> None:
     if given.recipe == PLAIN:
         found = train_plainly(given.seed, given.epochs, data.train, judge)
     else:
-        found = train_recipe(given.recipe, given.engine, given.seed, data.train, valid, judge)
+        found = train_recipe(
+            given.recipe, given.engine, given.seed, data.train, valid, judge, given.keep
+        )
     times = {"import_seconds": imported - _START, "reading_seconds": read - imported}
     about = {"recipe": given.recipe, "seed": given.seed, "split": given.split}
     print(json.dumps({**about, **found, **times}))

@@ -53,7 +53,7 @@ def train_recipe(
     test: Dataset,
     keep: Path | None,
 ) -> dict[str, Any]:
-    """Seconds of the clock and of evaluation, and the accuracy on `test`; the run goes to `keep`."""
+    """Seconds of the clock and of evaluation, and the accuracy on `test`; saves at `keep`."""
     start = perf_counter()
     recipe = choose_recipe(name)
     engine = find_engine(recipe.engine(engine_name))

@@ -14,7 +14,7 @@ from digitnn.errors import CheckpointError, TrainingError
 from digitnn.evaluation_log import EvaluationLog
 from digitnn.initialisation import initial_parameters
 from digitnn.layers import Conv2d, Dense, Flatten
-from digitnn.optimisers import AdamW, LBfgs, RmsProp, Sgd
+from digitnn.optimisers import Adadelta, AdamW, LBfgs, Muon, RmsProp, Sgd
 
 SMALL = replace(CNN, epochs=2, batch_size=60)
 N = 150
@@ -24,6 +24,8 @@ OPTIMISERS = [
     Sgd(0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
     RmsProp(0.001),
     RmsProp(0.001, momentum=0.9),
+    Adadelta(),
+    Muon(0.01, weight_decay=0.1),
 ]
 both_engines = pytest.mark.parametrize("engine", ["scratch", "pytorch"])
 
@@ -159,7 +161,8 @@ def test_a_state_is_a_copy_and_restores_another_trainer_to_the_bit(engine, digit
     network = SMALL.network()
     start = initial_parameters(network, "pytorch", np.random.default_rng(0))
     one, other = (
-        find_engine(engine).trainer(network, start, SMALL.optimiser, SMALL.loss) for _ in range(2)
+        find_engine(engine).trainer(network, start, SMALL.optimiser, SMALL.loss, 0)
+        for _ in range(2)
     )
     one.step(digits.images[:50], digits.labels[:50], 0.01)
     state = one.state()
@@ -185,7 +188,7 @@ def test_the_state_of_another_training_is_refused(engine, change, words, digits)
     def state_of(recipe):
         network = recipe.network()
         start = initial_parameters(network, "pytorch", np.random.default_rng(0))
-        return find_engine(engine).trainer(network, start, recipe.optimiser, recipe.loss)
+        return find_engine(engine).trainer(network, start, recipe.optimiser, recipe.loss, 0)
 
     with pytest.raises(CheckpointError, match=words):
         state_of(replace(SMALL, **change)).restore(state_of(SMALL).state())

@@ -14,8 +14,8 @@ from digitnn.initialisation import Initialisation
 from digitnn.layers import BatchNorm, Conv2d, Dense, Dropout, Flatten, MaxPool2d, Relu, Sigmoid
 from digitnn.losses import Loss, SoftmaxCrossEntropy
 from digitnn.network import MNIST_PIXELS, Architecture, Network, Standardise
-from digitnn.optimisers import Adam, ConjugateGradient, FullBatchOptimiser, Optimiser
-from digitnn.schedules import OneCycle
+from digitnn.optimisers import Adadelta, Adam, ConjugateGradient, FullBatchOptimiser, Optimiser
+from digitnn.schedules import OneCycle, Step
 from digitnn.wording import brief, did_you_mean
 
 EngineName: TypeAlias = Literal["scratch", "pytorch"]
@@ -181,6 +181,28 @@ RECIPES: Mapping[str, Recipe] = {
             epochs=2,
             batch_size=64,
             loss=SoftmaxCrossEntropy(label_smoothing=0.05),
+            initialisation="pytorch",
+        ),
+        Recipe(
+            name="pytorch-example",
+            summary="what PyTorch's own MNIST example trains: two 3x3 convolutions, Adadelta",
+            layers=(
+                Conv2d(32, 3),
+                Relu(),
+                Conv2d(64, 3),
+                Relu(),
+                MaxPool2d(2),
+                Dropout(0.25),
+                Flatten(),
+                Dense(128),
+                Relu(),
+                Dropout(0.5),
+                Dense(10),
+            ),
+            engines=("pytorch", "scratch"),
+            optimiser=Adadelta(learning_rate=1.0, schedule=Step(every=1 / 14, factor=0.7)),
+            epochs=14,
+            batch_size=64,
             initialisation="pytorch",
         ),
     )

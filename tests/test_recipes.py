@@ -27,6 +27,19 @@ WRITTEN_IN_PYTORCH = {
         nn.ReLU(),
         nn.Linear(128, 10),
     ),
+    "pytorch-example": nn.Sequential(
+        nn.Conv2d(1, 32, 3),
+        nn.ReLU(),
+        nn.Conv2d(32, 64, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Dropout(0.25),
+        nn.Flatten(),
+        nn.Linear(9216, 128),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(128, 10),
+    ),
 }
 
 CLASSIC, CNN = RECIPES["classic"], RECIPES["cnn"]
@@ -44,6 +57,13 @@ def test_parameters_are_those_of_the_same_network_written_in_pytorch(recipe):
 def test_classic_and_cnn_have_as_many_parameters_as_counted_by_hand():
     assert CLASSIC.network().parameter_count() == 785 * 100 + 101 * 10
     assert CNN.network().parameter_count() == (26 * 32 + (25 * 32 + 1) * 64 + 1025 * 128 + 129 * 10)
+
+
+def test_the_rate_of_pytorchs_example_falls_by_three_tenths_each_epoch():
+    recipe = RECIPES["pytorch-example"]
+    assert recipe.epochs == 14
+    rates = [recipe.optimiser.schedule((step + 0.5) / (14 * 20)) for step in range(14 * 20)]
+    assert rates == [0.7 ** (step // 20) for step in range(14 * 20)]
 
 
 @every_recipe
@@ -90,10 +110,12 @@ def test_a_recipe_is_found_by_its_name_and_trains_on_its_first_engine(recipe):
 
 def test_an_unknown_recipe_is_refused_with_the_nearest_name():
     with pytest.raises(
-        UsageError, match=r"unknown recipe 'clasic'; known: classic, cnn.* 'classic'\?"
+        UsageError, match=r"unknown recipe 'clasic'; known: classic, cnn, .* 'classic'\?"
     ):
         find_recipe("clasic")
-    with pytest.raises(UsageError, match=r"unknown recipe 'xyz'; known: classic, cnn$"):
+    with pytest.raises(
+        UsageError, match=r"unknown recipe 'xyz'; known: classic, cnn, pytorch-example$"
+    ):
         find_recipe("xyz")
 
 

@@ -16,7 +16,7 @@ from digitnn.errors import CheckpointError, TrainingError
 from digitnn.evaluation_log import EvaluationLog
 from digitnn.initialisation import initial_parameters
 from digitnn.layers import BatchNorm, Conv2d, Crop, Dense, Dropout, Flatten, MaxPool2d, Relu
-from digitnn.optimisers import AdamW, LBfgs, RmsProp, Sgd
+from digitnn.optimisers import Adadelta, AdamW, LBfgs, Muon, RmsProp, Sgd
 from digitnn.shifting import Shift
 
 SMALL = replace(CNN, epochs=2, batch_size=60)
@@ -27,6 +27,8 @@ OPTIMISERS = [
     Sgd(0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
     RmsProp(0.001),
     RmsProp(0.001, momentum=0.9),
+    Adadelta(),
+    Muon(0.01, weight_decay=0.1),
 ]
 both_engines = pytest.mark.parametrize("engine", ["scratch", "pytorch"])
 

@@ -5,7 +5,7 @@ see, with nothing copied.
 Axes: p numbers in all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -15,6 +15,19 @@ from numpy import ndarray
 
 from digitnn.layers import Shape
 from digitnn.network import Params
+
+
+@dataclass(frozen=True)
+class Weight:
+    """Where a weight lies, a parameter of two or more axes, and how it is read as a matrix.
+
+    at: its place in the vector. rows: as many as its first axis is long, that is units or channels
+    that it makes. hidden: whether other weights follow, so that it does not make the logits.
+    """
+
+    at: slice
+    rows: int
+    hidden: bool
 
 
 @dataclass(frozen=True)
@@ -43,9 +56,14 @@ class Layout:
                 views[name] = part.reshape(shape)
         return views
 
-    def weights(self) -> list[slice]:
-        """Where the weights lie, on which weight decay acts: parameters of two or more axes."""
-        return [at for name, at in self._places().items() if len(self.shapes[name]) >= 2]
+    def weights(self) -> list[Weight]:
+        """The weights in order, the last of them that of the last layer."""
+        places = self._places()
+        names = [name for name, shape in self.shapes.items() if len(shape) >= 2]
+        return [
+            Weight(places[name], rows=self.shapes[name][0], hidden=name != names[-1])
+            for name in names
+        ]
 
     def write(self, params: Params, vector: Float[ndarray, " p"]) -> None:
         """Copy `params` to their places in `vector`."""
@@ -64,3 +82,12 @@ class Layout:
             places[name] = slice(start, start + prod(shape))
             start += prod(shape)
         return places
+
+
+def between(weights: Sequence[Weight], size: int) -> Iterator[slice]:
+    """The parts of a vector of `size` numbers that belong to none of these weights."""
+    start = 0
+    for weight in weights:
+        yield slice(start, weight.at.start)
+        start = weight.at.stop
+    yield slice(start, size)

@@ -48,7 +48,7 @@ class ScratchTrainer:
         self._buffers = {
             name: np.array(params[name], np.float32) for name in network.buffer_shapes()
         }
-        self._decayed = self._layout.weights()
+        self._weights = self._layout.weights()
         self._state = optimisers.init(optimiser, self._vector)
 
     def step(
@@ -63,7 +63,7 @@ class ScratchTrainer:
         if np.isfinite(outcome.total):
             self._buffers |= statistics
             update_in_place(
-                self._optimiser, self._vector, gradient, self._state, learning_rate, self._decayed
+                self._optimiser, self._vector, gradient, self._state, learning_rate, self._weights
             )
         return outcome
 

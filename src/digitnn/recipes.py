@@ -57,7 +57,7 @@ DEEPEST: Architecture = (
 SPRINT = Muon(
     learning_rate=0.02, momentum=0.7, beta1=0.8, beta2=0.99, schedule=OneCycle(warm_up=0.3)
 )
-"""For trainings of a few hundred steps: a longer memory would give the first ones too much weight."""
+"""For trainings of a few hundred steps, of which a longer memory would count the first too much."""
 
 RECIPES: Mapping[str, Recipe] = {
     recipe.name: recipe

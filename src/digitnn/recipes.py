@@ -46,11 +46,11 @@ DEEPER: Architecture = (
 )
 DEEPEST: Architecture = (
     Crop(2),
-    *(Conv2d(32, 5), *POOLED),
-    *(Conv2d(64, 3, padding=1), *NORMALISED),
-    *(Conv2d(80, 3), *POOLED),
-    *(Conv2d(128, 3, padding=1), *NORMALISED),
-    *(Conv2d(160, 3), *NORMALISED),
+    *(Conv2d(24, 5), *POOLED),
+    *(Conv2d(48, 3, padding=1), *NORMALISED),
+    *(Conv2d(64, 3), *POOLED),
+    *(Conv2d(96, 3, padding=1), *NORMALISED),
+    *(Conv2d(128, 3), *NORMALISED),
     *(Flatten(), Dropout(0.3), Dense(10)),
 )
 

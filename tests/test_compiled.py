@@ -1,8 +1,11 @@
 """The compiled passes: to the bit what NumPy does, and nothing that anybody must have."""
 
+import os
+import shutil
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from digitnn.optimisers import Adam, AdamW
 from digitnn.scratch import compiled as switch
 from digitnn.scratch import optimisers
 from digitnn.scratch.compiled import compiled
+from digitnn.scratch.in_place import update_in_place
 from digitnn.scratch.pooling import conv_relu_pool
 
 
@@ -82,7 +86,7 @@ def test_adam_has_the_bits_of_numpy(optimiser, rng):
     def work():
         params, state = start.copy(), optimisers.init(optimiser, start)
         for rate, gradient in zip((0.1, 0.2, 0.0, 0.3, 0.1), gradients, strict=True):
-            optimisers.update_in_place(optimiser, params, gradient.copy(), state, rate)
+            update_in_place(optimiser, params, gradient.copy(), state, rate)
         return params, state.sum, state.square_sum
 
     found, expected = both_ways(work)
@@ -127,6 +131,67 @@ def test_without_numba_everything_runs_in_numpy(digits, monkeypatch):
     trainer = find_engine("scratch").trainer(network, start, CNN.optimiser, CNN.loss, seed=0)
     assert compiled.kernels is None
     assert np.isfinite(trainer.step(digits.images[:64], digits.labels[:64], 0.002).total)
+
+
+@pytest.mark.parametrize("error", [ImportError, SystemError, OSError])
+def test_a_numba_that_cannot_be_imported_is_told_and_done_without(error, monkeypatch):
+    def fail(name):
+        raise error("Numba needs NumPy 2.3 or less.\nGot NumPy 2.4.")
+
+    monkeypatch.setattr(compiled, "_module", None)
+    monkeypatch.setattr(switch, "import_module", fail)
+    with pytest.warns(RuntimeWarning, match=r"\(Numba .* or less. Got NumPy 2.4.\): train"):
+        compiled.load()
+    assert compiled.kernels is None
+
+
+def test_where_no_folder_can_be_written_they_are_compiled_for_this_process(tmp_path):
+    """As root may write anywhere, files stand where the folders of the caches would be."""
+    folder = Path(switch.__file__).parents[1]
+    shutil.copytree(folder, tmp_path / "digitnn", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "digitnn" / "scratch" / "__pycache__").touch()
+    (tmp_path / "home").touch()
+    code = (
+        "import sys, numpy as np\n"
+        "from digitnn.scratch.compiled import compiled\n"
+        "compiled.load()\n"
+        "v, y = np.ones((2, 2, 1, 1), np.float32), np.zeros((1, 1, 1, 1), np.float32)\n"
+        "winners = np.zeros(y.shape, np.uint8)\n"
+        "compiled.kernels.relu_pool(v, np.ones(1, np.float32), 2, y, winners)\n"
+        "sys.exit(y.item() != 2)\n"
+    )
+    elsewhere = ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")
+    env = {name: value for name, value in os.environ.items() if name not in elsewhere}
+    env |= {"HOME": str(tmp_path / "home"), "PYTHONPATH": str(tmp_path)}
+    ran = subprocess.run([sys.executable, "-c", code], check=False, env=env, cwd=tmp_path)
+    assert ran.returncode == 0
+
+
+def test_two_may_switch_them_off_and_leave_in_any_order():
+    one, other = compiled.switched_off(), compiled.switched_off()
+    one.__enter__()
+    other.__enter__()
+    one.__exit__(None, None, None)
+    assert compiled.kernels is None
+    other.__exit__(None, None, None)
+    assert compiled.kernels is not None
+
+
+@pytest.mark.parametrize("size", [15, 16])
+def test_windows_of_as_many_entries_as_a_byte_counts_are_pooled_too(size):
+    conv, pool = Conv2d(1, 1), MaxPool2d(size)
+    params = {"weight": np.ones((1, 1, 1, 1), np.float32), "bias": np.zeros(1, np.float32)}
+    x = np.arange(2 * size * size, dtype=np.float32).reshape(2, 1, size, size)  # the last one wins
+    x[1] *= -1  # and here none: the largest is below 0
+
+    def work():
+        y, backward = conv_relu_pool(conv, pool, params, x)
+        return y, backward(np.ones_like(y), True)[0]
+
+    found, expected = both_ways(work)
+    assert found[0].ravel().tolist() == [size * size - 1, 0]
+    assert np.flatnonzero(found[1]).tolist() == [size * size - 1]
+    assert_equal(found, expected)
 
 
 def test_predicting_does_not_import_numba():

@@ -1,5 +1,6 @@
 """Keeping the matrix library to one core, whoever asks and in whatever order they leave."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -187,3 +188,21 @@ def test_a_system_without_control_groups_has_no_share(tmp_path):
 def test_whoever_never_leaves_does_not_keep_the_process_from_its_end():
     code = "from digitnn.cores import one_core_blas; one_core_blas.__enter__()"
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_has_threads_of_its_own():
+    """Those of its parent do not follow it; to wait for them would be for ever."""
+    code = (
+        "import os, signal\n"
+        "from digitnn.scratch.blocks import run_blocks\n"
+        "work = lambda: len(run_blocks(lambda part: part, 300, 10))\n"
+        "assert work() == 16\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    signal.alarm(20)\n"
+        "    os._exit(work() != 16)\n"
+        "raise SystemExit(os.waitpid(child, 0)[1])\n"
+    )
+    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False)
+    assert ran.returncode == 0

@@ -12,7 +12,17 @@ from digitnn.descriptions import field_types, fields_from_json, fields_to_json
 from digitnn.layers import Conv2d, Dense, Flatten, Layer, MaxPool2d, Relu, Sigmoid, Tanh
 from digitnn.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from digitnn.network import Standardise
-from digitnn.optimisers import Adam, AdamW, ConjugateGradient, LBfgs, Optimiser, RmsProp, Sgd
+from digitnn.optimisers import (
+    Adadelta,
+    Adam,
+    AdamW,
+    ConjugateGradient,
+    LBfgs,
+    Muon,
+    Optimiser,
+    RmsProp,
+    Sgd,
+)
 from digitnn.recipe_files import recipe_from_toml
 from digitnn.recipe_template import field_notes, recipe_to_toml
 from digitnn.recipes import RECIPES, Recipe
@@ -33,8 +43,19 @@ schedules = st.one_of(
 mini_batch = st.one_of(
     st.builds(Sgd, positive, share, st.just(False), positive, schedules),
     st.builds(RmsProp, positive, share, positive, share, positive, schedules),
+    st.builds(Adadelta, positive, share, positive, positive, schedules),
     st.builds(Adam, positive, share, share, positive, schedules),
     st.builds(AdamW, positive, share, share, positive, positive, schedules),
+    st.builds(
+        Muon,
+        learning_rate=positive,
+        momentum=share,
+        iterations=st.integers(1, 99),
+        other_rate=positive,
+        beta2=share,
+        weight_decay=positive,
+        schedule=schedules,
+    ),
 )
 unchanging: st.SearchStrategy[Layer] = st.sampled_from([Relu(), Tanh(), Sigmoid()])
 planes = st.one_of(

@@ -4,6 +4,7 @@ import json
 from dataclasses import fields, replace
 
 import pytest
+import torch
 from torch import nn
 
 from digitnn.averaging import Averaging
@@ -12,6 +13,20 @@ from digitnn.errors import UsageError
 from digitnn.layers import BatchNorm, Conv2d, Dense, Dropout, Flatten, Relu, Sigmoid
 from digitnn.optimisers import Adam, ConjugateGradient
 from digitnn.recipes import RECIPES, Recipe, find_recipe
+
+
+def head(width):
+    return nn.Flatten(), nn.Linear(width, 128), nn.BatchNorm1d(128), nn.ReLU(), nn.Linear(128, 10)
+
+
+def quick():
+    return nn.Sequential(
+        nn.ZeroPad2d(-2),
+        *(nn.Conv2d(1, 16, 5, stride=2), nn.BatchNorm2d(16), nn.ReLU()),
+        *(nn.Conv2d(16, 32, 3), nn.MaxPool2d(2), nn.BatchNorm2d(32), nn.ReLU()),
+        *head(32 * 16),
+    )
+
 
 WRITTEN_IN_PYTORCH = {
     "classic": nn.Sequential(nn.Flatten(), nn.Linear(784, 100), nn.Sigmoid(), nn.Linear(100, 10)),
@@ -27,6 +42,43 @@ WRITTEN_IN_PYTORCH = {
         nn.ReLU(),
         nn.Linear(128, 10),
     ),
+    "cnn-98.7": quick(),
+    "cnn-fast": quick(),
+    "cnn-99.3": nn.Sequential(
+        nn.ZeroPad2d(-2),
+        *(nn.Conv2d(1, 16, 5), nn.MaxPool2d(2), nn.BatchNorm2d(16), nn.ReLU()),
+        *(nn.Conv2d(16, 32, 3), nn.MaxPool2d(2), nn.BatchNorm2d(32), nn.ReLU()),
+        *head(32 * 16),
+    ),
+    "cnn-99.5": nn.Sequential(
+        nn.ZeroPad2d(-2),
+        *(nn.Conv2d(1, 16, 5), nn.MaxPool2d(2), nn.BatchNorm2d(16), nn.ReLU()),
+        *(nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU()),
+        *(nn.Conv2d(32, 48, 3), nn.MaxPool2d(2), nn.BatchNorm2d(48), nn.ReLU()),
+        *head(48 * 16),
+    ),
+    "cnn-best": nn.Sequential(
+        nn.ZeroPad2d(-2),
+        *(nn.Conv2d(1, 24, 5), nn.MaxPool2d(2), nn.BatchNorm2d(24), nn.ReLU()),
+        *(nn.Conv2d(24, 48, 3, padding=1), nn.BatchNorm2d(48), nn.ReLU()),
+        *(nn.Conv2d(48, 64, 3), nn.MaxPool2d(2), nn.BatchNorm2d(64), nn.ReLU()),
+        *(nn.Conv2d(64, 96, 3, padding=1), nn.BatchNorm2d(96), nn.ReLU()),
+        *(nn.Conv2d(96, 128, 3), nn.BatchNorm2d(128), nn.ReLU()),
+        *(nn.Flatten(), nn.Dropout(0.3), nn.Linear(128 * 4, 10)),
+    ),
+    "pytorch-example": nn.Sequential(
+        nn.Conv2d(1, 32, 3),
+        nn.ReLU(),
+        nn.Conv2d(32, 64, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Dropout(0.25),
+        nn.Flatten(),
+        nn.Linear(9216, 128),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(128, 10),
+    ),
 }
 
 CLASSIC, CNN = RECIPES["classic"], RECIPES["cnn"]
@@ -36,14 +88,24 @@ every_recipe = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES.k
 
 @every_recipe
 def test_parameters_are_those_of_the_same_network_written_in_pytorch(recipe):
-    state = WRITTEN_IN_PYTORCH[recipe.name].state_dict()
-    expected = [(name, tuple(tensor.shape)) for name, tensor in state.items()]
-    assert list(recipe.network().parameter_shapes().items()) == expected
+    module, network = WRITTEN_IN_PYTORCH[recipe.name], recipe.network()
+    learned = [(name, tuple(p.shape)) for name, p in module.named_parameters()]
+    assert list(network.parameter_shapes().items()) == learned
+    kept = [(name, tuple(b.shape)) for name, b in module.named_buffers() if "num_b" not in name]
+    assert list(network.buffer_shapes().items()) == kept
+    assert tuple(module.eval()(torch.zeros(2, 1, 28, 28)).shape) == (2, 10)
 
 
 def test_classic_and_cnn_have_as_many_parameters_as_counted_by_hand():
     assert CLASSIC.network().parameter_count() == 785 * 100 + 101 * 10
     assert CNN.network().parameter_count() == (26 * 32 + (25 * 32 + 1) * 64 + 1025 * 128 + 129 * 10)
+
+
+def test_the_rate_of_pytorchs_example_falls_by_three_tenths_each_epoch():
+    recipe = RECIPES["pytorch-example"]
+    assert recipe.epochs == 14
+    rates = [recipe.optimiser.schedule((step + 0.5) / (14 * 20)) for step in range(14 * 20)]
+    assert rates == [0.7 ** (step // 20) for step in range(14 * 20)]
 
 
 @every_recipe
@@ -90,10 +152,12 @@ def test_a_recipe_is_found_by_its_name_and_trains_on_its_first_engine(recipe):
 
 def test_an_unknown_recipe_is_refused_with_the_nearest_name():
     with pytest.raises(
-        UsageError, match=r"unknown recipe 'clasic'; known: classic, cnn.* 'classic'\?"
+        UsageError, match=r"unknown recipe 'clasic'; known: classic, cnn, .* 'classic'\?"
     ):
         find_recipe("clasic")
-    with pytest.raises(UsageError, match=r"unknown recipe 'xyz'; known: classic, cnn$"):
+    with pytest.raises(
+        UsageError, match=r"unknown recipe 'xyz'; known: classic, cnn, .*, pytorch-example$"
+    ):
         find_recipe("xyz")
 
 

@@ -14,6 +14,7 @@ from digitnn.layers import (
     AveragePool2d,
     BatchNorm,
     Conv2d,
+    Crop,
     Dense,
     Dropout,
     Flatten,
@@ -90,6 +91,12 @@ CASES += [
         params={"weight": [[[[1, 10], [100, 1000]]]], "bias": [0]},
         y=[[[[1000, 200], [30, 4]]]],
         dx=[[[[1000, 100], [10, 1]]]],
+    ),
+    Case(
+        Crop(1),
+        x=[[[[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]]]],
+        y=[[[[6, 7]]]],
+        dx=[[[[0, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]]]],
     ),
     Case(
         MaxPool2d(2),

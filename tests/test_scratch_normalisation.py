@@ -10,7 +10,7 @@ from gradients import assert_is_gradient
 
 from digitnn.layers import BatchNorm
 from digitnn.pytorch.modules import MODULES
-from digitnn.scratch.convolution import inner
+from digitnn.scratch.convolution import pixels_last
 from digitnn.scratch.normalisation import batch_norm, batch_norm_training
 
 LAYER = BatchNorm(momentum=0.3, epsilon=1e-3)
@@ -119,7 +119,7 @@ def test_running_statistics_come_to_those_of_the_data(rng):
 
 def test_many_pixels_in_single_precision_lose_nothing_to_speak_of(rng):
     """74,000 numbers a channel added one by one would be off by some 1e-5."""
-    x = inner(rng.normal(5, 1, size=(24, 24, 128, 2)).astype(np.float32))
+    x = pixels_last(rng.normal(5, 1, size=(24, 24, 128, 2)).astype(np.float32))
     params = {name: p.astype(np.float32) for name, p in random_params((2, 2), rng).items()}
     y, _, statistics = batch_norm_training(BatchNorm(momentum=1, epsilon=1e-5), params, x)
     exact = x.astype(np.float64)

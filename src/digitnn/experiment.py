@@ -9,7 +9,7 @@ from digitnn.dataset import Dataset, split
 from digitnn.engines import find_engine
 from digitnn.errors import DataError, RunError, TrainingError
 from digitnn.identity import identify
-from digitnn.recipes import EngineName, Recipe
+from digitnn.recipe import EngineName, Recipe
 from digitnn.records import Record
 from digitnn.runs import RECIPE, Run, check_free, default_path, load_run, save_run, write_run
 from digitnn.sources import load

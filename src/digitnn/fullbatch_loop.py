@@ -21,7 +21,7 @@ from digitnn.features import expand, features, restrict, varying_pixels
 from digitnn.fullbatch import METHODS, minimise
 from digitnn.network import Params
 from digitnn.optimisers import FullBatchOptimiser
-from digitnn.recipes import Recipe
+from digitnn.recipe import Recipe
 from digitnn.records import Stage
 
 

@@ -1,9 +1,9 @@
 """Is that derivative right? A claimed gradient against finite differences.
 
 The slope of f at x along a direction v is (f(x + h v) - f(x - h v)) / (2 h), up to a term in h^2
-(Nocedal and Wright 2006, section 8.1), and must equal the claimed gradient times v. A few random
-directions test all entries at once; only where they disagree are entries looked at singly, along
-the axes, to say which one is off and by how much.
+(Nocedal and Wright 2006, section 8.1), and must equal the dot product of gradient and v. A few
+random directions test all entries at once; only where they disagree are entries looked at singly,
+along the axes, to say which one is off and by how much.
 """
 
 from collections.abc import Callable
@@ -36,10 +36,12 @@ def check_gradient(
 
     f: takes an array like `x`, returns one number. It must be smooth at x: a ReLU exactly at its
     kink has no gradient to find. For a layer, weigh its outputs with fixed random numbers.
+    rng: draws the directions.
     step: h, in units of the largest |x| or of 1 if that is larger; make it smaller where f bends
     within less than about a tenth of that unit. In double precision 1e-6 costs
     about 1e-12 by the h^2 term and 1e-10 by rounding, relative to f.
-    tolerance: the largest difference admitted, relative to the claimed and measured values.
+    tolerance: the largest difference admitted, relative to the size of gradient times direction,
+    entry by entry; what rounding of f may cost comes on top.
     Raises `UsageError` for arrays that are not float64, where rounding would hide the answer.
 
     >>> import numpy as np

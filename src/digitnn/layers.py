@@ -133,6 +133,24 @@ class AveragePool2d(_Pool2d):
 
 
 @dataclass(frozen=True)
+class Crop(_Positive):
+    """Leaves out `margin` rows and columns of pixels on each of the four sides; takes (c, h, w).
+
+    MNIST's digits lie in the middle 20 x 20 pixels or little beyond: what does not look at the
+    margin has a quarter less to do. PyTorch has it as a ZeroPad2d of less than nothing.
+    """
+
+    margin: int
+
+    def output_shape(self, shape: Shape) -> Shape:
+        _expect_axes(self, shape, 3, "planes (c, h, w)")
+        rows, across = (extent - 2 * self.margin for extent in shape[1:])
+        if min(rows, across) < 1:
+            raise ShapeError(f"{self} leaves nothing of {shape[1]} x {shape[2]} pixels")
+        return (shape[0], rows, across)
+
+
+@dataclass(frozen=True)
 class BatchNorm(_Unchanging):
     """y = weight (x - mean) / sqrt(variance + epsilon) + bias; takes (d,) or (c, h, w).
 
@@ -211,6 +229,7 @@ KINDS: Mapping[str, type[Layer]] = {
         Conv2d,
         MaxPool2d,
         AveragePool2d,
+        Crop,
         BatchNorm,
         Dropout,
         Flatten,

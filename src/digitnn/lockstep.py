@@ -14,7 +14,7 @@ import numpy as np
 
 from digitnn.dataset import Dataset
 from digitnn.engines import find_engine
-from digitnn.recipes import EngineName, Recipe
+from digitnn.recipe import EngineName, Recipe
 from digitnn.training import Training
 
 STEPS = (0, 1, 3, 10, 30)

@@ -20,7 +20,7 @@ from digitnn.engine import Engine, Outcome
 from digitnn.errors import TrainingError
 from digitnn.network import Params
 from digitnn.optimisers import MiniBatchOptimiser
-from digitnn.recipes import Recipe
+from digitnn.recipe import Recipe
 from digitnn.records import Stage
 from digitnn.streams import Streams
 

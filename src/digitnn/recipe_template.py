@@ -15,7 +15,7 @@ from tomlkit.items import Table
 from tomlkit.toml_document import TOMLDocument
 
 from digitnn.descriptions import OneOf, choice, field_types, to_json
-from digitnn.recipes import Recipe
+from digitnn.recipe import Recipe
 
 _WIDTH = 98
 _OPENING = (

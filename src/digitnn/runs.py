@@ -28,7 +28,7 @@ from digitnn.evaluation import Report
 from digitnn.identity import identify
 from digitnn.machine import describe_machine
 from digitnn.network import DIGITS, Classifier, Network
-from digitnn.recipes import EngineName
+from digitnn.recipe import EngineName
 from digitnn.records import EpochRecord
 from digitnn.training import Training
 from digitnn.unfinished import how_to_go_on, is_unfinished

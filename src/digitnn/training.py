@@ -20,7 +20,7 @@ from digitnn.fullbatch_loop import FullBatchLoop, Memory
 from digitnn.initialisation import initial_parameters
 from digitnn.minibatch_loop import MiniBatchLoop, diverged
 from digitnn.optimisers import FullBatchOptimiser
-from digitnn.recipes import Recipe
+from digitnn.recipe import Recipe
 from digitnn.records import EpochRecord, Record, Stage, StepRecord
 from digitnn.stopping import Reason, Stopping, best_epoch
 from digitnn.streams import streams

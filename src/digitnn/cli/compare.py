@@ -12,7 +12,7 @@ from digitnn.cli.options import AsJson, DataDir, Device, Epochs, Threads, at_lea
 
 if TYPE_CHECKING:
     from digitnn.experiment import TrainingData
-    from digitnn.recipes import EngineName, Recipe
+    from digitnn.recipe import EngineName, Recipe
     from digitnn.records import Record
     from digitnn.runs import Run
     from digitnn.training import Training

@@ -9,7 +9,7 @@ from digitnn.cli.console import print_json, print_text
 from digitnn.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from digitnn.recipes import Recipe
+    from digitnn.recipe import Recipe
 
 app = typer.Typer()
 

@@ -41,6 +41,7 @@ MODULES: Mapping[type[layers.Layer], Callable[[Any, Shape], nn.Module]] = {
     ),
     layers.MaxPool2d: lambda layer, shape: nn.MaxPool2d(layer.size),
     layers.AveragePool2d: lambda layer, shape: nn.AvgPool2d(layer.size),
+    layers.Crop: lambda layer, shape: nn.ZeroPad2d(-layer.margin),
     layers.BatchNorm: batch_norm,
     layers.Dropout: lambda layer, shape: GivenDropout(layer.p),
     layers.Flatten: lambda layer, shape: nn.Flatten(),

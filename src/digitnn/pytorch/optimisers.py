@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from digitnn.optimisers import Adam, AdamW, MiniBatchOptimiser, RmsProp, Sgd
+from digitnn.optimisers import Adadelta, Adam, AdamW, MiniBatchOptimiser, Muon, RmsProp, Sgd
+from digitnn.pytorch import muon as orthogonalised
 
 Groups = list[dict[str, Any]]
 
@@ -33,7 +34,14 @@ def rms_prop(optimiser: RmsProp, groups: Groups) -> torch.optim.Optimizer:
     )
 
 
-def adam(optimiser: Adam, groups: Groups) -> torch.optim.Optimizer:
+def adadelta(optimiser: Adadelta, groups: Groups) -> torch.optim.Optimizer:
+    """PyTorch has no fused form of it either."""
+    return torch.optim.Adadelta(
+        groups, lr=optimiser.learning_rate, rho=optimiser.rho, eps=optimiser.epsilon
+    )
+
+
+def adam(optimiser: Adam, groups: Groups) -> torch.optim.Adam:
     """Fused: one pass over each parameter."""
     return torch.optim.Adam(
         groups,
@@ -55,11 +63,29 @@ def adam_w(optimiser: AdamW, groups: Groups) -> torch.optim.Optimizer:
     )
 
 
+def muon(optimiser: Muon, groups: Groups) -> torch.optim.Optimizer:
+    """Not that of `torch.optim`, which scales by other rules, leaves all else to its caller and,
+    made for large networks, computes in half precision."""
+    weights, biases = groups
+    *hidden, last = weights["params"]
+    return orthogonalised.Muon(
+        hidden,
+        adam(optimiser.others, [{"params": [last, *biases["params"]]}]),
+        lr=optimiser.learning_rate,
+        momentum=optimiser.momentum,
+        iterations=optimiser.iterations,
+        other_rate=optimiser.other_rate,
+        weight_decay=optimiser.weight_decay,
+    )
+
+
 OPTIMISERS: Mapping[type[MiniBatchOptimiser], Callable[[Any, Groups], torch.optim.Optimizer]] = {
     Sgd: sgd,
     RmsProp: rms_prop,
+    Adadelta: adadelta,
     Adam: adam,
     AdamW: adam_w,
+    Muon: muon,
 }
 
 
@@ -68,8 +94,9 @@ def build_optimiser(
 ) -> torch.optim.Optimizer:
     """The optimiser of `parameters`; its weight decay acts on those of two or more axes only.
 
-    There are two groups, weights and the rest: a new learning rate goes into both. What it
-    remembers of each is there from the beginning, zero, where PyTorch would wait for a first step.
+    There are two groups, weights and the rest, or with Muon hidden weights and the rest: a new
+    learning rate goes into both. What it remembers of each is there from the beginning, zero, where
+    PyTorch would wait for a first step.
     """
     found = list(parameters)
     decay = 0.0 if isinstance(optimiser, Adam) else optimiser.weight_decay
@@ -84,17 +111,21 @@ def build_optimiser(
                 name: torch.zeros((), device=p.device if group.get("fused") else "cpu")
                 if name == "step"
                 else torch.zeros_like(p)
-                for name in remembered(optimiser)
+                for name in remembered(optimiser, group)
             }
     return built
 
 
-def remembered(optimiser: MiniBatchOptimiser) -> tuple[str, ...]:
-    """What `torch.optim` keeps of each parameter, under its names."""
+def remembered(optimiser: MiniBatchOptimiser, group: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is kept of each parameter of the group, under the names of `torch.optim`."""
     match optimiser:
         case Sgd():
             return ("momentum_buffer",) if optimiser.momentum else ()
         case RmsProp():
             return ("step", "square_avg", *(("momentum_buffer",) if optimiser.momentum else ()))
+        case Adadelta():
+            return ("step", "square_avg", "acc_delta")
+        case Muon() if not group.get("fused"):  # a hidden weight
+            return ("momentum_buffer",)
         case _:
             return ("step", "exp_avg", "exp_avg_sq")

@@ -1,10 +1,12 @@
 """Cutting a long computation into blocks that stay in cache, and running them on all cores.
 
 NumPy's elementwise functions use one core, and a product of matrices as long as the data set
-leaves nothing in cache for the function after it. So the images are cut into blocks, and each
-thread takes blocks of its own through the whole network, with BLAS told to use one core.
+leaves nothing in cache for the function after it. So the images are cut into blocks, the blocks are
+dealt into parts, and each thread takes a part at a time, block by block through the whole network,
+with BLAS (the library that multiplies matrices) told to use one core.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -19,18 +21,19 @@ PARTS = 16
 """Blocks are dealt into this many parts, whatever the number of cores, so that sums over parts
 have the same order, and the same bits, on 1 core as on 16."""
 
-CONVOLVED, MULTIPLIED = 32, 1024
-"""Images in a block. With convolutions: of 8, 16, 32 and 64, 32 took the least time there and back,
-64 came within 2 %, 16 within 12 %. Without: products of so many rows run nearly as fast as longer
-ones, and what follows still finds them in a core's own cache; 384 to 4096 take the same time within
-a tenth, 64 half as much again."""
+WITH_CONVOLUTIONS, WITHOUT_CONVOLUTIONS = 32, 1024
+"""Images in a block. With convolutions: of 8, 16, 32 and 64, 32 took the least time, forward and
+backward; 64 came within 2 %, 16 within 12 %. Without: products of so many rows run nearly as fast
+as longer ones, and what follows still finds them in a core's own cache; 384 to 4096 take the same
+time within a tenth, 64 half as much again."""
 
 Result = TypeVar("Result")
 
 
 def block_of(architecture: Architecture) -> int:
     """How many images to take through a network at once."""
-    return CONVOLVED if any(isinstance(layer, Conv2d) for layer in architecture) else MULTIPLIED
+    convolves = any(isinstance(layer, Conv2d) for layer in architecture)
+    return WITH_CONVOLUTIONS if convolves else WITHOUT_CONVOLUTIONS
 
 
 def run_blocks(work: Callable[[Sequence[slice]], Result], n: int, block: int) -> list[Result]:
@@ -50,3 +53,7 @@ def run_blocks(work: Callable[[Sequence[slice]], Result], n: int, block: int) ->
 @cache
 def _pool(size: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(size, thread_name_prefix="digitnn")
+
+
+if hasattr(os, "register_at_fork"):  # a child has none of the threads, and would wait for them
+    os.register_at_fork(after_in_child=_pool.cache_clear)

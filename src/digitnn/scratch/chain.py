@@ -15,7 +15,17 @@ from digitnn.errors import NetworkError
 from digitnn.network import Architecture, Params
 from digitnn.scratch.convolution import conv2d
 from digitnn.scratch.dropout import dropout, dropout_training
-from digitnn.scratch.layers import Backward, Forward, Gradients, dense, flatten, relu, sigmoid, tanh
+from digitnn.scratch.layers import (
+    Backward,
+    Forward,
+    Gradients,
+    crop,
+    dense,
+    flatten,
+    relu,
+    sigmoid,
+    tanh,
+)
 from digitnn.scratch.normalisation import Statistics, batch_norm, batch_norm_training
 from digitnn.scratch.pooling import average_pool2d, conv_relu_pool, max_pool2d
 
@@ -24,6 +34,7 @@ FORWARD: Mapping[type[layers.Layer], Forward] = {
     layers.Conv2d: conv2d,
     layers.MaxPool2d: max_pool2d,
     layers.AveragePool2d: average_pool2d,
+    layers.Crop: crop,
     layers.BatchNorm: batch_norm,
     layers.Dropout: dropout,
     layers.Flatten: flatten,
@@ -86,24 +97,24 @@ def _chained(
 ) -> tuple[Float[ndarray, "n k"], BackwardChain]:
     """Backpropagation (Rumelhart, Hinton and Williams 1986).
 
-    Running the pieces forward collects one `backward` each; running those last to first is the
-    whole of it. It stops at the first piece that has parameters: nobody asks for the gradient of
-    the pixels.
+    Running the pieces forward collects one `backward` each; running those last to first, each on
+    the dx of the one after it, is the whole of it. It stops at the first piece that has
+    parameters: nobody asks for the gradient of the pixels.
     """
     backwards = []
     for index, piece in chain:
         own = parameters_of(params, index)
-        x, step = piece(own, x)
-        backwards.append((index, step, bool(own)))
+        x, piece_backward = piece(own, x)
+        backwards.append((index, piece_backward, bool(own)))
     first = next((at for at, (*_, has_parameters) in enumerate(backwards) if has_parameters), 0)
 
     def backward(dy: Float[ndarray, "n k"]) -> Gradients:
         gradients: Gradients = {}
         dx: ndarray | None = dy
         for at in reversed(range(first, len(backwards))):
-            index, step, _ = backwards[at]
+            index, piece_backward, _ = backwards[at]
             assert dx is not None
-            dx, own = step(dx, at > first)
+            dx, own = piece_backward(dx, at > first)
             gradients |= {f"{index}.{name}": gradient for name, gradient in own.items()}
         return gradients
 

@@ -1,8 +1,9 @@
 """Dropout: some units are 0 for a step, so that no unit can rely on another.
 
-Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov 2014. The paper keeps what is kept and
-shrinks the weights when it predicts; "inverted", as here and in PyTorch, what is kept grows by
-1 / (1 - p) in training, and prediction is the network as it stands.
+Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov 2014. The paper leaves the kept units as
+they are and shrinks the weights for prediction; here, "inverted" as in PyTorch, kept units grow by
+1 / (1 - p) in training, and prediction is the network as it stands. Which units are kept is drawn
+in `digitnn.dropout`, for both engines alike.
 Axes: n images; any other axes are units.
 """
 

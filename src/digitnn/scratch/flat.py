@@ -5,7 +5,7 @@ see, with nothing copied.
 Axes: p numbers in all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -15,6 +15,19 @@ from numpy import ndarray
 
 from digitnn.layers import Shape
 from digitnn.network import Params
+
+
+@dataclass(frozen=True)
+class Weight:
+    """Where a weight lies, a parameter of two or more axes, and how it is read as a matrix.
+
+    at: its place in the vector. rows: as many as its first axis is long, that is units or channels
+    that it makes. hidden: whether other weights follow, so that it does not make the logits.
+    """
+
+    at: slice
+    rows: int
+    hidden: bool
 
 
 @dataclass(frozen=True)
@@ -33,16 +46,24 @@ class Layout:
 
     def views(self, vector: Float[ndarray, " p"]) -> dict[str, ndarray]:
         """Each parameter as a view of `vector`."""
-        views, start = {}, 0
-        for name, shape in self.shapes.items():
-            part = vector[start : start + prod(shape)]
-            start += prod(shape)
+        views = {}
+        for name, at in self._places().items():
+            part, shape = vector[at], self.shapes[name]
             if len(shape) == 4:
                 u, c, i, j = shape
                 views[name] = part.reshape(u, i, j, c).transpose(0, 3, 1, 2)
             else:
                 views[name] = part.reshape(shape)
         return views
+
+    def weights(self) -> list[Weight]:
+        """The weights in order, the last of them that of the last layer."""
+        places = self._places()
+        names = [name for name, shape in self.shapes.items() if len(shape) >= 2]
+        return [
+            Weight(places[name], rows=self.shapes[name][0], hidden=name != names[-1])
+            for name in names
+        ]
 
     def write(self, params: Params, vector: Float[ndarray, " p"]) -> None:
         """Copy `params` to their places in `vector`."""
@@ -54,3 +75,19 @@ class Layout:
         vector = np.empty(self.size, np.float32)
         self.write(params, vector)
         return vector
+
+    def _places(self) -> dict[str, slice]:
+        places, start = {}, 0
+        for name, shape in self.shapes.items():
+            places[name] = slice(start, start + prod(shape))
+            start += prod(shape)
+        return places
+
+
+def between(weights: Sequence[Weight], size: int) -> Iterator[slice]:
+    """The parts of a vector of `size` numbers that belong to none of these weights."""
+    start = 0
+    for weight in weights:
+        yield slice(start, weight.at.start)
+        start = weight.at.stop
+    yield slice(start, size)

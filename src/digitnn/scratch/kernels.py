@@ -1,11 +1,14 @@
 """Passes that wait for memory rather than for arithmetic, each as one compiled loop.
 
-NumPy runs them as a row of simple passes, `pooling` and `optimisers` say why they are right; here
-are the same operations in the same order, so the same bits, with every number fetched once.
-Importing this module imports numba, see `compiled`; the first call ever compiles for some seconds,
-and numba keeps the result on disk.
-Axes: n images, h w pixels, u channels, y x rows and columns after pooling, p parameters in all.
+`relu_pool` in `pooling` and `adam_in_place` in `in_place` do the same as a row of simple passes of
+NumPy. Here are their operations in their order, so with their bits, but every number is fetched
+once. (Of finite numbers, that is, and a zero of dv may have the other sign, which no sum notices.)
+Importing this module imports numba, see `compiled`; the first call ever compiles for some seconds.
+Axes: n images, h w pixels, u channels, a b rows and columns after pooling, p parameters in all.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import numba
 import numpy as np
@@ -14,15 +17,22 @@ from numpy import ndarray
 NOBODY = 255
 """In `winners`: ReLU gave 0, so nobody of the window gets any of the gradient."""
 
-# "numpy": what divides by zero is inf, not an error to look for, which would hinder the compiler
-_compiled = numba.njit(nogil=True, cache=True, error_model="numpy")
+
+def _compiled(function: Callable[..., None]) -> Any:
+    """`function`, compiled at its first call and kept on disk for the next process."""
+    # "numpy": division by zero gives inf; to look for it as an error would hinder the compiler
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    try:
+        return numba.njit(function, cache=True, **options)
+    except RuntimeError:  # neither this folder nor the user's cache can be written: compile anew
+        return numba.njit(function, **options)
 
 
 @_compiled
 def relu_pool(v: ndarray, bias: ndarray, size: int, y: ndarray, winners: ndarray) -> None:
     """y = relu(max of each window of v + bias), and which entry of the window was the largest.
 
-    v: (h, w, n, u); y, winners: (y, x, n, u), written.
+    v: (h, w, n, u); y, winners: (a, b, n, u), written. winners: the entry (i, j) as i size + j.
     """
     rows, across, n, u = y.shape
     for row in range(rows):
@@ -50,7 +60,7 @@ def relu_pool(v: ndarray, bias: ndarray, size: int, y: ndarray, winners: ndarray
 def relu_pool_backward(dy: ndarray, winners: ndarray, size: int, dv: ndarray) -> None:
     """dv = dy at the winner of each window, 0 elsewhere.
 
-    dy, winners: (y, x, n, u); dv: (h, w, n, u), written wherever a window lies.
+    dy, winners: (a, b, n, u); dv: (h, w, n, u), written wherever a window lies.
     """
     rows, across, n, u = dy.shape
     for row in range(rows):

@@ -1,9 +1,10 @@
 """The simple layers of the from-scratch engine, each with its derivative directly under it.
 
-A layer owns no arrays: parameters and input come in, the output and a function `backward` go
-out, nothing is kept. `dx` always means dL/dx, the gradient of the scalar loss L, shaped like `x`.
-`backward(dy, need_dx)` returns `dx` (None when nobody needs it) and the gradients of the
-parameters, named like them.
+A layer is a function of its description (`digitnn.layers`, no numbers in it), its parameters and
+its input. It returns the output y and a function `backward`, and keeps nothing.
+`dx` always means dL/dx, the gradient of the scalar loss L, shaped like `x`; so do dy, dweight, ...
+`backward(dy, need_dx)` returns `dx` and the gradients of the parameters, named like them. Where dx
+costs a product of its own, it is None unless needed; elsewhere it is simply there.
 Axes: n images, c channels, h w pixels, d inputs, u units.
 """
 
@@ -26,7 +27,11 @@ def dense(
 ) -> tuple[Float[ndarray, "n u"], Backward]:
     """y = x @ weight.T + bias, that is y[n, u] = sum_d x[n, d] weight[u, d] + bias[u].
 
-    From dL/dweight[u, d] = sum_n dy[n, u] x[n, d], and so on for each of the three.
+    Each is in the sum once, as a factor, so its gradient sums the other factors times dy:
+
+        dx[n, d] = sum_u dy[n, u] weight[u, d]          = dy @ weight
+        dweight[u, d] = sum_n dy[n, u] x[n, d]          = dy.T @ x
+        dbias[u] = sum_n dy[n, u]
     """
     weight, bias = params["weight"], params["bias"]
 
@@ -42,7 +47,7 @@ def dense(
 def sum_over_rows(x: Float[ndarray, "*rows u"]) -> Float[ndarray, " u"]:
     """The sum over all axes but the last, as a product with ones.
 
-    Eight times as fast as `x.sum(...)`, which adds along memory in runs of u numbers.
+    Up to eight times as fast as `x.sum(...)`, which has to add a short run of u numbers at a time.
     """
     rows = x.reshape(-1, x.shape[-1])
     return np.ones(len(rows), x.dtype) @ rows
@@ -93,6 +98,20 @@ def relu(
         return dy * (y > 0), {}
 
     return y, backward
+
+
+def crop(
+    layer: layers.Crop, params: Mapping[str, ndarray], x: Float[ndarray, "n c h w"]
+) -> tuple[Float[ndarray, "n c a b"], Backward]:
+    """y = x without its margin, a view; what was left out gets no gradient."""
+    inside = (..., slice(layer.margin, -layer.margin), slice(layer.margin, -layer.margin))
+
+    def backward(dy: Float[ndarray, "n c a b"], need_dx: bool) -> tuple[ndarray, Gradients]:
+        dx = np.zeros_like(x)
+        dx[inside] = dy
+        return dx, {}
+
+    return x[inside], backward
 
 
 def flatten(

@@ -3,6 +3,7 @@
 Each takes logits, never probabilities: softmax or sigmoid is fused with the logarithm, so
 nothing overflows, nothing is clipped. Sums, not means, so that blocks of images can be added up;
 loss sums are float64, whatever the logits are.
+Equations: Bishop, Pattern Recognition and Machine Learning, 2006.
 Axes: n images, k classes.
 """
 
@@ -24,8 +25,8 @@ def softmax_cross_entropy(
     """L = -sum_nk t[n, k] log p[n, k] in nats, where p = softmax(logits).
 
     t is 1 - e + e / k at the label and e / k elsewhere, e being the label smoothing. With z the
-    logits, log p = z - logsumexp(z), hence dL/dz = p - t. Uniform logits give n ln k.
-    (Bishop 2006, eq. 4.108 and 4.109.)
+    logits, log p = z - logsumexp(z). The gradient of logsumexp is p, and t sums to 1, hence
+    dL/dz = p - t. Uniform logits give n ln k. (Bishop 2006, eq. 4.108 and 4.109.)
     """
     rows, e, k = np.arange(len(labels)), loss.label_smoothing, logits.shape[1]
     shifted = logits - logits.max(axis=1, keepdims=True)
@@ -46,8 +47,10 @@ def sigmoid_cross_entropy(
 ) -> tuple[float, Float[ndarray, "n k"]]:
     """L = -sum_nk [t log s + (1 - t) log(1 - s)]: each unit its own yes or no.
 
-    s = sigmoid(z) of the logits z, t = onehot(label). Written as log(1 + exp(-|z|)) + max(z, 0)
-    - t z, whose derivative is s - t. Zero logits give n k ln 2. (Bishop 2006, eq. 4.90 and 4.91.)
+    s = sigmoid(z) of the logits z, t = onehot(label). As -log s = log(1 + exp(-z)), and
+    -log(1 - s) is that plus z, a term is log(1 + exp(-z)) + (1 - t) z, which is computed as
+    log(1 + exp(-|z|)) + max(z, 0) - t z. Its derivative is s - t. Zero logits give n k ln 2.
+    (Bishop 2006, eq. 4.90 and 4.91.)
     """
     rows = np.arange(len(labels))
     decay = np.exp(-np.abs(logits))

@@ -1,10 +1,11 @@
 """Batch normalisation, in prediction and in training, each with its derivative under it.
 
 Ioffe and Szegedy 2015, algorithms 1 and 2. Each channel (or, of vectors, each input) is brought to
-mean 0 and variance 1, then scaled and shifted by what is learned. A trained network takes both from
-running statistics, so its layers stay a fixed function of one image; in training they are those of
-the batch, so every image moves the output of every other.
-Axes: n images, c channels or inputs; behind them h w pixels, or nothing. m numbers a channel.
+mean 0 and variance 1, then scaled and shifted by what is learned. A trained network takes its mean
+and variance from running statistics, so it stays a fixed function of one image; in training they
+are those of the batch, so every image moves the output of every other.
+Axes: n images, c channels or inputs; behind them h w pixels, or nothing. A channel holds m = n h w
+numbers, or m = n.
 """
 
 from collections.abc import Mapping
@@ -29,7 +30,9 @@ def batch_norm(
     dweight = sum dy z and dbias = sum dy, sums over the m numbers of each channel.
     """
     weight = params["weight"]
-    z, deviation = _standardised(x, params["running_mean"], params["running_var"], layer.epsilon)
+    deviation = np.sqrt(params["running_var"] + layer.epsilon)
+    z = x - _beside(params["running_mean"], x)
+    z *= _beside(1 / deviation, x)
     y = z * _beside(weight, x)
     y += _beside(params["bias"], x)
 
@@ -45,27 +48,30 @@ def batch_norm_training(
 ) -> tuple[Float[ndarray, "n c *hw"], Backward, Statistics]:
     """y = weight z + bias, z = (x - mean) / s, s = sqrt(var + epsilon), with mean and var of x.
 
-    The derivative, channel by channel. With dz = weight dy, three paths lead from an x_j to L:
+    The derivative, channel by channel; i and j count its m numbers. As ever dz_i means dL/dz_i, and
+    is weight dy_i; other derivatives are written with ∂. Three paths lead from an x_j to L:
 
-        directly           dz_j / s
-        through the mean   each z_i falls by 1 / (m s):               - sum_i dz_i / (m s)
-        through s          dz_i/ds = -z_i / s, ds/dx_j = z_j / m:     - z_j sum_i dz_i z_i / (m s)
+        directly           ∂z_j/∂x_j = 1 / s:                          dz_j / s
+        through the mean   ∂mean/∂x_j = 1 / m, ∂z_i/∂mean = -1 / s:    - sum_i dz_i / (m s)
+        through s          ∂s/∂x_j = z_j / m, ∂z_i/∂s = -z_i / s:      - z_j sum_i dz_i z_i / (m s)
 
-    (var also depends on the mean, but d var/d mean = -2/m sum (x_i - mean) = 0.) The two sums are
-    those of dbias = sum dy and dweight = sum dy z, so
+    (∂s/∂x_j: differentiate s^2 = sum_i (x_i - mean)^2 / m + epsilon, which gives
+    2 s ∂s = 2 (x_j - mean) / m ∂x_j. That the mean moves too adds nothing: sum_i (x_i - mean) = 0.)
+    The two sums are weight times dbias = sum dy and weight times dweight = sum dy z, so
 
         dx = weight / s (dy - dbias / m - z dweight / m).
 
-    Also returned: the running statistics as they are after this batch, running + momentum
-    (batch - running). The batch is normalised by its own variance, sum / m; what enters the running
-    one is the unbiased estimate for images to come, sum / (m - 1), as in PyTorch and in algorithm
-    2, line 10. Hence m must be at least 2.
+    Also returned: the running statistics as they are after this batch,
+    (1 - momentum) running + momentum batch. The batch is normalised by its own variance, sum / m;
+    what enters the running one is the unbiased estimate for images to come, sum / (m - 1), as in
+    PyTorch and in algorithm 2, line 10. Hence m must be at least 2.
     """
     weight, m = params["weight"], x.size // x.shape[1]
     mean = _sum(x) / m
-    centred = x - _beside(mean, x)
-    variance = _sum(centred * centred) / m
-    z, deviation = _standardised(x, mean, variance, layer.epsilon)
+    z = x - _beside(mean, x)
+    variance = _sum(z * z) / m
+    deviation = np.sqrt(variance + layer.epsilon)
+    z *= _beside(1 / deviation, x)
     y = z * _beside(weight, x)
     y += _beside(params["bias"], x)
 
@@ -89,19 +95,6 @@ def batch_norm_training(
     return y, backward, statistics
 
 
-def _standardised(
-    x: Float[ndarray, "n c *hw"],
-    mean: Float[ndarray, " c"],
-    variance: Float[ndarray, " c"],
-    epsilon: float,
-) -> tuple[Float[ndarray, "n c *hw"], Float[ndarray, " c"]]:
-    """z, and the s that it was divided by."""
-    deviation = np.sqrt(variance + epsilon)
-    z = x - _beside(mean, x)
-    z *= _beside(1 / deviation, x)
-    return z, deviation
-
-
 def _beside(numbers: Float[ndarray, " c"], x: Float[ndarray, "n c *hw"]) -> ndarray:
     """One number a channel, shaped to go with every pixel of `x`."""
     return numbers.reshape(-1, *(1 for _ in x.shape[2:]))
@@ -111,7 +104,7 @@ def _sum(x: Float[ndarray, "n c *hw"]) -> Float[ndarray, " c"]:
     """The sum of each channel, one axis after the other.
 
     Rows first, as they lie outermost in memory (see `convolution`). No number is then a sum of more
-    than some hundred others, and single precision loses little.
+    than h, w or n others, and single precision loses little.
     """
     while x.ndim > 2:
         x = x.sum(axis=2)

@@ -1,15 +1,14 @@
-"""How parameters move: each optimiser as pure functions, and once more in place, for speed.
+"""How parameters move: each optimiser as pure functions of vectors.
 
-All parameters are one vector; what is remembered from step to step is a `State` of such vectors.
-`optimisers.py` one floor up has the formulas and their sources. Each rule stands here twice, with
-the same operations in the same order, hence with the same bits: as a formula, and below it in
-place, block by block, where it needs no memory and finds in cache what it has just written.
-Axes: p parameters in all.
+All parameters are one vector p, their gradient another, g (see `flat`); what is remembered from
+step to step is a `State` of such vectors and the number of steps so far. The formulas, with what
+their letters mean and their sources, are those of `digitnn.optimisers`. A trainer takes the same
+steps in place, see `in_place`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from math import prod, sqrt
+from math import sqrt
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,18 +16,15 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from digitnn.errors import ShapeError, UsageError
-from digitnn.layers import Shape
-from digitnn.optimisers import Adam, AdamW, MiniBatchOptimiser, RmsProp, Sgd
-from digitnn.scratch.compiled import compiled
-
-BLOCK = 32768
-"""Numbers at a time: Adam's four vectors then take 512 KB, half of many a core's own cache. With
-200,000 parameters 8192 took a quarter longer, where the calls themselves begin to cost; 65536 took
-5 % less. A second thread gained nothing: the passes are short and wait for the interpreter."""
-
-EVERYTHING: Sequence[slice] = (slice(None),)
+from digitnn.optimisers import Adadelta, Adam, AdamW, MiniBatchOptimiser, Muon, RmsProp, Sgd
+from digitnn.scratch.flat import Weight, between
+from digitnn.scratch.orthogonal import orthogonal
 
 Vector: TypeAlias = Float[ndarray, "_"]
+Weights: TypeAlias = Sequence[Weight]
+
+EVERYTHING: Weights = (Weight(slice(None), rows=1, hidden=False),)
+"""All of a vector as one weight, that of a network's last layer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,30 +36,18 @@ class SgdState:
 
 
 def sgd(
-    optimiser: Sgd, params: Vector, gradient: Vector, state: SgdState, rate: float
+    optimiser: Sgd,
+    params: Vector,
+    gradient: Vector,
+    state: SgdState,
+    rate: float,
+    weights: Weights,
 ) -> tuple[Vector, SgdState]:
-    """u = momentum u + g; along u, or with nesterov along where u would lead next."""
+    """u = momentum u + g; p = p - rate u, or with nesterov p - rate (g + momentum u)."""
+    gradient = pulled(params, gradient, optimiser.weight_decay, weights)
     velocity = state.velocity * optimiser.momentum + gradient
     along = gradient + velocity * optimiser.momentum if optimiser.nesterov else velocity
     return params - along * rate, SgdState(np.array(state.steps + 1), velocity)
-
-
-def sgd_in_place(
-    optimiser: Sgd, params: Vector, gradient: Vector, state: SgdState, rate: float
-) -> None:
-    """The same."""
-    state.steps[...] += 1
-    for at, spare in _blocks(params):
-        p, g, velocity = params[at], gradient[at], state.velocity[at]
-        velocity *= optimiser.momentum
-        velocity += g
-        if optimiser.nesterov:
-            np.multiply(velocity, optimiser.momentum, out=spare)
-            g += spare
-            g *= rate
-        else:
-            np.multiply(velocity, rate, out=g)
-        p -= g
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,38 +60,53 @@ class RmsPropState:
 
 
 def rms_prop(
-    optimiser: RmsProp, params: Vector, gradient: Vector, state: RmsPropState, rate: float
+    optimiser: RmsProp,
+    params: Vector,
+    gradient: Vector,
+    state: RmsPropState,
+    rate: float,
+    weights: Weights,
 ) -> tuple[Vector, RmsPropState]:
-    """v = alpha v + (1 - alpha) g^2; u = momentum u + g / (sqrt(v) + epsilon); along u."""
+    """v = alpha v + (1 - alpha) g^2; u = momentum u + g / (sqrt(v) + epsilon); p = p - rate u."""
+    gradient = pulled(params, gradient, optimiser.weight_decay, weights)
     square = state.square * optimiser.alpha + gradient * gradient * (1 - optimiser.alpha)
     scaled = gradient / (np.sqrt(square) + optimiser.epsilon)
     velocity = state.velocity * optimiser.momentum + scaled
     return params - velocity * rate, RmsPropState(np.array(state.steps + 1), square, velocity)
 
 
-def rms_prop_in_place(
-    optimiser: RmsProp, params: Vector, gradient: Vector, state: RmsPropState, rate: float
-) -> None:
-    """The same."""
-    state.steps[...] += 1
-    for at, spare in _blocks(params):
-        p, g, square, velocity = params[at], gradient[at], state.square[at], state.velocity[at]
-        np.multiply(g, g, out=spare)
-        spare *= 1 - optimiser.alpha
-        square *= optimiser.alpha
-        square += spare
-        np.sqrt(square, out=spare)
-        spare += optimiser.epsilon
-        g /= spare
-        velocity *= optimiser.momentum
-        velocity += g
-        np.multiply(velocity, rate, out=g)
-        p -= g
+@dataclass(frozen=True, eq=False)
+class AdadeltaState:
+    """square: v; step_square: w."""
+
+    steps: ndarray
+    square: Vector
+    step_square: Vector
+
+
+def adadelta(
+    optimiser: Adadelta,
+    params: Vector,
+    gradient: Vector,
+    state: AdadeltaState,
+    rate: float,
+    weights: Weights,
+) -> tuple[Vector, AdadeltaState]:
+    """v = rho v + (1 - rho) g^2; d = g sqrt(w + epsilon) / sqrt(v + epsilon); p = p - rate d.
+
+    And then w = rho w + (1 - rho) d^2: of d, not of what the rate makes of it.
+    """
+    rho, epsilon = optimiser.rho, optimiser.epsilon
+    gradient = pulled(params, gradient, optimiser.weight_decay, weights)
+    square = state.square * rho + gradient * gradient * (1 - rho)
+    step = gradient * np.sqrt(state.step_square + epsilon) / np.sqrt(square + epsilon)
+    step_square = state.step_square * rho + step * step * (1 - rho)
+    return params - step * rate, AdadeltaState(np.array(state.steps + 1), square, step_square)
 
 
 @dataclass(frozen=True, eq=False)
 class AdamState:
-    """Weighted sums over all steps: of g by powers of beta1, of g^2 by powers of beta2."""
+    """Sums over all steps i up to t: of beta1^(t - i) g_i, and of beta2^(t - i) g_i^2."""
 
     steps: ndarray
     sum: Vector
@@ -115,48 +114,31 @@ class AdamState:
 
 
 def adam(
-    optimiser: Adam | AdamW, params: Vector, gradient: Vector, state: AdamState, rate: float
+    optimiser: Adam | AdamW,
+    params: Vector,
+    gradient: Vector,
+    state: AdamState,
+    rate: float,
+    weights: Weights = (),
 ) -> tuple[Vector, AdamState]:
-    """p = p - rate mean(g) / (sqrt(mean(g^2)) + epsilon), means over all steps.
+    """p = p - rate mean(g) / (sqrt(mean(g^2)) + epsilon), weighted means over all steps.
 
-    A weighted mean is the weighted sum over the sum of the weights. That is what the paper's moment
-    with its correction comes to: m = (1 - beta1) sum beta1^(t - i) g_i and, over all i <= t,
-    (1 - beta1^t) = (1 - beta1) sum beta1^(t - i). To keep the sums leaves out two of twelve passes.
+    The weights beta^(t - i) favour late steps i; a weighted mean is the weighted sum, which
+    `AdamState` keeps, over the sum of the weights, (1 - beta^t) / (1 - beta). This is the paper's
+    moment m with its correction: m / (1 - beta1^t), as m = (1 - beta1) sum beta1^(t - i) g_i.
+    To keep sums instead of moments saves two of twelve passes over the vectors.
     """
     total = state.sum * optimiser.beta1 + gradient
     square_total = state.square_sum * optimiser.beta2 + gradient * gradient
-    size, epsilon = _adam_scales(optimiser, int(state.steps) + 1, rate)
+    size, epsilon = adam_scales(optimiser, int(state.steps) + 1, rate)
     step = total / (np.sqrt(square_total) + epsilon) * size
     return params - step, AdamState(np.array(state.steps + 1), total, square_total)
 
 
-def adam_in_place(
-    optimiser: Adam | AdamW, params: Vector, gradient: Vector, state: AdamState, rate: float
-) -> None:
-    """The same."""
-    state.steps[...] += 1
-    size, epsilon = _adam_scales(optimiser, int(state.steps), rate)
-    if compiled.kernels is not None and params.dtype == np.float32:
-        scalars = map(np.float32, (optimiser.beta1, optimiser.beta2, size, epsilon))
-        compiled.kernels.adam(params, gradient, state.sum, state.square_sum, *scalars)
-        return
-    for at, _ in _blocks(params):
-        p, g, total, square_total = params[at], gradient[at], state.sum[at], state.square_sum[at]
-        total *= optimiser.beta1
-        total += g
-        g *= g
-        square_total *= optimiser.beta2
-        square_total += g
-        np.sqrt(square_total, out=g)
-        g += epsilon
-        np.divide(total, g, out=g)
-        g *= size
-        p -= g
+def adam_scales(optimiser: Adam | AdamW, t: int, rate: float) -> tuple[float, float]:
+    """What stands for rate and epsilon when the vectors hold sums, not means, after t steps.
 
-
-def _adam_scales(optimiser: Adam | AdamW, t: int, rate: float) -> tuple[float, float]:
-    """What is left of the sums of weights when they are taken out of the vectors.
-
+    With the sums M of g and V of g^2, and a and b the sums of their weights:
     rate (M / a) / (sqrt(V / b) + epsilon) = (rate sqrt(b) / a) M / (sqrt(V) + epsilon sqrt(b)).
     """
     a = (1 - optimiser.beta1**t) / (1 - optimiser.beta1)
@@ -164,23 +146,103 @@ def _adam_scales(optimiser: Adam | AdamW, t: int, rate: float) -> tuple[float, f
     return rate * sqrt(b) / a, optimiser.epsilon * sqrt(b)
 
 
-State: TypeAlias = SgdState | RmsPropState | AdamState
+def adam_w(
+    optimiser: AdamW,
+    params: Vector,
+    gradient: Vector,
+    state: AdamState,
+    rate: float,
+    weights: Weights,
+) -> tuple[Vector, AdamState]:
+    """p = p - rate weight_decay p, then as Adam."""
+    params = shrunk(params, rate * optimiser.weight_decay, weights)
+    return adam(optimiser, params, gradient, state, rate)
+
+
+@dataclass(frozen=True, eq=False)
+class MuonState:
+    """sum: of hidden weights U, the sum of momentum^(t - i) G_i, of all others as in `AdamState`.
+
+    square_sum: as in `AdamState`, zero for hidden weights.
+    """
+
+    steps: ndarray
+    sum: Vector
+    square_sum: Vector
+
+
+def muon(
+    optimiser: Muon,
+    params: Vector,
+    gradient: Vector,
+    state: MuonState,
+    rate: float,
+    weights: Weights,
+) -> tuple[Vector, MuonState]:
+    """U = momentum U + G; p = p - rate sqrt(max(rows, columns)) orthogonal(G + momentum U).
+
+    So for each hidden weight, read as a matrix; what lies between them takes Adam's steps.
+    """
+    hidden = [weight for weight in weights if weight.hidden]
+    new = shrunk(params, rate * optimiser.weight_decay, hidden).copy()
+    total, square_total = state.sum.copy(), state.square_sum.copy()
+    for weight in hidden:
+        at, g = weight.at, gradient[weight.at]
+        total[at] = total[at] * optimiser.momentum + g
+        along = (g + total[at] * optimiser.momentum).reshape(weight.rows, -1)
+        new[at] -= muon_step(optimiser, along, rate)
+    for at in between(hidden, len(params)):
+        own = AdamState(state.steps, state.sum[at], state.square_sum[at])
+        other_rate = rate * optimiser.other_rate
+        new[at], after = adam(optimiser.others, params[at], gradient[at], own, other_rate)
+        total[at], square_total[at] = after.sum, after.square_sum
+    return new, MuonState(np.array(state.steps + 1), total, square_total)
+
+
+def muon_step(optimiser: Muon, along: Float[ndarray, "r k"], rate: float) -> Vector:
+    """rate sqrt(max(r, k)) orthogonal(along), row after row."""
+    step = orthogonal(along, optimiser.iterations) * (rate * sqrt(max(along.shape)))
+    return step.ravel()
+
+
+def pulled(params: Vector, gradient: Vector, decay: float, weights: Weights) -> Vector:
+    """g + decay p where the weights lie, elsewhere g."""
+    if not decay:
+        return gradient
+    gradient = gradient.copy()
+    for weight in weights:
+        gradient[weight.at] += params[weight.at] * decay
+    return gradient
+
+
+def shrunk(params: Vector, share: float, weights: Weights) -> Vector:
+    """p - share p where the weights lie, elsewhere p."""
+    if not share:
+        return params
+    params = params.copy()
+    for weight in weights:
+        params[weight.at] *= 1 - share
+    return params
+
+
+State: TypeAlias = SgdState | RmsPropState | AdadeltaState | AdamState | MuonState
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What carries out an optimiser."""
+    """What carries out an optimiser: the type of its state, and its step."""
 
     state: type[State]
-    update: Callable[[Any, Vector, Vector, Any, float], tuple[Vector, State]]
-    update_in_place: Callable[[Any, Vector, Vector, Any, float], None]
+    step: Callable[[Any, Vector, Vector, Any, float, Weights], tuple[Vector, State]]
 
 
 RULES: Mapping[type[MiniBatchOptimiser], Rule] = {
-    Sgd: Rule(SgdState, sgd, sgd_in_place),
-    RmsProp: Rule(RmsPropState, rms_prop, rms_prop_in_place),
-    Adam: Rule(AdamState, adam, adam_in_place),
-    AdamW: Rule(AdamState, adam, adam_in_place),
+    Sgd: Rule(SgdState, sgd),
+    RmsProp: Rule(RmsPropState, rms_prop),
+    Adadelta: Rule(AdadeltaState, adadelta),
+    Adam: Rule(AdamState, adam),
+    AdamW: Rule(AdamState, adam_w),
+    Muon: Rule(MuonState, muon),
 }
 
 
@@ -197,81 +259,26 @@ def update(
     gradient: Vector,
     state: State,
     learning_rate: float,
-    decayed: Sequence[slice] = EVERYTHING,
+    weights: Weights = EVERYTHING,
 ) -> tuple[Vector, State]:
     """One step: the new parameters and the new state; what comes in stays as it is.
 
-    learning_rate: that of this step, used instead of the optimiser's own. decayed: where weight
-    decay acts, if there is any, see `weights`. Raises `ShapeError` if the vectors do not fit each
-    other, as with the state of another network; `UsageError` for the state of another optimiser.
+    learning_rate: that of this step, used instead of the optimiser's own. weights: see
+    `Layout.weights`; on them weight decay acts, and Muon. Raises `ShapeError` if the vectors do not
+    fit each other, as with the state of another network; `UsageError` for the state of another
+    optimiser.
     """
-    rule = _rule(optimiser, params, gradient, state)
-    params, gradient = params.copy(), gradient.copy()
-    _decay(optimiser, params, gradient, learning_rate, decayed)
-    return rule.update(optimiser, params, gradient, state, learning_rate)
+    check(optimiser, params, gradient, state)
+    step = RULES[type(optimiser)].step
+    return step(optimiser, params, gradient, state, learning_rate, weights)
 
 
-def update_in_place(
-    optimiser: MiniBatchOptimiser,
-    params: Vector,
-    gradient: Vector,
-    state: State,
-    learning_rate: float,
-    decayed: Sequence[slice] = EVERYTHING,
-) -> None:
-    """The same to the bit, written over `params` and `state`; `gradient` is used up."""
-    rule = _rule(optimiser, params, gradient, state)
-    _decay(optimiser, params, gradient, learning_rate, decayed)
-    rule.update_in_place(optimiser, params, gradient, state, learning_rate)
-
-
-def weights(shapes: Mapping[str, Shape]) -> list[slice]:
-    """Where the weights lie in the vector that holds arrays of these shapes one after the other.
-
-    Weights are arrays of two or more axes.
-    """
-    found, start = [], 0
-    for shape in shapes.values():
-        if len(shape) >= 2:
-            found.append(slice(start, start + prod(shape)))
-        start += prod(shape)
-    return found
-
-
-def _decay(
-    optimiser: MiniBatchOptimiser,
-    params: Vector,
-    gradient: Vector,
-    rate: float,
-    decayed: Sequence[slice],
-) -> None:
-    """Weight decay, in place: into the gradient, or with AdamW straight off the parameters."""
-    if isinstance(optimiser, Adam) or not optimiser.weight_decay:
-        return
-    for part in decayed:
-        p, g = params[part], gradient[part]
-        if isinstance(optimiser, AdamW):
-            p *= 1 - rate * optimiser.weight_decay
-        else:
-            for at, spare in _blocks(p):
-                np.multiply(p[at], optimiser.weight_decay, out=spare)
-                g[at] += spare
-
-
-def _blocks(vector: Vector) -> Iterator[tuple[slice, Vector]]:
-    """Slices that cover `vector`, each with the same spare memory of its length."""
-    spare = np.empty(min(BLOCK, len(vector)), vector.dtype)
-    for start in range(0, len(vector), BLOCK):
-        stop = min(start + BLOCK, len(vector))
-        yield slice(start, stop), spare[: stop - start]
-
-
-def _rule(optimiser: MiniBatchOptimiser, params: Vector, gradient: Vector, state: State) -> Rule:
-    """The rule of `optimiser`, once everything is known to fit."""
-    rule, name = RULES[type(optimiser)], type(optimiser).__name__
-    if not isinstance(state, rule.state):
+def check(optimiser: MiniBatchOptimiser, params: Vector, gradient: Vector, state: State) -> None:
+    """Raise what `update` promises unless everything fits."""
+    expected, name = RULES[type(optimiser)].state, type(optimiser).__name__
+    if not isinstance(state, expected):
         raise UsageError(
-            f"{name} goes on from {rule.state.__name__}, got {type(state).__name__}: "
+            f"{name} goes on from {expected.__name__}, got {type(state).__name__}: "
             "begin with init(optimiser, params)"
         )
     if (gradient.shape, gradient.dtype) != (params.shape, params.dtype):
@@ -287,4 +294,3 @@ def _rule(optimiser: MiniBatchOptimiser, params: Vector, gradient: Vector, state
                 f"{vector.dtype} parameters; this one has {len(params)} {params.dtype}: "
                 "begin with init(optimiser, params)"
             )
-    return rule

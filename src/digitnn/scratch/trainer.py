@@ -22,6 +22,7 @@ from digitnn.scratch.blocks import block_of, run_blocks
 from digitnn.scratch.chain import forward_training
 from digitnn.scratch.compiled import compiled
 from digitnn.scratch.flat import Layout
+from digitnn.scratch.in_place import update_in_place
 from digitnn.scratch.losses import LOSSES
 from digitnn.scratch.normalisation import Statistics
 
@@ -29,9 +30,9 @@ from digitnn.scratch.normalisation import Statistics
 class ScratchTrainer:
     """A network that learns from mini-batches, in NumPy.
 
-    A batch of several blocks: every block's gradient has a row of its own and the rows are added in
-    order, so the result has the same bits on any number of cores. With BatchNorm, whose statistics
-    are those of the batch, all of it is one block.
+    A batch is cut into blocks: every block's gradient has a row of its own and the rows are added
+    in order, so the result has the same bits on any number of cores. With BatchNorm, whose
+    statistics are those of the batch, all of it is one block.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class ScratchTrainer:
         self._buffers = {
             name: np.array(params[name], np.float32) for name in network.buffer_shapes()
         }
-        self._decayed = optimisers.weights(self._layout.shapes)
+        self._weights = self._layout.weights()
         self._state = optimisers.init(optimiser, self._vector)
 
     def step(
@@ -61,8 +62,8 @@ class ScratchTrainer:
         outcome, gradient, statistics = self._gradient(images, labels)
         if np.isfinite(outcome.total):
             self._buffers |= statistics
-            optimisers.update_in_place(
-                self._optimiser, self._vector, gradient, self._state, learning_rate, self._decayed
+            update_in_place(
+                self._optimiser, self._vector, gradient, self._state, learning_rate, self._weights
             )
         return outcome
 

@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from digitnn.dataset import Dataset, split
     from digitnn.engines import find_engine
+    from digitnn.ensembles import load_run, make_ensemble
     from digitnn.errors import DigitnnError, GradientError
     from digitnn.evaluation import compare_paired, evaluate
     from digitnn.gradient_check import check_gradient
@@ -19,20 +20,19 @@ if TYPE_CHECKING:
     from digitnn.pickles.loading import load_pickle
     from digitnn.recipe_files import read_recipe
     from digitnn.recipes import RECIPES, Recipe, find_recipe
-    from digitnn.runs import load_run
     from digitnn.sources import load
     from digitnn.training import Training
 
 _HOMES = {
     "dataset": ("Dataset", "split"),
     "engines": ("find_engine",),
+    "ensembles": ("load_run", "make_ensemble"),
     "errors": ("DigitnnError", "GradientError"),
     "evaluation": ("compare_paired", "evaluate"),
     "gradient_check": ("check_gradient",),
     "network": ("Network",),
     "recipe_files": ("read_recipe",),
     "recipes": ("RECIPES", "Recipe", "find_recipe"),
-    "runs": ("load_run",),
     "sources": ("load",),
     "training": ("Training",),
     "pickles.loading": ("load_pickle",),
@@ -56,6 +56,7 @@ __all__ = [
     "load",
     "load_pickle",
     "load_run",
+    "make_ensemble",
     "read_recipe",
     "split",
 ]

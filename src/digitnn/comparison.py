@@ -16,7 +16,7 @@ from digitnn import lockstep
 from digitnn.dataset import Dataset
 from digitnn.evaluation import Report, compare_paired, wilson_interval
 from digitnn.machine import describe_machine
-from digitnn.runs import Run
+from digitnn.trained import Trained
 from digitnn.wording import percent
 
 REPORTED: tuple[Mapping[str, Any], ...] = (
@@ -30,7 +30,7 @@ REPORTED: tuple[Mapping[str, Any], ...] = (
 class Evaluated:
     """A run and what it did on the test split."""
 
-    run: Run
+    run: Trained
     report: Report
 
     @property
@@ -75,7 +75,7 @@ def make_row(group: Sequence[Evaluated]) -> dict[str, Any]:
         "train_seconds": fmean(one.run.about["seconds"] for one in group),
         "predict_seconds": fmean(one.report.seconds for one in group),
         "epochs": first.about["epochs"],
-        "parameters": first.network.parameter_count(),
+        "parameters": first.parameter_count(),
         "seed": group[0].seed,
         "run": str(first.path),
     }

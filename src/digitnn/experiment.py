@@ -11,9 +11,18 @@ from digitnn.errors import DataError, RunError, TrainingError
 from digitnn.identity import identify
 from digitnn.recipe import EngineName, Recipe
 from digitnn.records import Record
-from digitnn.runs import RECIPE, Run, check_free, default_path, load_run, save_run, write_run
+from digitnn.runs import (
+    RECIPE,
+    Run,
+    check_free,
+    default_path,
+    load_run,
+    save_run,
+    write_run,
+)
 from digitnn.sources import load
 from digitnn.stopping import Stopping
+from digitnn.trained import Trained
 from digitnn.training import Training
 from digitnn.unfinished import (
     Keeping,
@@ -166,7 +175,7 @@ def _save(path: Path, training: Training, engine: EngineName, data: TrainingData
         raise RunError(f"cannot write the run to {path}: {error.strerror or error}") from None
 
 
-def load_split_of(run: Run, split_name: str, data_dir: Path | None = None) -> Dataset:
+def load_split_of(run: Trained, split_name: str, data_dir: Path | None = None) -> Dataset:
     """The split "valid" or "test" that belongs to `run`.
 
     Raises `DataError` if "valid" is not what the run was validated on: data of another origin

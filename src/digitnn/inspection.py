@@ -7,7 +7,7 @@ a pickle is read as a whole, by the loader that admits nothing but plain values.
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -135,8 +135,11 @@ def _named_leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 
 def _inspect_folder(path: Path) -> Inspection:
-    from digitnn.runs import NETWORK, PARAMS, RECIPE
+    from digitnn.runs import MEMBERS, NETWORK, PARAMS, RECIPE
 
+    if (path / MEMBERS).is_dir() and (path / RECIPE).is_file():
+        arrays = tuple(_arrays_of_members(path))
+        return Inspection("ensemble", arrays, _about_run(path / RECIPE))
     if (path / PARAMS).is_file():
         arrays = _inspect_safetensors(path / PARAMS).arrays
         return Inspection("run", arrays, _about_run(path / RECIPE))
@@ -150,6 +153,16 @@ def _inspect_folder(path: Path) -> Inspection:
     if png_folder.png_parts(path):
         return Inspection("image-folder", tuple(_class_folders(path)))
     raise FormatError(f"{path}: a folder without known content; known kinds: {KINDS}")
+
+
+def _arrays_of_members(path: Path) -> Iterator[ArrayHeader]:
+    """Each member's arrays under names such as members/0/0.weight."""
+    from digitnn.runs import MEMBERS, PARAMS
+
+    for params in sorted((path / MEMBERS).glob(f"*/{PARAMS}")):
+        for array in _inspect_safetensors(params).arrays:
+            name = f"{params.parent.relative_to(path).as_posix()}/{array.name}"
+            yield replace(array, name=name)
 
 
 def _about_run(path: Path) -> dict[str, Any]:

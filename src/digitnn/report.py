@@ -13,7 +13,7 @@ import numpy as np
 from digitnn.comparison import Evaluated
 from digitnn.dataset import CLASSES, Dataset
 from digitnn.errors import MissingExtraError
-from digitnn.runs import Run
+from digitnn.trained import Trained
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,7 @@ def draw_overview(comparison: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def draw_learning_curves(runs: Sequence[Run]) -> Figure:
+def draw_learning_curves(runs: Sequence[Trained]) -> Figure:
     """Training and validation error over the epochs of each run, side by side."""
     figure = new_figure(5 * len(runs), 3.4)
     from matplotlib.ticker import LogLocator

@@ -86,9 +86,10 @@ def _write_all(
     write_text(folder / "comparison.md", "# Comparison\n\n" + to_markdown(comparison))
     figures = {
         "overview.png": draw_overview(comparison),
-        "learning_curves.png": draw_learning_curves([one.run for one in firsts]),
         "confusion.png": draw_confusions(firsts),
     }
+    if learned := [one.run for one in firsts if one.run.history]:
+        figures["learning_curves.png"] = draw_learning_curves(learned)
     if len(firsts) > 1:
         figures["disagreements.png"] = draw_disagreements(firsts[0], firsts[-1], test)
     for name, figure in figures.items():
@@ -98,7 +99,8 @@ def _write_all(
         json.dumps({"schema": 1, "models": [_model(one) for one in evaluated]}, indent=2) + "\n",
     )
     written = ["comparison.json", "comparison.md", *figures, "digitnn_results.json"]
-    scratch = [one.run for one in firsts if one.run.engine == "scratch"]
+    runs = [one.run for one in firsts if isinstance(one.run, Run)]
+    scratch = [run for run in runs if run.engine == "scratch"]
     if scratch:
         save_pickle(folder / "params.pickle", to_plain(scratch[0]))
         written.append("params.pickle")

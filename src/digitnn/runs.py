@@ -30,6 +30,7 @@ from digitnn.machine import describe_machine
 from digitnn.network import DIGITS, Classifier, Network
 from digitnn.recipe import EngineName
 from digitnn.records import EpochRecord
+from digitnn.trained import Trained
 from digitnn.training import Training
 from digitnn.unfinished import how_to_go_on, is_unfinished
 from digitnn.weights import load_safetensors, save_safetensors
@@ -37,6 +38,8 @@ from digitnn.weights import load_safetensors, save_safetensors
 FORMAT_VERSION = 1
 NETWORK, PARAMS, RECIPE = "network.json", "params.safetensors", "recipe.json"
 HISTORY, REPORT = "history.jsonl", "report.json"
+MEMBERS = "members"
+"""The folder that an ensemble has in place of a network: see `ensembles`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +68,10 @@ class Run:
         number = self.about.get("kept_epoch")
         matching = [record for record in self.history if record.epoch == number]
         return next(iter(matching or self.history[-1:]), None)
+
+    def parameter_count(self) -> int:
+        """How many numbers were learned."""
+        return self.network.parameter_count()
 
     def classifier(self, engine: str | None = None) -> Classifier:
         """The network ready to read digits, on the engine that trained it or on another."""
@@ -97,8 +104,9 @@ def check_free(path: Path) -> None:
 
 
 def is_run(path: Path) -> bool:
-    """Whether `path` looks like a run directory."""
-    return (path / NETWORK).is_file() and (path / PARAMS).is_file()
+    """Whether `path` looks like a run directory, of one network or of an ensemble."""
+    is_network = (path / NETWORK).is_file() and (path / PARAMS).is_file()
+    return is_network or ((path / MEMBERS).is_dir() and (path / RECIPE).is_file())
 
 
 def save_run(
@@ -141,8 +149,13 @@ def write_run(folder: Path, training: Training, identity: Mapping[str, Any]) -> 
 
 
 def load_run(path: Path | str) -> Run:
-    """Read a run back. Raises `RunError`, naming what is missing, damaged or does not fit."""
+    """Read the run of one network back.
+
+    Raises `RunError`, naming what is missing, damaged or does not fit.
+    """
     path = Path(path)
+    if (path / MEMBERS).is_dir():
+        raise RunError(f"{path} is an ensemble, not one network: name one of {path / MEMBERS}")
     if not path.is_dir():
         raise RunError(f"{path} is not a run: no such folder (`digitnn train` makes one)")
     missing = [name for name in (NETWORK, PARAMS, RECIPE) if not (path / name).is_file()]
@@ -150,16 +163,9 @@ def load_run(path: Path | str) -> Run:
         raise RunError(f"{path} is unfinished: go on with {how_to_go_on(path)}")
     if missing:
         raise RunError(f"{path} is not a whole run: it lacks {', '.join(missing)}")
-    about = _read_json(path / RECIPE)
-    if not isinstance(about.get("format"), int):
-        raise RunError(f"{path / RECIPE} is damaged: it names no format")
-    if about["format"] > FORMAT_VERSION:
-        raise RunError(
-            f"{path} has run format {about['format']}; this digitnn reads up to {FORMAT_VERSION}: "
-            "install a newer digitnn"
-        )
-    _check_about(about, path / RECIPE)
-    _readings(path / REPORT)
+    about = read_about(path)
+    if about["engine"] not in get_args(EngineName):
+        raise RunError(f"{path / RECIPE} is damaged: there is no engine {about['engine']!r}")
     try:
         network = Network.from_json(_read_json(path / NETWORK))
         params = load_safetensors(path / PARAMS)
@@ -171,7 +177,22 @@ def load_run(path: Path | str) -> Run:
     return Run(path, network, params, about, _read_history(path / HISTORY))
 
 
-def record_reading(run: Run, split: str, report: Report) -> int:
+def read_about(path: Path) -> dict[str, Any]:
+    """What recipe.json in the folder `path` says. Raises `RunError` if others cannot rely on it."""
+    about = _read_json(path / RECIPE)
+    if not isinstance(about.get("format"), int):
+        raise RunError(f"{path / RECIPE} is damaged: it names no format")
+    if about["format"] > FORMAT_VERSION:
+        raise RunError(
+            f"{path} has run format {about['format']}; this digitnn reads up to {FORMAT_VERSION}: "
+            "install a newer digitnn"
+        )
+    _check_about(about, path / RECIPE)
+    _readings(path / REPORT)
+    return about
+
+
+def record_reading(run: Trained, split: str, report: Report) -> int:
     """Add an evaluation to the run's report.json; how often that split has now been read."""
     path = run.path / REPORT
     readings = _readings(path)
@@ -226,8 +247,6 @@ def _check_about(about: Mapping[str, Any], path: Path) -> None:
             value = value.get(key)
         if not isinstance(value, kind) or (isinstance(value, int) and value < 0):
             raise RunError(f"{path} is damaged: {'.'.join(keys)} cannot be {value!r:.60}")
-    if about["engine"] not in get_args(EngineName):
-        raise RunError(f"{path} is damaged: there is no engine {about['engine']!r}")
 
 
 def _readings(path: Path) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import typer
 
 import digitnn
-from digitnn.cli import compare, data, evaluate, inspect, recipes, train
+from digitnn.cli import compare, data, ensemble, evaluate, inspect, recipes, train
 from digitnn.cli.console import complain
 from digitnn.errors import DigitnnError, Interruption
 
@@ -31,6 +31,7 @@ app.add_typer(recipes.app, name="recipes")
 app.command("train")(train.train)
 app.command("inspect")(inspect.inspect)
 app.command("evaluate")(evaluate.evaluate)
+app.command("ensemble")(ensemble.ensemble)
 app.command("compare")(compare.compare)
 
 

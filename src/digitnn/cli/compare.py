@@ -22,7 +22,8 @@ DEFAULT_RECIPES = ["classic", "cnn"]
 
 def compare(
     recipes: Annotated[
-        list[str] | None, typer.Argument(help="Recipes to compare, by name or as TOML files.")
+        list[str] | None,
+        typer.Argument(help="Recipes to compare, by name or as TOML files, and runs as they are."),
     ] = None,
     seeds: Annotated[
         int,
@@ -52,27 +53,38 @@ def compare(
     """Train the recipes, evaluate each network once on the test split, and compare."""
     from digitnn.comparison import Evaluated, make_comparison, to_markdown
     from digitnn.engines import find_engine
+    from digitnn.ensembles import load_run
+    from digitnn.errors import UsageError
     from digitnn.evaluation import evaluate
     from digitnn.experiment import load_training_data
     from digitnn.recipe_files import choose_recipes
+    from digitnn.recipes import RECIPES
     from digitnn.report import new_figure
     from digitnn.resources import use_resources
     from digitnn.results import check_writable, write_results
-    from digitnn.runs import record_reading
+    from digitnn.runs import is_run, record_reading
     from digitnn.sources import load
 
-    named = choose_recipes(recipes or DEFAULT_RECIPES)
+    words = recipes or DEFAULT_RECIPES
+    ready = [load_run(word) for word in words if word not in RECIPES and is_run(Path(word))]
+    for run in ready:
+        if (collection := run.about["data"]["collection"]) != "mnist":
+            raise UsageError(f"{run.path} was trained on {collection}; mnist is compared here")
+    paths = [str(run.path) for run in ready]
+    named = choose_recipes([word for word in words if str(Path(word)) not in paths])
     chosen = [recipe.with_epochs(epochs) for recipe in named]
     pairs = [(r, name) for r in chosen for name in (r.engines if grid else r.engines[:1])]
     use_resources(threads, device)
     for _, engine in pairs:  # whatever is missing should be said before an hour of training
         find_engine(engine)
+    for run in ready:
+        run.classifier()
     new_figure(1, 1)
     check_writable(results)
     ensure("mnist", data_dir)
     data = load_training_data("mnist", data_dir)
     test = load("mnist", "test", data_dir)  # loaded now, read by nobody before all is trained
-    trained = _train_all(pairs, range(seeds), data, runs)
+    trained = [*ready, *_train_all(pairs, range(seeds), data, runs)]
     gaps = _compare_engines(chosen, data) if grid else None
     evaluated = []
     for run in trained:

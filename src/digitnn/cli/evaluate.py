@@ -11,7 +11,7 @@ from digitnn.cli.options import AsJson, DataDir, Device, Threads
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run that `digitnn train` left.")],
+    run: Annotated[Path, typer.Argument(help="A run, or an ensemble of them.")],
     split: Annotated[
         Literal["valid", "test"], typer.Option("--split", help="Which images to read.")
     ] = "valid",
@@ -24,10 +24,11 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Read a split with a trained network and count. Every reading is noted in the run."""
+    from digitnn.ensembles import load_run
     from digitnn.evaluation import evaluate as evaluate_on
     from digitnn.experiment import load_split_of
     from digitnn.resources import use_resources
-    from digitnn.runs import load_run, record_reading, report_to_json
+    from digitnn.runs import record_reading, report_to_json
     from digitnn.wording import percent
 
     use_resources(threads, device)

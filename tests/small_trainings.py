@@ -70,10 +70,10 @@ class RoteEngine:
         return Outcome(float("nan"), 0), {name: p * 0 for name, p in params.items()}
 
 
-def training_of(recipe, engine, digits, seed=0, n=400):
+def training_of(recipe, engine, digits, seed=0, n=400, stopping=None):
     """A training on the first n digits, validated on the last 200."""
     engine = find_engine(engine) if isinstance(engine, str) else engine
-    return Training(recipe, engine, digits[:n], digits[400:], seed)
+    return Training(recipe, engine, digits[:n], digits[400:], seed, stopping)
 
 
 def trained(recipe, engine, digits, seed=0):

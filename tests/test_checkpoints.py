@@ -225,7 +225,7 @@ def test_a_run_that_stopped_for_good_is_not_gone_on_with(train, tmp_path):
 
 def test_other_conditions_are_told(train, tmp_path, monkeypatch):
     train(stop=5)
-    monkeypatch.setattr("digitnn.machine.matrix_threads", lambda: 1000)
+    monkeypatch.setattr("digitnn.machine.threads", lambda: 1000)
     _, told = train()
     assert any(line.startswith("equal bits are not certain: threads was") for line in told)
 

@@ -10,6 +10,7 @@ import pytest
 import threadpoolctl
 
 from digitnn import cores
+from digitnn.cgroups import quota_in_cores
 from digitnn.cores import available_cores, one_core_blas
 from digitnn.scratch.blocks import run_blocks
 
@@ -29,7 +30,7 @@ def set_free():
 
 
 @pytest.fixture
-def two_blas_threads():
+def two_blas_threads(monkeypatch):
     """BLAS set to two threads, as if from the start: by nobody who could still claim it."""
 
     def limit_in_a_thread_of_its_own(number):
@@ -39,6 +40,7 @@ def two_blas_threads():
 
     while one_core_blas._limited:  # by the test before
         sleep(0.01)
+    monkeypatch.setattr(one_core_blas, "_outside", None)  # nor is it an engine's
     (before,) = blas_threads()
     limit_in_a_thread_of_its_own(2)
     assert blas_threads() == {2}
@@ -133,6 +135,54 @@ def test_the_limit_stays_for_a_moment_for_those_who_come_back_at_once(monkeypatc
             pass
         assert blas_threads() == {1}
     assert set_free()
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+def test_blas_gets_the_threads_that_it_was_given_once_nobody_is_inside():
+    one_core_blas.set_free_to(1)
+    assert blas_threads() == {1}
+    with one_core_blas:
+        one_core_blas.set_free_to(2)
+        assert blas_threads() == {1}
+    assert set_free()
+    with one_core_blas:  # whoever set it before has no claim left
+        assert blas_threads() == {1}
+    assert set_free()
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "cores"),
+    [
+        ("0::/a/b\n", {}, None),
+        ("0::/a/b\n", {"a/b/cpu.max": "max 100000\n"}, None),
+        ("0::/a/b\n", {"a/b/cpu.max": "150000 100000\n"}, 2),
+        ("0::/a/b\n", {"a/b/cpu.max": "50000 100000\n"}, 1),
+        ("0::/a/b\n", {"a/b/cpu.max": "max 100000\n", "a/cpu.max": "300000 100000\n"}, 3),
+        ("0::/a/b\n", {"a/b/cpu.max": "900000 100000\n", "a/cpu.max": "300000 100000\n"}, 3),
+        ("0::/\n", {"cpu.max": "400000 100000\n", "a/cpu.max": "300000 100000\n"}, 4),
+        (
+            "4:memory:/a\n1:cpu,cpuacct:/a\n",
+            {
+                "cpu,cpuacct/a/cpu.cfs_quota_us": "250000\n",
+                "cpu,cpuacct/a/cpu.cfs_period_us": "100000\n",
+                "cpu,cpuacct/cpu.cfs_quota_us": "-1\n",
+                "cpu,cpuacct/cpu.cfs_period_us": "100000\n",
+            },
+            3,
+        ),
+    ],
+)
+def test_a_container_s_share_of_the_cores_is_found(own, files, cores, tmp_path):
+    (tmp_path / "own").write_text(own)
+    for path, content in files.items():
+        file = tmp_path / "groups" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    assert quota_in_cores(tmp_path / "groups", tmp_path / "own") == cores
+
+
+def test_a_system_without_control_groups_has_no_share(tmp_path):
+    assert quota_in_cores(tmp_path, tmp_path / "none") is None
 
 
 def test_whoever_never_leaves_does_not_keep_the_process_from_its_end():

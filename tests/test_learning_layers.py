@@ -156,7 +156,7 @@ def test_the_seed_of_a_trainer_decides_what_is_dropped(engine, digits):
 def test_the_bits_do_not_depend_on_the_number_of_cores(network, digits, monkeypatch):
     found = []
     for cores in (1, 2, 3):
-        monkeypatch.setattr(blocks, "available_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(blocks, "threads", lambda cores=cores: cores)
         trainer, _ = after_steps("scratch", network, digits, 3, batch=100)
         found.append(bits(trainer.parameters()))
     assert found[0] == found[1] == found[2]

@@ -61,7 +61,7 @@ def test_equal_inputs_give_equal_bits_on_any_number_of_cores(rng, monkeypatch):
     params, features, labels = split_of(300, rng)
     found = []
     for cores in (1, 2, 3, 2):
-        monkeypatch.setattr(blocks, "available_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(blocks, "threads", lambda cores=cores: cores)
         found.append(bits(SplitObjective(LAYERS, features, labels, SoftmaxCrossEntropy())(params)))
     assert found[0] == found[1] == found[2] == found[3]
 
@@ -87,7 +87,7 @@ def test_every_image_is_in_exactly_one_block(n):
 
 
 def test_results_come_in_the_order_of_the_parts_however_long_each_takes(monkeypatch):
-    monkeypatch.setattr(blocks, "available_cores", lambda: 2)
+    monkeypatch.setattr(blocks, "threads", lambda: 2)
     second_is_done = threading.Event()
 
     def work(part):

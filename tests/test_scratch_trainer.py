@@ -47,7 +47,7 @@ def test_ten_steps_on_both_engines_end_with_equal_numbers(recipe, digits):
 def test_the_bits_do_not_depend_on_the_number_of_cores(digits, monkeypatch):
     found = []
     for cores in (1, 2, 3):
-        monkeypatch.setattr(blocks, "available_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(blocks, "threads", lambda cores=cores: cores)
         trainer, _ = steps("scratch", CNN, digits, 3, batch=100)
         found.append(trainer.parameters())
     for other in found[1:]:

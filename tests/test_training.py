@@ -71,6 +71,7 @@ def test_training_can_take_no_test_split_and_imports_nothing_that_reads_files():
         "train",
         "valid",
         "seed",
+        "stopping",
     ]
     loaded = "import sys, digitnn.training; print([m for m in sys.modules if m in sys.argv])"
     files = ["digitnn.sources", "digitnn.formats", "torch", "matplotlib", "sklearn"]

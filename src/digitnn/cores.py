@@ -1,26 +1,31 @@
-"""How many cores there are, and keeping the matrix library (BLAS) to one of them."""
+"""How many cores there are, and how many of them the matrix library (BLAS) may use."""
 
 import os
+import sys
 import threading
+from collections.abc import Callable
 from functools import cache
 from time import monotonic, sleep
 
 from threadpoolctl import ThreadpoolController
+
+from digitnn.cgroups import quota_in_cores
 
 GRACE = 0.05
 """Seconds from the last use of `one_core_blas` until BLAS has all cores again."""
 
 
 def available_cores() -> int:
-    """How many cores this process may use."""
+    """How many cores this process may use: its affinity, or less if a container gives less."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
+        return min(len(os.sched_getaffinity(0)), _quota() or sys.maxsize)
     return os.cpu_count() or 1
 
 
-def matrix_threads() -> int:
-    """How many threads the matrix libraries that are loaded may use: the most of any of them."""
-    return max((library["num_threads"] for library in ThreadpoolController().info()), default=1)
+@cache
+def _quota() -> int | None:
+    """Read once: this is asked for at every step of a training."""
+    return quota_in_cores()
 
 
 class _OneCoreBlas:
@@ -35,6 +40,8 @@ class _OneCoreBlas:
     """
 
     _limited: bool
+    _setter: threading.Thread | None
+    _outside: int | None = None
 
     def __init__(self) -> None:
         self._forget()
@@ -46,17 +53,35 @@ class _OneCoreBlas:
             self._inside += 1
             if not self._limited:
                 self._limited = True
-                blas, is_set = _blas(), threading.Event()
-                # a daemon: whoever never leaves does not keep the process from its end
-                threading.Thread(
-                    target=self._hold, args=(blas, is_set), name="digitnn-blas", daemon=True
-                ).start()
+                is_set = threading.Event()
+                # looked up now: SciPy brings a library of its own, whenever it is imported
+                self._begin(self._hold, ThreadpoolController(), is_set)
                 is_set.wait()
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._inside -= 1
             self._left_at = monotonic()
+
+    def set_free_to(self, threads: int) -> None:
+        """From now on, while nobody is inside, BLAS uses so many threads."""
+        with self._lock:
+            self._outside = threads
+            if not self._limited:
+                self._begin(_set_threads, ThreadpoolController(), threads).join()
+
+    def _begin(self, work: Callable[..., None], *arguments: object) -> threading.Thread:
+        """Do `work` in a thread, after the one before is dead and with it its claim to set limits.
+
+        A daemon: whoever never leaves does not keep the process from its end.
+        """
+        if self._setter is not None:
+            self._setter.join()
+        self._setter = threading.Thread(
+            target=work, args=arguments, name="digitnn-blas", daemon=True
+        )
+        self._setter.start()
+        return self._setter
 
     def _hold(self, blas: ThreadpoolController, is_set: threading.Event) -> None:
         """Limit BLAS, and lift the limit once nobody has been inside for a while."""
@@ -67,6 +92,8 @@ class _OneCoreBlas:
             with self._lock:
                 if self._inside == 0 and monotonic() - self._left_at >= GRACE:
                     limit.__exit__(None, None, None)
+                    if self._outside is not None:
+                        _set_threads(blas, self._outside)
                     self._limited = False
 
     def _forget(self) -> None:
@@ -74,11 +101,13 @@ class _OneCoreBlas:
         self._inside = 0
         self._left_at = 0.0
         self._limited = False
+        self._setter = None
 
 
 one_core_blas = _OneCoreBlas()
 
 
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
+def _set_threads(libraries: ThreadpoolController, threads: int) -> None:
+    """For good: threadpoolctl's own limits are taken back by whoever set them."""
+    for library in libraries.select(user_api="blas").lib_controllers:
+        library.set_num_threads(threads)

@@ -13,6 +13,7 @@ from digitnn.recipe import EngineName, Recipe
 from digitnn.records import Record
 from digitnn.runs import RECIPE, Run, check_free, default_path, load_run, save_run, write_run
 from digitnn.sources import load
+from digitnn.stopping import Stopping
 from digitnn.training import Training
 from digitnn.unfinished import (
     Keeping,
@@ -55,15 +56,17 @@ def run_experiment(
     out: Path | None,
     watch: Watch,
     keeping: Keeping | None = None,
+    stopping: Stopping | None = None,
 ) -> Run:
     """Train and save; `watch` passes the records on, shows them, and may stop early.
 
     out: where the run goes, a new folder under runs/ if None; it is checked before training.
     keeping: with it, checkpoints are written to the run's folder and the training can go on from
     them later; without, nothing is on disk before the end.
+    stopping: when to end early, and which epoch to keep; None: not, and the last.
     """
     path = out or default_path(recipe.name, engine, seed)
-    training = Training(recipe, find_engine(engine), data.train, data.valid, seed)
+    training = Training(recipe, find_engine(engine), data.train, data.valid, seed, stopping)
     if keeping is not None:
         identity = identify(training, engine, data.collection, data.split_seed)
         return _run_kept(path, training, identity, watch, keeping)
@@ -72,7 +75,7 @@ def run_experiment(
         _exhaust(watch(training))
     except TrainingError as error:
         run = _save(path, training, engine, data)
-        raise TrainingError(f"{error}; they are saved in {run.path}") from None
+        raise TrainingError(f"{error}; saved in {run.path}") from None
     return _save(path, training, engine, data)
 
 
@@ -97,7 +100,7 @@ def _run_kept(
         except TrainingError as error:
             _write(path, training, identity, keeping)
             remove_checkpoint(path)  # going on would lead to the same place
-            raise TrainingError(f"{error}; they are saved in {path}") from None
+            raise TrainingError(f"{error}; saved in {path}") from None
         if not training.complete:
             unfinished.save()
             return _write(path, training, identity, keeping)
@@ -116,12 +119,25 @@ def _finished(path: Path, identity: Mapping[str, Any], keeping: Keeping) -> Run 
         keeping.tell(f"{path} is finished already: nothing to do")
         remove_checkpoint(path)  # of a process that was killed just before it did
         return run
+    if _has_had_its_time(run.about, identity):
+        keeping.tell(f"{path} has had its time: nothing to do; a larger --max-seconds goes on")
+        return run
     if not is_unfinished(path):
         raise RunError(
             f"{path} ended after {run.about['epochs']} epochs and has no checkpoint to go on from: "
             "choose another --out or remove it"
         )
     return None
+
+
+def _has_had_its_time(about: Mapping[str, Any], identity: Mapping[str, Any]) -> bool:
+    """Whether the run stopped for time, and is asked for no more of it."""
+    limit = identity["stopping"]["max_seconds"]
+    return (
+        about.get("stopped") == "max_seconds"
+        and limit is not None
+        and limit <= about["stopping"].get("max_seconds", 0)
+    )
 
 
 def _exhaust(records: Iterable[Record]) -> None:

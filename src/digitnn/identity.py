@@ -1,19 +1,26 @@
-"""What makes two trainings the same: recipe, engine, seed and data."""
+"""What makes two trainings the same: recipe, engine, seed, data, and what they leave."""
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
 from digitnn.dataset import Dataset
 from digitnn.training import Training
 
-FREE = ("recipe.summary", "recipe.engines", "data.train.name", "data.valid.name")
-"""What may change without changing what is learned."""
+FREE = (
+    "recipe.summary",
+    "recipe.engines",
+    "data.train.name",
+    "data.valid.name",
+    "stopping.max_seconds",
+)
+"""What may change without changing what a step learns or which epoch is left in the end."""
 
 
 def identify(training: Training, engine: str, data: str, split_seed: int | None) -> dict[str, Any]:
-    """Recipe, engine, seed and the data by fingerprint, as plain builtins.
+    """Recipe, engine, seed, stopping and the data by fingerprint, as plain builtins.
 
     data: the collection's name.
     """
@@ -21,6 +28,7 @@ def identify(training: Training, engine: str, data: str, split_seed: int | None)
         "recipe": training.recipe.to_json(),
         "engine": engine,
         "seed": training.seed,
+        "stopping": asdict(training.stopping),
         "data": {
             "collection": data,
             "split_seed": split_seed,

@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import digitnn
-from digitnn.cores import available_cores, matrix_threads
+from digitnn.cores import available_cores
+from digitnn.resources import device, threads
 
 LIBRARIES = ("numpy", "scipy", "torch", "scikit-learn")
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, cores, system, versions and commit, as plain builtins."""
+    """Processor, cores, what is used of it, system, versions, commit, as plain builtins."""
     return {
         "processor": _processor(),
         "cores": available_cores(),
+        "threads": threads(),
+        "device": device(),
         "system": platform.platform(terse=True),
         "versions": _versions(),
         "commit": source_commit(),
@@ -24,8 +27,8 @@ def describe_machine() -> dict[str, Any]:
 
 
 def describe_conditions() -> dict[str, Any]:
-    """What equal bits ask for besides equal input: processor, threads, versions."""
-    return {"processor": _processor(), "threads": matrix_threads(), **_versions()}
+    """What equal bits ask for besides equal input: processor, threads, device, versions."""
+    return {"processor": _processor(), "threads": threads(), "device": device(), **_versions()}
 
 
 def source_commit() -> str | None:

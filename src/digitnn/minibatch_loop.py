@@ -37,12 +37,8 @@ class MiniBatchLoop:
         train: Dataset,
         streams: Streams,
     ) -> None:
-        self._recipe, self._optimiser, self._train, self._streams = (
-            recipe,
-            optimiser,
-            train,
-            streams,
-        )
+        self._recipe, self._optimiser = recipe, optimiser
+        self._train, self._streams = train, streams
         self._trainer = engine.trainer(
             recipe.network(), start, optimiser, recipe.loss, streams.dropout
         )
@@ -134,5 +130,5 @@ class MiniBatchLoop:
 def diverged(what: str) -> TrainingError:
     """The error for numbers that grew without bound."""
     return TrainingError(
-        f"{what}: try a smaller learning rate; the parameters of the last whole epoch are kept"
+        f"{what}: try a smaller learning rate; what was learned in whole epochs is kept"
     )

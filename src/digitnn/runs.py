@@ -59,6 +59,13 @@ class Run:
         """The name of the engine that trained it."""
         return str(self.about["engine"])
 
+    @property
+    def kept(self) -> EpochRecord | None:
+        """The epoch whose parameters these are, or the last one, if any came to its end."""
+        number = self.about.get("kept_epoch")
+        matching = [record for record in self.history if record.epoch == number]
+        return next(iter(matching or self.history[-1:]), None)
+
     def classifier(self, engine: str | None = None) -> Classifier:
         """The network ready to read digits, on the engine that trained it or on another."""
         return find_engine(engine or self.engine).classifier(self.network, self.params)
@@ -117,6 +124,8 @@ def write_run(folder: Path, training: Training, identity: Mapping[str, Any]) -> 
         **identity,
         "epochs": len(training.history),
         "complete": training.complete,
+        "stopped": training.stopped,
+        "kept_epoch": training.kept.epoch if training.kept else None,
         "seconds": training.history[-1].seconds if training.history else 0.0,
         "machine": describe_machine(),
         "when": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -22,6 +22,7 @@ from digitnn.minibatch_loop import MiniBatchLoop, diverged
 from digitnn.optimisers import FullBatchOptimiser
 from digitnn.recipe import Recipe
 from digitnn.records import EpochRecord, Record, Stage, StepRecord
+from digitnn.stopping import Reason, Stopping, best_epoch
 from digitnn.streams import streams
 
 __all__ = ["Checkpoint", "EpochRecord", "Record", "StepRecord", "Training"]
@@ -31,8 +32,9 @@ __all__ = ["Checkpoint", "EpochRecord", "Record", "StepRecord", "Training"]
 class Checkpoint:
     """All that a mini-batch training needs to go on bit for bit.
 
-    arrays: groups of arrays by name, those of the loop and "last_epoch"; progress: position,
-    history and seconds so far as plain builtins, whose floats JSON gives back exactly.
+    arrays: groups of arrays by name, those of the loop, "last_epoch", and "best" where that is
+    kept; progress: position, history and seconds so far as plain builtins, whose floats JSON gives
+    back exactly.
     """
 
     arrays: Mapping[str, Mapping[str, ndarray]]
@@ -51,14 +53,20 @@ class Training:
     units are dropped, in separate streams, so that both engines start alike and see the same
     batches. Raises `TrainingError` when there are too few images, or when the loss is no longer
     finite; `params()` then gives what the last whole epoch left, which the last record of `history`
-    describes. `complete` says whether it ran to its end.
+    describes. `complete` says whether it ran to its end, `stopped` why that, or it, came early.
 
     To go on where another process was: `resume` what its `checkpoint` gave after any record; in
     full batch `remember` what it evaluated. Either ends with the same bits as if never left.
     """
 
     def __init__(
-        self, recipe: Recipe, engine: Engine, train: Dataset, valid: Dataset, seed: int
+        self,
+        recipe: Recipe,
+        engine: Engine,
+        train: Dataset,
+        valid: Dataset,
+        seed: int,
+        stopping: Stopping | None = None,
     ) -> None:
         least = 1 if recipe.is_full_batch else recipe.batch_size
         if len(train) < least:
@@ -69,28 +77,49 @@ class Training:
         if len(valid) == 0:
             raise TrainingError(f"{valid.name}: no images to validate on")
         self.recipe, self.engine, self.train, self.valid = recipe, engine, train, valid
-        self.seed = seed
+        self.seed, self.stopping = seed, stopping or Stopping()
         self.network = recipe.network()
         self._check_last_batch()
         self.history: list[EpochRecord] = []
         self._streams = streams(seed)
+        self._best: dict[str, ndarray] | None = None
         self._good = initial_parameters(self.network, recipe.initialisation, self._streams.weights)
         self._loop: MiniBatchLoop | FullBatchLoop | None = None
         self._resumed: Checkpoint | None = None
         self._memory: Memory | None = None
         self._clock: Clock | None = None
+        self._left: Checkpoint | None = None
         self.complete = False
+        self.stopped: Reason | None = None
 
     def params(self) -> dict[str, ndarray]:
-        """The parameters learned so far, float32."""
+        """The parameters learned so far, float32: the last, or those of the best epoch yet."""
+        if self._best is not None:
+            return self._best
         return self._good if self._loop is None else self._loop.params()
 
+    @property
+    def kept(self) -> EpochRecord | None:
+        """The epoch whose parameters are left; None while there is none."""
+        if not self.history:
+            return None
+        if self.stopping.keep == "best":
+            return best_epoch(self.history)
+        return self.history[-1] if self.complete or self.stopped else None
+
     def checkpoint(self) -> Checkpoint:
-        """What it takes to go on from here, after any record of a mini-batch training."""
+        """What it takes to go on from here, after any record of a mini-batch training.
+
+        Where it stopped amid an epoch that is before it was validated there: whoever goes on shall
+        not find what a training that was not stopped would never have had.
+        """
+        if self._left is not None:
+            return self._left
         assert isinstance(self._loop, MiniBatchLoop), "mini-batches, between two records"
         assert self._clock is not None
+        best = {} if self._best is None else {"best": self._best}
         return Checkpoint(
-            arrays=self._loop.state() | {"last_epoch": self._good},
+            arrays=self._loop.state() | {"last_epoch": self._good} | best,
             progress={
                 "position": self._loop.position(),
                 "history": [asdict(record) for record in self.history],
@@ -109,10 +138,13 @@ class Training:
             loop = self._begin(Clock())
             assert isinstance(loop, MiniBatchLoop), "a full-batch training remembers"
             loop.restore(checkpoint.arrays, checkpoint.progress["position"])
-            self.history = [EpochRecord(**record) for record in checkpoint.progress["history"]]
+            history = [EpochRecord(**record) for record in checkpoint.progress["history"]]
+            best = None
+            if history and self.stopping.keep == "best":
+                self.network.check(best := dict(checkpoint.arrays["best"]))
         except (LookupError, TypeError, ShapeError) as error:
             raise CheckpointError(f"a checkpoint of another training: {error}") from None
-        self._good = dict(checkpoint.arrays["last_epoch"])
+        self._good, self._best, self.history = dict(checkpoint.arrays["last_epoch"]), best, history
         self._resumed, self._loop = checkpoint, loop
 
     def remember(self, memory: Memory) -> None:
@@ -127,13 +159,27 @@ class Training:
             self._clock.advance_to(self._resumed.progress["seconds"])
         self._loop = loop = self._loop or self._begin(self._clock)
         try:
-            for stage in loop:
-                seconds = self._clock.seconds()
-                yield self._end_epoch(stage) if stage.ends_epoch else _step_record(stage, seconds)
-            self.complete = True
+            yield from self._learn(loop, self._clock)
+            self.complete = self.stopped != "max_seconds"
         except TrainingError:
             self._loop = None
             raise
+
+    def _learn(self, loop: MiniBatchLoop | FullBatchLoop, clock: Clock) -> Iterator[Record]:
+        """The records until the end of `loop`, or until there is a reason to stop."""
+        stopping = self.stopping
+        if stopping.is_out_of_patience(self.history):  # as the checkpoint was taken
+            self.stopped = "patience"
+            return
+        for stage in loop:
+            seconds = clock.seconds()
+            yield self._end_epoch(stage) if stage.ends_epoch else _step_record(stage, seconds)
+            if stage.done < 1 and (reason := stopping.reason(self.history, clock.seconds())):
+                self.stopped = reason
+                if not stage.ends_epoch:
+                    self._left = self.checkpoint()
+                    yield self._end_epoch(stage)
+                return
 
     def _begin(self, clock: Clock) -> MiniBatchLoop | FullBatchLoop:
         recipe, optimiser, engine = self.recipe, self.recipe.optimiser, self.engine
@@ -145,7 +191,8 @@ class Training:
     def _end_epoch(self, stage: Stage) -> EpochRecord:
         """Validate, and enter the epoch into the history."""
         assert self._clock is not None
-        params = self.params()
+        assert self._loop is not None
+        params = self._loop.params()
         try:
             report = evaluate(self.engine.classifier(self.network, params), self.valid)
         except (DataError, ShapeError) as error:
@@ -153,7 +200,7 @@ class Training:
         self._good = params
         seconds = self._clock.seconds()
         record = EpochRecord(
-            done=stage.epoch / self.recipe.epochs,
+            done=stage.done,
             epoch=stage.epoch,
             loss=stage.outcome.total / stage.seen,
             accuracy=stage.outcome.correct / stage.seen,
@@ -164,6 +211,8 @@ class Training:
             evaluations=stage.evaluations,
         )
         self.history.append(record)
+        if self.kept is record and self.stopping.keep == "best":
+            self._best = params
         return record
 
     def _check_last_batch(self) -> None:

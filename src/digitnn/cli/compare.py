@@ -8,7 +8,7 @@ import typer
 
 from digitnn.cli.console import print_json, print_text, say
 from digitnn.cli.fetching import ensure
-from digitnn.cli.options import AsJson, DataDir, Epochs, at_least
+from digitnn.cli.options import AsJson, DataDir, Device, Epochs, Threads, at_least
 
 if TYPE_CHECKING:
     from digitnn.experiment import TrainingData
@@ -45,6 +45,8 @@ def compare(
         "runs"
     ),
     data_dir: DataDir = None,
+    threads: Threads = None,
+    device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Train the recipes, evaluate each network once on the test split, and compare."""
@@ -54,6 +56,7 @@ def compare(
     from digitnn.experiment import load_training_data
     from digitnn.recipe_files import choose_recipes
     from digitnn.report import new_figure
+    from digitnn.resources import use_resources
     from digitnn.results import check_writable, write_results
     from digitnn.runs import record_reading
     from digitnn.sources import load
@@ -61,6 +64,7 @@ def compare(
     named = choose_recipes(recipes or DEFAULT_RECIPES)
     chosen = [recipe.with_epochs(epochs) for recipe in named]
     pairs = [(r, name) for r in chosen for name in (r.engines if grid else r.engines[:1])]
+    use_resources(threads, device)
     for _, engine in pairs:  # whatever is missing should be said before an hour of training
         find_engine(engine)
     new_figure(1, 1)

@@ -7,7 +7,7 @@ import typer
 
 from digitnn.cli.console import print_json, print_text
 from digitnn.cli.fetching import ensure
-from digitnn.cli.options import AsJson, DataDir
+from digitnn.cli.options import AsJson, DataDir, Device, Threads
 
 
 def evaluate(
@@ -19,14 +19,18 @@ def evaluate(
         str | None, typer.Option("--engine", help="scratch or pytorch; the run's own if absent.")
     ] = None,
     data_dir: DataDir = None,
+    threads: Threads = None,
+    device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Read a split with a trained network and count. Every reading is noted in the run."""
     from digitnn.evaluation import evaluate as evaluate_on
     from digitnn.experiment import load_split_of
+    from digitnn.resources import use_resources
     from digitnn.runs import load_run, record_reading, report_to_json
     from digitnn.wording import percent
 
+    use_resources(threads, device)
     trained = load_run(run)
     classifier = trained.classifier(engine)
     ensure(trained.about["data"]["collection"], data_dir)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -20,6 +20,17 @@ def at_least(least: int) -> Callable[[str], int]:
         return number
 
     return parse
+
+
+def above_zero(text: str) -> float:
+    """A parser of finite numbers above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise typer.BadParameter(f"expected a number above 0, got {text}")
+    return number
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
@@ -50,6 +61,45 @@ CheckpointEvery = Annotated[
         min=0,
         metavar="SECONDS",
         help="Write one at least so often, besides each epoch's end.",
+    ),
+]
+MaxSeconds = Annotated[
+    float | None,
+    typer.Option(
+        "--max-seconds",
+        parser=above_zero,
+        metavar="SECONDS",
+        help="End after the step that passes them; --resume with more of them, or none, goes on.",
+    ),
+]
+Patience = Annotated[
+    int | None,
+    typer.Option(
+        "--patience",
+        parser=at_least(1),
+        metavar="N",
+        help="End after so many epochs that validate no better than the best before them.",
+    ),
+]
+Keep = Annotated[
+    Literal["best", "last"],
+    typer.Option("--keep", help="Which epoch's parameters to save: best on validation, or last."),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        parser=at_least(1),
+        metavar="N",
+        help="Threads to compute with; if absent the cores there are, at most 8.",
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="Where PyTorch computes: cpu, cuda, mps; auto takes what is there.",
     ),
 ]
 SplitSeed = Annotated[

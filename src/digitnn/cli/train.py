@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,12 +13,20 @@ from digitnn.cli.options import (
     CheckpointEvery,
     Collection,
     DataDir,
+    Device,
     Epochs,
+    Keep,
+    MaxSeconds,
     Out,
+    Patience,
     Resume,
     Seed,
     SplitSeed,
+    Threads,
 )
+
+if TYPE_CHECKING:
+    from digitnn.records import EpochRecord
 
 
 def train(
@@ -34,8 +42,13 @@ def train(
     data: Collection = "mnist",
     data_dir: DataDir = None,
     split_seed: SplitSeed = None,
+    max_seconds: MaxSeconds = None,
+    patience: Patience = None,
+    keep: Keep = "last",
     resume: Resume = False,
     checkpoint_every: CheckpointEvery = 30.0,
+    threads: Threads = None,
+    device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Train one network. Whatever ends it, the same command with --resume goes on."""
@@ -45,12 +58,14 @@ def train(
     from digitnn.errors import Interruption
     from digitnn.experiment import load_training_data, run_experiment
     from digitnn.recipe_files import choose_recipe
+    from digitnn.resources import use_resources
     from digitnn.runs import check_free, default_path
+    from digitnn.stopping import Stopping
     from digitnn.unfinished import Keeping
-    from digitnn.wording import percent
 
     chosen = choose_recipe(recipe).with_epochs(epochs)
     chosen_engine = chosen.engine(engine)
+    use_resources(threads, device)
     find_engine(chosen_engine)
     path = out or default_path(chosen.name, chosen_engine, seed)
     if out is not None and not resume:
@@ -62,6 +77,11 @@ def train(
         "--data": data if data != "mnist" else None,
         "--data-dir": data_dir,
         "--split-seed": split_seed,
+        "--max-seconds": max_seconds,
+        "--patience": patience,
+        "--keep": keep if keep != "last" else None,
+        "--threads": threads,
+        "--device": device if device != "auto" else None,
         "--out": path,
     }
     command = _resuming_command(recipe, given)
@@ -77,8 +97,9 @@ def train(
             path,
             lambda training: until(stop, follow(training, title)),
             Keeping(command, say, checkpoint_every, resume),
+            Stopping(patience, keep, max_seconds),
         )
-    last = run.history[-1] if run.history else None
+    kept = run.kept
     if as_json:
         print_json(
             {
@@ -86,20 +107,37 @@ def train(
                 "run": str(run.path),
                 "complete": run.about["complete"],
                 "epochs": run.about["epochs"],
+                "stopped": run.about["stopped"],
+                "kept_epoch": run.about["kept_epoch"],
                 "seconds": run.about["seconds"],
-                "valid_accuracy": last.valid_accuracy if last else None,
+                "valid_accuracy": kept.valid_accuracy if kept else None,
             }
         )
     else:
         print_text(str(run.path))
-    if stop.signal_number is not None and not run.about["complete"]:
+    stopped = run.about["stopped"]
+    if stop.signal_number is not None and not run.about["complete"] and not stopped:
         raise Interruption(
             f"interrupted after {len(run.history)} of {chosen.epochs} epochs; go on with "
             f"`{command}`; the network as it is now can be used: {run.path}",
             stop.signal_number,
         )
-    if last:
-        say(f"validation accuracy {percent(last.valid_accuracy)} after {last.seconds:.1f} s")
+    if stopped == "max_seconds":
+        command = _resuming_command(recipe, {**given, "--max-seconds": None})
+        epoch = f"epoch {run.history[-1].epoch} of {chosen.epochs}"
+        say(f"stopped for time in {epoch}; go on with `{command}`")
+    if stopped == "patience":
+        say(f"stopped after epoch {len(run.history)}: {patience} in a row were no better")
+    if kept:
+        say(_describe(kept, keep, len(run.history)))
+
+
+def _describe(kept: "EpochRecord", keep: str, epochs: int) -> str:
+    """One line about the epoch that is kept."""
+    from digitnn.wording import percent
+
+    found = f"validation accuracy {percent(kept.valid_accuracy)} after {kept.seconds:.1f} s"
+    return found + (f", the best of {epochs} epochs: {kept.epoch}" if keep == "best" else "")
 
 
 def _resuming_command(recipe: str, given: Mapping[str, object]) -> str:

@@ -17,11 +17,12 @@ from digitnn.engine import Outcome, check_state
 from digitnn.losses import Loss
 from digitnn.network import Network, Params, Standardise
 from digitnn.optimisers import MiniBatchOptimiser
-from digitnn.pytorch.device import best_device
+from digitnn.pytorch.device import chosen_device
 from digitnn.pytorch.losses import LOSSES
 from digitnn.pytorch.modules import build, parameters_of, to_array
 from digitnn.pytorch.objective import SplitObjective
 from digitnn.pytorch.optimisers import build_optimiser
+from digitnn.resources import threads
 
 BLOCK = 500
 """Images that go through the network at once when it only predicts."""
@@ -32,7 +33,7 @@ class PytorchClassifier:
 
     def __init__(self, network: Network, params: Params) -> None:
         self._standardise = network.standardise
-        self._device = best_device()
+        self._device = chosen_device()
         self._module = _placed(build(network, params), self._device).eval()
 
     def logits(self, images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n k"]:
@@ -55,7 +56,7 @@ class PytorchTrainer:
     ) -> None:
         self._network, self._seed = network, seed
         self._steps = torch.zeros((), dtype=torch.int64)
-        self._device = best_device()
+        self._device = chosen_device()
         self._module = _placed(build(network, params), self._device).train()
         self._loss = loss
         self._optimiser = build_optimiser(optimiser, self._module.parameters())
@@ -119,7 +120,14 @@ class PytorchTrainer:
 
 
 class PytorchEngine:
-    """PyTorch, on the best device that it finds."""
+    """PyTorch, on the threads and the device that `resources` names.
+
+    Raises `UsageError` when there is no such device.
+    """
+
+    def __init__(self) -> None:
+        torch.set_num_threads(threads())
+        chosen_device()
 
     def classifier(self, network: Network, params: Params) -> PytorchClassifier:
         """A classifier with its own copy of the parameters."""

@@ -13,7 +13,7 @@ from torch.func import functional_call
 from digitnn.engine import Outcome
 from digitnn.losses import Loss
 from digitnn.network import Network, Params
-from digitnn.pytorch.device import best_device
+from digitnn.pytorch.device import chosen_device
 from digitnn.pytorch.losses import LOSSES
 from digitnn.pytorch.modules import skeleton
 
@@ -31,7 +31,7 @@ class SplitObjective:
         labels: UInt8[ndarray, " n"],
         loss: Loss,
     ) -> None:
-        self._device = best_device()
+        self._device = chosen_device()
         self._module = skeleton(network).eval()
         self._features = torch.tensor(features, device=self._device)
         self._labels = torch.tensor(labels, device=self._device).long()

@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
 
-from digitnn.cores import available_cores, one_core_blas
+from digitnn.cores import one_core_blas
 from digitnn.layers import Conv2d
 from digitnn.network import Architecture
+from digitnn.resources import threads
 
 PARTS = 16
 """Blocks are dealt into this many parts, whatever the number of cores, so that sums over parts
@@ -46,12 +47,12 @@ def run_blocks(work: Callable[[Sequence[slice]], Result], n: int, block: int) ->
     if len(parts) == 1:
         return [work(parts[0])]
     with one_core_blas:
-        return list(_pool(available_cores()).map(work, parts))
+        return list(_pool(threads()).map(work, parts))
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="digitnn")
+def _pool(size: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(size, thread_name_prefix="digitnn")
 
 
 if hasattr(os, "register_at_fork"):  # a child has none of the threads, and would wait for them

@@ -10,10 +10,12 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
+from digitnn.cores import one_core_blas
 from digitnn.dataset import check_images
 from digitnn.losses import Loss
 from digitnn.network import Network, Params
 from digitnn.optimisers import MiniBatchOptimiser
+from digitnn.resources import threads
 from digitnn.scratch.blocks import block_of, run_blocks
 from digitnn.scratch.chain import forward
 from digitnn.scratch.objective import SplitObjective
@@ -43,7 +45,10 @@ class ScratchClassifier:
 
 @dataclass(frozen=True)
 class ScratchEngine:
-    """NumPy and SciPy only."""
+    """NumPy and SciPy only, on as many threads as `resources` allows."""
+
+    def __post_init__(self) -> None:
+        one_core_blas.set_free_to(threads())
 
     def classifier(self, network: Network, params: Params) -> ScratchClassifier:
         """A classifier with its own copy of the parameters."""

@@ -59,8 +59,8 @@ def marks() -> str:
 {rows}
 
 A plain PyTorch script takes {bound}{ratio:.0f} times as long as `cnn-fast` to a mean of 99.0 %.
-Each training in a fresh process on {speedrun["threads"]} threads of one machine; recipes were chosen
-on the validation split.
+Every training had a fresh process and {speedrun["threads"]} threads of one machine; recipes were
+chosen on the validation split.
 """
 
 

@@ -2,9 +2,10 @@
 
 Each training has a fresh process and is kept in benchmarks/results/accuracy/ as soon as it is
 done; called again, the benchmark goes on where it was stopped. What is kept was trained by the
-recipe as it stands: a changed recipe is trained anew. Test is read once a training.
+recipe as it stands: a changed recipe is trained anew. All that is kept is reported, also of recipes
+that were not asked for. Test is read once a training. With --runs the runs are saved there.
 
-    python -m benchmarks.accuracy --json [--seeds 5] [--recipes classic,cnn,...]
+    python -m benchmarks.accuracy --json [--seeds 5] [--recipes classic,cnn,...] [--runs FOLDER]
 """
 
 import argparse
@@ -12,6 +13,7 @@ import json
 import sys
 from collections.abc import Sequence
 from hashlib import sha256
+from itertools import count, takewhile
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -28,14 +30,19 @@ from digitnn.recipes import RECIPES, find_recipe
 KEPT = Path(__file__).parent / "results" / "accuracy"
 
 
-def train_or_find(recipe: str, seed: int) -> dict[str, Any]:
-    """The training of `recipe` with `seed`, from the kept ones if it is there."""
+def kept_at(recipe: str, seed: int) -> Path:
+    """Where the training of `recipe` as it stands is kept."""
     content = json.dumps(find_recipe(recipe).to_json(), sort_keys=True)
-    path = KEPT / f"{recipe}-seed{seed}-{sha256(content.encode()).hexdigest()[:12]}.json"
+    return KEPT / f"{recipe}-seed{seed}-{sha256(content.encode()).hexdigest()[:12]}.json"
+
+
+def train(recipe: str, seed: int, runs: Path | None) -> None:
+    """Train `recipe` with `seed` and keep what came of it, unless that is there already."""
+    path = kept_at(recipe, seed)
     if path.exists():
-        kept: dict[str, Any] = json.loads(path.read_text())
-        return kept
-    found = in_fresh_process(recipe, seed, "--split", "test", "--validate")
+        return
+    keep = () if runs is None else ("--keep", str(runs / f"{recipe}-seed{seed}"))
+    found = in_fresh_process(recipe, seed, "--split", "test", "--validate", *keep)
     found["machine"] = describe_machine()
     KEPT.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(found) + "\n")
@@ -43,35 +50,35 @@ def train_or_find(recipe: str, seed: int) -> dict[str, Any]:
         f"{recipe}, seed {seed}: {found['accuracy']:.4f} in {found['seconds']:.1f} s",
         file=sys.stderr,
     )
-    return found
 
 
-def measure(recipes: Sequence[str], seeds: int) -> dict[str, Any]:
-    """Mean, spread and interval for each recipe; the result as plain builtins."""
-    rows = []
-    for recipe in recipes:
-        found = [train_or_find(recipe, seed) for seed in range(seeds)]
-        accuracies = [one["accuracy"] for one in found]
-        rows.append(
-            {
-                "recipe": recipe,
-                "engine": RECIPES[recipe].engines[0],
-                "n": seeds,
-                "accuracy_mean": fmean(accuracies),
-                "accuracy_sd": stdev(accuracies) if seeds > 1 else 0.0,
-                "accuracy_interval": interval_of_mean(accuracies),
-                "accuracies": accuracies,
-                "seconds_mean": fmean(one["seconds"] for one in found),
-                "parameters": found[0]["parameters"],
-            }
-        )
+def report(recipe: str) -> dict[str, Any] | None:
+    """Mean, spread and interval over all seeds of `recipe` that are kept; None without any."""
+    paths = takewhile(Path.exists, (kept_at(recipe, seed) for seed in count()))
+    found = [json.loads(path.read_text()) for path in paths]
+    if not found:
+        return None
+    accuracies = [one["accuracy"] for one in found]
     return {
-        "schema": 1,
-        "recipes": rows,
-        "split": "test",
-        "threads": torch.get_num_threads(),
-        "seeds": list(range(seeds)),
+        "recipe": recipe,
+        "engine": RECIPES[recipe].engines[0],
+        "n": len(found),
+        "accuracy_mean": fmean(accuracies),
+        "accuracy_sd": stdev(accuracies) if len(found) > 1 else 0.0,
+        "accuracy_interval": interval_of_mean(accuracies),
+        "accuracies": accuracies,
+        "seconds_mean": fmean(one["seconds"] for one in found),
+        "parameters": found[0]["parameters"],
     }
+
+
+def measure(recipes: Sequence[str], seeds: int, runs: Path | None) -> dict[str, Any]:
+    """Train what is missing of `recipes`; everything that is kept as plain builtins."""
+    for seed in range(seeds):
+        for recipe in recipes:
+            train(recipe, seed, runs)
+    rows = [row for recipe in RECIPES if (row := report(recipe))]
+    return {"schema": 1, "recipes": rows, "split": "test", "threads": torch.get_num_threads()}
 
 
 if __name__ == "__main__":
@@ -79,5 +86,6 @@ if __name__ == "__main__":
     parser.add_argument("--json", action="store_true", help="print JSON on one line only")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--recipes", default=",".join(RECIPES))
+    parser.add_argument("--runs", type=Path, metavar="FOLDER")
     given = parser.parse_args()
-    print_result(measure(given.recipes.split(","), given.seeds), given.json)
+    print_result(measure(given.recipes.split(","), given.seeds, given.runs), given.json)

@@ -37,12 +37,8 @@ class MiniBatchLoop:
         train: Dataset,
         streams: Streams,
     ) -> None:
-        self._recipe, self._optimiser, self._train, self._streams = (
-            recipe,
-            optimiser,
-            train,
-            streams,
-        )
+        self._recipe, self._optimiser = recipe, optimiser
+        self._train, self._streams = train, streams
         self._trainer = engine.trainer(
             recipe.network(), start, optimiser, recipe.loss, streams.dropout
         )

@@ -41,7 +41,7 @@ class Recipe:
     augmentation: how each image is distorted or moved before it is learned from; None: not at all.
     averaging: the average of the parameters that is the result; None takes the last ones.
     epoch_size: how many images an epoch learns from, drawn anew each epoch and rounded up to whole
-    batches; None takes all.
+    batches; without it all.
     """
 
     name: str

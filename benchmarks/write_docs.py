@@ -79,8 +79,8 @@ def engines(found: Mapping[str, Any]) -> str:
 Forward, backward and Adam in single precision, from equal weights over equal batches, in turns,
 {found["repeats"]} repeats; both sides were seen to take equal steps before they were timed. Ratios of
 median times: below 1, NumPy is the faster.
-{"With numba (the extra `fast`) for what waits for memory" if found["numba"] else "Without numba"}; the
-rows "without numba" are NumPy alone.
+{"With numba (the extra `fast`) for what waits for memory" if found["numba"] else "Without numba"};
+the rows "without numba" are NumPy alone.
 
 | work | peer | NumPy's time over the peer's |
 |---|---|---|
@@ -88,8 +88,9 @@ rows "without numba" are NumPy alone.
 
 Of the {found["sgemm_gflops"]:.0f} GFLOP/s that long matrix products reach, the CNN step reaches
 {100 * cnn_step["of_sgemm_rate"]:.0f} %, the MLP step {100 * mlp_step["of_sgemm_rate"]:.0f} %, the MLP
-epoch with its validation {100 * epoch["of_sgemm_rate"]:.0f} %. The first step of the CNN let the
-process grow by {cnn_step["first_step_grew_by_megabytes"]:.0f} MB, importing numba included.
+epoch with its validation {100 * epoch["of_sgemm_rate"]:.0f} %. PyTorch's times move by a third from hour
+to hour on a shared machine, NumPy's by a tenth: docs/decisions/006 has the range of the ratios. The
+first step of the CNN let the process grow by {cnn_step["first_step_grew_by_megabytes"]:.0f} MB, importing numba included.
 """
 
 

@@ -46,12 +46,12 @@ DEEPER: Architecture = (
 )
 DEEPEST: Architecture = (
     Crop(2),
-    *(Conv2d(24, 5), *POOLED, Dropout(0.15)),
+    *(Conv2d(24, 5), *POOLED),
     *(Conv2d(48, 3, padding=1), *NORMALISED),
-    *(Conv2d(64, 3), *POOLED, Dropout(0.2)),
+    *(Conv2d(64, 3), *POOLED),
     *(Conv2d(96, 3, padding=1), *NORMALISED),
     *(Conv2d(128, 3), *NORMALISED),
-    *(Flatten(), Dropout(0.4), Dense(10)),
+    *(Flatten(), Dropout(0.3), Dense(10)),
 )
 
 SPRINT = Muon(
@@ -147,7 +147,7 @@ RECIPES: Mapping[str, Recipe] = {
             layers=DEEPEST,
             engines=("pytorch", "scratch"),
             optimiser=Adam(learning_rate=0.006, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
-            epochs=16,
+            epochs=14,
             batch_size=128,
             loss=SoftmaxCrossEntropy(label_smoothing=0.05),
             initialisation="pytorch",

@@ -1,15 +1,18 @@
-"""Figures of runs and comparisons. Each function returns a matplotlib figure.
+"""Figures of runs and comparisons: each `draw_...` returns a matplotlib figure.
 
 Figures are built without pyplot, so nothing global changes and no window opens.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from digitnn.atomic import replace_file
 from digitnn.comparison import Evaluated
 from digitnn.dataset import CLASSES, Dataset
 from digitnn.errors import MissingExtraError
@@ -31,6 +34,26 @@ def new_figure(width: float, height: float) -> Figure:
     except ImportError:
         raise MissingExtraError("matplotlib", "plots", "drawing figures") from None
     return Figure(figsize=(width, height), dpi=120, layout="constrained")
+
+
+def use_log_scale(axes: Axes) -> None:
+    """Values upwards on a logarithmic scale, below which zeros are, with plain numbers: 1, 2, 5."""
+    from matplotlib.ticker import LogLocator
+
+    if not np.isfinite(axes.dataLim.minposy):  # nothing drawn is above 0
+        return
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("")
+
+
+def write_figure(path: Path, figure: Figure) -> None:
+    """Write `figure` as a PNG, whole or not at all. Raises `OSError`."""
+    image = io.BytesIO()
+    figure.savefig(image, format="png", metadata={"Software": None})
+    with replace_file(path) as file:
+        file.write(image.getvalue())
 
 
 def draw_overview(comparison: Mapping[str, Any]) -> Figure:
@@ -69,8 +92,6 @@ def draw_overview(comparison: Mapping[str, Any]) -> Figure:
 def draw_learning_curves(runs: Sequence[Trained]) -> Figure:
     """Training and validation error over the epochs of each run, side by side."""
     figure = new_figure(5 * len(runs), 3.4)
-    from matplotlib.ticker import LogLocator
-
     for run, axes in zip(runs, _row(figure, len(runs)), strict=True):
         epochs = [record.epoch for record in run.history]
         marker = "o" if len(epochs) < 20 else None
@@ -79,10 +100,7 @@ def draw_learning_curves(runs: Sequence[Trained]) -> Figure:
             ("validation", COLOURS[1], [1 - record.valid_accuracy for record in run.history]),
         ):
             axes.plot(epochs, [100 * v for v in values], label=label, color=colour, marker=marker)
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter("")
+        use_log_scale(axes)
         axes.set_title(f"{run.recipe} ({run.engine})", fontsize=11)
         axes.set_xlabel("iteration" if run.history[-1].evaluations else "epoch")
         axes.set_ylabel("% of digits read wrongly")

@@ -7,16 +7,15 @@ digitnn_results.json   each model's name, training time and test accuracy, and i
 params.pickle          the from-scratch network as NumPy arrays and plain builtins
 """
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from digitnn.atomic import replace_file, write_text
+from digitnn.atomic import write_text
 from digitnn.comparison import Evaluated, grouped, to_markdown
 from digitnn.dataset import Dataset
 from digitnn.errors import RunError
@@ -27,11 +26,9 @@ from digitnn.report import (
     draw_disagreements,
     draw_learning_curves,
     draw_overview,
+    write_figure,
 )
 from digitnn.runs import Run
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 NAMES = (
     "comparison.json",
@@ -93,7 +90,7 @@ def _write_all(
     if len(firsts) > 1:
         figures["disagreements.png"] = draw_disagreements(firsts[0], firsts[-1], test)
     for name, figure in figures.items():
-        _write_figure(folder / name, figure)
+        write_figure(folder / name, figure)
     write_text(
         folder / "digitnn_results.json",
         json.dumps({"schema": 1, "models": [_model(one) for one in evaluated]}, indent=2) + "\n",
@@ -152,10 +149,3 @@ def _model(one: Evaluated) -> dict[str, Any]:
         "when": about["when"],
         "run": str(one.run.path),
     }
-
-
-def _write_figure(path: Path, figure: "Figure") -> None:
-    image = io.BytesIO()
-    figure.savefig(image, format="png", metadata={"Software": None})
-    with replace_file(path) as file:
-        file.write(image.getvalue())

@@ -63,6 +63,27 @@ def how_to_go_on(run: Path) -> str:
         return "the command that began it, with --resume"
 
 
+def read_unfinished(run: Path) -> tuple[dict[str, Any], tuple[EpochRecord, ...]]:
+    """What is trained in `run`, as `identify` says it, and its epochs so far.
+
+    They are those of the newest sound checkpoint, none where nothing was saved yet. Only reads: a
+    process may be training there meanwhile. Raises `CheckpointError` where all that was saved is
+    damaged.
+    """
+    folder = run / CHECKPOINT
+    identity = dict(read_json(folder / ABOUT)["training"])
+    damage = None
+    for path in saved_checkpoints(folder):
+        try:
+            progress = load_checkpoint(path, fingerprint(identity)).progress
+            return identity, tuple(EpochRecord(**record) for record in progress["history"])
+        except CheckpointError as error:
+            damage = damage or error
+    if damage is not None:
+        raise damage
+    return identity, ()
+
+
 def remove_checkpoint(run: Path) -> None:
     """The training is over and its run is whole."""
     shutil.rmtree(run / CHECKPOINT, ignore_errors=True)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import typer
 
 import digitnn
-from digitnn.cli import compare, data, ensemble, evaluate, inspect, recipes, train
+from digitnn.cli import compare, curves, data, ensemble, evaluate, inspect, recipes, train
 from digitnn.cli.console import complain
 from digitnn.errors import DigitnnError, Interruption
 
@@ -33,6 +33,7 @@ app.command("inspect")(inspect.inspect)
 app.command("evaluate")(evaluate.evaluate)
 app.command("ensemble")(ensemble.ensemble)
 app.command("compare")(compare.compare)
+app.command("curves")(curves.curves)
 
 
 def _print_version(wanted: bool) -> None:

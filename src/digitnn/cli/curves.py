@@ -1,0 +1,56 @@
+"""`digitnn curves`: how runs learned, in one figure."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from digitnn.cli.console import print_json, print_text
+
+
+def curves(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="Runs, also unfinished ones; an ensemble stands for its members."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The figure to write, a .png file.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what stands there.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the histories as one JSON object; no figure.")
+    ] = False,
+) -> None:
+    """Draw training and validation error and loss of runs, over epochs and over seconds."""
+    from digitnn.errors import RunError, UsageError
+    from digitnn.histories import read_histories
+
+    if as_json is (out is not None):
+        raise UsageError("one of --out FILE.png and --json says what becomes of the histories")
+    if out is not None:
+        _check_out(out, force)
+    histories = [one for path in dict.fromkeys(runs) for one in read_histories(path)]
+    if out is None:
+        print_json({"schema": 1, "runs": [history.to_json() for history in histories]})
+        return
+    from digitnn.curves import draw_curves
+    from digitnn.report import write_figure
+
+    figure = draw_curves(histories)
+    try:
+        write_figure(out, figure)
+    except OSError as error:
+        raise RunError(f"cannot write {out}: {error.strerror or error}") from None
+    print_text(str(out))
+
+
+def _check_out(out: Path, force: bool) -> None:
+    """Raise `UsageError` for what a figure cannot be written to."""
+    from digitnn.errors import UsageError
+
+    if out.is_dir():
+        raise UsageError(f"--out takes a file to write, {out} is a folder")
+    if out.suffix.lower() != ".png":
+        raise UsageError(f"--out takes a name that ends in .png, got {out}")
+    if out.exists() and not force:
+        raise UsageError(f"{out} already exists; --force overwrites it")

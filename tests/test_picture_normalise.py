@@ -75,7 +75,7 @@ def test_specks_and_parts_of_neighbours_are_left_out():
 def test_a_broken_stroke_is_kept():
     grey = five(200, pen=12).copy()
     grey[50:62] = 255
-    left, top, right, bottom = normalise(picture(grey)).box
+    _, top, _, bottom = normalise(picture(grey)).box
     assert top < 50
     assert bottom > 150
 
@@ -99,6 +99,13 @@ def test_the_box_is_in_pixels_of_the_picture():
 def test_no_ink_is_an_error_that_names_the_picture(level):
     with pytest.raises(PictureError, match="five: no ink"):
         normalise(picture(np.full((30, 30), level)))
+
+
+@pytest.mark.parametrize("scale", [12, 40])
+def test_grain_that_is_rough_in_dim_light_hangs_together_nowhere(scale, rng):
+    paper = 200 * np.linspace(0.4, 1, 240) + rng.normal(scale=scale, size=(240, 240))
+    with pytest.raises(PictureError, match="five: no ink"):
+        normalise(picture(paper))
 
 
 def test_the_steps_are_kept_for_whoever_wants_to_see_them():

@@ -1,4 +1,4 @@
-"""Connected marks of a bilevel map, by runs: NumPy alone, since scipy.ndimage takes 0.25 s to import.
+"""Connected marks of a bilevel map, by runs, in NumPy: scipy.ndimage takes 0.25 s to import.
 
 Axes: h w pixels, r runs of ink, m marks.
 """
@@ -12,7 +12,7 @@ from numpy import ndarray
 
 @dataclass(frozen=True)
 class Marks:
-    """The marks of a map. labels: 0 paper, 1..m; boxes: left, top, right, bottom, ends exclusive."""
+    """The marks of a map. labels: 0 paper, 1..m; boxes: left, top, right, bottom, exclusive."""
 
     labels: Int32[ndarray, "h w"]
     areas: Int64[ndarray, " m"]

@@ -72,19 +72,15 @@ def find_ink(grey: UInt8[ndarray, "h w"], longest: int = 2048) -> Ink:
     values = reduced if light_paper else 255 - reduced
     coarse = coarse if light_paper else 255 - coarse
     if even:
-        paper: Float32[ndarray, "h w"] | np.float32 = _even_paper(coarse)
+        paper: ndarray | np.float32 = _even_paper(coarse)
     else:
         paper = _uneven_paper(coarse, values.shape)
-    # A sensor's noise is a larger share of what is dim: the grain there is the one to be above.
-    dim = ... if even else paper < np.percentile(paper[::4, ::4], 25)
     contrast = 1 - values / np.maximum(paper, np.float32(1))
     for radius in SMOOTH:
         if radius > max(values.shape) / 100:
             break
         smooth = box_mean(contrast, radius)
         level, grain = paper_grain(smooth)
-        if not even:
-            grain = max(grain, paper_grain(smooth[dim])[1])
         smooth -= np.float32(level)
         least = max(LEAST_CONTRAST, GRAINS * grain)
         strong = smooth[smooth > least]
@@ -126,7 +122,7 @@ def judge_paper(coarse: UInt8[ndarray, "h w"]) -> tuple[bool, bool]:
 
 
 def otsu(grey: UInt8[ndarray, "..."]) -> int:
-    """The threshold that parts `grey` into <= t and > t with the least variance within (Otsu 1979)."""
+    """The threshold that parts `grey` into <= t and > t of least variance within (Otsu 1979)."""
     counts = np.bincount(grey.ravel(), minlength=256).astype(np.float64)
     below, sums = np.cumsum(counts), np.cumsum(counts * np.arange(256))
     above = below[-1] - below
@@ -184,9 +180,9 @@ def _reduce(grey: UInt8[ndarray, "h w"], step: int) -> UInt8[ndarray, "h w"]:
 
 
 def _even_paper(coarse: UInt8[ndarray, "h w"]) -> np.float32:
-    return np.float32(
-        np.median(coarse[coarse > otsu(coarse)]) if coarse.min() < coarse.max() else coarse.max()
-    )
+    """The commonest luminance of what is lighter than ink; of everything, if it is all the same."""
+    paper = coarse[coarse > otsu(coarse)]
+    return np.float32(np.median(paper if paper.size else coarse))
 
 
 def _uneven_paper(coarse: UInt8[ndarray, "h w"], shape: tuple[int, int]) -> Float32[ndarray, "h w"]:

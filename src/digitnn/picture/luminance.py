@@ -19,7 +19,7 @@ ONE_TONE = 40
 
 
 def luminance(image: Image.Image, name: str) -> tuple[UInt8[ndarray, "h w"], tuple[str, ...]]:
-    """0 black to 255 white (ITU-R 601-2), and what had to be decided. The pixels are decoded here."""
+    """0 black to 255 white (ITU-R 601-2), and what was decided. Pixels are decoded here."""
     if image.has_transparency_data:
         image.load()
         return _composite(image.convert("RGBA"))

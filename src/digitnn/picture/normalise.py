@@ -31,6 +31,9 @@ EDGE = 0.15
 
 CORE = 0.5
 
+SCATTERED = 0.25
+"""A digit has a mark with at least this share of all ink; the largest speck of grain had 0.17."""
+
 FINE = 80
 """Strokes are thickened on this many pixels a side, or up to twice as many."""
 
@@ -64,6 +67,8 @@ def normalise(picture: Picture) -> Normalised:
     if found.blank:
         raise PictureError(f"{picture.name}: no ink; expected a digit")
     digit = choose_marks(found.ink)
+    if not digit.any():
+        raise PictureError(f"{picture.name}: no ink that hangs together; expected a digit")
     left, top, right, bottom = box = box_of(digit)
     square = cut_square(found.ink * _with_fringe(digit), box)
     thick, notes = mend_width(square)
@@ -80,6 +85,7 @@ def choose_marks(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
 
     The largest mark, and those of at least a tenth of it: the bar of a 5, a broken 8. What runs out
     of the picture counts as a third: beside a whole mark it is a neighbour, a fold or the table.
+    None where the ink is scattered: see `SCATTERED`.
     """
     found = marks(ink > EDGE)
     weights = np.bincount(found.labels.ravel(), ink.ravel(), len(found.areas) + 1)[1:]
@@ -89,6 +95,8 @@ def choose_marks(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
     touches = (found.boxes[:, :2] == 0).any(axis=1) | (found.boxes[:, 2:] == [w, h]).any(axis=1)
     counted = weights * has_core[1:] / np.where(touches, 3, 1)
     kept = counted >= counted.max() / 10
+    if weights[kept].max() < SCATTERED * weights.sum():
+        return np.zeros_like(found.labels, bool)
     return np.concatenate([[False], kept])[found.labels]
 
 

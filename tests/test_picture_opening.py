@@ -5,6 +5,7 @@ import struct
 import sys
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -211,6 +212,22 @@ def test_pillows_settings_and_pythons_warnings_are_left_as_they_were():
     open_picture(saved(Image.fromarray(GREY)))
     assert before == Image.MAX_IMAGE_PIXELS
     assert warnings.filters == filters
+
+
+def test_a_damaged_tiff_says_nothing_on_stderr_by_itself(capfd):
+    data = bytearray(saved(Image.fromarray(GREY), "TIFF", compression="tiff_lzw"))
+    data[8:60] = b"\x55" * 52
+    with pytest.raises(PictureError, match="damaged TIFF"):
+        open_picture(bytes(data))
+    assert capfd.readouterr().err == ""
+
+
+def test_threads_open_pictures_side_by_side():
+    data = [saved(Image.fromarray(np.roll(GREY, n))) for n in range(9)]
+    with ThreadPoolExecutor(8) as pool:
+        pictures = list(pool.map(open_picture, data * 10))
+    for n, picture in enumerate(pictures):
+        assert_array_equal(picture.grey, np.roll(GREY, n % 9))
 
 
 WHOLE = {kind: saved(Image.fromarray(GREY), kind) for kind in SAVED}

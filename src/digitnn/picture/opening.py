@@ -6,16 +6,13 @@ run, and whatever they raise ends as one `PictureError`.
 Axes: h w pixels.
 """
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from io import BytesIO
 from math import prod
 from os import PathLike, fspath
 from pathlib import Path
-from threading import Lock
 from typing import BinaryIO
 
 import numpy as np
@@ -26,6 +23,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from digitnn.errors import PictureError
 from digitnn.picture.luminance import array_luminance, luminance
+from digitnn.picture.quiet import quiet, without_stderr
 from digitnn.picture.signatures import HEIF, Format, recognise
 from digitnn.wording import words_of
 
@@ -43,9 +41,6 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 """EXIF's orientations (section 4.6.4 A): how each is turned upright."""
-
-_PILLOW = Lock()
-"""Held while Pillow's pixel cap and Python's warnings are replaced by ours."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +122,7 @@ def _header(data: bytes, kind: Format, name: str) -> Image.Image:
         ) from None
     if kind is HEIF:
         plugin.register_heif_opener()
-    with _quiet():
+    with quiet():
         try:
             return Image.open(BytesIO(data), formats=[kind.name])
         except Exception as error:  # OSError, SyntaxError, ValueError, struct.error, ...
@@ -140,7 +135,8 @@ def _decode(image: Image.Image, limits: Limits, name: str) -> Picture:
         if isinstance(image, JpegImageFile):
             image.draft("L", image.size)  # colours are not even unpacked: a third of the time
         frames = _frames(image)
-        grey, notes = luminance(image, name)
+        with without_stderr() if image.format == "TIFF" else nullcontext():
+            grey, notes = luminance(image, name)
         turn = _UPRIGHT.get(_orientation(image))
     except PictureError:
         raise
@@ -157,7 +153,7 @@ def _decode(image: Image.Image, limits: Limits, name: str) -> Picture:
 
 def _frames(image: Image.Image) -> int:
     """How many it has; 1 where counting them finds damage: the first may be whole."""
-    with _quiet():
+    with quiet():
         try:
             return int(getattr(image, "n_frames", 1))
         except Exception:
@@ -168,27 +164,11 @@ def _frames(image: Image.Image) -> int:
 
 def _orientation(image: Image.Image) -> int:
     """EXIF's, 1 (upright) where there is none. Pillow turns some formats itself when it decodes."""
-    with _quiet():
+    with quiet():
         try:
             return int(image.getexif().get(_ORIENTATION, 1))
         except Exception:  # damaged EXIF does not damage the picture
             return 1
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Pillow's warnings, all about damaged metadata, are not shown, and its pixel cap is ours.
-
-    Both are global, so one thread at a time; pixels are decoded outside, by many.
-    """
-    cap = Image.MAX_IMAGE_PIXELS
-    with _PILLOW, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        Image.MAX_IMAGE_PIXELS = None  # `_check_size` looks next
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = cap
 
 
 def _check_size(width: int, height: int, limits: Limits, name: str) -> None:

@@ -28,6 +28,10 @@ class FormatError(DataError):
     """A file that is not what its format demands: cut, mislabelled, of another kind."""
 
 
+class PictureError(DigitnnError, ValueError):
+    """A picture that cannot be opened, or that holds no ink; the message names it and says why."""
+
+
 class SourceError(DigitnnError, OSError):
     """No source could give the data; the message names each one and why it failed."""
 

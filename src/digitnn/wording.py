@@ -28,3 +28,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown `word`: "; did you mean 'cnn'?", or nothing."""
     near = get_close_matches(word, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def words_of(error: Exception) -> str:
+    """What a library's error says, short and on one line, to stand inside our own message."""
+    return " ".join(str(error).split())[:120] or type(error).__name__

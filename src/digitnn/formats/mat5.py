@@ -22,7 +22,8 @@ from numpy import ndarray
 
 from digitnn.errors import FormatError
 from digitnn.formats.part import DEFLATE_RATIO, MOST_UNPACKED
-from digitnn.formats.recognise import HDF5, head_of, kind_of, words_of
+from digitnn.formats.recognise import HDF5, head_of, kind_of
+from digitnn.wording import words_of
 
 CLASSES = {
     1: "cell",

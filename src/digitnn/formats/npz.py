@@ -18,7 +18,8 @@ from digitnn.atomic import replace_file
 from digitnn.dataset import CLASSES, Dataset
 from digitnn.errors import DataError, FormatError
 from digitnn.formats.part import MOST_UNPACKED, Part
-from digitnn.formats.recognise import ZIP, head_of, kind_of, words_of
+from digitnn.formats.recognise import ZIP, head_of, kind_of
+from digitnn.wording import words_of
 
 NAME = "mnist.npz"
 NAMES = ("x_train", "y_train", "x_test", "y_test")

@@ -18,7 +18,8 @@ from PIL import Image
 from digitnn.dataset import CLASSES, SIDE, Dataset
 from digitnn.errors import FormatError
 from digitnn.formats.part import PARTS, Part
-from digitnn.formats.recognise import PNG, head_of, kind_of, words_of
+from digitnn.formats.recognise import PNG, head_of, kind_of
+from digitnn.wording import words_of
 
 _CLASS_NAMES = [str(digit) for digit in range(CLASSES)]
 

@@ -48,8 +48,3 @@ def head_of(path: Path, size: int = 512) -> bytes:
     """The first `size` bytes of the file, fewer if it is shorter."""
     with path.open("rb") as file:
         return file.read(size)
-
-
-def words_of(error: Exception) -> str:
-    """What a library's error says, short and on one line, to stand inside our own message."""
-    return " ".join(str(error).split())[:120] or type(error).__name__

@@ -1,0 +1,1 @@
+"""Any picture in, images as MNIST's makers made them out."""

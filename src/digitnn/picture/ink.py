@@ -1,0 +1,199 @@
+"""Luminance becomes ink: 0 paper to 1 ink, whatever the polarity, the light and the paper.
+
+    grey -> reduced -> which side is paper -> even light -> paper's grain -> ink stretched
+
+Axes: h w pixels. Light means grey 255. Contrast is how much darker than the paper around it a pixel
+is, as a share of that paper's luminance: paper reflects the same share of light in shadow.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from numpy import ndarray
+from PIL import Image, ImageFilter
+
+LEAST_CONTRAST = 0.04
+"""Fainter than this is paper: JPEG's ringing, creases, the back of the sheet."""
+
+GRAINS = 5.0
+"""Ink differs from the paper by more than this many times what paper differs from itself."""
+
+SMOOTH = (0, 1, 2, 4)
+"""Radii of the means that are tried, in turn, until grain is below a tenth of the ink."""
+
+SLACK = 2
+"""How far, on the coarse picture, a shadow's edge may lie from where it is found."""
+
+LEAST_UNEVEN = 64
+"""Pictures with a shorter longest side are taken as evenly lit: what lies between their ink and
+their paper is soft edges. On 14 x 14 pixels a quarter of all digits was taken for shadow."""
+
+COARSE = 256
+"""Longest side of the picture on which light and polarity are judged."""
+
+
+@dataclass(frozen=True)
+class Ink:
+    """ink: 0..1, empty of ink where `blank`; step: side of a pixel of it, in the picture's pixels.
+
+    light_paper: whether the ink is darker than the paper; even: whether the light is; contrast: of
+    typical ink, 0..1.
+    """
+
+    ink: Float32[ndarray, "h w"]
+    step: int
+    light_paper: bool
+    even: bool
+    contrast: float
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing differs enough from the paper to be ink."""
+        return self.contrast == 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was decided, in words."""
+        if self.blank:
+            return ("no ink",)
+        polarity = "dark ink on light paper" if self.light_paper else "light ink on dark paper"
+        light = () if self.even else ("uneven light taken out",)
+        faint = (f"faint ink stretched, contrast {self.contrast:.2f}",)
+        return (polarity, *light, *(faint if self.contrast < 0.5 else ()))
+
+
+def find_ink(grey: UInt8[ndarray, "h w"], longest: int = 2048) -> Ink:
+    """The ink of `grey`, on a copy reduced by the least whole step to `longest` or fewer a side."""
+    step = -(-max(grey.shape) // longest)
+    reduced = _reduce(grey, step)
+    coarse = _reduce(reduced, -(-max(reduced.shape) // COARSE))
+    even, light_paper = judge_paper(coarse)
+    values = reduced if light_paper else 255 - reduced
+    coarse = coarse if light_paper else 255 - coarse
+    if even:
+        paper: ndarray | np.float32 = _even_paper(coarse)
+    else:
+        paper = _uneven_paper(coarse, values.shape)
+    contrast = 1 - values / np.maximum(paper, np.float32(1))
+    for radius in SMOOTH:
+        if radius > max(values.shape) / 100:
+            break
+        smooth = box_mean(contrast, radius)
+        level, grain = paper_grain(smooth)
+        smooth -= np.float32(level)
+        least = max(LEAST_CONTRAST, GRAINS * grain)
+        strong = smooth[smooth > least]
+        typical = float(np.percentile(strong, 90)) if strong.size else 0.0
+        if 10 * grain < typical:
+            break
+    if typical < 1.3 * least or typical < 2 * LEAST_CONTRAST:
+        return Ink(np.zeros(values.shape, np.float32), step, light_paper, even, 0.0)
+    # Grain fades out below half of `least`, so that the soft edges of faint strokes stay.
+    foot = min(grain * GRAINS / 2, typical / 3)
+    ink = np.clip((smooth - np.float32(foot)) / np.float32(typical - foot), 0, 1)
+    return Ink(ink, step, light_paper, even, typical)
+
+
+def judge_paper(coarse: UInt8[ndarray, "h w"]) -> tuple[bool, bool]:
+    """(Whether the light is even, whether the paper is lighter than the ink).
+
+    Even: what Otsu's threshold calls paper differs less among itself than a quarter of what ink
+    differs from it. Then paper is what most of the picture, and most of its border, is. Uneven:
+    the threshold parts light from shadow, and border and area say nothing; but ink differs much
+    from what is around it in few places, so the differences are skewed to its side.
+    """
+    threshold = otsu(coarse)
+    light = coarse > threshold
+    border = np.concatenate([light[0], light[-1], light[1:-1, 0], light[1:-1, -1]])
+    light_paper = float(light.mean()) + float(border.mean()) > 1
+    paper, ink = coarse[light == light_paper], coarse[light != light_paper]
+    if not paper.size or not ink.size:
+        return True, light_paper
+    low, middle, high = np.percentile(paper, [5, 50, 95])
+    small = max(coarse.shape) < LEAST_UNEVEN
+    even = small or bool(high - low <= abs(float(np.median(ink)) - middle) / 4)
+    if even:
+        return True, light_paper
+    radius = max(2, max(coarse.shape) // 12)
+    around = box_mean(coarse.astype(np.float32), radius)
+    skew = float(((coarse - around) ** 3).mean())
+    return False, skew < 0
+
+
+def otsu(grey: UInt8[ndarray, "..."]) -> int:
+    """The threshold that parts `grey` into <= t and > t of least variance within (Otsu 1979)."""
+    counts = np.bincount(grey.ravel(), minlength=256).astype(np.float64)
+    below, sums = np.cumsum(counts), np.cumsum(counts * np.arange(256))
+    above = below[-1] - below
+    product = below * above
+    difference = sums * below[-1] - sums[-1] * below
+    between = np.divide(difference**2, product, out=np.zeros(256), where=product > 0)
+    best = np.flatnonzero(between == between.max())
+    return int(best[len(best) // 2])  # the middle of a gap, if nothing is in between
+
+
+def paper_grain(contrast: Float32[ndarray, "h w"]) -> tuple[float, float]:
+    """(The paper's own level, how far it spreads), in contrast.
+
+    The spread is taken on the side where no ink is: from the median up to what is lighter.
+    """
+    sample = contrast.ravel()[:: max(1, contrast.size // 100_000)]
+    scaled = np.clip(sample * 255 + 64, 0, 255).astype(np.uint8)
+    paper = sample[scaled <= otsu(scaled)]
+    if not paper.size:
+        return 0.0, 0.0
+    low, level = np.percentile(paper, [16, 50])
+    return float(level), float(level - low)
+
+
+def box_mean(values: Float32[ndarray, "h w"], radius: int) -> Float32[ndarray, "h w"]:
+    """The mean over a square of 2 radius + 1 pixels a side; the border's pixels go on outside."""
+    if radius == 0:
+        return values.copy()
+    size = 2 * radius + 1
+    for axis in (0, 1):
+        margins = [(0, 0), (0, 0)]
+        margins[axis] = (radius + 1, radius)
+        sums = np.cumsum(np.pad(values, margins, mode="edge"), axis=axis, dtype=np.float64)
+        ends, starts = [slice(None)] * 2, [slice(None)] * 2
+        ends[axis], starts[axis] = slice(size, None), slice(None, -size)
+        values = ((sums[tuple(ends)] - sums[tuple(starts)]) / size).astype(np.float32)
+    return values
+
+
+def running_max(values: Float32[ndarray, "h w"], size: int) -> Float32[ndarray, "y x"]:
+    """The greatest of every square of `size` pixels a side that fits, in log2 size steps."""
+    for axis in (0, 1):
+        line = np.moveaxis(values, axis, 0)
+        covered = 1
+        while covered < size:
+            shift = min(covered, size - covered)
+            line = np.maximum(line[:-shift], line[shift:])
+            covered += shift
+        values = np.moveaxis(line, 0, axis)
+    return values
+
+
+def _reduce(grey: UInt8[ndarray, "h w"], step: int) -> UInt8[ndarray, "h w"]:
+    return grey if step <= 1 else np.asarray(Image.fromarray(grey).reduce(step))
+
+
+def _even_paper(coarse: UInt8[ndarray, "h w"]) -> np.float32:
+    """The commonest luminance of what is lighter than ink; of everything, if it is all the same."""
+    paper = coarse[coarse > otsu(coarse)]
+    return np.float32(np.median(paper if paper.size else coarse))
+
+
+def _uneven_paper(coarse: UInt8[ndarray, "h w"], shape: tuple[int, int]) -> Float32[ndarray, "h w"]:
+    """The paper's luminance everywhere, under the ink too, on a picture of `shape`.
+
+    Closing (the greatest nearby, then the least of those) fills what is darker than its
+    surroundings and narrower than a quarter of the picture, and keeps a shadow's edge where it is.
+    The least is taken over `SLACK` pixels more: beside such an edge paper must not look dark.
+    """
+    smooth = np.asarray(Image.fromarray(coarse).filter(ImageFilter.MedianFilter(5)), np.float32)
+    size = max(3, min(coarse.shape) // 4)
+    framed = np.pad(smooth, size - 1 + SLACK, mode="edge")
+    closed = -running_max(-running_max(framed, size), size + 2 * SLACK)
+    return np.asarray(Image.fromarray(closed).resize(shape[::-1], Image.Resampling.BILINEAR))

@@ -8,7 +8,7 @@ Axes: n images.
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from math import ceil, isfinite
+from math import isfinite
 from typing import Any
 
 from numpy import ndarray
@@ -19,7 +19,7 @@ from digitnn.dataset import Dataset, batches
 from digitnn.engine import Engine, Outcome
 from digitnn.errors import TrainingError
 from digitnn.network import Params
-from digitnn.optimisers import MiniBatchOptimiser
+from digitnn.optimisers import MiniBatchOptimiser, learning_rate
 from digitnn.recipe import Recipe
 from digitnn.records import Stage
 from digitnn.streams import Streams
@@ -42,7 +42,7 @@ class MiniBatchLoop:
         self._trainer = engine.trainer(
             recipe.network(), start, optimiser, recipe.loss, streams.dropout
         )
-        self._steps_of_epoch = ceil(recipe.images_an_epoch(len(train)) / recipe.batch_size)
+        self._steps_of_epoch = recipe.steps_an_epoch(len(train))
         self._steps_in_all = recipe.epochs * self._steps_of_epoch
         self.step = 0
         self._outcome = Outcome(0.0, 0)
@@ -94,8 +94,7 @@ class MiniBatchLoop:
 
     def _take_step(self, batch: ndarray) -> None:
         optimiser, recipe = self._optimiser, self._recipe
-        share = (self.step + 0.5) / self._steps_in_all
-        rate = optimiser.learning_rate * optimiser.schedule(share)
+        rate = learning_rate(optimiser, self.step, self._steps_in_all)
         images = self._train.images[batch]
         if recipe.augmentation:
             images = augment_batch(

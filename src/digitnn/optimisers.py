@@ -254,6 +254,11 @@ MiniBatchOptimiser: TypeAlias = Sgd | RmsProp | Adadelta | Adam | AdamW | Muon
 Optimiser: TypeAlias = FullBatchOptimiser | MiniBatchOptimiser
 
 
+def learning_rate(optimiser: MiniBatchOptimiser, step: int, steps: int) -> float:
+    """The rate of the step that follows `step` others, of `steps` in all: that of its middle."""
+    return optimiser.learning_rate * optimiser.schedule((step + 0.5) / steps)
+
+
 def _check_positive(optimiser: Any, *names: str) -> None:
     for name in names:
         if not (_is_number(value := getattr(optimiser, name)) and value > 0):

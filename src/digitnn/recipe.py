@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field, replace
-from math import isfinite
+from math import ceil, isfinite
 from typing import Any, Literal, TypeAlias, get_args
 
 from digitnn.augmentation import Augmentation
@@ -119,6 +119,10 @@ class Recipe:
     def images_an_epoch(self, n: int) -> int:
         """How many of `n` images an epoch learns from."""
         return n if self.epoch_size is None else min(self.epoch_size, n)
+
+    def steps_an_epoch(self, n: int) -> int:
+        """How many steps an epoch of `n` images takes; one, an iteration, if full batch."""
+        return 1 if self.is_full_batch else ceil(self.images_an_epoch(n) / self.batch_size)
 
     def with_epochs(self, epochs: int | None) -> "Recipe":
         """This recipe with another number of epochs; None keeps it."""

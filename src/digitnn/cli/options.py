@@ -72,6 +72,12 @@ MaxSeconds = Annotated[
         help="End after the step that passes them; --resume with more of them, or none, goes on.",
     ),
 ]
+TensorBoard = Annotated[
+    Path | None,
+    typer.Option(
+        "--tensorboard", metavar="DIR", help="Also write scalars for TensorBoard to a folder in it."
+    ),
+]
 Patience = Annotated[
     int | None,
     typer.Option(

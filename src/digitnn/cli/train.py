@@ -1,7 +1,7 @@
 """`digitnn train`."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,11 +22,13 @@ from digitnn.cli.options import (
     Resume,
     Seed,
     SplitSeed,
+    TensorBoard,
     Threads,
 )
 
 if TYPE_CHECKING:
-    from digitnn.records import EpochRecord
+    from digitnn.records import EpochRecord, Record
+    from digitnn.training import Training
 
 
 def train(
@@ -47,6 +49,7 @@ def train(
     keep: Keep = "last",
     resume: Resume = False,
     checkpoint_every: CheckpointEvery = 30.0,
+    tensorboard: TensorBoard = None,
     threads: Threads = None,
     device: Device = "auto",
     as_json: AsJson = False,
@@ -60,6 +63,7 @@ def train(
     from digitnn.recipe_files import choose_recipe
     from digitnn.resources import use_resources
     from digitnn.runs import check_free, default_path
+    from digitnn.scalars import log_scalars, prepare_folder
     from digitnn.stopping import Stopping
     from digitnn.unfinished import Keeping
 
@@ -80,22 +84,31 @@ def train(
         "--max-seconds": max_seconds,
         "--patience": patience,
         "--keep": keep if keep != "last" else None,
+        "--tensorboard": tensorboard,
         "--threads": threads,
         "--device": device if device != "auto" else None,
         "--out": path,
     }
     command = _resuming_command(recipe, given)
+    scalars = tensorboard and tensorboard / f"{chosen.name}-{chosen_engine}-seed{seed}"
+    if scalars:
+        prepare_folder(scalars)
     ensure(data, data_dir)
     parts = load_training_data(data, data_dir, split_seed)
+    title = f"{chosen.name} ({chosen_engine})"
+
+    def watch(training: "Training") -> Iterator["Record"]:
+        records = follow(training, title)
+        return log_scalars(training, records, scalars) if scalars else records
+
     with stop_on_interrupt() as stop:
-        title = f"{chosen.name} ({chosen_engine})"
         run = run_experiment(
             chosen,
             chosen_engine,
             seed,
             parts,
             path,
-            lambda training: until(stop, follow(training, title)),
+            lambda training: until(stop, watch(training)),
             Keeping(command, say, checkpoint_every, resume),
             Stopping(patience, keep, max_seconds),
         )

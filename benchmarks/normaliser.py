@@ -58,9 +58,7 @@ BEDS: dict[str, Drawing] = {
     "300 x 300, two colours": lambda image, _: np.where(resized(image, 300) > 0.43, 0, 255),
     "a thin pen, 280 x 280": lambda image, _: np.where(resized(image, 280) > 0.8, 0, 255),
     "14 x 14": lambda image, _: 255 * (1 - resized(image, 14)),
-    "16 x 16, two colours": lambda image, _: np.where(
-        resized(image[3:25, 3:25], 16) > 0.4, 0, 255
-    ),
+    "16 x 16, two colours": lambda image, _: np.where(resized(image[3:25, 3:25], 16) > 0.4, 0, 255),
     "photo": photo(0.6, 0.3, 0.0, 6),
     "photo, grain": photo(0.5, 0.5, 0.0, 20),
     "photo, shadow": photo(0.6, 0.5, 0.4, 6),

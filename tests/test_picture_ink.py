@@ -47,6 +47,17 @@ def test_a_shadow_is_no_ink():
     assert agreement(found.ink) > 0.8
 
 
+def test_a_hard_edge_of_shadow_leaves_no_line():
+    light = np.where(np.add.outer(np.arange(240), 2 * np.arange(240)) > 330, 1, 0.6)
+    found = find_ink(picture(230 * SLOPE * light * (1 - 0.6 * INK)).grey)
+    assert (found.ink[ndimage.maximum_filter(INK, 9) == 0] > 0.3).mean() < 0.001
+
+
+def test_soft_edges_of_tiny_digits_are_no_shadow():
+    for side in (9, 11, 14, 20):
+        assert find_ink(five(side, pen=10)).even
+
+
 def test_chalk_on_an_unevenly_lit_board_is_ink():
     found = find_ink(picture(230 * SLOPE * (0.15 + 0.75 * INK)).grey)
     assert not found.light_paper

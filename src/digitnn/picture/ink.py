@@ -22,9 +22,6 @@ GRAINS = 5.0
 SMOOTH = (0, 1, 2, 4)
 """Radii of the means that are tried, in turn, until grain is below a tenth of the ink."""
 
-SLACK = 2
-"""How far, on the coarse picture, a shadow's edge may lie from where it is found."""
-
 LEAST_UNEVEN = 64
 """Pictures with a shorter longest side are taken as evenly lit: what lies between their ink and
 their paper is soft edges. On 14 x 14 pixels a quarter of all digits was taken for shadow."""
@@ -190,10 +187,9 @@ def _uneven_paper(coarse: UInt8[ndarray, "h w"], shape: tuple[int, int]) -> Floa
 
     Closing (the greatest nearby, then the least of those) fills what is darker than its
     surroundings and narrower than a quarter of the picture, and keeps a shadow's edge where it is.
-    The least is taken over `SLACK` pixels more: beside such an edge paper must not look dark.
     """
     smooth = np.asarray(Image.fromarray(coarse).filter(ImageFilter.MedianFilter(5)), np.float32)
     size = max(3, min(coarse.shape) // 4)
-    framed = np.pad(smooth, size - 1 + SLACK, mode="edge")
-    closed = -running_max(-running_max(framed, size), size + 2 * SLACK)
+    framed = np.pad(smooth, size - 1, mode="edge")
+    closed = -running_max(-running_max(framed, size), size)
     return np.asarray(Image.fromarray(closed).resize(shape[::-1], Image.Resampling.BILINEAR))

@@ -6,6 +6,7 @@ import signal
 import sys
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import CommandLine, assert_one_error_line
@@ -24,20 +25,37 @@ def small_recipes(monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
-def events(folder: Path) -> list[list[tuple[int, str, float]]]:
-    """For each event file, the oldest first, its scalars as (step, name, value)."""
+def read_events(folder: Path) -> list[list[Any]]:
+    """The events of each file, the oldest file first."""
     from tensorboardX.proto.event_pb2 import Event
 
     files = []
     for path in sorted(folder.iterdir()):
-        content, scalars = path.read_bytes(), []
+        content, found = path.read_bytes(), []
         while content:  # length (8 bytes), its checksum (4), the event, its checksum (4)
             length = int.from_bytes(content[:8], "little")
-            event = Event.FromString(content[12 : 12 + length])
-            scalars += [(event.step, v.tag, v.simple_value) for v in event.summary.value]
+            found.append(Event.FromString(content[12 : 12 + length]))
             content = content[16 + length :]
-        files.append(scalars)
+        files.append(found)
     return files
+
+
+def events(folder: Path) -> list[list[tuple[int, str, float]]]:
+    """For each event file, the oldest first, its scalars as (step, name, value)."""
+    return [
+        [(event.step, v.tag, v.simple_value) for event in found for v in event.summary.value]
+        for found in read_events(folder)
+    ]
+
+
+def begins(folder: Path) -> list[int]:
+    """For each event file the step from which on TensorBoard forgets the files before it."""
+    return [
+        event.step
+        for found in read_events(folder)
+        for event in found
+        if event.HasField("session_log")
+    ]
 
 
 def test_scalars_are_those_of_the_records(digits, tmp_path):
@@ -99,6 +117,7 @@ def test_ctrl_c_closes_the_file_and_resume_goes_on_at_the_next_step(
     assert digitnn(*words, "--resume").code == 0
     first, second = events(folder)
     assert min(step for step, _, _ in second) == 16
+    assert begins(folder) == [1, 11]
     history = [json.loads(line) for line in Path("run/history.jsonl").read_text().splitlines()]
     assert [value for _, name, value in first + second if name == "valid_loss"] == pytest.approx(
         [record["valid_loss"] for record in history]

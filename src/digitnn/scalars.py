@@ -9,6 +9,7 @@ They stand over steps: mini-batches, or iterations where training is full batch.
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
+from time import time_ns
 
 from digitnn.errors import MissingExtraError, RunError
 from digitnn.optimisers import FullBatchOptimiser, learning_rate
@@ -49,7 +50,11 @@ def log_scalars(training: Training, records: Iterable[Record], folder: Path) -> 
         for record in records:
             step = _steps(training, record)
             if writer is None:
-                writer = SummaryWriter(str(folder), purge_step=step, flush_secs=10)
+                # Its own names tell seconds only: a second file would overwrite the first.
+                own = f".{time_ns()}"
+                writer = SummaryWriter(
+                    str(folder), purge_step=step, flush_secs=10, filename_suffix=own
+                )
             if isinstance(record, EpochRecord) or step % EVERY == 0:
                 for name, value in _scalars(training, record, step).items():
                     writer.add_scalar(name, value, step)

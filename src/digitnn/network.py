@@ -69,12 +69,16 @@ class Network:
 
     Raises `ShapeError` naming the layer whose input does not fit, and `NetworkError` if the last
     layer does not give one logit a label.
+
+    rejects: whether it has learned to tell what is no digit: beside its logits then stands one of
+    0, of "no digit".
     """
 
     layers: Architecture
     standardise: Standardise = MNIST_PIXELS
     temperature: float = 1.0
     labels: tuple[str, ...] = DIGITS
+    rejects: bool = False
 
     def __post_init__(self) -> None:
         if self.shapes()[-1] != (len(self.labels),):
@@ -153,6 +157,7 @@ class Network:
             "layers": value_to_json(self.layers, Architecture, "layers"),
             "temperature": self.temperature,
             "labels": list(self.labels),
+            **({"rejects": True} if self.rejects else {}),
         }
 
     @classmethod
@@ -178,6 +183,7 @@ class Network:
             standardise=Standardise(_number(pixels, "mean"), _number(pixels, "std")),
             temperature=_number(value, "temperature"),
             labels=tuple(labels),
+            rejects="rejects" in value and _get(value, "rejects", bool),
         )
 
 

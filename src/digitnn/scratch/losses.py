@@ -42,7 +42,7 @@ def softmax_cross_entropy(
     if e:
         value -= e / k * shifted.sum(dtype=np.float64)
         dlogits -= e / k
-    return float(value), dlogits[:, :-1] if loss.no_digit else dlogits
+    return float(value), np.ascontiguousarray(dlogits[:, :-1]) if loss.no_digit else dlogits
 
 
 def sigmoid_cross_entropy(

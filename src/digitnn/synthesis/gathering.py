@@ -28,12 +28,12 @@ SEED = 20
 """Everybody's images are the same, whatever the seed of the training."""
 
 
-def with_beside(train: Dataset, beside: Beside) -> Dataset:
+def with_beside(train: Dataset, beside: Beside, seed: int = SEED) -> Dataset:
     """`train` and then what is learned beside it, as one dataset, junk labelled `NO_DIGIT`.
 
     Raises `SourceError` where fonts or clothes are needed and cannot be had.
     """
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     fonts = handwriting_fonts() if beside.printed or beside.letters else []
     images, labels = [train.images], [train.labels]
 

@@ -23,9 +23,9 @@ class Beside:
     hands: int = 8000
     printed: int = 2000
     letters: int = 9000
-    figures: int = 3000
-    scribbles: int = 2500
-    halves: int = 4000
+    figures: int = 9000
+    scribbles: int = 4000
+    halves: int = 7000
     glued: int = 5000
     clothes: int = 5000
     blots: int = 1000

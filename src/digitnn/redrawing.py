@@ -27,6 +27,9 @@ CANVAS, MAGNIFIED = 40, 1.4
 MEDIA = 4
 """Sizes of a medium in one batch; each is a few calls for its share of the images."""
 
+NARROWEST = 0.25
+"""Of a stretched digit's longest side: a narrower 1 would become a block."""
+
 SHARES = ("bilevel", "noisy", "stretched", "cut", "crowded", "plain")
 
 INK = 0.35
@@ -57,10 +60,10 @@ class Redrawing:
     most: int = 40
     bilevel: float = 0.35
     noisy: float = 0.25
-    stretched: float = 0.25
-    cut: float = 0.06
+    stretched: float = 0.3
+    cut: float = 0.08
     crowded: float = 0.05
-    plain: float = 0.2
+    plain: float = 0.15
 
     def __post_init__(self) -> None:
         for name in (*SHARES, "thicker", "thinner"):
@@ -169,7 +172,7 @@ def _cut_out(
     starts, extents = starts - margin, extents + 2 * margin
     longest = extents.max(axis=1, keepdims=True)
     fill = rng.random((n, 1)) * (rng.random((n, 1)) < redrawing.stretched)
-    wanted = np.maximum(longest * (extents / longest) ** fill, longest / 2)
+    wanted = longest * np.maximum(extents / longest, NARROWEST) ** fill
     middle = starts + extents / 2
     # What is beside a cut digit is cut as well, in whichever window it would fall.
     rows = np.arange(CANVAS) + 0.5

@@ -109,6 +109,43 @@ def spiral(rng: np.random.Generator) -> Strokes:
     ]
 
 
+def crooked(rng: np.random.Generator) -> Strokes:
+    """A line of straight pieces with five to eight corners anywhere, open or closed."""
+    corners = rng.uniform(-1, 1, (int(rng.integers(5, 9)), 2))
+    line = [(float(x), float(y)) for x, y in corners]
+    return [line + line[:1] if rng.random() < 0.4 else line]
+
+
+def composed(rng: np.random.Generator) -> Strokes:
+    """Two to four bows, rings, polygons and lines, side by side or across one another."""
+    strokes: Strokes = []
+    for _ in range(int(rng.integers(2, 5))):
+        x, y = rng.uniform(-1, 1, 2)
+        size, start = rng.uniform(0.25, 0.8), rng.uniform(0, 360)
+        radii = (size, size * rng.uniform(0.6, 1))
+        bow = arc((x, y), radii, start, start + rng.uniform(90, 270))
+        ring = arc((x, y), radii, 0, 360)
+        corners = arc((x, y), radii, start, start + 360, int(rng.integers(3, 6)))
+        line = [(x - size, y), (x + size, y + rng.uniform(-size, size))]
+        strokes.append((bow, ring, corners, line)[rng.integers(4)])
+    return strokes
+
+
+def bracket(rng: np.random.Generator) -> Strokes:
+    """Half a box, half a ring on its side, or a corner; its mirror image beside it or not."""
+    depth = rng.uniform(0.25, 0.7)
+    box = [(depth, -1), (0, -1), (0, 1), (depth, 1)]
+    ring = arc((depth, 0), (depth, 1), 90, 270)
+    corner = [(depth, -1), (0, -1), (0, rng.uniform(0, 0.6))]
+    kind = rng.integers(3)
+    # Half a ring upright is a 1 to some, a corner at the upper right a 7.
+    angle = rng.choice(((0, 90, 180, 270), (90, 270), (0, 180, 270))[kind])
+    half: Stroke = (box, ring, corner)[kind]
+    mirrored = [[(2.2 * depth + 0.4 - x, y) for x, y in half]]
+    both = [half, *(mirrored if rng.random() < 0.4 else [])]
+    return [_turned(stroke, angle + rng.uniform(-8, 8), 1) for stroke in both]
+
+
 def scribble(rng: np.random.Generator) -> Strokes:
     """One to three curves through points anywhere; so many that no digit comes of it."""
     strokes: Strokes = []
@@ -129,4 +166,6 @@ FIGURES: tuple[Drawer, ...] = (
     wave,
     dash,
     spiral,
+    *(crooked, composed, bracket),
+    *(crooked, composed),
 )

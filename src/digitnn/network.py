@@ -67,6 +67,8 @@ MNIST_PIXELS = Standardise(mean=33.32, std=78.57)
 class Network:
     """Layers from pixels to logits, checked as a whole when it is made.
 
+    rejects: whether it has learned to tell what is no digit: beside its logits then stands one of
+    0, of "no digit" (see `probabilities`).
     Raises `ShapeError` naming the layer whose input does not fit, and `NetworkError` if the last
     layer does not give one logit a label.
     """
@@ -75,6 +77,7 @@ class Network:
     standardise: Standardise = MNIST_PIXELS
     temperature: float = 1.0
     labels: tuple[str, ...] = DIGITS
+    rejects: bool = False
 
     def __post_init__(self) -> None:
         if self.shapes()[-1] != (len(self.labels),):
@@ -146,6 +149,7 @@ class Network:
 
     def to_json(self) -> dict[str, Any]:
         """The description as plain builtins, which `from_json` reads back."""
+        rejects = {"rejects": True} if self.rejects else {}
         return {
             "format": FORMAT_VERSION,
             "input": list(INPUT_SHAPE),
@@ -153,6 +157,7 @@ class Network:
             "layers": value_to_json(self.layers, Architecture, "layers"),
             "temperature": self.temperature,
             "labels": list(self.labels),
+            **rejects,
         }
 
     @classmethod
@@ -169,6 +174,7 @@ class Network:
         layers = _get(value, "layers", list)
         pixels = _get(value, "standardise", dict)
         labels = _get(value, "labels", list)
+        rejects = _get(value, "rejects", bool) if "rejects" in value else False
         if tuple(_get(value, "input", list)) != INPUT_SHAPE:
             raise NetworkError(f"the input must be {INPUT_SHAPE}, got {value['input']}")
         if not all(isinstance(label, str) for label in labels):
@@ -178,6 +184,7 @@ class Network:
             standardise=Standardise(_number(pixels, "mean"), _number(pixels, "std")),
             temperature=_number(value, "temperature"),
             labels=tuple(labels),
+            rejects=rejects,
         )
 
 

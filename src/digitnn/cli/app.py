@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import typer
 
 import digitnn
-from digitnn.cli import compare, curves, data, ensemble, evaluate, inspect, recipes, train
+from digitnn.cli import compare, curves, data, ensemble, evaluate, inspect, read, recipes, train
 from digitnn.cli.console import complain
 from digitnn.errors import DigitnnError, Interruption
 
@@ -34,6 +34,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("ensemble")(ensemble.ensemble)
 app.command("compare")(compare.compare)
 app.command("curves")(curves.curves)
+app.command("read")(read.read)
 
 
 def _print_version(wanted: bool) -> None:

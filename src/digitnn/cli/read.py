@@ -10,10 +10,14 @@ from digitnn.cli.options import AsJson, above_zero
 from digitnn.errors import PictureError, UsageError
 
 if TYPE_CHECKING:
+    from digitnn.cli.drawings import Drawings
     from digitnn.cli.picture_files import PictureFile
     from digitnn.cli.readings import Entry
     from digitnn.picture.pages import Page
     from digitnn.picture.reader import Reader
+
+MANY = 50
+"""Pictures from which on it takes a second or more."""
 
 
 def read(
@@ -69,6 +73,7 @@ def read(
     Of a folder its pictures are read, in natural order, not those of folders in it. Exit code 1 if
     any picture cannot be read; the others are read all the same.
     """
+    from digitnn.cli.drawings import drawings_to
     from digitnn.cli.picture_files import find_pictures, from_clipboard
     from digitnn.cli.readings import print_csv, print_json, print_text
     from digitnn.picture.opening import Limits
@@ -78,43 +83,78 @@ def read(
         raise UsageError("no picture to read: name files, folders, - for stdin, or --clipboard")
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude one another")
+    if boxes and boxes == explain and boxes.suffix:
+        raise UsageError(f"--boxes and --explain cannot both write {boxes}")
     found = find_pictures(files or []) + (from_clipboard() if clipboard else [])
+    paths = [file.path for file in found]
+    sheets = (drawings_to(boxes, "boxes", paths), drawings_to(explain, "explained", paths))
     reader = Reader.load(model, min_confidence, Limits(megapixels=max_megapixels))
-    entries = _read_all(reader, found, single)
+    entries = _read_all(reader, found, single, *sheets)
     show = print_json if as_json else print_csv if as_csv else print_text
-    if not show(entries):
+    if not show(_with_progress(entries, len(found))):
         raise typer.Exit(1)
 
 
-def _read_all(reader: "Reader", found: list["PictureFile"], single: bool) -> Iterator["Entry"]:
-    """An entry for each page of each file, in order, as they come."""
+def _read_all(
+    reader: "Reader",
+    found: list["PictureFile"],
+    single: bool,
+    boxes: "Drawings | None",
+    explained: "Drawings | None",
+) -> Iterator["list[Entry]"]:
+    """The entries of each file, one a page, in order, as they come."""
     from digitnn.cli.readings import Entry
     from digitnn.cores import one_core_blas
     from digitnn.picture.ordered import map_in_order
     from digitnn.picture.pages import pages_of
     from digitnn.resources import threads
 
-    def read_page(file: "PictureFile", page: "Page") -> Entry:
-        number = page.number if page.of > 1 else None
+    def read_page(index: int, page: "Page") -> Entry:
+        path, number = found[index].path, page.number if page.of > 1 else None
         try:
             picture = page.open()
             reading = reader.read_picture(picture, single)
         except PictureError as error:
-            return Entry(file.path, number, error)
-        return Entry(file.path, number, reading)
+            return Entry(path, number, error)
+        if boxes:
+            from digitnn.picture.drawing import draw_boxes
 
-    def read_file(file: "PictureFile") -> list[Entry]:
+            boxes.save(draw_boxes(picture, reading), index, number)
+        if explained:
+            from digitnn.picture.explaining import explain
+
+            explained.save(explain(picture, reading, reader.min_confidence), index, number)
+        return Entry(path, number, reading)
+
+    def read_file(index: int) -> list[Entry]:
+        file = found[index]
         if isinstance(file.source, PictureError):
             return [Entry(file.path, None, file.source)]
         try:
             pages = pages_of(file.source, reader.limits)
         except PictureError as error:
             return [Entry(file.path, None, error)]
-        return [read_page(file, page) for page in pages]
+        return [read_page(index, page) for page in pages]
 
-    if len(found) == 1:
-        yield from read_file(found[0])
+    if len(found) == 1:  # a thread and BLAS's setting cost more than they gain
+        yield read_file(0)
         return
     with one_core_blas:
-        for entries in map_in_order(read_file, found, threads()):
+        yield from map_in_order(read_file, range(len(found)), threads())
+
+
+def _with_progress(files: Iterator["list[Entry]"], total: int) -> Iterator["Entry"]:
+    """The entries; of many files how far it is, on a terminal whose stdout goes elsewhere."""
+    from sys import stderr, stdout
+
+    if total < MANY or not stderr.isatty() or stdout.isatty():
+        for entries in files:
+            yield from entries
+        return
+    from rich.progress import Progress
+
+    from digitnn.cli.console import talk
+
+    with Progress(console=talk, transient=True) as progress:
+        for entries in progress.track(files, total, description="pictures"):
             yield from entries

@@ -96,10 +96,10 @@ def _matching(pattern: str) -> Iterator[PictureFile]:
         yield PictureFile(path, path)
 
 
-def natural(name: str) -> list[tuple[int, str]]:
-    """What to sort by so that page2 comes before page10."""
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """What to sort by so that page2 comes before page10, whatever the case of its letters."""
     parts = re.findall(r"(\d+)|(\D+)", name)
-    return [(int(digits), "") if digits else (0, text.casefold()) for digits, text in parts]
+    return [(0, int(number), "") if number else (1, 0, text.casefold()) for number, text in parts]
 
 
 def _is_picture(path: Path) -> bool:

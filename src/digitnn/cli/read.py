@@ -153,7 +153,7 @@ def _with_progress(files: Iterator["list[Entry]"], total: int) -> Iterator["Entr
         return
     from rich.progress import Progress
 
-    from digitnn.cli.console import talk
+    from digitnn.cli.talk import talk
 
     with Progress(console=talk, transient=True) as progress:
         for entries in progress.track(files, total, description="pictures"):

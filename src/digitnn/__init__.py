@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from digitnn.dataset import Dataset, split
     from digitnn.engines import find_engine
     from digitnn.ensembles import load_run, make_ensemble
-    from digitnn.errors import DigitnnError, GradientError
+    from digitnn.errors import DigitnnError, GradientError, PictureError
     from digitnn.evaluation import compare_paired, evaluate
     from digitnn.gradient_check import check_gradient
     from digitnn.network import Network
     from digitnn.pickles.loading import load_pickle
+    from digitnn.picture.reader import Reader, Reading
     from digitnn.recipe_files import read_recipe
     from digitnn.recipes import RECIPES, Recipe, find_recipe
     from digitnn.sources import load
@@ -27,7 +28,7 @@ _HOMES = {
     "dataset": ("Dataset", "split"),
     "engines": ("find_engine",),
     "ensembles": ("load_run", "make_ensemble"),
-    "errors": ("DigitnnError", "GradientError"),
+    "errors": ("DigitnnError", "GradientError", "PictureError"),
     "evaluation": ("compare_paired", "evaluate"),
     "gradient_check": ("check_gradient",),
     "network": ("Network",),
@@ -36,6 +37,7 @@ _HOMES = {
     "sources": ("load",),
     "training": ("Training",),
     "pickles.loading": ("load_pickle",),
+    "picture.reader": ("Reader", "Reading"),
 }
 """Each module and the public names that live in it."""
 
@@ -45,6 +47,9 @@ __all__ = [
     "DigitnnError",
     "GradientError",
     "Network",
+    "PictureError",
+    "Reader",
+    "Reading",
     "Recipe",
     "Training",
     "__version__",

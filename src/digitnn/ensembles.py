@@ -32,8 +32,9 @@ from digitnn.evaluation import log_softmax
 from digitnn.machine import describe_machine
 from digitnn.network import Classifier
 from digitnn.records import EpochRecord
-from digitnn.runs import FORMAT_VERSION, MEMBERS, PARAMS, RECIPE, Run, check_free, read_about
+from digitnn.runs import FORMAT_VERSION, MEMBERS, RECIPE, Run, check_free, read_about
 from digitnn.runs import load_run as load_network
+from digitnn.saved_network import PARAMS
 
 LEFT_OUT = ("checkpoint",)
 """What a member leaves behind when it is copied: nobody goes on training it there."""

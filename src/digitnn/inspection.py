@@ -135,7 +135,8 @@ def _named_leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 
 def _inspect_folder(path: Path) -> Inspection:
-    from digitnn.runs import MEMBERS, NETWORK, PARAMS, RECIPE
+    from digitnn.runs import MEMBERS, RECIPE
+    from digitnn.saved_network import NETWORK, PARAMS
 
     if (path / MEMBERS).is_dir() and (path / RECIPE).is_file():
         arrays = tuple(_arrays_of_members(path))
@@ -157,7 +158,8 @@ def _inspect_folder(path: Path) -> Inspection:
 
 def _arrays_of_members(path: Path) -> Iterator[ArrayHeader]:
     """Each member's arrays under names such as members/0/0.weight."""
-    from digitnn.runs import MEMBERS, PARAMS
+    from digitnn.runs import MEMBERS
+    from digitnn.saved_network import PARAMS
 
     for params in sorted((path / MEMBERS).glob(f"*/{PARAMS}")):
         for array in _inspect_safetensors(params).arrays:

@@ -150,6 +150,7 @@ class Network:
 
     def to_json(self) -> dict[str, Any]:
         """The description as plain builtins, which `from_json` reads back."""
+        rejects = {"rejects": True} if self.rejects else {}
         return {
             "format": FORMAT_VERSION,
             "input": list(INPUT_SHAPE),
@@ -157,7 +158,7 @@ class Network:
             "layers": value_to_json(self.layers, Architecture, "layers"),
             "temperature": self.temperature,
             "labels": list(self.labels),
-            **({"rejects": True} if self.rejects else {}),
+            **rejects,
         }
 
     @classmethod
@@ -174,6 +175,7 @@ class Network:
         layers = _get(value, "layers", list)
         pixels = _get(value, "standardise", dict)
         labels = _get(value, "labels", list)
+        rejects = _get(value, "rejects", bool) if "rejects" in value else False
         if tuple(_get(value, "input", list)) != INPUT_SHAPE:
             raise NetworkError(f"the input must be {INPUT_SHAPE}, got {value['input']}")
         if not all(isinstance(label, str) for label in labels):
@@ -183,7 +185,7 @@ class Network:
             standardise=Standardise(_number(pixels, "mean"), _number(pixels, "std")),
             temperature=_number(value, "temperature"),
             labels=tuple(labels),
-            rejects="rejects" in value and _get(value, "rejects", bool),
+            rejects=rejects,
         )
 
 

@@ -23,21 +23,21 @@ from numpy import ndarray
 
 from digitnn.atomic import new_directory, write_text
 from digitnn.engines import find_engine
-from digitnn.errors import DigitnnError, RunError, ShapeError
+from digitnn.errors import RunError
 from digitnn.evaluation import Report
 from digitnn.identity import identify
 from digitnn.machine import describe_machine
-from digitnn.network import DIGITS, Classifier, Network
+from digitnn.network import Classifier, Network
 from digitnn.recipe import EngineName
 from digitnn.records import EpochRecord
+from digitnn.saved_network import NETWORK, PARAMS, load_network, read_json
 from digitnn.trained import Trained
 from digitnn.training import Training
 from digitnn.unfinished import how_to_go_on, is_unfinished
-from digitnn.weights import load_safetensors, save_safetensors
+from digitnn.weights import save_safetensors
 
 FORMAT_VERSION = 1
-NETWORK, PARAMS, RECIPE = "network.json", "params.safetensors", "recipe.json"
-HISTORY, REPORT = "history.jsonl", "report.json"
+RECIPE, HISTORY, REPORT = "recipe.json", "history.jsonl", "report.json"
 MEMBERS = "members"
 """The folder that an ensemble has in place of a network: see `ensembles`."""
 
@@ -166,20 +166,13 @@ def load_run(path: Path | str) -> Run:
     about = read_about(path)
     if about["engine"] not in get_args(EngineName):
         raise RunError(f"{path / RECIPE} is damaged: there is no engine {about['engine']!r}")
-    try:
-        network = Network.from_json(_read_json(path / NETWORK))
-        params = load_safetensors(path / PARAMS)
-        network.check(params)
-        if network.labels != DIGITS:
-            raise ShapeError(f"its labels must be 0 to 9, got {', '.join(network.labels)}")
-    except DigitnnError as error:
-        raise RunError(f"{path}: {error}") from None
+    network, params = load_network(path)
     return Run(path, network, params, about, _read_history(path / HISTORY))
 
 
 def read_about(path: Path) -> dict[str, Any]:
     """What recipe.json in the folder `path` says. Raises `RunError` if others cannot rely on it."""
-    about = _read_json(path / RECIPE)
+    about = read_json(path / RECIPE)
     if not isinstance(about.get("format"), int):
         raise RunError(f"{path / RECIPE} is damaged: it names no format")
     if about["format"] > FORMAT_VERSION:
@@ -251,22 +244,12 @@ def _check_about(about: Mapping[str, Any], path: Path) -> None:
 
 def _readings(path: Path) -> list[dict[str, Any]]:
     """What report.json has noted so far."""
-    readings = _read_json(path).get("readings") if path.exists() else []
+    readings = read_json(path).get("readings") if path.exists() else []
     if not isinstance(readings, list) or not all(
         isinstance(reading, dict) and isinstance(reading.get("split"), str) for reading in readings
     ):
         raise RunError(f"{path} is damaged: readings must be a list of evaluations")
     return readings
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f"{path} is damaged: {error}") from None
-    if not isinstance(value, dict):
-        raise RunError(f"{path} is damaged: expected an object, got {type(value).__name__}")
-    return value
 
 
 def _read_history(path: Path) -> tuple[EpochRecord, ...]:

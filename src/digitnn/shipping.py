@@ -28,12 +28,10 @@ from digitnn.errors import DigitnnError, RunError
 from digitnn.experiment import load_split_of
 from digitnn.network import Network
 from digitnn.recipe import Recipe
-from digitnn.runs import HISTORY, NETWORK, PARAMS, RECIPE, Run, load_run
+from digitnn.runs import HISTORY, RECIPE, Run, load_run
+from digitnn.saved_network import NETWORK, PARAMS, SHIPPED
 from digitnn.synthesis.gathering import with_beside
 from digitnn.weights import save_safetensors
-
-SHIPPED = Path(__file__).parent / "shipped" / "reader"
-"""Where the package has its reader."""
 
 MOST_BYTES = 600_000
 

@@ -10,30 +10,49 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 
 import typer
 
 import digitnn
-from digitnn.cli import compare, curves, data, ensemble, evaluate, inspect, recipes, train
 from digitnn.cli.console import complain
 from digitnn.errors import DigitnnError, Interruption
 
-app = typer.Typer(
-    name="digitnn",
-    help="Handwritten digits: train a network from scratch and one in PyTorch, compare, read.",
-    invoke_without_command=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+COMMANDS = (
+    "data",
+    "recipes",
+    "train",
+    "inspect",
+    "evaluate",
+    "ensemble",
+    "compare",
+    "curves",
+    "read",
 )
-app.add_typer(data.app, name="data")
-app.add_typer(recipes.app, name="recipes")
-app.command("train")(train.train)
-app.command("inspect")(inspect.inspect)
-app.command("evaluate")(evaluate.evaluate)
-app.command("ensemble")(ensemble.ensemble)
-app.command("compare")(compare.compare)
-app.command("curves")(curves.curves)
+"""Each in a module of its name: a function of that name, or, as `app`, a group of commands."""
+
+
+def _program(arguments: Sequence[str]) -> typer.Typer:
+    """With the command that is called; with all of them if it is none, for help and hints.
+
+    Importing them all takes as long as reading a digit.
+    """
+    program = typer.Typer(
+        help="Handwritten digits: train a network from scratch and one in PyTorch, compare, read.",
+        invoke_without_command=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    program.callback()(root)
+    called = next((word for word in arguments if not word.startswith("-")), None)
+    for name in (called,) if called in COMMANDS else COMMANDS:
+        command = vars(import_module(f"digitnn.cli.{name}"))
+        if "app" in command:
+            program.add_typer(command["app"], name=name)
+        else:
+            program.command(name)(command[name])
+    return program
 
 
 def _print_version(wanted: bool) -> None:
@@ -42,7 +61,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def root(
     context: typer.Context,
     version: bool = typer.Option(
@@ -57,7 +75,8 @@ def root(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command of digitnn; return the exit code."""
-    return run_program(app, "digitnn", arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    return run_program(_program(given), "digitnn", given)
 
 
 def run_program(program: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> int:

@@ -1,18 +1,8 @@
-"""Where the command line writes: results on stdout, talk on stderr."""
+"""What the command line prints: results on stdout, errors on stderr. Talk: see `talk`."""
 
 import json
 import sys
 from typing import Any
-
-from rich.console import Console
-
-talk = Console(stderr=True, highlight=False, soft_wrap=True)
-"""Progress, remarks and warnings. Colour only on a terminal, and not with NO_COLOR."""
-
-
-def say(line: str) -> None:
-    """A line of talk, as it is: a path may hold what rich would take for markup."""
-    talk.print(line, markup=False)
 
 
 def complain(message: str) -> None:

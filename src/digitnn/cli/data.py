@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from digitnn.cli.console import print_json, print_text, say
+from digitnn.cli.console import print_json, print_text
 from digitnn.cli.fetching import ensure
 from digitnn.cli.options import AsJson, DataDir
+from digitnn.cli.talk import say
 
 if TYPE_CHECKING:
     from digitnn.dataset import Dataset

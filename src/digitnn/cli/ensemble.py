@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from digitnn.cli.console import print_json, print_text, say
+from digitnn.cli.console import print_json, print_text
 from digitnn.cli.options import AsJson
+from digitnn.cli.talk import say
 
 
 def ensemble(

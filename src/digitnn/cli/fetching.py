@@ -14,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from digitnn.cli.console import say, talk
+from digitnn.cli.talk import say, talk
 
 if TYPE_CHECKING:
     from digitnn.download import Report

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
-from digitnn.cli.console import say, talk
+from digitnn.cli.talk import say, talk
 from digitnn.records import EpochRecord, Record
 from digitnn.training import Training
 from digitnn.wording import percent

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitnn.cli.console import print_json, print_text, say
+from digitnn.cli.console import print_json, print_text
 from digitnn.cli.fetching import ensure
 from digitnn.cli.options import (
     AsJson,
@@ -25,6 +25,7 @@ from digitnn.cli.options import (
     TensorBoard,
     Threads,
 )
+from digitnn.cli.talk import say
 
 if TYPE_CHECKING:
     from digitnn.records import EpochRecord, Record

@@ -24,7 +24,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from digitnn.errors import PictureError
 from digitnn.picture.luminance import array_luminance, luminance
 from digitnn.picture.quiet import quiet, without_stderr
-from digitnn.picture.signatures import HEIF, Format, recognise
+from digitnn.picture.signatures import HEIF, recognise
 from digitnn.wording import words_of
 
 Source = str | PathLike[str] | bytes | BinaryIO | Image.Image | ndarray
@@ -56,6 +56,9 @@ class Limits:
     least_side: int = 5
 
 
+DEFAULT_LIMITS = Limits()
+
+
 @dataclass(frozen=True)
 class Picture:
     """What a person handed in. name: what messages call it; notes: what was left out or decided."""
@@ -65,12 +68,11 @@ class Picture:
     notes: tuple[str, ...] = ()
 
 
-def open_picture(source: Source, limits: Limits | None = None) -> Picture:
+def open_picture(source: Source, limits: Limits = DEFAULT_LIMITS) -> Picture:
     """The luminance of `source`, 0 black to 255 white, upright; the first of several frames.
 
     Raises `PictureError` in one line: missing, a folder, empty, damaged, not a picture, too large.
     """
-    limits = limits or Limits()
     if isinstance(source, ndarray):
         name = "array"
         if source.ndim not in (2, 3):
@@ -79,12 +81,16 @@ def open_picture(source: Source, limits: Limits | None = None) -> Picture:
         return Picture(array_luminance(source, name), name)
     if isinstance(source, Image.Image):
         return _decode(source, limits, source.format or "image")
-    name, data = _read(source, limits)
-    kind = recognise(data[:1024], name)
-    return _decode(_header(data, kind, name), limits, name)
+    name, data = read_bytes(source, limits)
+    return open_bytes(data, name, limits)
 
 
-def _read(source: str | PathLike[str] | bytes | BinaryIO, limits: Limits) -> tuple[str, bytes]:
+def open_bytes(data: bytes, name: str, limits: Limits, frame: int = 0) -> Picture:
+    """One frame of the file that holds `data`, which messages call `name`."""
+    return _decode(header(data, name), limits, name, frame)
+
+
+def read_bytes(source: str | PathLike[str] | bytes | BinaryIO, limits: Limits) -> tuple[str, bytes]:
     """What messages call `source`, and its bytes, no more than `limits` lets in."""
     most = int(limits.megabytes * 1e6)
     try:
@@ -111,8 +117,9 @@ def _read(source: str | PathLike[str] | bytes | BinaryIO, limits: Limits) -> tup
     return name, data
 
 
-def _header(data: bytes, kind: Format, name: str) -> Image.Image:
+def header(data: bytes, name: str) -> Image.Image:
     """The picture with only its header read."""
+    kind = recognise(data[:1024], name)
     try:
         plugin = import_module(kind.plugin)
     except ImportError:
@@ -129,12 +136,15 @@ def _header(data: bytes, kind: Format, name: str) -> Image.Image:
             raise PictureError(f"{name}: damaged {kind.name} ({words_of(error)})") from None
 
 
-def _decode(image: Image.Image, limits: Limits, name: str) -> Picture:
+def _decode(image: Image.Image, limits: Limits, name: str, frame: int = 0) -> Picture:
     _check_size(*image.size, limits, name)
     try:
         if isinstance(image, JpegImageFile):
             image.draft("L", image.size)  # colours are not even unpacked: a third of the time
-        frames = _frames(image)
+        frames = count_frames(image)
+        if frame:
+            image.seek(frame)
+            _check_size(*image.size, limits, name)
         with without_stderr() if image.format == "TIFF" else nullcontext():
             grey, notes = luminance(image, name)
         turn = _UPRIGHT.get(_orientation(image))
@@ -144,14 +154,14 @@ def _decode(image: Image.Image, limits: Limits, name: str) -> Picture:
         kind = image.format or "image"
         raise PictureError(f"{name}: damaged {kind} ({words_of(error)})") from None
     if frames > 1:
-        notes += (f"the first of {frames} frames",)
+        notes += (f"page {frame + 1} of {frames}" if frame else f"the first of {frames} frames",)
     if turn is not None:
         grey = np.asarray(Image.fromarray(grey).transpose(turn))
         notes += ("turned upright, as its EXIF says",)
     return Picture(grey, name, notes)
 
 
-def _frames(image: Image.Image) -> int:
+def count_frames(image: Image.Image) -> int:
     """How many it has; 1 where counting them finds damage: the first may be whole."""
     with quiet():
         try:

@@ -58,3 +58,15 @@ def recognise(head: bytes, name: str) -> Format:
         raise PictureError(f"{name}: a PDF document; render its pages to PNGs first")
     names = ", ".join(kind.name for kind in FORMATS)
     raise PictureError(f"{name}: not a picture (begins {head[:4].hex(' ')}); expected {names}")
+
+
+def looks_like_picture(head: bytes) -> bool:
+    """Whether a file that begins with `head`, 16 bytes or more, is of a format that opens.
+
+    For files that nobody named one by one: signatures of two letters, with which a text may begin
+    as well, do not count.
+    """
+    if head.startswith(b"RIFF"):
+        return head[8:12] == b"WEBP"
+    long = [sign for kind in FORMATS for sign in kind.signatures if len(sign) > 2]
+    return head.startswith(tuple(long)) or (head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS)

@@ -12,14 +12,13 @@ from numpy import ndarray
 
 from digitnn.cores import one_core_blas
 from digitnn.dataset import check_images
+from digitnn.engine import Objective, Trainer
 from digitnn.losses import Loss
 from digitnn.network import Network, Params
 from digitnn.optimisers import MiniBatchOptimiser
 from digitnn.resources import threads
 from digitnn.scratch.blocks import block_of, run_blocks
 from digitnn.scratch.chain import forward
-from digitnn.scratch.objective import SplitObjective
-from digitnn.scratch.trainer import ScratchTrainer
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +56,10 @@ class ScratchEngine:
 
     def trainer(
         self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss, seed: int
-    ) -> ScratchTrainer:
+    ) -> Trainer:
         """A network that starts to learn from `params`; seed decides what `Dropout` drops."""
+        from digitnn.scratch.trainer import ScratchTrainer  # who only reads does without
+
         return ScratchTrainer(network, params, optimiser, loss, seed)
 
     def objective(
@@ -67,6 +68,8 @@ class ScratchEngine:
         features: Float32[ndarray, "n f"],
         labels: UInt8[ndarray, " n"],
         loss: Loss,
-    ) -> SplitObjective:
+    ) -> Objective:
         """The loss over all images at once, computed block by block."""
+        from digitnn.scratch.objective import SplitObjective
+
         return SplitObjective(network.layers, features, labels, loss)

@@ -6,6 +6,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
+from zlib import crc32
 
 from numpy import ndarray
 from numpy.random import Generator
@@ -45,7 +46,7 @@ SLOW: Mapping[str, int] = {"camera": 24}
 
 
 def samples(name: str, n: int, seed: int = 0) -> Iterator[Sample]:
-    """`n` digits of the bed `name`; the first of more are those of fewer."""
+    """`n` digits of the bed `name`; the first of more are those of fewer, and no other bed's."""
     drawing = DRAWINGS[name]
-    for strokes, digit, rng in islice(digits(seed), n):
+    for strokes, digit, rng in islice(digits((seed, crc32(name.encode()))), n):
         yield Sample(drawing(strokes, rng), str(digit))

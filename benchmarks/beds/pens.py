@@ -62,5 +62,5 @@ def _line(pen: ImageDraw.ImageDraw, points: ndarray, widths: ndarray) -> None:
     for (x, y), (x2, y2), width in zip(points[:-1], points[1:], widths[1:], strict=True):
         pen.line([(x, y), (x2, y2)], fill=255, width=max(1, round(float(width))))
     for (x, y), width in zip(points, widths, strict=True):
-        r = float(width) / 2 - 0.5
+        r = max(float(width) / 2 - 0.5, 0.0)
         pen.ellipse([x - r, y - r, x + r, y + r], fill=255)

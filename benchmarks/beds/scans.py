@@ -56,7 +56,7 @@ def church(strokes: Strokes, rng: Generator) -> ndarray:
     side, fine = 28, 3
     size = side * fine * rng.uniform(0.65, 0.88)
     middle = side * fine / 2 + rng.uniform(-3, 3, 2)
-    shape, width = (side * fine, side * fine), size * rng.uniform(0.06, 0.13)
+    shape, width = (side * fine, side * fine), size * rng.uniform(0.07, 0.13)
     ink = draw(strokes, shape, Place(*middle, size), width, rng, pressure=0.35)
     for way in (-1, 1):
         if rng.random() < 0.55:
@@ -64,8 +64,8 @@ def church(strokes: Strokes, rng: Generator) -> ndarray:
             place = Place(middle[0] + way * far, middle[1] + rng.uniform(-6, 6), size)
             ink = np.maximum(ink, draw(another(rng), shape, place, width, rng, pressure=0.35))
     book = Camera(
-        paper=rng.uniform(135, 215), contrast=rng.uniform(0.3, 0.7), slope=rng.uniform(0, 0.15),
-        fibre=rng.uniform(4, 10), blur=rng.uniform(1.2, 3.0), noise=rng.uniform(2, 6),
+        paper=rng.uniform(135, 215), contrast=rng.uniform(0.4, 0.75), slope=rng.uniform(0, 0.15),
+        fibre=rng.uniform(3, 8), blur=rng.uniform(1.0, 2.4), noise=rng.uniform(2, 6),
     )  # fmt: skip
     ink = pencilled(ink, rng, 0.4) * np.clip(1 + 0.2 * cloud(shape, 20, rng), 0.4, 1.2)
     grey = photograph(ink, book, rng).reshape(side, fine, side, fine).mean(axis=(1, 3))

@@ -18,17 +18,17 @@ def validation() -> Dataset:
     return split(load("mnist"))[1]
 
 
-def digits(seed: int, hand: Hand | None = None) -> Iterator[tuple[Strokes, int, Generator]]:
+def digits(seed: tuple[int, ...], hand: Hand | None = None) -> Iterator[tuple[Strokes, int, Generator]]:
     """Endlessly (strokes, digit, the random numbers of this one), another hand each.
 
     Each sample has a generator of its own, so that how one is drawn leaves the others alone.
     """
     source = validation()
-    order = np.random.default_rng([seed, 0]).permutation(len(source))
+    order = np.random.default_rng([*seed, 0]).permutation(len(source))
     at = 0
     while True:
         which = int(order[at % len(order)])
-        rng = np.random.default_rng([seed, 1, at])
+        rng = np.random.default_rng([*seed, 1, at])
         at += 1
         strokes = trace(source.images[which])
         if strokes is not None:

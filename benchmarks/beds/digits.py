@@ -1,7 +1,7 @@
 """The beds of single digits, by name: MNIST's validation digits as other people's pictures.
 
-    from benchmarks.beds.digits import samples
-    for sample in samples("pencil photo", 200, seed=0): ...
+from benchmarks.beds.digits import samples
+for sample in samples("pencil photo", 200, seed=0): ...
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -23,14 +23,23 @@ from digitnn.transports.programs import npm_package
 VERSION = "5.3.0"
 
 FONTS: Mapping[str, tuple[int, str]] = {
-    "architects-daughter": (15640, "0249dd5f81431dbf8a8406996c43f8018bf707221cf261d75145f083bb7091cf"),
+    "architects-daughter": (
+        15640,
+        "0249dd5f81431dbf8a8406996c43f8018bf707221cf261d75145f083bb7091cf",
+    ),
     "caveat": (60108, "38b98dbeb922a14a74dfb41f83fc24e0e645e2eed9ce72145fefbdae8828cbfb"),
-    "gloria-hallelujah": (19608, "31e7def8cf155d4dcc98216517ad509923a8a197bc9c8937668d04767c52040e"),
+    "gloria-hallelujah": (
+        19608,
+        "31e7def8cf155d4dcc98216517ad509923a8a197bc9c8937668d04767c52040e",
+    ),
     "homemade-apple": (57676, "998f34b48e0bcb8974dc6e8d94961a87689ca40e3258554d2f6fc3778b1968a3"),
     "indie-flower": (21676, "2cf7154e899ad16246196238d6d13f0135c5feba2d8ccde5d97a22664d012660"),
     "nanum-pen-script": (14116, "08cdd640e142c977071b4c3d5c33fd9ec322990e540f5511ca2fccff4568d0ec"),
     "schoolbell": (25268, "a448b8f4209a8ca16adc48753170f40a57e17f70675963e092501ed48842e4c8"),
-    "shadows-into-light": (18368, "93cff8110a18bb3e1fb0179c95f706ed1e8037e2e527c4cb425b46deaddbd975"),
+    "shadows-into-light": (
+        18368,
+        "93cff8110a18bb3e1fb0179c95f706ed1e8037e2e527c4cb425b46deaddbd975",
+    ),
 }
 """Each font's npm package below @fontsource, with size and SHA-256 of its Latin file."""
 

@@ -56,7 +56,9 @@ def _stroked(strokes: Callable[[Generator], Strokes]) -> Ink:
 def _letters(characters: str) -> Ink:
     def ink(rng: Generator) -> ndarray:
         names = sorted(FONTS)
-        return letter(characters[rng.integers(len(characters))], names[rng.integers(len(names))], SIDE)
+        return letter(
+            characters[rng.integers(len(characters))], names[rng.integers(len(names))], SIDE
+        )
 
     return ink
 
@@ -113,7 +115,9 @@ def large(ink: ndarray, rng: Generator) -> ndarray:
     sized = np.clip(sized, 0, 1)
     if rng.random() < 0.5:
         return as_bytes(255 - 255 * sized)
-    camera = Camera(paper=rng.uniform(160, 235), contrast=rng.uniform(0.5, 0.85), slope=rng.uniform(0, 0.3))
+    camera = Camera(
+        paper=rng.uniform(160, 235), contrast=rng.uniform(0.5, 0.85), slope=rng.uniform(0, 0.3)
+    )
     return as_bytes(photograph(sized, camera, rng))
 
 
@@ -125,7 +129,9 @@ def blank(rng: Generator, form: str) -> ndarray:
         tone = 0 if form == "28" else (0, 255, int(rng.integers(256)))[rng.integers(3)]
         return np.full((side, side), tone, np.uint8)
     if kind == 1:
-        return as_bytes(np.linspace(rng.uniform(0, 255), rng.uniform(0, 255), side)[None].repeat(side, 0))
+        return as_bytes(
+            np.linspace(rng.uniform(0, 255), rng.uniform(0, 255), side)[None].repeat(side, 0)
+        )
     camera = Camera(
         paper=rng.uniform(120, 240), slope=rng.uniform(0, 0.4), fibre=rng.uniform(1, 5),
         shadow=rng.uniform(0.2, 0.5) if kind == 3 else 0.0, penumbra=side * rng.uniform(0.1, 0.5),

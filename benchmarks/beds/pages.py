@@ -115,7 +115,9 @@ def boxed(page: Written, layout: Layout, rng: Generator) -> bytes:
 def _printed(page: Written, layout: Layout, lines: ndarray, rng: Generator) -> bytes:
     """Writing over print, scanned."""
     ink = np.maximum(inked(page, layout, rng), lines)
-    scanner = Camera(paper=rng.uniform(215, 245), contrast=0.8, slope=0.05, fibre=1, blur=0.7, noise=2)
+    scanner = Camera(
+        paper=rng.uniform(215, 245), contrast=0.8, slope=0.05, fibre=1, blur=0.7, noise=2
+    )
     return jpeg(as_bytes(photograph(ink, scanner, rng)), 85)
 
 

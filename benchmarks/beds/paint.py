@@ -38,7 +38,9 @@ def thick_28(strokes: Strokes, rng: Generator) -> ndarray:
 def brush_80(strokes: Strokes, rng: Generator) -> ndarray | bytes:
     """64 to 112 pixels a side, a round brush, every other one saved as JPEG."""
     side = int(rng.integers(64, 113))
-    ink = draw(strokes, (side, side), somewhere(side, 0.5, 0.9, rng), side * rng.uniform(0.05, 0.14), rng)
+    ink = draw(
+        strokes, (side, side), somewhere(side, 0.5, 0.9, rng), side * rng.uniform(0.05, 0.14), rng
+    )
     pixels = coloured(ink, True)
     return jpeg(pixels, int(rng.integers(60, 95))) if rng.random() < 0.5 else pixels
 
@@ -47,7 +49,9 @@ def hair_400(strokes: Strokes, rng: Generator) -> ndarray:
     """280 to 400 pixels a side, white on black, a line of 2 to 7 pixels."""
     side = int(rng.integers(280, 401))
     width, soft = rng.uniform(2, 7), bool(rng.random() < 0.7)
-    return coloured(draw(strokes, (side, side), somewhere(side, 0.3, 0.85, rng), width, rng, soft=soft), False)
+    return coloured(
+        draw(strokes, (side, side), somewhere(side, 0.3, 0.85, rng), width, rng, soft=soft), False
+    )
 
 
 def marker_300(strokes: Strokes, rng: Generator) -> ndarray:

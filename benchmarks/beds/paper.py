@@ -31,7 +31,9 @@ def cloud(shape: tuple[int, int], size: float, rng: Generator) -> Grey:
 
 def fibres(shape: tuple[int, int], rng: Generator) -> Grey:
     """The paper's own unevenness at three sizes, standard deviation near 1."""
-    return (cloud(shape, 1.5, rng) + cloud(shape, 5, rng) + cloud(shape, 25, rng)) / np.float32(1.73)
+    return (cloud(shape, 1.5, rng) + cloud(shape, 5, rng) + cloud(shape, 25, rng)) / np.float32(
+        1.73
+    )
 
 
 def pencilled(ink: Grey, rng: Generator, bite: float = 0.5) -> Grey:

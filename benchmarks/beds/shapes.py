@@ -17,12 +17,16 @@ from benchmarks.beds.tracing import Strokes, fit_box
 Lines = tuple[tuple[str, tuple[tuple[float, float], ...]], ...]
 
 
-def _around(corners: int, inner: float = 0.0, start: float = -90.0) -> tuple[tuple[float, float], ...]:
+def _around(
+    corners: int, inner: float = 0.0, start: float = -90.0
+) -> tuple[tuple[float, float], ...]:
     """A closed polygon; a star whose inner corners are at `inner` of the radius."""
     count = corners * (2 if inner else 1)
     radii = [inner if inner and at % 2 else 1.0 for at in range(count)]
     angles = np.radians(start + np.arange(count) * 360 / count)
-    points = [(float(r * np.cos(a)), float(r * np.sin(a))) for r, a in zip(radii, angles, strict=True)]
+    points = [
+        (float(r * np.cos(a)), float(r * np.sin(a))) for r, a in zip(radii, angles, strict=True)
+    ]
     return (*points, points[0])
 
 
@@ -90,7 +94,9 @@ SHAPES: Mapping[str, Lines] = {
 
 def shape(name: str, rng: Generator) -> Strokes:
     """The shape drawn by some hand, in a box of longest side 1."""
-    strokes = tuple((curve if kind == "S" else polyline)(np.array(p, float)) for kind, p in SHAPES[name])
+    strokes = tuple(
+        (curve if kind == "S" else polyline)(np.array(p, float)) for kind, p in SHAPES[name]
+    )
     return rewrite(strokes, rng, Hand(degrees=8, slant=0.1, octaves=0.3, wobble=0.012))
 
 
@@ -107,8 +113,12 @@ def scribble(rng: Generator) -> Strokes:
         return fit_box((polyline(points @ _turn(rng.uniform(0, np.pi))),))
     turns = int(rng.integers(4, 8))  # a knot: rounds whose middle and size drift
     angle = np.linspace(0, 2 * np.pi * turns, 14 * turns)
-    radius = 0.5 + 0.25 * np.sin(angle * rng.uniform(0.1, 0.9)) + rng.normal(scale=0.03, size=len(angle))
-    middle = np.stack([np.linspace(0, rng.uniform(0.4, 1.2), len(angle)), np.zeros(len(angle))], axis=1)
+    radius = (
+        0.5 + 0.25 * np.sin(angle * rng.uniform(0.1, 0.9)) + rng.normal(scale=0.03, size=len(angle))
+    )
+    middle = np.stack(
+        [np.linspace(0, rng.uniform(0.4, 1.2), len(angle)), np.zeros(len(angle))], axis=1
+    )
     rounds = middle + np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
     return fit_box((rounds @ _turn(rng.uniform(0, np.pi)),))
 

@@ -35,7 +35,9 @@ def trace(image: UInt8[ndarray, "28 28"]) -> Strokes | None:
 
     Spurs that are no longer than the ink is wide there are left out.
     """
-    large = ndimage.zoom(image.astype(np.float64) / 255, FACTOR, order=3, grid_mode=True, mode="grid-constant")
+    large = ndimage.zoom(
+        image.astype(np.float64) / 255, FACTOR, order=3, grid_mode=True, mode="grid-constant"
+    )
     mark = largest_marks(ndimage.gaussian_filter(large, FACTOR / 4) > LEVEL)
     lines = thin(mark)
     depth = ndimage.distance_transform_edt(mark)

@@ -18,7 +18,9 @@ def validation() -> Dataset:
     return split(load("mnist"))[1]
 
 
-def digits(seed: tuple[int, ...], hand: Hand | None = None) -> Iterator[tuple[Strokes, int, Generator]]:
+def digits(
+    seed: tuple[int, ...], hand: Hand | None = None
+) -> Iterator[tuple[Strokes, int, Generator]]:
     """Endlessly (strokes, digit, the random numbers of this one), another hand each.
 
     Each sample has a generator of its own, so that how one is drawn leaves the others alone.

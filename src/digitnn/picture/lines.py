@@ -20,10 +20,16 @@ SPECK = 0.2
 """A mark whose longer side is below this share of a digit's height is dirt: a full stop, grain."""
 
 BODY = 0.5
-"""A mark of at least this share of a digit's height makes a line; lower ones only join one."""
+"""Lower than this share of a mark beside it, a mark is a part of it: a bar, a fragment."""
 
-REACH = 0.5
-"""A low mark joins a line when it is no further from a body than this share of a digit's height."""
+REACH = 0.4
+"""A low mark is part of a body that is at most this share of the body's height beside it."""
+
+ABOVE = 0.2
+"""Or this share above or below it."""
+
+LONELY = 0.5
+"""A mark alone in its line and lower than this share of the page's digits is dirt."""
 
 NEIGHBOURS = 4
 """Bodies at a line's end that say where it goes on."""
@@ -92,10 +98,8 @@ def rows_of(pieces: Sequence[Piece]) -> list[Row]:
     """Bodies chained from left to right, then low marks given to the nearest, lines sorted."""
     if not pieces:
         return []
-    heights = np.array([piece.height for piece in pieces], np.float64)
-    size = weighted_median(heights, heights**2)
-    bodies = [piece for piece in pieces if piece.height >= BODY * size]
-    low = [piece for piece in pieces if piece.height < BODY * size]
+    owners = _owners(pieces)
+    bodies = [piece for piece, owner in zip(pieces, owners, strict=True) if owner < 0]
     chains: list[list[Piece]] = []
     for body in sorted(bodies, key=lambda piece: piece.box[0]):
         misfits = [_misfit(chain, body) for chain in chains]
@@ -104,17 +108,18 @@ def rows_of(pieces: Sequence[Piece]) -> list[Row]:
             chains[best].append(body)
         else:
             chains.append([body])
+    home = {body.mark: number for number, chain in enumerate(chains) for body in chain}
     members = [list(chain) for chain in chains]
-    for piece in low:
-        distances = [min(_distance(piece, body) for body in chain) for chain in chains]
-        best = int(np.argmin(distances))
-        if distances[best] <= REACH * size:
-            members[best].append(piece)
+    for piece, owner in zip(pieces, owners, strict=True):
+        if owner >= 0:
+            members[home[pieces[owner].mark]].append(piece)
     rows = []
     for chain, pieces_of_line in zip(chains, members, strict=True):
         height = float(np.median([piece.height for piece in chain]))
         ordered = sorted(pieces_of_line, key=lambda piece: piece.middle[0])
         rows.append(Row(tuple(ordered), height))
+    largest = weighted_median(*_heights_and_squares(bodies))
+    rows = [row for row in rows if len(row.pieces) > 1 or row.height >= LONELY * largest]
     return _from_top(rows)
 
 
@@ -139,11 +144,30 @@ def _misfit(chain: Sequence[Piece], body: Piece) -> float:
     return float(off + 0.01 * gap)
 
 
-def _distance(one: Piece, other: Piece) -> float:
-    """Between two boxes, 0 where they overlap."""
-    across = max(one.box[0] - other.box[2], other.box[0] - one.box[2], 0)
-    down = max(one.box[1] - other.box[3], other.box[1] - one.box[3], 0)
-    return float(np.hypot(across, down))
+def _owners(pieces: Sequence[Piece]) -> list[int]:
+    """Of each low mark the number of the body that it may belong to, the nearest; of bodies -1."""
+    boxes = np.array([piece.box for piece in pieces], np.float64)
+    left, top, right, bottom = boxes.T
+    heights, middles = bottom - top, (top + bottom) / 2
+    owners = []
+    for number in range(len(pieces)):
+        higher = BODY * heights > heights[number]
+        beside = np.maximum(left - right[number], left[number] - right)
+        above = np.maximum(top - middles[number], middles[number] - bottom)
+        near = higher & (beside <= REACH * heights) & (above <= ABOVE * heights)
+        distance = np.maximum(beside, 0) + np.maximum(above, 0)
+        owners.append(int(np.where(near, distance, np.inf).argmin()) if near.any() else -1)
+    # The owner of an owner: a dot beside the bar of a 5.
+    for number, owner in enumerate(owners):
+        while owner >= 0 and owners[owner] >= 0:
+            owner = owners[owner]
+        owners[number] = owner
+    return owners
+
+
+def _heights_and_squares(pieces: Sequence[Piece]) -> tuple[ndarray, ndarray]:
+    heights = np.array([piece.height for piece in pieces], np.float64)
+    return heights, heights**2
 
 
 def _from_top(rows: Sequence[Row]) -> list[Row]:

@@ -21,6 +21,7 @@ from digitnn.picture.opening import Picture
 from digitnn.picture.path import Candidate, best_path, candidates
 from digitnn.picture.pieces import Box, Piece, hull, image_of_pieces
 from digitnn.picture.recognise import Recognise
+from digitnn.picture.rulings import without_rulings
 
 LONGEST = 2048
 """The longest side of a page's ink: a digit of a hundredth of the page has 20 pixels."""
@@ -55,11 +56,12 @@ def segment(picture: Picture, recognise: Recognise) -> tuple[Line, ...]:
     found = find_ink(picture.grey, LONGEST)
     if found.blank:
         return ()
-    rows = find_rows(found.ink)
-    pieces = _cut_rows(rows, found.ink, recognise)
+    ink = without_rulings(found.ink)
+    rows = find_rows(ink)
+    pieces = _cut_rows(rows, ink, recognise)
     runs = [candidates(p, row.height) for p, row in zip(pieces, rows, strict=True)]
     images = [
-        [image_of_pieces(found.ink, p[run.first : run.last]) for run in line]
+        [image_of_pieces(ink, p[run.first : run.last]) for run in line]
         for p, line in zip(pieces, runs, strict=True)
     ]
     probabilities = _recognise_all(images, recognise)

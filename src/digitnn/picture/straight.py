@@ -14,7 +14,7 @@ from numpy import ndarray
 from digitnn.picture.components import marks
 
 THICKEST = 1 / 150
-"""Of the picture's longest side; at least 3 pixels. A thicker bar is no ruling."""
+"""Of the picture's longest side; at least 5 pixels. A thicker bar is no ruling."""
 
 MOST_FITS = 12
 """How often a stroke is fitted again as it grows; most have stopped growing at the third."""
@@ -61,7 +61,7 @@ def run_lengths(ink: Bool[ndarray, "h w"]) -> Int64[ndarray, "h w"]:
 def level_strokes(ink: Bool[ndarray, "h w"], shortest: int) -> list[Stroke]:
     """The nearly level strokes of at least `shortest` pixels, the longest first."""
     h, w = ink.shape
-    thickest = max(3, round(max(h, w) * THICKEST))
+    thickest = max(5, round(max(h, w) * THICKEST))
     runs = run_lengths(ink)
     thin = (runs > 0) & (runs <= thickest)
     found = marks(thin)

@@ -10,7 +10,7 @@ from numpy import ndarray
 NEIGHBOURS = 4
 """Bodies at a line's end that say where it goes on."""
 
-OFF = 0.6
+OFF = 0.7
 """A body's middle is at most this share of a digit's height off the line's way."""
 
 FAR = 0.01

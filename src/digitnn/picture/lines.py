@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Bool, Float32, Int64
 from numpy import ndarray
 
 from digitnn.picture.components import marks
 from digitnn.picture.normalise import CORE, EDGE, SCATTERED
 from digitnn.picture.chains import chains_of
 from digitnn.picture.pieces import Piece, hull
-from digitnn.picture.stacks import owners, stacks
+from digitnn.picture.stacks import owners, stacks, weighted_median
 
 SPECK = 0.2
 """A mark whose longer side is below this share of a digit's height is dirt: a full stop, grain."""
@@ -75,13 +75,6 @@ def digit_height(
         inside = cores > 0
     heights = (boxes[:, 3] - boxes[:, 1])[inside].astype(np.float64)
     return weighted_median(heights, heights**2)
-
-
-def weighted_median(values: Float64[ndarray, " m"], weights: Float64[ndarray, " m"]) -> float:
-    """The value at which half of all weight is reached."""
-    order = np.argsort(values)
-    total = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(total, total[-1] / 2)]) if len(values) else 0.0
 
 
 def rows_of(pieces: Sequence[Piece]) -> list[Row]:

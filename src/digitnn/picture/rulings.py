@@ -19,6 +19,9 @@ from digitnn.picture.straight import Stroke, level_strokes, run_lengths
 LONG = 2.5
 """A straight stroke of this many digits' heights is a ruling."""
 
+ACROSS = 0.9
+"""So is one across so much of the picture, as far as one can tell before digits are known."""
+
 SIDE = 0.9
 """A frame's side is at least so many digits high."""
 
@@ -35,34 +38,38 @@ def without_rulings(ink: Float32[ndarray, "h w"]) -> Float32[ndarray, "h w"]:
     shortest = max(8, max(ink.shape) // 100)
     level = level_strokes(dark, shortest)
     upright = level_strokes(np.ascontiguousarray(dark.T), shortest)
-    page = max(ink.shape)
     # How high digits are is known when the rulings are out, and which are rulings when that is.
-    size = 0.0
+    size, known = _digit_height(ink), False
     for _ in range(2):
-        longest = LONG * size if size else 0.25 * page
-        lines, posts = _rulings(level, upright, longest, SIDE * size)
+        # A digit that fills the picture has strokes across it too.
+        across = ACROSS if not known or size < max(ink.shape) / 2 else np.inf
+        long = [min(LONG * size, across * side) for side in ink.shape[::-1]]
+        lines, posts = _rulings(level, upright, long, SIDE * size if known else 0.0)
         if not lines and not posts:
             return ink
         rest = _taken_out(_taken_out(ink, lines).T, posts).T
-        if rest.sum() < LEFT_OVER * ink.sum():
-            return ink
-        found = marks(rest > EDGE)
-        cores = np.bincount(found.labels[rest > CORE], minlength=len(found.areas) + 1)[1:]
-        size = digit_height(found.boxes, cores, ink.shape)
-        if not size:
+        size, known = _digit_height(rest), True
+        if rest.sum() < LEFT_OVER * ink.sum() or not size:
             return ink
     return np.ascontiguousarray(rest)
 
 
+def _digit_height(ink: Float32[ndarray, "h w"]) -> float:
+    """Of typical digits among all marks; 0 where there are none."""
+    found = marks(ink > EDGE)
+    cores = np.bincount(found.labels[ink > CORE], minlength=len(found.areas) + 1)[1:]
+    return digit_height(found.boxes, cores, ink.shape)
+
+
 def _rulings(
-    level: Sequence[Stroke], upright: Sequence[Stroke], long: float, side: float
+    level: Sequence[Stroke], upright: Sequence[Stroke], long: Sequence[float], side: float
 ) -> tuple[list[Stroke], list[Stroke]]:
     """Long strokes; sides of frames, which are what is left when loose ends are dropped; ticks."""
     lines = [stroke for stroke in level if stroke.length >= side]
     posts = [stroke for stroke in upright if stroke.length >= side]
     while True:
-        lines_left = [s for s in lines if s.length >= long or len(_met(s, posts)) == 2]
-        posts_left = [s for s in posts if s.length >= long or len(_met(s, lines_left)) == 2]
+        lines_left = [s for s in lines if s.length >= long[0] or len(_met(s, posts)) == 2]
+        posts_left = [s for s in posts if s.length >= long[1] or len(_met(s, lines_left)) == 2]
         if len(lines_left) == len(lines) and len(posts_left) == len(posts):
             break
         lines, posts = lines_left, posts_left

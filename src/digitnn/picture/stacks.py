@@ -6,7 +6,7 @@ Axes: m marks or bodies.
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 from numpy import ndarray
 
 from digitnn.picture.pieces import Piece, hull
@@ -67,8 +67,10 @@ def _as_high_as_its_line(boxes: Int64[ndarray, "m 4"], group: Sequence[int]) -> 
     heights = boxes[:, 3] - boxes[:, 1]
     beside = shared > heights / 2
     beside[list(group)] = False
-    tall = heights[beside].max(initial=0)
-    return bool(not tall or bottom - top <= TALLER * tall)
+    if not beside.any():
+        return True
+    tall = weighted_median(heights[beside].astype(np.float64), heights[beside] ** 2.0)
+    return bool(bottom - top <= TALLER * tall)
 
 
 def owners(boxes: Int64[ndarray, "m 4"]) -> Int64[ndarray, " m"]:
@@ -89,3 +91,10 @@ def owners(boxes: Int64[ndarray, "m 4"]) -> Int64[ndarray, " m"]:
         part_of_part = (found >= 0) & (found[found] >= 0)
         found[part_of_part] = found[found[part_of_part]]
     return found
+
+
+def weighted_median(values: Float64[ndarray, " m"], weights: Float64[ndarray, " m"]) -> float:
+    """The value at which half of all weight is reached."""
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(total, total[-1] / 2)]) if len(values) else 0.0

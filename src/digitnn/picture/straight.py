@@ -19,6 +19,9 @@ THICKEST = 1 / 150
 MOST_FITS = 12
 """How often a stroke is fitted again as it grows; most have stopped growing at the third."""
 
+GAP = 0.15
+"""A stroke goes on after a gap of this share of its length, the longer the surer."""
+
 STEEPEST = 0.15
 """How far a ruling may slope: 8.5 degrees."""
 
@@ -119,7 +122,6 @@ def _follow(
     h, w = ink.shape
     columns = np.arange(w)
     reach = int(stroke.thickness / 2 + 1.5)
-    most_gap = max(4, max(h, w) // 200)
     for _ in range(MOST_FITS):
         rows = np.rint(stroke.at(columns)).astype(np.int64)
         near = rows[None] + np.arange(-reach, reach + 1)[:, None]
@@ -127,6 +129,7 @@ def _follow(
         near = np.clip(near, 0, h - 1)
         here = (ink[near, columns] & valid).any(axis=0)
         thin_here = thin[near, columns] & valid
+        most_gap = max(4, max(h, w) // 200, int(GAP * stroke.length))
         start, stop = _grown(here & thin_here.any(axis=0), here, stroke, most_gap)
         inside = (columns >= start) & (columns < stop) & thin_here.any(axis=0)
         counts = thin_here[:, inside].sum(axis=0)

@@ -19,7 +19,7 @@ ROWS = 40
 LEAN = 0.06
 """What a step aside costs a seam, in pixels of ink: straight down where nothing is gained."""
 
-MOST_INK = 3.5
+MOST_INK = 5
 """A seam through more strokes than this, laid side by side, parts no digits."""
 
 LEAST_SLICE = 0.1
@@ -57,26 +57,38 @@ def find_seams(
 ) -> tuple[Int64[ndarray, "k y"], Float32[ndarray, " k"]]:
     """Columns of the first pixel right of each seam, row by row, and the ink each runs through.
 
-    The best seam through each pixel of the middle row is the best from the top to it and from it to
-    the bottom; of these, the best of every neighbourhood of `apart` columns each way.
+    The best seam through a pixel is the best from the top to it and from it to the bottom. Of those
+    through the pixels of a row, each is taken that is the best within `apart` columns each way; so
+    for three rows, as digits may touch where a seam through the middle row would not pass.
     """
     y, x = ink.shape
-    middle = y // 2
-    upper, above = _cheapest(ink[: middle + 1])
-    lower, below = _cheapest(ink[middle:][::-1])
-    through = upper + lower - ink[middle]
+    from_top, above = _cheapest(ink)
+    from_bottom, below = _cheapest(ink[::-1])
+    through = from_top + from_bottom[::-1] - ink
+    seams: list[ndarray] = []
+    for row in sorted({y // 2, y // 4, (3 * y) // 4}, key=lambda row: abs(row - y // 2)):
+        for column in _least(through[row], apart):
+            up = _follow(above, row, column)[::-1]
+            down = _follow(below, y - 1 - row, column)
+            seam = np.concatenate([up, down[1:]])
+            if all(np.abs(seam - other).max() >= apart / 2 for other in seams):
+                seams.append(seam)
+    if not seams:
+        return np.empty((0, y), np.int64), np.empty(0, np.float32)
+    # From left to right; where two cross, they share the way of the right one.
+    ordered = np.array(sorted(seams, key=lambda seam: float(seam.mean())))
+    ordered = np.maximum.accumulate(ordered, axis=0)
+    return ordered, ink[np.arange(y), ordered].sum(axis=1)
+
+
+def _least(cost: Float32[ndarray, " x"], apart: float) -> list[int]:
+    """Columns of least cost within `apart` each way, not nearer to an end; of equals the middle."""
     reach = max(1, int(apart))
-    framed = np.pad(through, reach, constant_values=np.inf)
+    framed = np.pad(cost, reach, constant_values=np.inf)
     around = np.lib.stride_tricks.sliding_window_view(framed, 2 * reach + 1)
-    found = np.flatnonzero((through <= around.min(axis=1)) & _inside(x, apart))
-    # Of a row of equals, as in the white between two digits, the middle one.
+    found = np.flatnonzero((cost <= around.min(axis=1)) & _inside(len(cost), apart))
     groups = np.split(found, np.flatnonzero(np.diff(found) > apart) + 1) if len(found) else []
-    chosen = np.array([group[len(group) // 2] for group in groups], np.int64)
-    seams = np.empty((len(chosen), y), np.int64)
-    for k, column in enumerate(chosen):
-        seams[k, : middle + 1] = _follow(above, column)[::-1]
-        seams[k, middle:] = _follow(below, column)
-    return seams, through[chosen]
+    return [int(group[len(group) // 2]) for group in groups]
 
 
 def _inside(x: int, apart: float) -> ndarray:
@@ -84,26 +96,29 @@ def _inside(x: int, apart: float) -> ndarray:
     return (columns >= apart) & (columns < x - apart)
 
 
-def _cheapest(ink: Float32[ndarray, "y x"]) -> tuple[Float32[ndarray, " x"], Int64[ndarray, "y x"]]:
-    """The cost of the best way from the first row to each pixel of the last, and whence it came."""
+def _cheapest(
+    ink: Float32[ndarray, "y x"],
+) -> tuple[Float32[ndarray, "y x"], Int64[ndarray, "y x"]]:
+    """The cost of the best way from the first row to each pixel, and from which column it came."""
     y, x = ink.shape
-    cost, came = ink[0].copy(), np.zeros((y, x), np.int64)
+    cost, came = ink.copy(), np.zeros((y, x), np.int64)
     columns = np.arange(x)
+    framed = np.full(x + 2, np.inf, np.float32)
     for row in range(1, y):
-        framed = np.pad(cost, 1, constant_values=np.inf)
-        ways = np.stack([cost, framed[:-2] + LEAN, framed[2:] + LEAN])
+        framed[1:-1] = cost[row - 1]
+        ways = np.stack([framed[1:-1], framed[:-2] + LEAN, framed[2:] + LEAN])
         best = ways.argmin(axis=0)
         came[row] = columns + np.array([0, -1, 1])[best]
-        cost = (ways[best, columns] + ink[row]).astype(np.float32)
+        cost[row] += ways[best, columns]
     return cost, came
 
 
-def _follow(came: Int64[ndarray, "y x"], column: int) -> Int64[ndarray, " y"]:
-    """The columns of the best way that ends at `column`, from the last row to the first."""
-    columns = np.empty(len(came), np.int64)
-    for step, row in enumerate(range(len(came) - 1, -1, -1)):
-        columns[step] = column
-        column = came[row, column]
+def _follow(came: Int64[ndarray, "y x"], row: int, column: int) -> Int64[ndarray, " n"]:
+    """The columns of the best way to a pixel, from its row back to the first."""
+    columns = np.empty(row + 1, np.int64)
+    for back in range(row + 1):
+        columns[back] = column
+        column = came[row - back, column]
     return columns
 
 

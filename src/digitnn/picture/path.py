@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from digitnn.picture.pieces import Piece, hull
 
-MOST_PIECES = 6
+MOST_PIECES = 8
 """In one digit: slices of it and parts that are broken off."""
 
 JUNK = -3.0

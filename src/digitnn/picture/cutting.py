@@ -19,7 +19,7 @@ ROWS = 40
 LEAN = 0.06
 """What a step aside costs a seam, in pixels of ink: straight down where nothing is gained."""
 
-MOST_INK = 5
+MOST_INK = 4
 """A seam through more strokes than this, laid side by side, parts no digits."""
 
 LEAST_SLICE = 0.1

@@ -17,10 +17,10 @@ from digitnn.picture.pieces import Piece, hull
 MOST_PIECES = 8
 """In one digit: slices of it and parts that are broken off."""
 
-JUNK = -3.0
+JUNK = -4.0
 """What a glyph costs that is surely no digit: it stays whole unless its parts read well."""
 
-CUT = 0.6
+CUT = 0.3
 """What a cut through ink costs, for each stroke that it runs through; the first counts in full."""
 
 

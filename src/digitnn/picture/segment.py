@@ -6,22 +6,24 @@ Axes: h w pixels of the picture, y x those of its reduced ink, n images.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 from numpy import ndarray
 
-from digitnn.errors import PictureError
 from digitnn.picture.cutting import slices
+from digitnn.picture.glyphs import Glyph, Line
 from digitnn.picture.ink import find_ink
 from digitnn.picture.lines import Row, find_rows
-from digitnn.picture.normalise import normalise
 from digitnn.picture.opening import Picture
 from digitnn.picture.path import Candidate, best_path, candidates
 from digitnn.picture.pieces import Box, Piece, hull, image_of_pieces
 from digitnn.picture.recognise import Recognise
 from digitnn.picture.rulings import without_rulings
+from digitnn.picture.single import single
+
+__all__ = ["Glyph", "Line", "segment", "single"]
 
 LONGEST = 2048
 """The longest side of a page's ink: a digit of a hundredth of the page has 20 pixels."""
@@ -31,27 +33,6 @@ CLOSER = 0.6
 
 SURE = 0.9
 """A mark that is read as a digit with this probability, and no wider than high, is not cut."""
-
-
-@dataclass(frozen=True)
-class Glyph:
-    """What is taken for one digit, or for junk.
-
-    image: normalised just as `normalise` does it; box: left, top, right, bottom in pixels of the
-    upright picture, ends exclusive; probabilities: of the ten digits and of "no digit".
-    """
-
-    image: UInt8[ndarray, "28 28"]
-    box: Box
-    probabilities: Float32[ndarray, " 11"]
-
-
-@dataclass(frozen=True)
-class Line:
-    """Glyphs from left to right. spaces[i]: whether a wide gap stands before glyph i."""
-
-    glyphs: tuple[Glyph, ...]
-    spaces: tuple[bool, ...]
 
 
 def segment(picture: Picture, recognise: Recognise) -> tuple[Line, ...]:
@@ -81,15 +62,6 @@ def segment(picture: Picture, recognise: Recognise) -> tuple[Line, ...]:
         )
         lines.append(Line(glyphs, spaces([glyph.box for glyph in glyphs], row.height * found.step)))
     return tuple(lines)
-
-
-def single(picture: Picture, recognise: Recognise) -> Glyph | None:
-    """The one digit of a picture; None where there is no ink."""
-    try:
-        found = normalise(picture)
-    except PictureError:
-        return None
-    return Glyph(found.image, found.box, recognise(found.image[None])[0])
 
 
 def spaces(boxes: Sequence[Box], height: float) -> tuple[bool, ...]:

@@ -19,6 +19,13 @@ LEAST_CONTRAST = 0.04
 GRAINS = 5.0
 """Ink differs from the paper by more than this many times what paper differs from itself."""
 
+FEW_GRAINS = 2.5
+"""The same where faint ink is looked for on rough paper, and what is found is doubted."""
+
+DOUBT = 0.5
+"""Paper and border of the picture, 0 to 2 shares in all, that one side must exceed the other by for
+its polarity to be beyond doubt: a digit that fills its box covers the border too."""
+
 SMOOTH = (0, 1, 2, 4)
 """Radii of the means that are tried, in turn, until grain is below a tenth of the ink."""
 
@@ -35,7 +42,7 @@ class Ink:
     """ink: 0..1, empty of ink where `blank`; step: side of a pixel of it, in the picture's pixels.
 
     light_paper: whether the ink is darker than the paper; even: whether the light is; contrast: of
-    typical ink, 0..1.
+    typical ink, 0..1; doubtful: whether ink and paper might be the other way about.
     """
 
     ink: Float32[ndarray, "h w"]
@@ -43,6 +50,7 @@ class Ink:
     light_paper: bool
     even: bool
     contrast: float
+    doubtful: bool = False
 
     @property
     def blank(self) -> bool:
@@ -60,12 +68,18 @@ class Ink:
         return (polarity, *light, *(faint if self.contrast < 0.5 else ()))
 
 
-def find_ink(grey: UInt8[ndarray, "h w"], longest: int = 2048) -> Ink:
-    """The ink of `grey`, on a copy reduced by the least whole step to `longest` or fewer a side."""
+def find_ink(
+    grey: UInt8[ndarray, "h w"], longest: int = 2048, grains: float = GRAINS, turned: bool = False
+) -> Ink:
+    """The ink of `grey`, on a copy reduced by the least whole step to `longest` or fewer a side.
+
+    grains: see `GRAINS`. turned: take for paper what is otherwise taken for ink.
+    """
     step = -(-max(grey.shape) // longest)
     reduced = _reduce(grey, step)
     coarse = _reduce(reduced, -(-max(reduced.shape) // COARSE))
-    even, light_paper = judge_paper(coarse)
+    even, light_paper, doubtful = judge_paper(coarse)
+    light_paper ^= turned
     values = reduced if light_paper else 255 - reduced
     coarse = coarse if light_paper else 255 - coarse
     if even:
@@ -79,21 +93,21 @@ def find_ink(grey: UInt8[ndarray, "h w"], longest: int = 2048) -> Ink:
         smooth = box_mean(contrast, radius)
         level, grain = paper_grain(smooth)
         smooth -= np.float32(level)
-        least = max(LEAST_CONTRAST, GRAINS * grain)
+        least = max(LEAST_CONTRAST, grains * grain)
         strong = smooth[smooth > least]
         typical = float(np.percentile(strong, 90)) if strong.size else 0.0
         if 10 * grain < typical:
             break
     if typical < 1.3 * least or typical < 2 * LEAST_CONTRAST:
-        return Ink(np.zeros(values.shape, np.float32), step, light_paper, even, 0.0)
+        return Ink(np.zeros(values.shape, np.float32), step, light_paper, even, 0.0, doubtful)
     # Grain fades out below half of `least`, so that the soft edges of faint strokes stay.
-    foot = min(grain * GRAINS / 2, typical / 3)
+    foot = min(grain * grains / 2, typical / 3)
     ink = np.clip((smooth - np.float32(foot)) / np.float32(typical - foot), 0, 1)
-    return Ink(ink, step, light_paper, even, typical)
+    return Ink(ink, step, light_paper, even, typical, doubtful)
 
 
-def judge_paper(coarse: UInt8[ndarray, "h w"]) -> tuple[bool, bool]:
-    """(Whether the light is even, whether the paper is lighter than the ink).
+def judge_paper(coarse: UInt8[ndarray, "h w"]) -> tuple[bool, bool, bool]:
+    """(Whether the light is even, whether the paper is lighter than the ink, whether in doubt).
 
     Even: what Otsu's threshold calls paper differs less among itself than a quarter of what ink
     differs from it. Then paper is what most of the picture, and most of its border, is. Uneven:
@@ -103,19 +117,20 @@ def judge_paper(coarse: UInt8[ndarray, "h w"]) -> tuple[bool, bool]:
     threshold = otsu(coarse)
     light = coarse > threshold
     border = np.concatenate([light[0], light[-1], light[1:-1, 0], light[1:-1, -1]])
-    light_paper = float(light.mean()) + float(border.mean()) > 1
+    shares = float(light.mean()) + float(border.mean())
+    light_paper, doubtful = shares > 1, abs(shares - 1) < DOUBT / 2
     paper, ink = coarse[light == light_paper], coarse[light != light_paper]
     if not paper.size or not ink.size:
-        return True, light_paper
+        return True, light_paper, doubtful
     low, middle, high = np.percentile(paper, [5, 50, 95])
     small = max(coarse.shape) < LEAST_UNEVEN
     even = small or bool(high - low <= abs(float(np.median(ink)) - middle) / 4)
     if even:
-        return True, light_paper
+        return True, light_paper, doubtful
     radius = max(2, max(coarse.shape) // 12)
     around = box_mean(coarse.astype(np.float32), radius)
     skew = float(((coarse - around) ** 3).mean())
-    return False, skew < 0
+    return False, skew < 0, False
 
 
 def otsu(grey: UInt8[ndarray, "..."]) -> int:

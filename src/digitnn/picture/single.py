@@ -11,7 +11,7 @@ from numpy import ndarray
 
 from digitnn.picture.components import marks
 from digitnn.picture.glyphs import Glyph
-from digitnn.picture.ink import find_ink
+from digitnn.picture.ink import FEW_GRAINS, Ink, find_ink
 from digitnn.picture.normalise import CORE, EDGE, LONGEST, box_of, choose_marks, image_of
 from digitnn.picture.opening import Picture
 from digitnn.picture.recognise import Recognise
@@ -20,6 +20,9 @@ from digitnn.picture.rulings import without_rulings
 FIRST = 0.7
 """What `normalise` takes for the digit stands if it is read with this probability."""
 
+PALE = 0.55
+"""Print in a form's boxes is often paler than what is written into them."""
+
 
 def single(picture: Picture, recognise: Recognise) -> Glyph | None:
     """The one digit of a picture; None where there is no ink that hangs together.
@@ -27,23 +30,37 @@ def single(picture: Picture, recognise: Recognise) -> Glyph | None:
     What `normalise` takes for it comes first. Where that is not read surely, the picture may hold
     parts of neighbours or the print of a form.
     """
-    found = find_ink(picture.grey, LONGEST)
-    if found.blank:
-        return None
     glyphs: list[Glyph] = []
-    seen: list[ndarray] = []
+    seen: set[bytes] = set()
     height, width = picture.grey.shape
-    for ink, digit in _hypotheses(found.ink):
-        if not digit.any() or any(np.array_equal(ink * digit, other) for other in seen):
-            continue
-        seen.append(ink * digit)
-        image = image_of(ink, digit)[0]
-        left, top, right, bottom = (side * found.step for side in box_of(digit))
-        box = (left, top, min(right, width), min(bottom, height))
-        glyphs.append(Glyph(image, box, recognise(image[None])[0]))
-        if len(glyphs) == 1 and _digit(glyphs[0]) >= FIRST:
-            break
+    for found in _inks(picture):
+        for ink, digit in _hypotheses(found.ink):
+            if not digit.any():
+                continue
+            image = image_of(ink, digit)[0]
+            if image.tobytes() in seen:
+                continue
+            seen.add(image.tobytes())
+            left, top, right, bottom = (side * found.step for side in box_of(digit))
+            box = (left, top, min(right, width), min(bottom, height))
+            glyphs.append(Glyph(image, box, recognise(image[None])[0]))
+            if len(glyphs) == 1 and _digit(glyphs[0]) >= FIRST:
+                return glyphs[0]
     return max(glyphs, key=_digit, default=None)
+
+
+def _inks(picture: Picture) -> Iterator[Ink]:
+    """What may be ink, the likeliest first: also the faint, and where in doubt the other side."""
+    first = find_ink(picture.grey, LONGEST)
+    if not first.blank:
+        yield first
+    faint = find_ink(picture.grey, LONGEST, FEW_GRAINS)
+    if not faint.blank:
+        yield faint
+    if first.doubtful:
+        turned = find_ink(picture.grey, LONGEST, turned=True)
+        if not turned.blank:
+            yield turned
 
 
 def _digit(glyph: Glyph) -> float:
@@ -62,6 +79,9 @@ def _hypotheses(
         yield plain, choose_marks(plain)
         yield plain, _whole_marks(plain)
     yield plain, _largest_mark(plain)
+    strong = np.clip((ink - PALE) / np.float32(1 - PALE), 0, 1)
+    yield strong, choose_marks(strong)
+    yield strong, _whole_marks(strong)
 
 
 def _whole_marks(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:

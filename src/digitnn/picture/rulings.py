@@ -1,14 +1,15 @@
 """Rulings, frames, boxes and combs are taken out of a page's ink; what crosses them stays whole.
 
-A digit has straight strokes too. So a stroke is a ruling when it is longer than any digit's, or when
-it is a side of a frame, both of whose ends meet others, and something else is written on the page.
+A digit has straight strokes too. So a stroke is a ruling when it is longer than any digit's, or
+when it is a side of a frame, both of whose ends meet others, and something else is written on the
+page.
 Axes: h w pixels.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Float32
 from numpy import ndarray
 
 from digitnn.picture.components import marks

@@ -7,6 +7,7 @@ Axes: h w pixels of the picture, y x those of its reduced ink, n images.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float32
@@ -32,7 +33,7 @@ FEW = 3
 """With so few glyphs left, a page is read with its rulings too."""
 
 CLOSER = 0.6
-"""Where all writing is within this share of a large picture, that part is looked at more closely."""
+"""Where all writing is within this share of a large picture, that part is looked at closely."""
 
 SURE = 0.9
 """A mark that is read as a digit with this probability, and no wider than high, is not cut."""
@@ -93,7 +94,7 @@ def _sureness(lines: Sequence[Line]) -> float:
 
 def spaces(boxes: Sequence[Box], height: float) -> tuple[bool, ...]:
     """Where a gap is wide, compared with the narrower gaps of the line and with its digits."""
-    gaps = [(after[0] - before[2]) / height for before, after in zip(boxes, boxes[1:], strict=False)]
+    gaps = [(after[0] - before[2]) / height for before, after in pairwise(boxes)]
     if not gaps:
         return (False,) * len(boxes)
     narrow = float(np.percentile(gaps, 30)) if len(gaps) > 1 else 0.7
@@ -101,9 +102,7 @@ def spaces(boxes: Sequence[Box], height: float) -> tuple[bool, ...]:
     return (False, *(gap > wide for gap in gaps))
 
 
-def _closer(
-    picture: Picture, rows: Sequence[Row], step: int
-) -> tuple[Picture, int, int] | None:
+def _closer(picture: Picture, rows: Sequence[Row], step: int) -> tuple[Picture, int, int] | None:
     """The part of the picture that is written on, where that brings finer ink, and where it is."""
     if step == 1 or not rows:
         return None
@@ -160,9 +159,7 @@ def _recognise_all(
     return np.split(probabilities, ends[:-1])
 
 
-def _in_picture(
-    pieces: Sequence[Piece], run: Candidate, step: int, shape: tuple[int, int]
-) -> Box:
+def _in_picture(pieces: Sequence[Piece], run: Candidate, step: int, shape: tuple[int, int]) -> Box:
     """The box of a run of pieces, in pixels of a picture of `shape`."""
     left, top, right, bottom = hull(pieces[run.first : run.last])
     return left * step, top * step, min(right * step, shape[1]), min(bottom * step, shape[0])

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
-from digitnn.picture.pieces import Piece, hull
+from digitnn.picture.pieces import Piece
 
 TALLER = 1.3
 """Two marks one above the other are one digit's if that is no higher than its line by this."""

@@ -61,7 +61,7 @@ def find_seams(
     through the pixels of a row, each is taken that is the best within `apart` columns each way; so
     for three rows, as digits may touch where a seam through the middle row would not pass.
     """
-    y, x = ink.shape
+    y = len(ink)
     from_top, above = _cheapest(ink)
     from_bottom, below = _cheapest(ink[::-1])
     through = from_top + from_bottom[::-1] - ink

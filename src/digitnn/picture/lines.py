@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 from numpy import ndarray
 
+from digitnn.picture.chains import chains_of
 from digitnn.picture.components import marks
 from digitnn.picture.normalise import CORE, EDGE, SCATTERED
-from digitnn.picture.chains import chains_of
 from digitnn.picture.pieces import Piece, hull
 from digitnn.picture.stacks import owners, stacks, weighted_median
 

@@ -7,6 +7,7 @@ segmentation graph, Viterbi). Scores are in nats.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float32
@@ -58,7 +59,7 @@ def _form(width: float, high: float, height: float) -> float:
 def _joining(run: Sequence[Piece], height: float) -> float:
     """Marks side by side are more often two digits than one; slices of one mark cost nothing."""
     cost, right = 0.0, run[0].box[2]
-    for before, piece in zip(run, run[1:], strict=False):
+    for before, piece in pairwise(run):
         if piece.mark != before.mark:
             gap = max(piece.box[0] - right, 0) / height
             tall = min(piece.height, before.height) > 0.7 * height and gap > 0

@@ -1,14 +1,15 @@
 """Rulings, frames, boxes and combs are taken out of a page's ink; what crosses them stays whole.
 
-A digit has straight strokes too. So a stroke is a ruling when it is longer than any digit's, or when
-it is a side of a frame, both of whose ends meet others, and something else is written on the page.
+A digit has straight strokes too. So a stroke is a ruling when it is longer than any digit's, or
+when it is a side of a frame, both of whose ends meet others, and something else is written on the
+page.
 Axes: h w pixels.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Float32
 from numpy import ndarray
 
 from digitnn.picture.components import marks
@@ -20,7 +21,7 @@ LONG = 2.5
 """A straight stroke of this many digits' heights is a ruling."""
 
 ACROSS = 0.9
-"""So is one across so much of the picture, as far as one can tell before digits are known."""
+"""So is one across so much of the picture; but see `segment`: a digit may fill its picture."""
 
 SIDE = 0.9
 """A frame's side is at least so many digits high."""
@@ -41,9 +42,7 @@ def without_rulings(ink: Float32[ndarray, "h w"]) -> Float32[ndarray, "h w"]:
     # How high digits are is known when the rulings are out, and which are rulings when that is.
     size, known = _digit_height(ink), False
     for _ in range(2):
-        # A digit that fills the picture has strokes across it too.
-        across = ACROSS if not known or size < max(ink.shape) / 2 else np.inf
-        long = [min(LONG * size, across * side) for side in ink.shape[::-1]]
+        long = [min(LONG * size, ACROSS * side) for side in ink.shape[::-1]]
         lines, posts = _rulings(level, upright, long, SIDE * size if known else 0.0)
         if not lines and not posts:
             return ink

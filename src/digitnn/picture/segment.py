@@ -7,6 +7,7 @@ Axes: h w pixels of the picture, y x those of its reduced ink, n images.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float32
@@ -28,8 +29,11 @@ __all__ = ["Glyph", "Line", "segment", "single"]
 LONGEST = 2048
 """The longest side of a page's ink: a digit of a hundredth of the page has 20 pixels."""
 
+FEW = 3
+"""With so few glyphs left, a page is read with its rulings too."""
+
 CLOSER = 0.6
-"""Where all writing is within this share of a large picture, that part is looked at more closely."""
+"""Where all writing is within this share of a large picture, that part is looked at closely."""
 
 SURE = 0.9
 """A mark that is read as a digit with this probability, and no wider than high, is not cut."""
@@ -40,33 +44,57 @@ def segment(picture: Picture, recognise: Recognise) -> tuple[Line, ...]:
     found = find_ink(picture.grey, LONGEST)
     if found.blank:
         return ()
-    ink = without_rulings(found.ink)
-    rows = find_rows(ink)
+    plain = without_rulings(found.ink)
+    rows = find_rows(plain)
     closer = _closer(picture, rows, found.step)
     if closer is not None:
         crop, left, top = closer
         if lines := segment(crop, recognise):
             return tuple(_moved(line, left, top) for line in lines)
+    shape = picture.grey.shape
+    lines = _read_rows(plain, rows, recognise, found.step, shape)
+    few = sum(len(line.glyphs) for line in lines) <= FEW
+    if plain is not found.ink and few:
+        # The stem of a 4 that fills its picture looks like a ruling: what reads better stands.
+        whole = _read_rows(found.ink, find_rows(found.ink), recognise, found.step, shape)
+        return max(lines, whole, key=_sureness)
+    return lines
+
+
+def _read_rows(
+    ink: Float32[ndarray, "y x"],
+    rows: Sequence[Row],
+    recognise: Recognise,
+    step: int,
+    shape: tuple[int, int],
+) -> tuple[Line, ...]:
+    """The glyphs of each row, all candidates recognised at once."""
     pieces = _cut_rows(rows, ink, recognise)
-    runs = [candidates(p, row.height) for p, row in zip(pieces, rows, strict=True)]
+    runs = [candidates(own, row.height) for own, row in zip(pieces, rows, strict=True)]
     images = [
-        [image_of_pieces(ink, p[run.first : run.last]) for run in line]
-        for p, line in zip(pieces, runs, strict=True)
+        [image_of_pieces(ink, own[run.first : run.last]) for run in row_runs]
+        for own, row_runs in zip(pieces, runs, strict=True)
     ]
-    probabilities = _recognise_all(images, recognise)
     lines = []
-    for row, p, line, drawn, read in zip(rows, pieces, runs, images, probabilities, strict=True):
-        path = best_path(p, line, read)
+    parts = zip(rows, pieces, runs, images, _recognise_all(images, recognise), strict=True)
+    for row, own, row_runs, drawn, read in parts:
         glyphs = tuple(
-            Glyph(drawn[k], _in_picture(p, line[k], found.step, picture), read[k]) for k in path
+            Glyph(drawn[k], _in_picture(own, row_runs[k], step, shape), read[k])
+            for k in best_path(own, row_runs, read)
         )
-        lines.append(Line(glyphs, spaces([glyph.box for glyph in glyphs], row.height * found.step)))
+        lines.append(Line(glyphs, spaces([glyph.box for glyph in glyphs], row.height * step)))
     return tuple(lines)
+
+
+def _sureness(lines: Sequence[Line]) -> float:
+    """The mean probability of each glyph's likeliest digit."""
+    read = [glyph.probabilities[:10].max() for line in lines for glyph in line.glyphs]
+    return float(np.mean(read)) if read else 0.0
 
 
 def spaces(boxes: Sequence[Box], height: float) -> tuple[bool, ...]:
     """Where a gap is wide, compared with the narrower gaps of the line and with its digits."""
-    gaps = [(after[0] - before[2]) / height for before, after in zip(boxes, boxes[1:], strict=False)]
+    gaps = [(after[0] - before[2]) / height for before, after in pairwise(boxes)]
     if not gaps:
         return (False,) * len(boxes)
     narrow = float(np.percentile(gaps, 30)) if len(gaps) > 1 else 0.7
@@ -74,9 +102,7 @@ def spaces(boxes: Sequence[Box], height: float) -> tuple[bool, ...]:
     return (False, *(gap > wide for gap in gaps))
 
 
-def _closer(
-    picture: Picture, rows: Sequence[Row], step: int
-) -> tuple[Picture, int, int] | None:
+def _closer(picture: Picture, rows: Sequence[Row], step: int) -> tuple[Picture, int, int] | None:
     """The part of the picture that is written on, where that brings finer ink, and where it is."""
     if step == 1 or not rows:
         return None
@@ -133,8 +159,7 @@ def _recognise_all(
     return np.split(probabilities, ends[:-1])
 
 
-def _in_picture(pieces: Sequence[Piece], run: Candidate, step: int, picture: Picture) -> Box:
-    """The box of a run of pieces, in pixels of the picture."""
+def _in_picture(pieces: Sequence[Piece], run: Candidate, step: int, shape: tuple[int, int]) -> Box:
+    """The box of a run of pieces, in pixels of a picture of `shape`."""
     left, top, right, bottom = hull(pieces[run.first : run.last])
-    height, width = picture.grey.shape
-    return left * step, top * step, min(right * step, width), min(bottom * step, height)
+    return left * step, top * step, min(right * step, shape[1]), min(bottom * step, shape[0])

@@ -1,87 +1,126 @@
-"""Exactly one digit in a picture: a few ways to tell which of the ink it is, the best read wins.
+"""Exactly one digit in a picture: several ways to tell which of the ink it is, the best read wins.
 
-Axes: y x pixels of the reduced ink.
+Axes: h w pixels of the picture, y x those of its reduced ink.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 
+from digitnn.dataset import NO_DIGIT
 from digitnn.picture.components import marks
+from digitnn.picture.cutting import slices
 from digitnn.picture.glyphs import Glyph
-from digitnn.picture.ink import FEW_GRAINS, Ink, find_ink
+from digitnn.picture.ink import FEW_GRAINS, LEAST_UNEVEN, Ink, find_ink, level_light
 from digitnn.picture.normalise import CORE, EDGE, LONGEST, box_of, choose_marks, image_of
 from digitnn.picture.opening import Picture
+from digitnn.picture.pieces import piece_of
 from digitnn.picture.recognise import Recognise
 from digitnn.picture.rulings import without_rulings
 
 FIRST = 0.7
 """What `normalise` takes for the digit stands if it is read with this probability."""
 
+LEVELLED, FAINT, TURNED = 0.9, 0.7, 0.75
+WHOLE, PLAIN, STRONG, APART = 0.8, 0.95, 0.6, 0.7
+"""How far each other way is trusted: its probabilities count by this factor. Whoever looks in many
+ways finds a digit in anything; by these, junk is accepted as seldom as by the first way alone."""
+
 PALE = 0.55
 """Print in a form's boxes is often paler than what is written into them."""
+
+MOST_SLICES = 3
+"""So many slices at a side may be a neighbour's."""
+
+LIKELY_HEIGHT = 0.8
+"""Of the picture: a digit in a picture that shows parts of its neighbours."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """Where the digit may be. step: side of a pixel of `ink`, in the picture's; trust: 0..1."""
+
+    name: str
+    ink: Float32[ndarray, "y x"]
+    step: int
+    digit: Bool[ndarray, "y x"]
+    trust: float
 
 
 def single(picture: Picture, recognise: Recognise) -> Glyph | None:
     """The one digit of a picture; None where there is no ink that hangs together.
 
     What `normalise` takes for it comes first. Where that is not read surely, the picture may hold
-    parts of neighbours or the print of a form.
+    parts of neighbours, the print of a form, faint ink on rough paper.
     """
     glyphs: list[Glyph] = []
     seen: set[bytes] = set()
-    height, width = picture.grey.shape
-    for found in _inks(picture):
-        for ink, digit in _hypotheses(found.ink):
-            if not digit.any():
-                continue
-            image = image_of(ink, digit)[0]
-            if image.tobytes() in seen:
-                continue
+    for way in ways(picture.grey):
+        image = image_of(way.ink, way.digit)[0]
+        if image.tobytes() not in seen:
             seen.add(image.tobytes())
-            left, top, right, bottom = (side * found.step for side in box_of(digit))
-            box = (left, top, min(right, width), min(bottom, height))
-            glyphs.append(Glyph(image, box, recognise(image[None])[0]))
-            if len(glyphs) == 1 and _digit(glyphs[0]) >= FIRST:
-                return glyphs[0]
-    return max(glyphs, key=_digit, default=None)
+            probabilities = trusted(recognise(image[None])[0], way.trust)
+            glyphs.append(Glyph(image, _box(way, picture), probabilities))
+            if way.trust == 1 and _likeliest(glyphs[-1]) >= FIRST:
+                break
+    return max(glyphs, key=_likeliest, default=None)
 
 
-def _inks(picture: Picture) -> Iterator[Ink]:
-    """What may be ink, the likeliest first: also the faint, and where in doubt the other side."""
-    first = find_ink(picture.grey, LONGEST)
-    if not first.blank:
-        yield first
-    faint = find_ink(picture.grey, LONGEST, FEW_GRAINS)
-    if not faint.blank:
-        yield faint
-    if first.doubtful:
-        turned = find_ink(picture.grey, LONGEST, turned=True)
-        if not turned.blank:
-            yield turned
+def trusted(probabilities: Float32[ndarray, "11"], trust: float) -> Float32[ndarray, "11"]:
+    """Each digit by so much less probable; what is missing then is for "no digit"."""
+    less = probabilities * np.float32(trust)
+    less[NO_DIGIT] += np.float32(1 - trust)
+    return less
 
 
-def _digit(glyph: Glyph) -> float:
+def _likeliest(glyph: Glyph) -> float:
     """The probability of its likeliest digit."""
-    return float(glyph.probabilities[:10].max())
+    return float(glyph.probabilities[:NO_DIGIT].max())
 
 
-def _hypotheses(
+def _box(way: Way, picture: Picture) -> tuple[int, int, int, int]:
+    height, width = picture.grey.shape
+    left, top, right, bottom = (side * way.step for side in box_of(way.digit))
+    return left, top, min(right, width), min(bottom, height)
+
+
+def ways(grey: UInt8[ndarray, "h w"]) -> Iterator[Way]:
+    """Everything that may be the digit, that which `normalise` takes for it first."""
+    for name, found, trust in inks(grey):
+        for how, ink, digit, share in places(found.ink):
+            if digit.any():
+                yield Way(f"{name}{how}", ink, found.step, digit, trust * share)
+
+
+def inks(grey: UInt8[ndarray, "h w"]) -> Iterator[tuple[str, Ink, float]]:
+    """What may be ink: also with the light levelled, also faint, in doubt also the other side."""
+    first = find_ink(grey, LONGEST)
+    found = [("", first, 1.0)]
+    if max(grey.shape) < LEAST_UNEVEN:
+        found.append(("levelled ", find_ink(level_light(grey), LONGEST), LEVELLED))
+    found.append(("faint ", find_ink(grey, LONGEST, FEW_GRAINS), FAINT))
+    if first.doubtful:
+        found.append(("turned ", find_ink(grey, LONGEST, turned=True), TURNED))
+    return ((name, ink, trust) for name, ink, trust in found if not ink.blank)
+
+
+def places(
     ink: Float32[ndarray, "y x"],
-) -> Iterator[tuple[Float32[ndarray, "y x"], Bool[ndarray, "y x"]]]:
-    """Ink and where in it the digit may be, the likeliest first."""
-    yield ink, choose_marks(ink)
-    yield ink, _whole_marks(ink)
+) -> Iterator[tuple[str, Float32[ndarray, "y x"], Bool[ndarray, "y x"], float]]:
+    """Where in the ink the digit may be."""
+    yield "normal", ink, choose_marks(ink), 1.0
+    yield "whole", ink, _whole_marks(ink), WHOLE
     plain = without_rulings(ink)
     if plain is not ink:
-        yield plain, choose_marks(plain)
-        yield plain, _whole_marks(plain)
-    yield plain, _largest_mark(plain)
+        yield "plain", plain, choose_marks(plain), PLAIN
+        yield "plain whole", plain, _whole_marks(plain), PLAIN * WHOLE
     strong = np.clip((ink - PALE) / np.float32(1 - PALE), 0, 1)
-    yield strong, choose_marks(strong)
-    yield strong, _whole_marks(strong)
+    yield "strong", strong, choose_marks(strong), STRONG
+    for digit in _without_neighbours(plain):
+        yield "apart", plain, digit, APART
 
 
 def _whole_marks(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
@@ -99,3 +138,26 @@ def _largest_mark(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
     weights = np.bincount(found.labels.ravel(), ink.ravel(), len(found.areas) + 1)
     weights[0] = 0
     return (found.labels == weights.argmax()) & (weights.max() > 0)
+
+
+def _without_neighbours(ink: Float32[ndarray, "y x"]) -> Iterator[Bool[ndarray, "y x"]]:
+    """The largest mark without the slices at an end where it runs out of the picture sideways.
+
+    A neighbour's stroke that touches the digit is cut off by the border on its other side.
+    """
+    mark = _largest_mark(ink)
+    if not mark.any():
+        return
+    h, w = ink.shape
+    whole = piece_of(mark, 0, 0, 0, 0.0)
+    left, top, right, bottom = whole.box
+    pieces = slices(whole, ink[top:bottom, left:right], LIKELY_HEIGHT * h)
+    for first in range(MOST_SLICES + 1 if left == 0 else 1):
+        for last in range(MOST_SLICES + 1 if right == w else 1):
+            kept = pieces[first : len(pieces) - last]
+            if first + last and kept:
+                digit = np.zeros_like(mark)
+                for piece in kept:
+                    x, y, x_end, y_end = piece.box
+                    digit[y:y_end, x:x_end] |= piece.mask
+                yield digit

@@ -9,13 +9,19 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
-from digitnn.picture.pieces import Piece, hull
+from digitnn.picture.pieces import Piece
 
 TALLER = 1.3
 """Two marks one above the other are one digit's if that is no higher than its line by this."""
 
 APART = 0.12
 """Nor are they further apart than this share of their height together."""
+
+BREAK = 0.08
+"""A stroke that is broken goes on after a gap of at most this share of the digit's height."""
+
+HIGHER = 0.8
+"""Parts of a broken stroke are lower than this share of it."""
 
 PART = 0.5
 """Lower than this share of a body beside it, a mark is a part of it: a bar, a fragment."""
@@ -28,11 +34,11 @@ ABOVE = 0.2
 
 
 def stacks(pieces: Sequence[Piece]) -> list[list[Piece]]:
-    """The pieces, those that stand one above the other in a list of their own."""
+    """The pieces, those that may be parts of one digit together in a list."""
     boxes = np.array([piece.box for piece in pieces])
     groups = [[number] for number in range(len(pieces))]
     of = list(range(len(pieces)))
-    for upper, lower in _one_above_the_other(boxes):
+    for upper, lower in _neighbours(boxes):
         one, other = of[upper], of[lower]
         together = groups[one] + groups[other]
         if one != other and _as_high_as_its_line(boxes, together):
@@ -42,17 +48,25 @@ def stacks(pieces: Sequence[Piece]) -> list[list[Piece]]:
     return [[pieces[number] for number in group] for group in groups if group]
 
 
-def _one_above_the_other(boxes: Int64[ndarray, "m 4"]) -> list[tuple[int, int]]:
-    """Pairs of marks that share half the narrower's columns and are close, closest first."""
+def _neighbours(boxes: Int64[ndarray, "m 4"]) -> list[tuple[int, int]]:
+    """Pairs of marks, one lower, that may be parts of one digit; the closest first.
+
+    Either they share half the narrower's columns, or a stroke goes on from one to the other:
+    together they are clearly higher than each.
+    """
     left, top, right, bottom = boxes.T
+    heights = bottom - top
     pairs = []
     for number in range(len(boxes)):
         shared = np.minimum(right, right[number]) - np.maximum(left, left[number])
         narrower = np.minimum(right - left, right[number] - left[number])
-        gap = top - bottom[number]
+        gap = np.maximum(top - bottom[number], 0)
         together = np.maximum(bottom, bottom[number]) - np.minimum(top, top[number])
-        below = (top + bottom > top[number] + bottom[number]) & (gap <= APART * together)
-        for other in np.flatnonzero(below & (shared >= narrower / 2)):
+        below = top + bottom > top[number] + bottom[number]
+        above = (shared >= narrower / 2) & (gap <= APART * together)
+        higher = np.maximum(heights, heights[number]) <= HIGHER * together
+        goes_on = higher & (np.hypot(gap, np.maximum(-shared, 0)) <= BREAK * together)
+        for other in np.flatnonzero(below & (above | goes_on)):
             pairs.append((int(gap[other]), number, int(other)))
     return [(number, other) for _, number, other in sorted(pairs)]
 

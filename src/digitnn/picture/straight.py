@@ -115,9 +115,7 @@ def _line(x: ndarray, y: ndarray) -> tuple[float, float]:
     return float(slope), float(y_mean - slope * x_mean)
 
 
-def _follow(
-    stroke: Stroke, ink: Bool[ndarray, "h w"], thin: Bool[ndarray, "h w"]
-) -> Stroke:
+def _follow(stroke: Stroke, ink: Bool[ndarray, "h w"], thin: Bool[ndarray, "h w"]) -> Stroke:
     """Longer to both sides, over breaks and crossings, the line fitted again as it grows."""
     h, w = ink.shape
     columns = np.arange(w)

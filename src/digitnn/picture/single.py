@@ -3,8 +3,9 @@
 Axes: h w pixels of the picture, y x those of its reduced ink.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
@@ -24,8 +25,8 @@ from digitnn.picture.rulings import without_rulings
 FIRST = 0.7
 """What `normalise` takes for the digit stands if it is read with this probability."""
 
-LEVELLED, FAINT, TURNED = 0.9, 0.7, 0.75
-WHOLE, PLAIN, STRONG, APART = 0.8, 0.95, 0.6, 0.7
+LEVELLED, FAINT, TURNED = 0.85, 0.7, 0.75
+WHOLE, PLAIN, STRONG, APART = 0.8, 0.95, 0.6, 0.65
 """How far each other way is trusted: its probabilities count by this factor. Whoever looks in many
 ways finds a digit in anything; by these, junk is accepted as seldom as by the first way alone."""
 
@@ -56,17 +57,25 @@ def single(picture: Picture, recognise: Recognise) -> Glyph | None:
     What `normalise` takes for it comes first. Where that is not read surely, the picture may hold
     parts of neighbours, the print of a form, faint ink on rough paper.
     """
-    glyphs: list[Glyph] = []
-    seen: set[bytes] = set()
-    for way in ways(picture.grey):
-        image = image_of(way.ink, way.digit)[0]
-        if image.tobytes() not in seen:
-            seen.add(image.tobytes())
-            probabilities = trusted(recognise(image[None])[0], way.trust)
-            glyphs.append(Glyph(image, _box(way, picture), probabilities))
-            if way.trust == 1 and _likeliest(glyphs[-1]) >= FIRST:
-                break
-    return max(glyphs, key=_likeliest, default=None)
+    found = ways(picture.grey)
+    glyphs = _read(list(islice(found, 1)), picture, recognise)
+    if not glyphs or glyphs[0].probabilities[:NO_DIGIT].max() < FIRST:
+        glyphs += _read(list(found), picture, recognise)
+    return max(glyphs, key=lambda glyph: float(glyph.probabilities[:NO_DIGIT].max()), default=None)
+
+
+def _read(found: Sequence[Way], picture: Picture, recognise: Recognise) -> list[Glyph]:
+    """What each way leads to, those to the same image but once, read in one batch."""
+    images = [image_of(way.ink, way.digit)[0] for way in found]
+    first = {image.tobytes(): place for place, image in reversed(list(enumerate(images)))}
+    different = sorted(first.values())
+    if not different:
+        return []
+    read = recognise(np.stack([images[place] for place in different]))
+    return [
+        Glyph(images[k], _box(found[k], picture), trusted(probabilities, found[k].trust))
+        for k, probabilities in zip(different, read, strict=True)
+    ]
 
 
 def trusted(probabilities: Float32[ndarray, "11"], trust: float) -> Float32[ndarray, "11"]:
@@ -74,11 +83,6 @@ def trusted(probabilities: Float32[ndarray, "11"], trust: float) -> Float32[ndar
     less = probabilities * np.float32(trust)
     less[NO_DIGIT] += np.float32(1 - trust)
     return less
-
-
-def _likeliest(glyph: Glyph) -> float:
-    """The probability of its likeliest digit."""
-    return float(glyph.probabilities[:NO_DIGIT].max())
 
 
 def _box(way: Way, picture: Picture) -> tuple[int, int, int, int]:

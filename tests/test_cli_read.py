@@ -14,6 +14,10 @@ from pictures import five
 from PIL import Image
 
 from digitnn.cli.picture_files import natural
+from digitnn.cli.reading import with_progress
+from digitnn.cli.readings import Entry
+from digitnn.errors import PictureError
+from digitnn.picture.reader import DEFAULT_MIN_CONFIDENCE
 from digitnn.picture.segment import Glyph, Line
 
 BLANK = np.full((40, 40), 255, np.uint8)
@@ -346,7 +350,7 @@ def test_readings_are_printed_as_they_come(read, monkeypatch, capsys):
         return junk_if_thick(images)
 
     monkeypatch.setattr("digitnn.picture.reader.load_recogniser", lambda model: slow)
-    monkeypatch.setattr("digitnn.resources.threads", lambda: 1)
+    monkeypatch.setattr("digitnn.cli.reading.threads", lambda: 1)
     for name in "abc":
         save(f"{name}.png")
     read("a.png", "b.png", "c.png")
@@ -389,3 +393,40 @@ def test_a_line_break_in_a_name_breaks_no_line(read):
     found = read("a\nb.png", "--json")
     assert found.json()["pictures"][0]["error"] == "a b.png: no such file"
     assert read("a\nb.png").err == "error: a b.png: no such file\n"
+
+
+def test_the_help_tells_the_usual_threshold(read):
+    assert f"{DEFAULT_MIN_CONFIDENCE} if absent" in " ".join(read("--help").out.split())
+
+
+def test_progress_is_shown_only_on_a_terminal_that_shows_no_results(read, monkeypatch):
+    entry = Entry("a.png", None, PictureError("none"))
+    shown = []
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    class Bar:
+        def __init__(self, console, transient):
+            shown.append(transient)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def track(self, files, total, description):
+            return files
+
+    monkeypatch.setattr("rich.progress.Progress", Bar)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    for total, stdout, bars in (
+        (49, io.StringIO(), 0),
+        (50, Terminal(), 0),
+        (50, io.StringIO(), 1),
+    ):
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert list(with_progress(iter([[entry]]), total)) == [entry]
+        assert len(shown) == bars

@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data compare test lint clean
+.PHONY: help setup data compare test weights lint clean
 
 help:
 	@echo "make compare   set up, fetch MNIST, train both networks, compare them (results/)"
 	@echo "make test      set up, fetch MNIST, run all tests"
+	@echo "make weights   train the network that reads pictures, and put it into the package"
 	@echo "make lint      style, types and import rules"
 	@echo "make setup     only create $(VENV) and install"
 	@echo "make clean     remove $(VENV)"
@@ -36,6 +37,12 @@ compare: data
 # Workers share the cores already: one thread each keeps them from waiting for one another.
 test: data
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto
+
+# An interrupted training goes on where it was.
+weights: data
+	$(BIN)/digitnn data fetch fashion-mnist
+	$(BIN)/digitnn train reader --seed 0 --out runs/reader --resume
+	$(BIN)/python -m digitnn.shipping runs/reader
 
 lint: setup
 	$(BIN)/ruff check .

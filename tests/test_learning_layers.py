@@ -9,8 +9,10 @@ from small_trainings import CNN, bits, trained
 from torch import nn
 from torch.nn import functional
 
+from digitnn.dataset import NO_DIGIT
 from digitnn.dropout import kept_units
 from digitnn.engines import find_engine
+from digitnn.errors import DataError
 from digitnn.initialisation import initial_parameters
 from digitnn.layers import (
     AveragePool2d,
@@ -214,3 +216,27 @@ def test_a_saved_run_reads_digits_as_the_training_that_left_it(engine, digits, t
     for other in ("scratch", "pytorch"):
         found = run.classifier(other).logits(digits.images)
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("engine", ["scratch", "pytorch"])
+def test_both_engines_learn_to_tell_what_is_no_digit(engine, digits):
+    network = Network((Flatten(), Dense(30), Relu(), Dense(10)), rejects=True)
+    images = np.concatenate([digits.images, digits.images[:, ::-1]])  # upside down: none
+    labels = np.concatenate([digits.labels, np.full(len(digits), NO_DIGIT, np.uint8)])
+    start = initial_parameters(network, "he", np.random.default_rng(0))
+    loss = SoftmaxCrossEntropy(no_digit=True)
+    trainer = find_engine(engine).trainer(network, start, ADAM, loss, 0)
+    for _ in range(60):
+        trainer.step(images, labels, 0.003)
+    classifier = find_engine(engine).classifier(network, trainer.parameters())
+    is_digit = classifier.logits(images).max(axis=1) > 0
+    assert np.mean(is_digit == (labels != NO_DIGIT)) > 0.9
+
+
+@pytest.mark.parametrize("engine", ["scratch", "pytorch"])
+def test_a_network_that_rejects_nothing_takes_no_label_10(engine, digits):
+    network = Network((Flatten(), Dense(10)))
+    start = initial_parameters(network, "he", np.random.default_rng(0))
+    trainer = find_engine(engine).trainer(network, start, ADAM, SoftmaxCrossEntropy(), 0)
+    with pytest.raises(DataError, match="label 0 is 10"):
+        trainer.step(digits.images[:2], np.full(2, NO_DIGIT, np.uint8), 0.003)

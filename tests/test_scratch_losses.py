@@ -31,6 +31,9 @@ THIRDS = [log(2), 0, 0]  # softmax: 1/2, 1/4, 1/4
 CASES = [
     Case(SoftmaxCrossEntropy(), THIRDS, log(2), [-0.5, 0.25, 0.25]),
     Case(SoftmaxCrossEntropy(label_smoothing=0.3), THIRDS, 1.2 * log(2), [-0.3, 0.15, 0.15]),
+    Case(
+        SoftmaxCrossEntropy(no_digit=True), [log(2), -log(2), -log(2)], log(2), [-0.5, 1 / 8, 1 / 8]
+    ),
     Case(SigmoidCrossEntropy(), [log(3), -log(3), 0], log(16 / 9) + log(2), [-0.25, 0.25, 0.5]),
 ]
 
@@ -51,6 +54,19 @@ def test_value_and_gradient_are_those_known_by_hand_summed_over_images(case):
     value, dlogits = case(np.array([case.logits, case.logits]), np.zeros(2, np.uint8))
     np.testing.assert_allclose(value, 2 * case.value, rtol=1e-14)
     np.testing.assert_allclose(dlogits, [case.dlogits, case.dlogits], rtol=1e-14)
+
+
+def test_what_is_no_digit_has_the_logit_0_and_pulls_down_all_others():
+    loss = SoftmaxCrossEntropy(no_digit=True)
+    logits, label = np.array([[log(2), -log(2), -log(2)]]), np.array([3], np.uint8)
+    value, dlogits = LOSSES[SoftmaxCrossEntropy](loss, logits, label)
+    np.testing.assert_allclose(value, log(4))
+    np.testing.assert_allclose(dlogits, [[0.5, 1 / 8, 1 / 8]])
+    tensor = torch.tensor(logits, requires_grad=True)
+    theirs = PYTORCH_LOSSES[SoftmaxCrossEntropy](loss, tensor, torch.tensor([3]))
+    theirs.backward()
+    np.testing.assert_allclose(theirs.item(), value)
+    np.testing.assert_allclose(tensor.grad, dlogits)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.05, 0.9])

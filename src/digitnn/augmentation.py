@@ -10,9 +10,10 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from digitnn.distortion import Distortion, distort
+from digitnn.redrawing import Redrawing, redraw
 from digitnn.shifting import Shift, shift
 
-Augmentation: TypeAlias = Distortion | Shift
+Augmentation: TypeAlias = Distortion | Shift | Redrawing
 
 
 def augment_batch(
@@ -29,3 +30,5 @@ def augment_batch(
             return shift(images, augmentation, rng)
         case Distortion():
             return distort(images, augmentation, rng)
+        case Redrawing():
+            return redraw(images, augmentation, rng)

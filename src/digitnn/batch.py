@@ -19,7 +19,7 @@ def check_batch(network: Network, images: ndarray, labels: ndarray) -> None:
     `DataError` if images or labels are of other shapes or types than a `Dataset` holds: floats are
     refused, as nothing tells whether they run to 1 or to 255. `TrainingError`: see `check_size`.
     """
-    Dataset(images, labels, "the batch")
+    Dataset(images, labels, "the batch", mixed=network.rejects)
     check_size(network, len(labels))
 
 

@@ -18,18 +18,22 @@ from digitnn.errors import DataError
 SIDE = 28
 CLASSES = 10
 
+NO_DIGIT = 10
+"""The label of images that show something else; a network can learn to tell them."""
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Images and labels of one split, checked once, here, for all who use them.
 
-    images: uint8 (n, 28, 28); labels: uint8 (n,), each 0..9.
+    images: uint8 (n, 28, 28); labels: uint8 (n,), each 0..9, or `NO_DIGIT` where `mixed`.
     Raises `DataError` naming `name` when shapes, types, counts or labels do not fit.
     """
 
     images: UInt8[ndarray, "n 28 28"]
     labels: UInt8[ndarray, " n"]
     name: str = "dataset"
+    mixed: bool = False
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -41,8 +45,9 @@ class Dataset:
             )
         if len(images) != len(labels):
             raise DataError(f"{self.name}: {len(labels)} labels for {len(images)} images")
-        if len(labels) and labels.max() >= CLASSES:
-            where = int(np.argmax(labels >= CLASSES))
+        most = NO_DIGIT if self.mixed else CLASSES - 1
+        if len(labels) and labels.max() > most:
+            where = int(np.argmax(labels > most))
             raise DataError(f"{self.name}: label {where} is {labels[where]}; labels are 0 to 9")
 
     def __len__(self) -> int:
@@ -50,11 +55,11 @@ class Dataset:
 
     def __getitem__(self, which: slice | Int[ndarray, " m"] | Bool[ndarray, " n"]) -> "Dataset":
         """The images and labels that a slice, an index array or a mask picks."""
-        return Dataset(self.images[which], self.labels[which], self.name)
+        return Dataset(self.images[which], self.labels[which], self.name, self.mixed)
 
     def counts(self) -> Int[ndarray, "10"]:
         """How many images each digit has."""
-        return np.bincount(self.labels, minlength=CLASSES)
+        return np.bincount(self.labels, minlength=CLASSES)[:CLASSES]
 
     def fingerprint(self) -> str:
         """SHA-256 over shape, images and labels in order: equal only for equal data."""

@@ -22,6 +22,7 @@ from digitnn.runs import (
 )
 from digitnn.sources import load
 from digitnn.stopping import Stopping
+from digitnn.synthesis.gathering import with_beside
 from digitnn.trained import Trained
 from digitnn.training import Training
 from digitnn.unfinished import (
@@ -75,7 +76,8 @@ def run_experiment(
     stopping: when to end early, and which epoch to keep; None: not, and the last.
     """
     path = out or default_path(recipe.name, engine, seed)
-    training = Training(recipe, find_engine(engine), data.train, data.valid, seed, stopping)
+    train = with_beside(data.train, recipe.beside) if recipe.beside else data.train
+    training = Training(recipe, find_engine(engine), train, data.valid, seed, stopping)
     if keeping is not None:
         identity = identify(training, engine, data.collection, data.split_seed)
         return _run_kept(path, training, identity, watch, keeping)

@@ -67,10 +67,11 @@ MNIST_PIXELS = Standardise(mean=33.32, std=78.57)
 class Network:
     """Layers from pixels to logits, checked as a whole when it is made.
 
-    rejects: whether it has learned to tell what is no digit: beside its logits then stands one of
-    0, of "no digit" (see `probabilities`).
     Raises `ShapeError` naming the layer whose input does not fit, and `NetworkError` if the last
     layer does not give one logit a label.
+
+    rejects: whether it has learned to tell what is no digit: beside its logits then stands one of
+    0, of "no digit".
     """
 
     layers: Architecture

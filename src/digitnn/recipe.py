@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from digitnn.augmentation import Augmentation
 from digitnn.averaging import Averaging
+from digitnn.beside import Beside
 from digitnn.descriptions import fields_from_json, fields_to_json
 from digitnn.errors import UsageError
 from digitnn.initialisation import Initialisation
@@ -40,6 +41,7 @@ class Recipe:
     batch only.
     augmentation: how each image is distorted or moved before it is learned from; None: not at all.
     averaging: the average of the parameters that is the result; None takes the last ones.
+    beside: what is learned beside the training split: digits in other styles, and junk.
     epoch_size: how many images an epoch learns from, drawn anew each epoch and rounded up to whole
     batches; without it all.
     """
@@ -58,6 +60,7 @@ class Recipe:
     least_std: float = 0.0
     augmentation: Augmentation | None = None
     averaging: Averaging | None = None
+    beside: Beside | None = None
     epoch_size: int | None = None
 
     def __post_init__(self) -> None:
@@ -100,12 +103,23 @@ class Recipe:
                     f"recipe {self.name}: {name} takes effect in full-batch training only, "
                     f"got {value!r}"
                 )
-        for name in ("augmentation", "averaging", "epoch_size"):
+        for name in ("augmentation", "averaging", "beside", "epoch_size"):
             if getattr(self, name) and self.is_full_batch:
                 raise UsageError(
                     f"recipe {self.name}: {name} takes effect with mini-batches only; leave it out "
                     f"or take another optimiser than {type(self.optimiser).__name__}"
                 )
+
+        if self.beside and not self.rejects:
+            raise UsageError(
+                f"recipe {self.name}: what is beside the digits is partly none, which only a loss "
+                "with no_digit can learn"
+            )
+
+    @property
+    def rejects(self) -> bool:
+        """Whether the network learns to tell what is no digit."""
+        return isinstance(self.loss, SoftmaxCrossEntropy) and self.loss.no_digit
 
     @property
     def is_full_batch(self) -> bool:
@@ -114,7 +128,7 @@ class Recipe:
 
     def network(self) -> Network:
         """The network that this recipe trains."""
-        return Network(self.layers, self.standardise)
+        return Network(self.layers, self.standardise, rejects=self.rejects)
 
     def images_an_epoch(self, n: int) -> int:
         """How many of `n` images an epoch learns from."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from digitnn.beside import Beside
 from digitnn.distortion import Distortion
 from digitnn.errors import UsageError
 from digitnn.layers import (
@@ -19,6 +20,7 @@ from digitnn.losses import SoftmaxCrossEntropy
 from digitnn.network import Architecture
 from digitnn.optimisers import Adadelta, Adam, ConjugateGradient, Muon
 from digitnn.recipe import EngineName, Recipe
+from digitnn.redrawing import Redrawing
 from digitnn.schedules import OneCycle, Step
 from digitnn.shifting import Shift
 from digitnn.wording import brief, did_you_mean
@@ -53,6 +55,16 @@ DEEPEST: Architecture = (
     *(Conv2d(128, 3), *NORMALISED),
     *(Flatten(), Dropout(0.3), Dense(10)),
 )
+
+READER: Architecture = (
+    *(Conv2d(24, 5), *POOLED),
+    *(Conv2d(48, 3, padding=1), *NORMALISED),
+    *(Conv2d(64, 3), *POOLED),
+    *(Conv2d(96, 3, padding=1), *NORMALISED),
+    *(Conv2d(128, 3), *NORMALISED),
+    *(Flatten(), Dropout(0.3), Dense(10)),
+)
+"""The whole image: what strangers write is not always as narrow as MNIST's."""
 
 SPRINT = Muon(
     learning_rate=0.02, momentum=0.7, beta1=0.8, beta2=0.99, schedule=OneCycle(warm_up=0.3)
@@ -154,6 +166,21 @@ RECIPES: Mapping[str, Recipe] = {
             augmentation=Distortion(
                 degrees=8, scale=0.06, shear=0.1, shift=1, elastic=0.3, smoothness=2.5
             ),
+        ),
+        Recipe(
+            name="reader",
+            summary="for strangers' pictures: digits redrawn in many ways, and junk to refuse",
+            layers=READER,
+            engines=("pytorch", "scratch"),
+            optimiser=Adam(learning_rate=0.005, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
+            epochs=16,
+            batch_size=128,
+            loss=SoftmaxCrossEntropy(label_smoothing=0.02, no_digit=True),
+            initialisation="pytorch",
+            augmentation=Redrawing(
+                hand=Distortion(degrees=12, scale=0.15, shear=0.25, elastic=0.9, smoothness=4)
+            ),
+            beside=Beside(),
         ),
         Recipe(
             name="pytorch-example",

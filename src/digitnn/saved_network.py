@@ -19,6 +19,9 @@ from digitnn.weights import load_safetensors
 
 NETWORK, PARAMS = "network.json", "params.safetensors"
 
+SHIPPED = Path(__file__).parent / "shipped" / "reader"
+"""The network that reads pictures, a run that the package brings along; see `shipping`."""
+
 
 def load_network(folder: Path) -> tuple[Network, dict[str, ndarray]]:
     """The network of digits in `folder` and its parameters, those of half precision as float32.

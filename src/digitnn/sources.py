@@ -100,9 +100,13 @@ def find(
 
 def cache_folder(collection: Collection) -> Path:
     """Where the collection's files are kept, four plain IDX files, once they were downloaded."""
+    return cache_base() / collection.name
+
+
+def cache_base() -> Path:
+    """Where all that is downloaded is kept."""
     named = os.environ.get("DIGITNN_CACHE_DIR")
-    base = _expanded(named) if named else Path(user_cache_dir("digitnn", appauthor=False))
-    return base / collection.name
+    return _expanded(named) if named else Path(user_cache_dir("digitnn", appauthor=False))
 
 
 def _user_folders(

@@ -7,12 +7,12 @@ the piece of the picture -> 28 x 28 -> a bar for each digit and for "no digit"
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
+from digitnn.dataset import NO_DIGIT
 from digitnn.picture.drawing import colour_of, draw_boxes, font
 from digitnn.picture.ink import Ink, find_ink
 from digitnn.picture.normalise import LONGEST
 from digitnn.picture.opening import Picture
 from digitnn.picture.reader import Digit, Reading
-from digitnn.picture.recognise import NO_DIGIT
 
 TEXT, QUIET, RULE, BAR, EMPTY = "#1a1a1a", "#666666", "#d9d9d9", "#8c8c8c", "#f2f2f2"
 

@@ -7,10 +7,7 @@ from pathlib import Path
 
 from digitnn.engines import find_engine
 from digitnn.picture.recognise import Recognise, mean_of, recogniser
-from digitnn.saved_network import load_network
-
-SHIPPED = Path(__file__).parents[1] / "shipped" / "reader"
-"""What `make weights` trains and the package brings along."""
+from digitnn.saved_network import SHIPPED, load_network
 
 
 def load_recogniser(model: Path | str | None = None) -> Recognise:

@@ -69,15 +69,24 @@ def normalise(picture: Picture) -> Normalised:
     digit = choose_marks(found.ink)
     if not digit.any():
         raise PictureError(f"{picture.name}: no ink that hangs together; expected a digit")
-    left, top, right, bottom = box = box_of(digit)
-    square = cut_square(found.ink * _with_fringe(digit), box)
-    thick, notes = mend_width(square)
-    image = centre(fit(thick))
+    left, top, right, bottom = box_of(digit)
+    image, thick, notes = image_of(found.ink, digit)
     height, width = picture.grey.shape
     scale = found.step
     box = (left * scale, top * scale, min(right * scale, width), min(bottom * scale, height))
     steps = Steps(picture.grey, found.ink, digit, thick)
     return Normalised(image, box, picture.notes + found.notes + notes, steps)
+
+
+def image_of(
+    ink: Float32[ndarray, "y x"], digit: Bool[ndarray, "y x"]
+) -> tuple[UInt8[ndarray, "28 28"], Float32[ndarray, "s s"], tuple[str, ...]]:
+    """The image of the ink where `digit` is, the square it was scaled from, and what was decided.
+
+    Every glyph takes this way, alone in its picture or one of a page.
+    """
+    square, notes = mend_width(cut_square(ink * _with_fringe(digit), box_of(digit)))
+    return centre(fit(square)), square, notes
 
 
 def choose_marks(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:

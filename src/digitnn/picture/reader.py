@@ -11,11 +11,12 @@ from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
 from digitnn.cores import one_core_blas
+from digitnn.dataset import NO_DIGIT
 from digitnn.errors import PictureError, UsageError
 from digitnn.picture.model import load_recogniser
 from digitnn.picture.opening import DEFAULT_LIMITS, Limits, Picture, Source, open_picture
 from digitnn.picture.ordered import map_in_order
-from digitnn.picture.recognise import NO_DIGIT, Recognise
+from digitnn.picture.recognise import Recognise
 from digitnn.picture.segment import Glyph, Line, segment, single
 from digitnn.resources import threads as usual_threads
 from digitnn.wording import brief

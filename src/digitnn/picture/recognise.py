@@ -10,13 +10,11 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
+from digitnn.dataset import NO_DIGIT
 from digitnn.network import Classifier, Network
 
-NO_DIGIT = 10
-"""The place of "no digit" among the probabilities, after those of 0 to 9."""
-
 Recognise: TypeAlias = Callable[[UInt8[ndarray, "n 28 28"]], Float32[ndarray, "n 11"]]
-"""Probabilities of the ten digits and, last, of "no digit"; each row sums to 1."""
+"""Probabilities of the ten digits and at `NO_DIGIT`, last, of "no digit"; each row sums to 1."""
 
 
 def recogniser(network: Network, classifier: Classifier) -> Recognise:

@@ -15,7 +15,9 @@ LossFunction: TypeAlias = Callable[[Any, Tensor, Tensor], Tensor]
 
 
 def softmax_cross_entropy(loss: SoftmaxCrossEntropy, logits: Tensor, labels: Tensor) -> Tensor:
-    """The sum over images of -log softmax(logits)[label], in nats."""
+    """The sum over images of -log softmax(logits)[label], in nats; "no digit" has the logit 0."""
+    if loss.no_digit:
+        logits = functional.pad(logits, (0, 1))
     return functional.cross_entropy(
         logits, labels, reduction="sum", label_smoothing=loss.label_smoothing
     )

@@ -26,8 +26,11 @@ def softmax_cross_entropy(
 
     t is 1 - e + e / k at the label and e / k elsewhere, e being the label smoothing. With z the
     logits, log p = z - logsumexp(z). The gradient of logsumexp is p, and t sums to 1, hence
-    dL/dz = p - t. Uniform logits give n ln k. (Bishop 2006, eq. 4.108 and 4.109.)
+    dL/dz = p - t. Uniform logits give n ln k. (Bishop 2006, eq. 4.108 and 4.109.) The logit 0 of
+    "no digit" is a constant: it counts in p, and its column of the gradient is left out.
     """
+    if loss.no_digit:
+        logits = np.pad(logits, ((0, 0), (0, 1)))
     rows, e, k = np.arange(len(labels)), loss.label_smoothing, logits.shape[1]
     shifted = logits - logits.max(axis=1, keepdims=True)
     dlogits = np.exp(shifted)
@@ -39,7 +42,7 @@ def softmax_cross_entropy(
     if e:
         value -= e / k * shifted.sum(dtype=np.float64)
         dlogits -= e / k
-    return float(value), dlogits
+    return float(value), np.ascontiguousarray(dlogits[:, :-1]) if loss.no_digit else dlogits
 
 
 def sigmoid_cross_entropy(

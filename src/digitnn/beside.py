@@ -1,0 +1,39 @@
+"""What is learned beside the training split, as data; `synthesis` makes the images."""
+
+from dataclasses import dataclass, fields
+
+from digitnn.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Beside:
+    """How many images of each kind.
+
+    hands: digits of strokes, in styles that MNIST has few of.
+    printed: digits of handwriting fonts.
+    letters: junk from here on: letters and signs of the same fonts.
+    figures: shapes and signs of strokes.
+    scribbles: curves through many points.
+    halves: halves of digits.
+    glued: two digits that touch.
+    clothes: of Fashion-MNIST's training part.
+    blots: spots of noise.
+    """
+
+    hands: int = 8000
+    printed: int = 2000
+    letters: int = 9000
+    figures: int = 9000
+    scribbles: int = 4000
+    halves: int = 7000
+    glued: int = 5000
+    clothes: int = 5000
+    blots: int = 1000
+
+    def __post_init__(self) -> None:
+        for name in (field.name for field in fields(self)):
+            value = getattr(self, name)
+            if type(value) is not int or value < 0:
+                raise UsageError(
+                    f"Beside: {name} must be a whole number of at least 0, got {value!r}"
+                )

@@ -1,0 +1,109 @@
+"""From the pieces of a line to its digits: the runs of pieces that read best, all in all.
+
+Every run of neighbouring pieces that may be one digit is a candidate; the best path from the line's
+left to its right end takes each piece once (LeCun, Bottou, Bengio and Haffner 1998, section V: the
+segmentation graph, Viterbi). Scores are in nats.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+from numpy import ndarray
+
+from digitnn.picture.pieces import Piece, hull
+
+MOST_PIECES = 8
+"""In one digit: slices of it and parts that are broken off."""
+
+JUNK = -4.0
+"""What a glyph costs that is surely no digit: it stays whole unless its parts read well."""
+
+CUT = 0.3
+"""What a cut through ink costs, for each stroke that it runs through; the first counts in full."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Pieces first..last - 1 of a line as one glyph. shape: what its place and form cost."""
+
+    first: int
+    last: int
+    shape: float
+
+
+def candidates(pieces: Sequence[Piece], height: float) -> list[Candidate]:
+    """The runs of pieces that may be one digit of a line whose digits are about `height` high."""
+    found = []
+    for first in range(len(pieces)):
+        for last in range(first + 1, min(first + MOST_PIECES, len(pieces)) + 1):
+            run = pieces[first:last]
+            left, top, right, bottom = hull(run)
+            high = max(bottom - top, height)
+            if last > first + 1 and right - left > 1.5 * high:
+                break
+            cost = _form(right - left, bottom - top, height) + _joining(run, height)
+            found.append(Candidate(first, last, cost))
+    return found
+
+
+def _form(width: float, high: float, height: float) -> float:
+    """Lower than its line, or wider than high: digits are so now and then, parts of them often."""
+    low = max(0.0, np.log2(0.75 * height / max(high, 1)))
+    wide = max(0.0, np.log2(width / (1.1 * max(high, 0.75 * height))))
+    return float(-2.0 * low - 3.0 * wide)
+
+
+def _joining(run: Sequence[Piece], height: float) -> float:
+    """Marks side by side are more often two digits than one; slices of one mark cost nothing."""
+    cost, right = 0.0, run[0].box[2]
+    for before, piece in zip(run, run[1:], strict=False):
+        if piece.mark != before.mark:
+            gap = max(piece.box[0] - right, 0) / height
+            tall = min(piece.height, before.height) > 0.7 * height and gap > 0
+            cost -= 6 * gap + (1.0 if tall else 0.0)
+        right = max(right, piece.box[2])
+    return cost
+
+
+def boundary_costs(pieces: Sequence[Piece]) -> list[float]:
+    """What it costs that a glyph ends before piece k, 0..n: the cuts through ink on that way."""
+    costs = [0.0] * (len(pieces) + 1)
+    for k in range(1, len(pieces)):
+        after = {piece.mark for piece in pieces[k:]}
+        open_cuts: dict[int, float] = {}
+        for piece in pieces[:k]:
+            if piece.mark in after:
+                open_cuts[piece.mark] = piece.cut
+        costs[k] = -sum(CUT * max(cut, 0.0) for cut in open_cuts.values())
+    return costs
+
+
+def best_path(
+    pieces: Sequence[Piece],
+    runs: Sequence[Candidate],
+    probabilities: Float32[ndarray, "n 11"],
+) -> list[int]:
+    """The candidates, by number, of the best path through all pieces, from left to right."""
+    boundaries = boundary_costs(pieces)
+    best = [0.0] + [-np.inf] * len(pieces)
+    came = [-1] * (len(pieces) + 1)
+    order = sorted(range(len(runs)), key=lambda number: runs[number].first)
+    for number in order:
+        run = runs[number]
+        score = reading_score(probabilities[number]) + run.shape + boundaries[run.last]
+        if best[run.first] + score > best[run.last]:
+            best[run.last] = best[run.first] + score
+            came[run.last] = number
+    path, end = [], len(pieces)
+    while end > 0:
+        path.append(came[end])
+        end = runs[came[end]].first
+    return path[::-1]
+
+
+def reading_score(probabilities: Float32[ndarray, " 11"]) -> float:
+    """Of the likeliest digit, in nats; of junk, what `JUNK` says, weighted by how sure that is."""
+    digit = float(probabilities[:10].max())
+    return float(np.log(digit + (1 - digit) * np.exp(JUNK)))

@@ -1,0 +1,124 @@
+"""Rulings, frames, boxes and combs are taken out of a page's ink; what crosses them stays whole.
+
+A digit has straight strokes too. So a stroke is a ruling when it is longer than any digit's, or when
+it is a side of a frame, both of whose ends meet others, and something else is written on the page.
+Axes: h w pixels.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float32
+from numpy import ndarray
+
+from digitnn.picture.components import marks
+from digitnn.picture.lines import digit_height
+from digitnn.picture.normalise import CORE, EDGE
+from digitnn.picture.straight import Stroke, level_strokes, run_lengths
+
+LONG = 2.5
+"""A straight stroke of this many digits' heights is a ruling."""
+
+ACROSS = 0.9
+"""So is one across so much of the picture, as far as one can tell before digits are known."""
+
+SIDE = 0.9
+"""A frame's side is at least so many digits high."""
+
+LEFT_OVER = 0.05
+"""Less than this share of the ink left: the straight strokes were what is written."""
+
+TICKS = 0.15
+"""Strokes that stand on a ruling are a comb's where their lengths differ by no more than this."""
+
+
+def without_rulings(ink: Float32[ndarray, "h w"]) -> Float32[ndarray, "h w"]:
+    """`ink` with its rulings taken out; the same array where there are none."""
+    dark = ink > EDGE
+    shortest = max(8, max(ink.shape) // 100)
+    level = level_strokes(dark, shortest)
+    upright = level_strokes(np.ascontiguousarray(dark.T), shortest)
+    # How high digits are is known when the rulings are out, and which are rulings when that is.
+    size, known = _digit_height(ink), False
+    for _ in range(2):
+        # A digit that fills the picture has strokes across it too.
+        across = ACROSS if not known or size < max(ink.shape) / 2 else np.inf
+        long = [min(LONG * size, across * side) for side in ink.shape[::-1]]
+        lines, posts = _rulings(level, upright, long, SIDE * size if known else 0.0)
+        if not lines and not posts:
+            return ink
+        rest = _taken_out(_taken_out(ink, lines).T, posts).T
+        size, known = _digit_height(rest), True
+        if rest.sum() < LEFT_OVER * ink.sum() or not size:
+            return ink
+    return np.ascontiguousarray(rest)
+
+
+def _digit_height(ink: Float32[ndarray, "h w"]) -> float:
+    """Of typical digits among all marks; 0 where there are none."""
+    found = marks(ink > EDGE)
+    cores = np.bincount(found.labels[ink > CORE], minlength=len(found.areas) + 1)[1:]
+    return digit_height(found.boxes, cores, ink.shape)
+
+
+def _rulings(
+    level: Sequence[Stroke], upright: Sequence[Stroke], long: Sequence[float], side: float
+) -> tuple[list[Stroke], list[Stroke]]:
+    """Long strokes; sides of frames, which are what is left when loose ends are dropped; ticks."""
+    lines = [stroke for stroke in level if stroke.length >= side]
+    posts = [stroke for stroke in upright if stroke.length >= side]
+    while True:
+        lines_left = [s for s in lines if s.length >= long[0] or len(_met(s, posts)) == 2]
+        posts_left = [s for s in posts if s.length >= long[1] or len(_met(s, lines_left)) == 2]
+        if len(lines_left) == len(lines) and len(posts_left) == len(posts):
+            break
+        lines, posts = lines_left, posts_left
+    posts += _ticks([stroke for stroke in upright if stroke not in posts], lines)
+    return lines, posts
+
+
+def _met(stroke: Stroke, others: Sequence[Stroke]) -> set[str]:
+    """Which ends of `stroke` meet one of `others`, which run the other way."""
+    ends = set()
+    for name, x in (("start", stroke.start), ("stop", stroke.stop - 1)):
+        y = float(stroke.at(x))
+        for other in others:
+            slack = other.thickness + stroke.thickness + 2
+            beyond = other.start - slack <= y <= other.stop + slack
+            if beyond and abs(float(other.at(y)) - x) <= slack:
+                ends.add(name)
+    return ends
+
+
+def _ticks(upright: Sequence[Stroke], lines: Sequence[Stroke]) -> list[Stroke]:
+    """A comb's teeth: two or more that stand on one line, equally long and as thin as it is."""
+    teeth = []
+    for line in lines:
+        standing = [
+            stroke
+            for stroke in upright
+            if len(_met(stroke, [line])) == 1 and stroke.thickness <= 1.5 * line.thickness + 1
+        ]
+        for stroke in standing:
+            alike = [s for s in standing if abs(s.length - stroke.length) <= TICKS * stroke.length]
+            if len(alike) >= 2:
+                teeth.append(stroke)
+    return teeth
+
+
+def _taken_out(ink: Float32[ndarray, "h w"], strokes: Sequence[Stroke]) -> Float32[ndarray, "h w"]:
+    """Paper in place of each level stroke, but where a longer run of ink crosses it."""
+    rest = ink.copy()
+    runs = run_lengths(ink > EDGE)
+    h = len(ink)
+    for stroke in strokes:
+        columns = np.arange(stroke.start, stroke.stop)
+        reach = int(stroke.thickness / 2 + 2)
+        rows = np.rint(stroke.at(columns)).astype(np.int64) + np.arange(-reach, reach + 1)[:, None]
+        inside = (rows >= 0) & (rows < h)
+        rows = np.clip(rows, 0, h - 1)
+        longest = np.where(inside, runs[rows, columns], 0).max(axis=0)
+        alone = longest <= 1.5 * stroke.thickness + 2
+        cleared = inside & alone
+        rest[rows[cleared], np.broadcast_to(columns, rows.shape)[cleared]] = 0
+    return rest

@@ -1,0 +1,248 @@
+"""Training images redrawn: by another pen, in another hand, scanned at another size, cut out anew.
+
+A network that learned from MNIST's images alone has seen one scanner, one pen and one way of
+cutting out. What strangers hand in differs in all of them, and of that `picture.normalise` undoes
+only what can be undone. So an image goes the way of a picture here, with chance at every turn:
+
+    bent, slanted -> the pen -> cut out -> the medium's pixels -> cut out again, 20 x 20 in 28 x 28
+
+Axes: n images, h w pixels.
+"""
+
+from dataclasses import dataclass, field
+from math import isfinite
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from numpy import ndarray
+
+from digitnn.distortion import Distortion, affine_points, sample, smooth_noise
+from digitnn.errors import UsageError
+from digitnn.resampling import boxes, windows
+
+SIDE, BOX = 28, 20
+CANVAS, MAGNIFIED = 40, 1.4
+"""Pens are changed on 40 x 40 pixels, on which the image is 1.4 times as large."""
+
+MEDIA = 4
+"""Sizes of a medium in one batch; each is a few calls for its share of the images."""
+
+NARROWEST = 0.25
+"""Of a stretched digit's longest side: a narrower 1 would become a block."""
+
+SHARES = ("bilevel", "noisy", "stretched", "cut", "crowded", "plain")
+
+INK = 0.35
+"""Of the full ink: what the box of a digit holds."""
+
+
+@dataclass(frozen=True)
+class Redrawing:
+    """How far each image may be redrawn. What is called a share is a probability.
+
+    hand: how the shape is distorted.
+    thicker: the outline of the strokes moves out by up to this many of the image's pixels.
+    thinner: likewise in.
+    least: pixels a side of the smallest medium that the digit is drawn on.
+    most: of the largest.
+    bilevel: the share of media that know ink and paper only.
+    noisy: the share that add grain.
+    stretched: the share of digits that fill their box more than their proportions would.
+    cut: the share of digits that lose up to an eighth at one side.
+    crowded: the share of digits that have part of another one beside them.
+    plain: the share that is distorted only, as MNIST's own digits come.
+    """
+
+    hand: Distortion = field(default_factory=Distortion)
+    thicker: float = 1.6
+    thinner: float = 0.5
+    least: int = 9
+    most: int = 40
+    bilevel: float = 0.35
+    noisy: float = 0.25
+    stretched: float = 0.3
+    cut: float = 0.08
+    crowded: float = 0.05
+    plain: float = 0.15
+
+    def __post_init__(self) -> None:
+        for name in (*SHARES, "thicker", "thinner"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+                raise UsageError(f"Redrawing: {name} must be a finite number, got {value!r}")
+            most = 1.0 if name in SHARES else 4.0
+            if not 0 <= value <= most:
+                raise UsageError(f"Redrawing: {name} must be from 0 to {most:g}, got {value!r}")
+        if not 5 <= self.least <= self.most <= 64:
+            raise UsageError(
+                "Redrawing: least and most must be 5 to 64 pixels in this order, "
+                f"got {self.least!r} and {self.most!r}"
+            )
+
+
+def redraw(
+    images: UInt8[ndarray, "n h w"], redrawing: Redrawing, rng: np.random.Generator
+) -> UInt8[ndarray, "n h w"]:
+    """Each of `images` redrawn in its own way."""
+    n = len(images)
+    drawn = change_pen(_by_another_hand(images, redrawing.hand, rng), redrawing, rng)
+    ink = np.empty((n, SIDE, SIDE), np.float32)
+    plain = rng.random(n) < redrawing.plain
+    # An image's own frame, in the canvas.
+    frame = np.full((n, 2), (CANVAS - SIDE * MAGNIFIED) / 2, np.float32)
+    ink[plain] = windows(
+        drawn[plain], frame[plain], np.full_like(frame[plain], SIDE * MAGNIFIED), SIDE
+    )
+    others = rng.permutation(np.flatnonzero(~plain))
+    for part in np.array_split(others, MEDIA):
+        side = int(redrawing.least * (redrawing.most / redrawing.least) ** rng.random())
+        medium = through_medium(_cut_out(drawn[part], side, redrawing, rng), redrawing, rng)
+        ink[part] = frame_as_mnist(medium, rng)
+    _crowd(ink, redrawing.crowded, rng)
+    return np.rint(np.clip(ink, 0, 1) * 255).astype(np.uint8)
+
+
+def _by_another_hand(
+    images: UInt8[ndarray, "n h w"], hand: Distortion, rng: np.random.Generator
+) -> Float32[ndarray, "n 40 40"]:
+    """The images distorted by `hand` on the canvas, 0..1."""
+    n = len(images)
+    limits = [hand.degrees, hand.scale, hand.scale, hand.shear, hand.shift, hand.shift]
+    amounts = rng.uniform(-1, 1, (n, 6)) * limits
+    degrees, scale, shear, shift = np.split(amounts, [1, 3, 4], axis=1)
+    points = affine_points(
+        CANVAS, CANVAS, degrees[:, 0], MAGNIFIED * (1 + scale), shear[:, 0], MAGNIFIED * shift
+    )
+    if hand.elastic:
+        smoothness = MAGNIFIED * hand.smoothness
+        points += hand.elastic * smooth_noise(n, CANVAS, CANVAS, smoothness, rng)
+    points -= np.float32((CANVAS - SIDE) / 2)
+    return sample(images, points).astype(np.float32) / 255
+
+
+def change_pen(
+    ink: Float32[ndarray, "n h w"], redrawing: Redrawing, rng: np.random.Generator
+) -> Float32[ndarray, "n h w"]:
+    """Outlines moved out or in: the greatest or least ink around, between whole pixels blended.
+
+    Half of the images keep their pen. One that would lose its strokes keeps it too.
+    """
+    n = len(ink)
+    amount = rng.uniform(-redrawing.thinner, redrawing.thicker, n) * MAGNIFIED
+    amount[rng.random(n) < 0.5] = 0
+    thinner = amount < 0
+    changed = ink.copy()
+    inner = -_widened(-ink[thinner])
+    share = -amount[thinner, None, None].astype(np.float32)
+    thin = ink[thinner] + np.minimum(share, 1) * (inner - ink[thinner])
+    peak = thin.max(axis=(1, 2), keepdims=True, initial=0)
+    changed[thinner] = np.where(peak > 0.5, thin / np.maximum(peak, 0.5), ink[thinner])
+    for level in range(int(np.ceil(amount.max(initial=0)))):
+        thicker = amount > level
+        share = np.minimum(amount[thicker] - level, 1)[:, None, None].astype(np.float32)
+        before = changed[thicker]
+        changed[thicker] = before + share * (_widened(before, corners=level % 2 == 1) - before)
+    return changed
+
+
+def _widened(ink: Float32[ndarray, "n h w"], corners: bool = False) -> Float32[ndarray, "n h w"]:
+    """The greatest of each pixel and its four neighbours, or its eight."""
+    down = ink.copy()
+    np.maximum(down[:, 1:], ink[:, :-1], out=down[:, 1:])
+    np.maximum(down[:, :-1], ink[:, 1:], out=down[:, :-1])
+    source = down if corners else ink
+    wide = down.copy()
+    np.maximum(wide[:, :, 1:], source[:, :, :-1], out=wide[:, :, 1:])
+    np.maximum(wide[:, :, :-1], source[:, :, 1:], out=wide[:, :, :-1])
+    return wide
+
+
+def _cut_out(
+    drawn: Float32[ndarray, "n 40 40"], side: int, redrawing: Redrawing, rng: np.random.Generator
+) -> Float32[ndarray, "n side side"]:
+    """The digits' boxes on `side` x `side` pixels: tight or loose, sometimes stretched or cut."""
+    n = len(drawn)
+    starts, extents = boxes(drawn > INK)
+    cut = rng.random(n) < redrawing.cut
+    axis, at_start = rng.integers(2, size=n), rng.random(n) < 0.5
+    lost = np.where(cut, rng.uniform(0, 1 / 8, n), 0) * extents[np.arange(n), axis]
+    starts[np.arange(n), axis] += np.where(at_start, lost, 0)
+    extents[np.arange(n), axis] -= lost
+    margin = np.where(cut, 0, rng.uniform(0, 2, n) * (rng.random(n) < 0.5))[:, None]
+    starts, extents = starts - margin, extents + 2 * margin
+    longest = extents.max(axis=1, keepdims=True)
+    fill = rng.random((n, 1)) * (rng.random((n, 1)) < redrawing.stretched)
+    wanted = longest * np.maximum(extents / longest, NARROWEST) ** fill
+    middle = starts + extents / 2
+    # What is beside a cut digit is cut as well, in whichever window it would fall.
+    rows = np.arange(CANVAS) + 0.5
+    inside = [np.abs(rows - middle[:, [i]]) <= extents[:, [i]] / 2 + 0.5 for i in (0, 1)]
+    kept = drawn * inside[0][:, :, None] * inside[1][:, None, :]
+    return windows(kept, (middle - wanted / 2).astype(np.float32), wanted.astype(np.float32), side)
+
+
+def through_medium(
+    ink: Float32[ndarray, "n h w"], redrawing: Redrawing, rng: np.random.Generator
+) -> Float32[ndarray, "n h w"]:
+    """What pixels make of ink: blur, more or less contrast, grain, two levels only."""
+    n = len(ink)
+    blurred = _blurred(ink)
+    share = (rng.random(n) * (rng.random(n) < 0.4))[:, None, None]
+    ink = ink + share.astype(np.float32) * (blurred - ink)
+    ink /= np.maximum(ink.max(axis=(1, 2), keepdims=True), 0.1)
+    gain, power = rng.uniform(0.9, 1.7, n), np.exp(rng.uniform(-0.5, 0.5, n))
+    ink = np.clip(ink * gain[:, None, None].astype(np.float32), 0, 1)
+    ink **= power[:, None, None].astype(np.float32)
+    strength = rng.uniform(0, 0.18, n) * (rng.random(n) < redrawing.noisy)
+    grain = rng.standard_normal(ink.shape, np.float32)
+    grain *= strength[:, None, None].astype(np.float32)
+    ink += grain
+    bilevel = rng.random(n) < redrawing.bilevel
+    threshold = rng.uniform(0.3, 0.6, (n, 1, 1))
+    return np.where(bilevel[:, None, None], ink > threshold, np.clip(ink, 0, 1)).astype(np.float32)
+
+
+def _blurred(ink: Float32[ndarray, "n h w"]) -> Float32[ndarray, "n h w"]:
+    """Each pixel the mean of its neighbourhood by 1 2 1, down and across."""
+    framed = np.pad(ink, ((0, 0), (1, 1), (1, 1)))
+    across = framed[:, :, :-2] + 2 * framed[:, :, 1:-1] + framed[:, :, 2:]
+    return (across[:, :-2] + 2 * across[:, 1:-1] + across[:, 2:]) / 16
+
+
+def frame_as_mnist(
+    ink: Float32[ndarray, "n h w"], rng: np.random.Generator
+) -> Float32[ndarray, "n 28 28"]:
+    """The longest side on 20 pixels; mostly the centre of mass in the middle, sometimes the box's.
+
+    Not quite, so that the last pixel is never what decides.
+    """
+    n, size, _ = ink.shape
+    starts, extents = boxes(ink > INK)
+    longest = extents.max(axis=1, keepdims=True)
+    by_mass = rng.random((n, 1)) < 0.75
+    places = np.arange(size, dtype=np.float32) + 0.5
+    lines = (np.sum(ink, axis=2), np.sum(ink, axis=1))
+    mean = np.stack([line @ places / (line.sum(axis=1) + 1e-6) for line in lines], 1)
+    middle = np.where(by_mass, mean, starts + extents / 2)
+    pixel = longest * rng.uniform(0.95, 1.08, (n, 1)) / BOX
+    # Never so far that ink leaves the image.
+    half = np.float32(SIDE / 2)
+    middle = np.clip(middle, starts + extents - half * pixel, starts + half * pixel)
+    middle += rng.uniform(-0.5, 0.5, (n, 2)) * pixel
+    first = (middle - half * pixel).astype(np.float32)
+    framed = windows(ink, first, np.repeat(SIDE * pixel, 2, axis=1).astype(np.float32), SIDE)
+    return framed / np.maximum(framed.max(axis=(1, 2), keepdims=True), 0.1)
+
+
+def _crowd(ink: Float32[ndarray, "n 28 28"], share: float, rng: np.random.Generator) -> None:
+    """Parts of other images come in from the sides of some, in place."""
+    crowded = np.flatnonzero(rng.random(len(ink)) < share)
+    others = ink[rng.integers(len(ink), size=len(crowded))]
+    across = rng.integers(17, 24, len(crowded)) * rng.choice([-1, 1], len(crowded))
+    for place, other, shift in zip(crowded, others, across, strict=True):
+        if shift > 0:
+            part = ink[place, :, shift:]
+            np.maximum(part, other[:, : SIDE - shift], out=part)
+        else:
+            part = ink[place, :, :shift]
+            np.maximum(part, other[:, -shift:], out=part)

@@ -1,0 +1,128 @@
+"""The run that digitnn brings along: a trained `reader`, made small and sure of the right things.
+
+    python -m digitnn.shipping runs/reader
+
+Its parameters go to half precision, its temperature is fitted on validation digits and junk that
+are redrawn as in training but were never seen there, and what is left is a run like any other.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy import ndarray
+
+from digitnn.atomic import write_text
+from digitnn.augmentation import augment_batch
+from digitnn.beside import Beside
+from digitnn.calibration import fit_temperature, mean_nats, with_no_digit
+from digitnn.dataset import Dataset
+from digitnn.engines import find_engine
+from digitnn.errors import DigitnnError, RunError
+from digitnn.experiment import load_split_of
+from digitnn.network import Network
+from digitnn.recipe import Recipe
+from digitnn.runs import HISTORY, RECIPE, Run, load_run
+from digitnn.saved_network import NETWORK, PARAMS, SHIPPED
+from digitnn.synthesis.gathering import with_beside
+from digitnn.weights import save_safetensors
+
+MOST_BYTES = 600_000
+
+UNSEEN = Beside(
+    hands=1000,
+    printed=300,
+    letters=1000,
+    figures=300,
+    scribbles=300,
+    halves=500,
+    glued=600,
+    clothes=600,
+    blots=100,
+)
+"""Beside the 10,000 validation digits; drawn anew, with another seed than the training's."""
+
+SEED = 21
+
+
+def ship(run: Run, folder: Path) -> dict[str, float]:
+    """Write `run` to `folder` in half precision, with its temperature fitted; what came of it.
+
+    Raises `RunError` where the recipe does not learn to reject, or too many bytes would be shipped.
+    """
+    recipe = Recipe.from_json(run.about["recipe"])
+    if not run.network.rejects:
+        raise RunError(f"{run.path}: recipe {recipe.name} does not learn to tell what is no digit")
+    halved = halve(run.params)
+    valid = load_split_of(run, "valid")
+    mixed = redrawn(with_beside(valid, UNSEEN, SEED), recipe)
+    full, half = (logits_of(run.network, params, mixed) for params in (run.params, halved))
+    temperature = fit_temperature(half, mixed.labels)
+    with TemporaryDirectory(prefix="digitnn-") as place:
+        made = Path(place)
+        network = replace(run.network, temperature=round(temperature, 4))
+        write_text(made / NETWORK, json.dumps(network.to_json(), indent=2) + "\n")
+        save_safetensors(made / PARAMS, halved)
+        for name in (RECIPE, HISTORY):
+            shutil.copy(run.path / name, made / name)
+        size = sum(file.stat().st_size for file in made.iterdir())
+        if size > MOST_BYTES:
+            raise RunError(f"{size:,} bytes to ship; at most {MOST_BYTES:,}: a smaller network")
+        shutil.copytree(made, folder, dirs_exist_ok=True)
+    return {
+        "bytes": size,
+        "temperature": temperature,
+        "nats_before": mean_nats(half, mixed.labels),
+        "nats_after": mean_nats(half / np.float32(temperature), mixed.labels),
+        "accuracy_float32": float((full.argmax(axis=1) == mixed.labels).mean()),
+        "accuracy_float16": float((half.argmax(axis=1) == mixed.labels).mean()),
+    }
+
+
+def halve(params: Mapping[str, ndarray]) -> dict[str, ndarray]:
+    """The parameters as float16: 11 bits of each number's beginning, enough to tell digits."""
+    with np.errstate(over="ignore"):  # told below, by name
+        halved = {name: array.astype(np.float16) for name, array in params.items()}
+    for name, array in halved.items():
+        if not np.isfinite(array).all():
+            raise RunError(f"parameter {name} is too large for half precision")
+    return halved
+
+
+def redrawn(dataset: Dataset, recipe: Recipe) -> Dataset:
+    """`dataset` with every image augmented once, as the recipe does it."""
+    if recipe.augmentation is None:
+        return dataset
+    images = augment_batch(dataset.images, recipe.augmentation, SEED, 0)
+    return replace(dataset, images=images)
+
+
+def logits_of(network: Network, params: Mapping[str, ndarray], dataset: Dataset) -> ndarray:
+    """The network's logits and that of "no digit", by the scratch engine."""
+    single = {name: array.astype(np.float32) for name, array in params.items()}
+    classifier = find_engine("scratch").classifier(network, single)
+    return with_no_digit(classifier.logits(dataset.images))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Ship a run; print what came of it as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--out", type=Path, default=SHIPPED)
+    options = parser.parse_args(arguments)
+    try:
+        told = ship(load_run(options.run), options.out)
+    except DigitnnError as error:
+        parser.exit(1, f"error: {error}\n")
+    sys.stdout.write(json.dumps(told, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Images that nobody wrote, to learn from beside those that somebody did."""

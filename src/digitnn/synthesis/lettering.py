@@ -1,0 +1,33 @@
+"""Letters and signs of fonts, each scaled as a digit would be."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
+from PIL import Image, ImageDraw, ImageFont
+
+from digitnn.synthesis.parts import fitted
+
+LETTERS = "ABCDEFHJKLMNPQRTUVWXYacdefhjkmnprtuvwxy&@#%?!*+=<>~$€£"
+"""Without those that are digits to anybody: O o I i l and 1 or 0, Z z 2, S s 5, b G 6, g q 9."""
+
+PIXELS = 64
+
+
+def lettering(
+    fonts: Sequence[Path], text: str, n: int, rng: np.random.Generator
+) -> tuple[UInt8[ndarray, "n 28 28"], list[str]]:
+    """`n` characters of `text`, each of a font drawn by chance; and which they are."""
+    characters = rng.choice(list(text), n)
+    loaded = [ImageFont.truetype(str(font), PIXELS) for font in fonts]
+    pages = np.zeros((n, 2 * PIXELS, 2 * PIXELS), np.float32)
+    for page, character, font in zip(
+        pages, characters, rng.integers(len(fonts), size=n), strict=True
+    ):
+        image = Image.new("L", page.shape)
+        middle = (PIXELS, PIXELS)
+        ImageDraw.Draw(image).text(middle, character, fill=255, font=loaded[font], anchor="mm")
+        page[:] = np.asarray(image, np.float32) / 255
+    return fitted(pages), list(characters)

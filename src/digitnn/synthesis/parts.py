@@ -1,0 +1,69 @@
+"""What cutting out wrongly leaves: halves of digits, and two of them as one mark.
+
+Axes: n images, h w pixels.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+from numpy import ndarray
+
+from digitnn.dataset import Dataset
+from digitnn.resampling import boxes, windows
+
+SIDE, BOX = 28, 20
+
+DIGITS_THEMSELVES = {
+    "left": (1,),
+    "right": (1, 3, 4, 7, 8, 9),
+    "top": (1, 6, 7, 8, 9),
+    "bottom": (1, 4, 6, 7, 8, 9),
+}
+"""Digits of which this half may be a digit too: a 9's upper half is 0, its lower half 1."""
+
+
+def halves(digits: Dataset, n: int, rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
+    """`n` halves, a little more or less, of digits of which a half is none."""
+    found = []
+    for side, apart in DIGITS_THEMSELVES.items():
+        usable = np.flatnonzero(~np.isin(digits.labels, apart))
+        images = digits.images[rng.choice(usable, -(-n // 4))].astype(np.float32) / 255
+        axis = 1 if side in ("left", "right") else 0
+        starts, extents = boxes(images > 0.3)
+        edge = starts[:, axis] + extents[:, axis] * rng.uniform(0.4, 0.6, len(images))
+        before = np.arange(SIDE) + 0.5 < edge[:, None]
+        kept = before if side in ("left", "top") else ~before
+        found.append(images * (kept[:, None, :] if axis else kept[:, :, None]))
+    return fitted(np.concatenate(found)[:n])
+
+
+def glued(digits: Dataset, n: int, rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
+    """`n` pairs of digits that touch: the second is pushed to the left until it does, or more."""
+    pairs = digits.images[rng.integers(len(digits), size=(n, 2))].astype(np.float32) / 255
+    pages = np.zeros((n, 2 * SIDE, 2 * SIDE), np.float32)
+    for page, (first, second) in zip(pages, pairs, strict=True):
+        overlap = min(_until_they_touch(first > 0.3, second > 0.3) + int(rng.integers(4)), SIDE)
+        down = int(rng.integers(-3, 4)) + SIDE // 2
+        page[SIDE // 2 : SIDE // 2 + SIDE, :SIDE] = first
+        at = page[down : down + SIDE, SIDE - overlap : 2 * SIDE - overlap]
+        np.maximum(at, second, out=at)
+    return fitted(pages)
+
+
+def _until_they_touch(first: Bool[ndarray, "h w"], second: Bool[ndarray, "h w"]) -> int:
+    """By how many pixels the frames overlap when ink meets ink in some row, or near it."""
+    right = SIDE - first[:, ::-1].argmax(axis=1)
+    left = second.argmax(axis=1)
+    both = first.any(axis=1) & second.any(axis=1)
+    gaps = (SIDE - right + left)[both]
+    return int(gaps.min()) + 1 if gaps.size else 8
+
+
+def fitted(ink: Float32[ndarray, "n h w"]) -> UInt8[ndarray, "n 28 28"]:
+    """What is there with its longest side on 20 pixels, in the middle."""
+    starts, extents = boxes(ink > 0.3)
+    pixel = extents.max(axis=1, keepdims=True) / BOX
+    first = starts + extents / 2 - SIDE / 2 * pixel
+    size = np.repeat(SIDE * pixel, 2, axis=1)
+    small = windows(ink, first.astype(np.float32), size.astype(np.float32), SIDE)
+    peak = np.maximum(small.max(axis=(1, 2), keepdims=True), 0.1)
+    return np.rint(255 * np.clip(small / peak, 0, 1)).astype(np.uint8)

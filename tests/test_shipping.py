@@ -1,0 +1,88 @@
+"""On a tiny run that rejects; what is shipped must be small, whole, and answer as before."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from small_trainings import CNN
+
+from digitnn import shipping
+from digitnn.beside import Beside
+from digitnn.dataset import Dataset
+from digitnn.distortion import Distortion
+from digitnn.engines import find_engine
+from digitnn.errors import RunError
+from digitnn.losses import SoftmaxCrossEntropy
+from digitnn.redrawing import Redrawing
+from digitnn.runs import load_run, save_run
+from digitnn.shipping import halve, main, ship
+from digitnn.synthesis.gathering import with_beside
+from digitnn.training import Training
+from digitnn.weights import load_safetensors
+
+FEW = Beside(20, 0, 0, 20, 20, 20, 20, 0, 0)
+RECIPE = replace(
+    CNN,
+    name="tiny-reader",
+    loss=SoftmaxCrossEntropy(no_digit=True),
+    augmentation=Redrawing(hand=Distortion(degrees=5)),
+    beside=FEW,
+    epochs=2,
+)
+
+
+@pytest.fixture
+def run(digits: Dataset, tmp_path, monkeypatch):
+    valid = digits[:100]
+    monkeypatch.setattr(shipping, "load_split_of", lambda run, name: valid)
+    monkeypatch.setattr(shipping, "UNSEEN", FEW)
+    train = with_beside(digits[100:], FEW)
+    training = Training(RECIPE, find_engine("scratch"), train, valid, 0)
+    list(training)
+    return save_run(tmp_path / "run", training, "scratch", "mnist")
+
+
+def test_what_is_shipped_is_a_run_of_half_the_bytes_that_answers_alike(run, digits, tmp_path):
+    told = ship(run, tmp_path / "shipped")
+    shipped = load_run(tmp_path / "shipped")
+    assert shipped.network.rejects
+    assert shipped.network.temperature == pytest.approx(told["temperature"], abs=1e-3)
+    stored = load_safetensors(shipped.path / "params.safetensors")
+    assert all(array.dtype == np.float16 for array in stored.values())
+    assert all(array.dtype == np.float32 for array in shipped.params.values())
+    assert told["nats_after"] <= told["nats_before"]
+    before = run.classifier("scratch").logits(digits.images)
+    after = shipped.classifier("scratch").logits(digits.images)
+    np.testing.assert_allclose(after, before, atol=0.03 * np.abs(before).max())
+    sizes = [(folder / "params.safetensors").stat().st_size for folder in (shipped.path, run.path)]
+    assert sizes[0] < 0.6 * sizes[1]
+
+
+def test_what_is_too_large_is_not_shipped_and_leaves_what_was_there(
+    run, tmp_path, monkeypatch, capsys
+):
+    ship(run, tmp_path / "shipped")
+    before = (tmp_path / "shipped" / "network.json").read_bytes()
+    monkeypatch.setattr(shipping, "MOST_BYTES", 100)
+    with pytest.raises(SystemExit) as stopped:
+        main([str(run.path), "--out", str(tmp_path / "shipped")])
+    assert stopped.value.code == 1
+    assert "at most 100" in capsys.readouterr().err
+    assert (tmp_path / "shipped" / "network.json").read_bytes() == before
+
+
+def test_main_ships_again_in_place_of_the_last(run, tmp_path, capsys):
+    for _ in range(2):
+        assert main([str(run.path), "--out", str(tmp_path / "shipped")]) == 0
+    assert "temperature" in json.loads(capsys.readouterr().out.split("\n}\n")[0] + "\n}")
+
+
+def test_a_run_that_cannot_refuse_is_not_shipped(run, tmp_path):
+    with pytest.raises(RunError, match="no digit"):
+        ship(replace(run, network=replace(run.network, rejects=False)), tmp_path / "shipped")
+
+
+def test_what_half_precision_cannot_hold_is_named():
+    with pytest.raises(RunError, match=r"0\.weight"):
+        halve({"0.weight": np.array([1e6], np.float32)})

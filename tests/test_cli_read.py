@@ -258,6 +258,8 @@ def test_stdin_is_read_as_a_picture(read, monkeypatch):
         assert read("-").out == "-: 5\n"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
     assert "empty" in read("--json", "-").json()["pictures"][0]["error"]
+    monkeypatch.setattr(sys, "stdin", None)
+    assert "closed" in read("--json", "-").json()["pictures"][0]["error"]
 
 
 def test_the_clipboard_is_read_if_there_is_one(read, monkeypatch):

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
+from io import BytesIO, StringIO
 from threading import Lock
 
 import numpy as np
@@ -88,8 +88,9 @@ def test_one_digit_is_read_from_every_kind_of_source(tmp_path):
     path = tmp_path / "five.png"
     path.write_bytes(saved(Image.fromarray(grey)))
     reader = Reader(always(5, 0.75))
-    sources = [path, str(path), path.read_bytes(), BytesIO(path.read_bytes()), grey]
-    for source in [*sources, Image.open(path)]:
+    data = path.read_bytes()
+    files = [path, str(path), BytesIO(data), Image.open(path)]
+    for source in [*files, data, bytearray(data), memoryview(data), grey]:
         reading = reader.read(source, single=True)
         assert reading.text == "5"
         (digit,) = reading.digits
@@ -297,6 +298,12 @@ def test_a_damaged_file_ends_in_a_reading_or_in_one_line(kind, changes, single):
         assert "\n" not in str(error)
     else:
         assert reading.text.replace(" ", "").replace("\n", "") == "5" * len(reading.digits)
+
+
+@pytest.mark.parametrize("source", [5, None, ["a.png"], "", "a\0b", StringIO("text")])
+def test_what_is_no_source_is_refused_as_a_picture_is(source):
+    with pytest.raises(PictureError, match=r"expected|a folder|cannot be read"):
+        FUZZED.read(source)
 
 
 def test_limits_hold_for_reading_too():

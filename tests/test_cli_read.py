@@ -176,8 +176,8 @@ def test_folders_are_read_in_natural_order_without_what_is_no_picture(read):
 
 
 def test_numbers_in_names_sort_as_numbers():
-    assert sorted(["a10b2", "a9", "a10b1", "A2", "10", "9"], key=natural) == [
-        *("9", "10", "A2", "a9", "a10b1", "a10b2")
+    assert sorted(["B1", "a10b2", "a9", "a10b1", "A2", "10", "9"], key=natural) == [
+        *("9", "10", "A2", "a9", "a10b1", "a10b2", "B1")
     ]
 
 

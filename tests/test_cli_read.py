@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import subprocess
 import sys
 import time
@@ -13,10 +14,9 @@ from commands import CommandLine, assert_one_error_line
 from pictures import five
 from PIL import Image
 
+from digitnn.cli.app import main
 from digitnn.cli.picture_files import natural
-from digitnn.cli.reading import with_progress
-from digitnn.cli.readings import Entry
-from digitnn.errors import PictureError
+from digitnn.cli.reading import MANY
 from digitnn.picture.reader import DEFAULT_MIN_CONFIDENCE
 from digitnn.picture.segment import Glyph, Line
 
@@ -401,34 +401,19 @@ def test_the_help_tells_the_usual_threshold(read):
     assert f"{DEFAULT_MIN_CONFIDENCE} if absent" in " ".join(read("--help").out.split())
 
 
-def test_progress_is_shown_only_on_a_terminal_that_shows_no_results(read, monkeypatch):
-    entry = Entry("a.png", None, PictureError("none"))
-    shown = []
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
 
-    class Bar:
-        def __init__(self, console, transient):
-            shown.append(transient)
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            pass
-
-        def track(self, files, total, description):
-            return files
-
-    monkeypatch.setattr("rich.progress.Progress", Bar)
+@pytest.mark.parametrize(
+    ("n", "stdout", "shown"),
+    [(MANY, io.StringIO(), True), (MANY, Terminal(), False), (MANY - 1, io.StringIO(), False)],
+)
+def test_a_bar_is_shown_on_a_terminal_that_shows_no_results(read, monkeypatch, n, stdout, shown):
+    path = save("a.png")
     monkeypatch.setattr(sys, "stderr", Terminal())
-    for total, stdout, bars in (
-        (49, io.StringIO(), 0),
-        (50, Terminal(), 0),
-        (50, io.StringIO(), 1),
-    ):
-        monkeypatch.setattr(sys, "stdout", stdout)
-        assert list(with_progress(iter([[entry]]), total)) == [entry]
-        assert len(shown) == bars
+    monkeypatch.setattr(sys, "stdout", stdout)
+    assert main(["read", "--single", "--json", *[path] * n]) == 0
+    assert ("100%" in sys.stderr.getvalue()) is shown
+    assert len(json.loads(stdout.getvalue())["pictures"]) == n

@@ -70,6 +70,6 @@ def with_progress(files: Iterator[list[Entry]], total: int) -> Iterator[Entry]:
 
     from digitnn.cli.talk import talk
 
-    with Progress(console=talk, transient=True) as progress:
+    with Progress(console=talk, transient=True, redirect_stdout=False) as progress:
         for entries in progress.track(files, total, description="pictures"):
             yield from entries

@@ -94,20 +94,22 @@ def test_the_text_is_for_people(read, page):
     done = read(save("a.png"))
     assert done.code == 0
     assert done.err == ""
-    assert done.out == (
-        "a.png:\n  05 5\n  ?\n"
-        "  (5 is not sure: 60 %; ? is no digit, or not clear: most like 8, 25 %)\n"
-    )
+    assert done.out == ("a.png:\n  05 5\n  ?\n  (5 is not sure: 60 %; ? is no digit: 75 %)\n")
 
 
 def test_one_line_of_text_stands_beside_its_path(read):
     done = read("--single", save("thin.png"), save("thick.png", five(40, pen=25)), "no.png")
     assert done.out.splitlines() == [
         "thin.png: 5",
-        "thick.png: ?  (? is no digit, or not clear: most like 6, 25 %)",
+        "thick.png: ?  (? is no digit: 75 %)",
     ]
     assert done.err == "error: no.png: no such file\n"
     assert done.code == 1
+
+
+def test_a_mark_that_is_like_several_digits_is_told_from_one_that_is_none(read):
+    done = read("--min-confidence", "0.95", save("thin.png"))
+    assert done.out == "thin.png: ?  (? is not clear: most like 5, 90 %)\n"
 
 
 def test_the_table_has_a_row_for_each_mark(read, page):

@@ -99,7 +99,7 @@ def test_the_image_that_the_network_saw_is_shown_as_it_is():
 @pytest.mark.parametrize("marks", [0, 1, 3, MOST_MARKS + 5])
 def test_every_page_has_a_sheet(marks):
     digits = tuple(mark(n % 10 or None, 0.9) for n in range(marks))
-    sheet = explain(picture(400, 100), Reading("7" * marks, digits, ("a note",) * 50), 0.5)
+    sheet = explain(picture(500, 100), Reading("7" * marks, digits, ("a note",) * 50), 0.5)
     assert sheet.width == 1192
     rows = -(-min(marks, MOST_MARKS) // 2)
     assert sheet.height >= 800 + 236 * rows

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import subprocess
 import sys
 import time
@@ -13,7 +14,10 @@ from commands import CommandLine, assert_one_error_line
 from pictures import five
 from PIL import Image
 
+from digitnn.cli.app import main
 from digitnn.cli.picture_files import natural
+from digitnn.cli.reading import MANY
+from digitnn.picture.reader import DEFAULT_MIN_CONFIDENCE
 from digitnn.picture.segment import Glyph, Line
 
 BLANK = np.full((40, 40), 255, np.uint8)
@@ -90,20 +94,22 @@ def test_the_text_is_for_people(read, page):
     done = read(save("a.png"))
     assert done.code == 0
     assert done.err == ""
-    assert done.out == (
-        "a.png:\n  05 5\n  ?\n"
-        "  (5 is not sure: 60 %; ? is no digit, or not clear: most like 8, 25 %)\n"
-    )
+    assert done.out == ("a.png:\n  05 5\n  ?\n  (5 is not sure: 60 %; ? is no digit: 75 %)\n")
 
 
 def test_one_line_of_text_stands_beside_its_path(read):
     done = read("--single", save("thin.png"), save("thick.png", five(40, pen=25)), "no.png")
     assert done.out.splitlines() == [
         "thin.png: 5",
-        "thick.png: ?  (? is no digit, or not clear: most like 6, 25 %)",
+        "thick.png: ?  (? is no digit: 75 %)",
     ]
     assert done.err == "error: no.png: no such file\n"
     assert done.code == 1
+
+
+def test_a_mark_that_is_like_several_digits_is_told_from_one_that_is_none(read):
+    done = read("--min-confidence", "0.95", save("thin.png"))
+    assert done.out == "thin.png: ?  (? is not clear: most like 5, 90 %)\n"
 
 
 def test_the_table_has_a_row_for_each_mark(read, page):
@@ -172,8 +178,8 @@ def test_folders_are_read_in_natural_order_without_what_is_no_picture(read):
 
 
 def test_numbers_in_names_sort_as_numbers():
-    assert sorted(["a10b2", "a9", "a10b1", "A2", "10", "9"], key=natural) == [
-        *("9", "10", "A2", "a9", "a10b1", "a10b2")
+    assert sorted(["B1", "a10b2", "a9", "a10b1", "A2", "10", "9"], key=natural) == [
+        *("9", "10", "A2", "a9", "a10b1", "a10b2", "B1")
     ]
 
 
@@ -254,6 +260,8 @@ def test_stdin_is_read_as_a_picture(read, monkeypatch):
         assert read("-").out == "-: 5\n"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
     assert "empty" in read("--json", "-").json()["pictures"][0]["error"]
+    monkeypatch.setattr(sys, "stdin", None)
+    assert "closed" in read("--json", "-").json()["pictures"][0]["error"]
 
 
 def test_the_clipboard_is_read_if_there_is_one(read, monkeypatch):
@@ -346,11 +354,12 @@ def test_readings_are_printed_as_they_come(read, monkeypatch, capsys):
         return junk_if_thick(images)
 
     monkeypatch.setattr("digitnn.picture.reader.load_recogniser", lambda model: slow)
-    monkeypatch.setattr("digitnn.resources.threads", lambda: 1)
+    monkeypatch.setattr("digitnn.cli.reading.threads", lambda: 1)
     for name in "abc":
         save(f"{name}.png")
     read("a.png", "b.png", "c.png")
-    assert seen == ["", "a.png: 5\n", "b.png: 5\n"]
+    assert seen[0] == ""
+    assert [out for out in seen if out] == ["a.png: 5\n", "b.png: 5\n"]
 
 
 def test_five_hundred_files_are_read_in_order(read):
@@ -388,3 +397,25 @@ def test_a_line_break_in_a_name_breaks_no_line(read):
     found = read("a\nb.png", "--json")
     assert found.json()["pictures"][0]["error"] == "a b.png: no such file"
     assert read("a\nb.png").err == "error: a b.png: no such file\n"
+
+
+def test_the_help_tells_the_usual_threshold(read):
+    assert f"{DEFAULT_MIN_CONFIDENCE} if absent" in " ".join(read("--help").out.split())
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("n", "stdout", "shown"),
+    [(MANY, io.StringIO(), True), (MANY, Terminal(), False), (MANY - 1, io.StringIO(), False)],
+)
+def test_a_bar_is_shown_on_a_terminal_that_shows_no_results(read, monkeypatch, n, stdout, shown):
+    path = save("a.png")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(sys, "stdout", stdout)
+    assert main(["read", "--single", "--json", *[path] * n]) == 0
+    assert ("100%" in sys.stderr.getvalue()) is shown
+    assert len(json.loads(stdout.getvalue())["pictures"]) == n

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from commands import write_digits
+from pictures import five
+from PIL import Image
 
 from digitnn.dataset import Dataset
 from digitnn.optimisers import Adam
@@ -49,6 +51,9 @@ def test_the_make_targets_exist() -> None:
 def test_every_command_and_the_python_example_work(digits: Dataset, tmp_path: Path) -> None:
     write_digits(tmp_path / "data", digits)
     shutil.copy(ROOT / "cnn_mnist.py", tmp_path)
+    (tmp_path / "scans").mkdir()
+    for name in ("seven.jpg", "page.png", "scans/1.png", "scans/2.png"):
+        Image.fromarray(five(200)).save(tmp_path / name)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "DIGITNN_CACHE_DIR": str(tmp_path / "no")}
     run_cli = "import sys; from digitnn.cli.app import main; sys.exit(main())"
     programs = {
@@ -75,6 +80,7 @@ def test_every_command_and_the_python_example_work(digits: Dataset, tmp_path: Pa
             (tmp_path / into).write_text(done.stdout)
     assert float(done.stdout) > 0.5
     assert (tmp_path / "mnist_all.mat").exists()
+    assert "scans/2.png,,1,1,5,0.9" in (tmp_path / "digits.csv").read_text()
 
 
 def test_the_example_of_a_recipe_is_one() -> None:

@@ -1,6 +1,6 @@
 """Where the drawings of `digitnn read --boxes OUT --explain OUT` go: one file, or a folder."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -9,6 +9,8 @@ from PIL.Image import Image
 
 from digitnn.atomic import replace_file
 from digitnn.errors import UsageError
+from digitnn.picture.opening import Picture
+from digitnn.picture.reader import Reading
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Drawings:
     out: Path
     kind: str
     stems: tuple[str, ...]
+    draw: Callable[[Picture, Reading], Image]
 
     @property
     def is_file(self) -> bool:
@@ -31,22 +34,22 @@ class Drawings:
             return self.out.with_name(f"{self.out.stem}{later}.png") if later else self.out
         return self.out / f"{self.stems[index]}{later}-{self.kind}.png"
 
-    def save(self, drawing: Image, index: int, page: int | None) -> None:
-        """As PNG, whole or not at all; folders are made."""
+    def save(self, index: int, page: int | None, picture: Picture, reading: Reading) -> None:
+        """Draw, and write it as PNG, whole or not at all; folders are made."""
         data = BytesIO()
-        drawing.save(data, "PNG")
+        self.draw(picture, reading).save(data, "PNG")
         with replace_file(self.path(index, page)) as file:
             file.write(data.getvalue())
 
 
-def drawings_to(out: Path | None, kind: str, paths: Sequence[str]) -> Drawings | None:
-    """None if nothing is to be drawn. kind: "boxes" or "explained".
+def drawings_to(
+    out: Path, kind: str, paths: Sequence[str], draw: Callable[[Picture, Reading], Image]
+) -> Drawings:
+    """kind: "boxes" or "explained", as the files in a folder are called.
 
     Raises `UsageError` for a file where there are several pictures, or one that would be lost.
     """
-    if out is None:
-        return None
-    drawings = Drawings(out, kind, _stems(paths))
+    drawings = Drawings(out, kind, _stems(paths), draw)
     if drawings.is_file and len(paths) != 1:
         raise UsageError(f"{out} is one file, but there are {len(paths)} pictures: name a folder")
     if drawings.is_file and out.exists() and Path(paths[0]).exists() and out.samefile(paths[0]):

@@ -55,7 +55,8 @@ def from_clipboard() -> list[PictureFile]:
 
 def _expand(argument: str) -> Iterator[PictureFile]:
     if argument == STDIN:
-        yield PictureFile(STDIN, sys.stdin.buffer)
+        stdin = sys.stdin.buffer if sys.stdin else PictureError(f"{STDIN}: stdin is closed")
+        yield PictureFile(STDIN, stdin)
     elif _is_folder(argument):
         yield from _in_folder(argument)
     elif has_magic(argument) and not _exists(argument):

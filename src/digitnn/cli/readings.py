@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from digitnn.cli.console import complain
+from digitnn.dataset import NO_DIGIT
 from digitnn.errors import PictureError
 from digitnn.picture.reader import Digit, Reading
 
@@ -129,10 +130,9 @@ def _layout(reading: Reading) -> str:
 
 
 def _hint(digit: Digit) -> str:
-    if digit.digit is None:
-        return f"? is no digit, or not clear: most like {digit.likeliest}, {_share(digit)}"
-    return f"{digit.digit} is not sure: {_share(digit)}" if digit.confidence < UNSURE else ""
-
-
-def _share(digit: Digit) -> str:
-    return f"{100 * digit.confidence:.0f} %"
+    share = f"{100 * digit.confidence:.0f} %"
+    if digit.digit is not None:
+        return f"{digit.digit} is not sure: {share}" if digit.confidence < UNSURE else ""
+    if (nothing := float(digit.probabilities[NO_DIGIT])) > digit.confidence:
+        return f"? is no digit: {100 * nothing:.0f} %"
+    return f"? is not clear: most like {digit.likeliest}, {share}"

@@ -23,11 +23,11 @@ MARGIN, GAP = 32, 24
 WIDTH = 1128
 """Of what is between the margins."""
 
-PANEL = (360, 300)
+PANEL = (358, 300)
 """Most width and height of each of the three pictures at the top, side by side."""
 
-WIDE = (WIDTH, 200)
-"""The same of pictures more than twice as wide as high, one below the other."""
+WIDE = (WIDTH - 2, 200)
+"""The same of pictures more than four times as wide as high, one below the other."""
 
 COLUMNS, CARD = 2, (552, 236)
 """A mark has a card, so many of them side by side, so wide and high."""
@@ -70,7 +70,7 @@ def _panels(picture: Picture, found: Ink, reading: Reading) -> Image.Image:
     """The picture, its ink, its marks."""
     ink = np.rint(255 * (1 - found.ink)).astype(np.uint8)
     height, width = picture.grey.shape
-    wide = width > 2 * height
+    wide = width > 4 * height
     size = WIDE if wide else PANEL
     panels = (
         ("1  the picture, upright, in grey", Image.fromarray(picture.grey)),
@@ -82,7 +82,7 @@ def _panels(picture: Picture, found: Ink, reading: Reading) -> Image.Image:
     drawn = Image.new("RGB", (WIDTH, 3 * step - GAP if wide else step), "white")
     pen = ImageDraw.Draw(drawn)
     for number, ((title, _), image) in enumerate(zip(panels, fitted, strict=True)):
-        x, y = (0, number * step) if wide else (number * (PANEL[0] + GAP), 0)
+        x, y = (0, number * step) if wide else (number * (PANEL[0] + 2 + GAP), 0)
         pen.text((x, y), title, TEXT, font(18))
         drawn.paste(image, (x, y + 30))
     return drawn
@@ -110,7 +110,7 @@ def _bars(pen: ImageDraw.ImageDraw, digit: Digit, min_confidence: float) -> None
     names = [*map(str, range(NO_DIGIT)), "none"]
     for row, (name, p) in enumerate(zip(names, digit.probabilities.tolist(), strict=True)):
         y = top + row * step + (6 if row == NO_DIGIT else 0)
-        chosen = row == digit.likeliest
+        chosen = row == digit.probabilities.argmax()
         ink = TEXT if chosen else QUIET
         pen.text((left - 8, y), name, ink, font(13), anchor="ra")
         pen.rectangle((left, y + 2, left + length, y + 11), EMPTY)
@@ -125,9 +125,11 @@ def _bars(pen: ImageDraw.ImageDraw, digit: Digit, min_confidence: float) -> None
 
 def _verdict(digit: Digit) -> str:
     share = f"{100 * digit.confidence:.1f} %"
-    if digit.digit is None:
-        return f'"?": no digit, or not clear ({digit.likeliest} has {share})'
-    return f"read as {digit.digit}, {share}"
+    if digit.digit is not None:
+        return f"read as {digit.digit}, {share}"
+    if (nothing := float(digit.probabilities[NO_DIGIT])) > digit.confidence:
+        return f'"?": no digit, {100 * nothing:.1f} %'
+    return f'"?": not clear, {digit.likeliest} has {share}'
 
 
 def _notes(found: Ink, reading: Reading, min_confidence: float) -> str:

@@ -13,7 +13,7 @@ from io import BytesIO
 from math import prod
 from os import PathLike, fspath
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 from jaxtyping import UInt8
@@ -27,7 +27,9 @@ from digitnn.picture.quiet import quiet, without_stderr
 from digitnn.picture.signatures import HEIF, recognise
 from digitnn.wording import words_of
 
-Source = str | PathLike[str] | bytes | BinaryIO | Image.Image | ndarray
+Bytes: TypeAlias = bytes | bytearray | memoryview
+File: TypeAlias = str | PathLike[str] | Bytes | BinaryIO
+Source: TypeAlias = File | Image.Image | ndarray
 """What can be opened."""
 
 _ORIENTATION = 0x0112
@@ -90,12 +92,15 @@ def open_bytes(data: bytes, name: str, limits: Limits, frame: int = 0) -> Pictur
     return _decode(header(data, name), limits, name, frame)
 
 
-def read_bytes(source: str | PathLike[str] | bytes | BinaryIO, limits: Limits) -> tuple[str, bytes]:
+def read_bytes(source: File, limits: Limits) -> tuple[str, bytes]:
     """What messages call `source`, and its bytes, no more than `limits` lets in."""
     most = int(limits.megabytes * 1e6)
+    if not (isinstance(source, str | PathLike | Bytes) or hasattr(source, "read")):
+        kind = type(source).__name__
+        raise PictureError(f"{kind}: expected a path, bytes, a file, a Pillow image or an array")
     try:
-        if isinstance(source, bytes):
-            name, data = "bytes", source
+        if isinstance(source, Bytes):
+            name, data = "bytes", bytes(source)
         elif isinstance(source, str | PathLike):
             name = fspath(source)
             with Path(source).open("rb") as file:

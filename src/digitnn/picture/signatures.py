@@ -55,7 +55,7 @@ def recognise(head: bytes, name: str) -> Format:
     if b"<svg" in head.lower():
         raise PictureError(f"{name}: SVG is a drawing, not pixels; render it to a PNG first")
     if head.startswith(b"%PDF"):
-        raise PictureError(f"{name}: a PDF document; render its pages to PNGs first")
+        raise PictureError(f"{name}: a PDF document; `pages_of` can render its pages")
     names = ", ".join(kind.name for kind in FORMATS)
     raise PictureError(f"{name}: not a picture (begins {head[:4].hex(' ')}); expected {names}")
 

@@ -26,7 +26,8 @@ SIDE = 160
 """Ink is drawn on so many pixels a side; both forms are made from it."""
 
 DIGIT_LIKE: Mapping[str, str] = {
-    "0": "OoQD", "1": "Iiljtf", "2": "Zz", "4": "yY", "5": "Ss", "6": "bG", "7": "T", "8": "B", "9": "gqa",
+    "0": "OoQD", "1": "Iiljtf", "2": "Zz", "4": "yY", "5": "Ss",
+    "6": "bG", "7": "T", "8": "B", "9": "gqa",
 }  # fmt: skip
 """Letters that are digits in the eye of any reader, by the digit; no goal holds for them.
 

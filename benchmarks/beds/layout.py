@@ -14,7 +14,7 @@ from benchmarks.beds.tracing import Strokes
 from benchmarks.beds.written import digits
 
 WIDE = (1.1, 2.2)
-"""Gaps between numbers; no gap within a number comes near it, so that the truth is beyond dispute."""
+"""Gaps between numbers; no gap within one comes near it, so that the truth is beyond dispute."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ def write(lines: Sequence[Sequence[int]], layout: Layout, seed: tuple[int, ...])
     margin, text = layout.height * rng.uniform(0.5, 1.2), []
     foot, far = margin, 0.0
     strokes: list[np.ndarray] = []
-    feet, slots = [], []
+    feet: list[float] = []
+    slots: list[tuple[float, float, float, float]] = []
     for numbers in lines:
         unit = layout.height * rng.uniform(*layout.sizes)
         foot += unit * (layout.spacing if feet else 1.1)
@@ -81,7 +82,8 @@ def write(lines: Sequence[Sequence[int]], layout: Layout, seed: tuple[int, ...])
                 else:
                     left = x + (unit * rng.uniform(*layout.gaps) + pen if place else 0.0)
                     x = left + width
-                strokes += [s + (left, foot + unit * rng.uniform(-0.05, 0.05)) for s in glyph]
+                corner = np.array([left, foot + unit * rng.uniform(-0.05, 0.05)])
+                strokes += [stroke + corner for stroke in glyph]
                 word += str(digit)
             words.append(word)
         far = max(far, x)

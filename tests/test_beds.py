@@ -68,6 +68,14 @@ def test_a_cross_is_traced_as_four_lines_that_meet():
     assert (np.hypot(*ends.T) < 0.08).sum() == 4
 
 
+def test_an_eight_without_a_loop_is_no_eight():
+    bar = (np.array([[0.0, -0.5], [0.0, 0.5]]),)
+    assert not written.legible(bar, 8)
+    assert written.legible(bar, 1)
+    assert written.legible(styles.written(STYLES["8, two circles"], np.random.default_rng(0)), 8)
+    assert written.legible(styles.written(STYLES["6, long stem"], np.random.default_rng(0)), 6)
+
+
 def test_a_loop_that_has_run_full_is_not_traced():
     y, x = np.indices((28, 28))
     blot = np.hypot(y - 18, x - 14) < 6
@@ -223,6 +231,13 @@ def test_a_row_counts_right_wrong_and_refused():
     assert found["accuracy"] == 0.25
     assert "character_error_rate" not in found
     assert "1 of     4 right" in line("bed", found)
+
+
+def test_a_page_with_question_marks_is_refused_unless_something_else_is_wrong():
+    assert Answer("12 3", "1? 3").refused
+    assert not Answer("12 3", "1? 4").refused
+    assert not Answer("12 3", "1?3").refused
+    assert not Answer("12", "12?").right
 
 
 def test_a_row_of_junk_counts_what_was_accepted():

@@ -13,6 +13,9 @@ from benchmarks.beds.hands import Hand
 from benchmarks.beds.tracing import Strokes
 from benchmarks.beds.written import digits
 
+OVERLAP = 0.3
+"""No digit lies within another: two share at most so much of the narrower's width."""
+
 WIDE = (1.1, 2.2)
 """Gaps between numbers; no gap within one comes near it, so that the truth is beyond dispute."""
 
@@ -69,7 +72,7 @@ def write(lines: Sequence[Sequence[int]], layout: Layout, seed: tuple[int, ...])
         for at, count in enumerate(numbers):
             if at:
                 x += unit * rng.uniform(*WIDE)
-            word = ""
+            word, before = "", 0.0
             for place in range(count):
                 glyph, digit, _ = next(source)
                 glyph = _upright(glyph, lean, unit * rng.uniform(*layout.heights))
@@ -80,8 +83,9 @@ def write(lines: Sequence[Sequence[int]], layout: Layout, seed: tuple[int, ...])
                     left = x + (layout.slot * unit - width) / 2 + rng.uniform(-0.04, 0.04) * unit
                     x += layout.slot * unit
                 else:
-                    left = x + (unit * rng.uniform(*layout.gaps) + pen if place else 0.0)
-                    x = left + width
+                    gap = unit * rng.uniform(*layout.gaps) + pen if place else 0.0
+                    left = x + max(gap, -OVERLAP * min(width, before))
+                    x, before = left + width, width
                 corner = np.array([left, foot + unit * rng.uniform(-0.05, 0.05)])
                 strokes += [stroke + corner for stroke in glyph]
                 word += str(digit)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from digitnn.evaluation import wilson_interval
@@ -28,8 +29,10 @@ class Answer:
 
     @property
     def refused(self) -> bool:
-        """Whether nothing wrong was said: not right, and no digit read in its place."""
-        return not self.right and not self.accepted
+        """Whether it is not right, but nothing wrong was said: no digit, or "?" for those amiss."""
+        pairs = zip_longest(self.text, self.truth)
+        agree = all(said in (meant, REFUSED) for said, meant in pairs)
+        return not self.right and (agree or not self.accepted)
 
 
 def edit_distance(truth: Sequence[str], text: Sequence[str]) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cache
+from itertools import count, cycle
 
 import numpy as np
 from numpy.random import Generator
@@ -10,9 +11,8 @@ from scipy import ndimage
 from benchmarks.beds.hands import Hand, rewrite
 from benchmarks.beds.pens import Place, draw
 from benchmarks.beds.tracing import Strokes, trace
-from digitnn.dataset import Dataset, split
+from digitnn.dataset import CLASSES, Dataset, split
 from digitnn.sources import load
-
 
 LOOPED = frozenset({6, 8})
 """Without a loop, a 0 and a 9 are still to be read."""
@@ -29,19 +29,20 @@ def digits(
 ) -> Iterator[tuple[Strokes, int, Generator]]:
     """Endlessly (strokes, digit, the random numbers of this one), another hand each.
 
-    Each sample has a generator of its own, so that how one is drawn leaves the others alone.
+    Every digit is as likely, though more sixes than ones cannot be traced. Each sample has a
+    generator of its own, so that how one is drawn leaves the others alone.
     """
     source = validation()
-    order = np.random.default_rng([*seed, 0]).permutation(len(source))
-    at = 0
-    while True:
-        which = int(order[at % len(order)])
+    shuffled = np.random.default_rng([*seed, 0]).permutation(len(source))
+    by_digit = [cycle(shuffled[source.labels[shuffled] == digit]) for digit in range(CLASSES)]
+    for at in count():
         rng = np.random.default_rng([*seed, 1, at])
-        at += 1
-        strokes = trace(source.images[which])
-        digit = int(source.labels[which])
-        if strokes is not None and legible(strokes, digit):
-            yield rewrite(strokes, rng, hand), digit, rng
+        digit = int(rng.integers(CLASSES))
+        for which in by_digit[digit]:
+            strokes = trace(source.images[which])
+            if strokes is not None and legible(strokes, digit):
+                yield rewrite(strokes, rng, hand), digit, rng
+                break
 
 
 def legible(strokes: Strokes, digit: int) -> bool:

@@ -54,7 +54,7 @@ def entries(folder: Path) -> list[Entry]:
 
 
 def answers(reader: Reader, listed: Sequence[Entry]) -> list[Answer]:
-    """What the reader makes of each picture, in order; one that cannot be opened reads as nothing."""
+    """What the reader makes of each picture, in order; one that cannot be opened is nothing."""
     found: list[Answer] = []
     for entry in listed:
         try:

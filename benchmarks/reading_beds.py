@@ -4,39 +4,16 @@ Each picture is read once with nothing refused; a threshold then decides by the 
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import Any
-
-import numpy as np
 
 from benchmarks.beds import digits, junk, pages, styles
 from benchmarks.beds.samples import Sample
-from benchmarks.beds.scoring import REFUSED, Answer, line, row
+from benchmarks.beds.scoring import line, row
+from benchmarks.beds.thresholds import Read, curve
 from digitnn.errors import PictureError
 from digitnn.picture.reader import Reader
 from digitnn.sources import load
-
-THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(1, 100))
-
-Beds = Mapping[str, Sequence["Read"]]
-
-
-@dataclass(frozen=True)
-class Read:
-    """A picture's truth and what was read without refusing, with each mark's confidence."""
-
-    truth: str
-    text: str
-    confidences: tuple[float, ...]
-
-    def at(self, threshold: float) -> Answer:
-        """What is said where less confident marks are refused."""
-        left = iter(self.confidences)
-        text = "".join(
-            c if c in " \n" else c if next(left) >= threshold else REFUSED for c in self.text
-        )
-        return Answer(self.truth, text)
 
 
 def read_all(reader: Reader, samples: Iterable[Sample], single: bool) -> list[Read]:
@@ -73,24 +50,6 @@ def mnist_test() -> Iterator[Sample]:
         yield Sample(image, str(label))
 
 
-def curve(single_digits: Sequence[Read], refuse: Sequence[Read]) -> list[dict[str, float]]:
-    """For each threshold, in percent: junk accepted, digits refused, wrong among those accepted."""
-    found = []
-    for threshold in THRESHOLDS:
-        answers = [read.at(threshold) for read in single_digits]
-        accepted = [answer for answer in answers if answer.accepted]
-        wrong = sum(not answer.right for answer in accepted)
-        found.append(
-            {
-                "threshold": threshold,
-                "junk_accepted": 100 * float(np.mean([r.at(threshold).accepted for r in refuse])),
-                "digits_refused": 100 * (1 - len(accepted) / len(answers)),
-                "wrong_among_accepted": 100 * wrong / max(len(accepted), 1),
-            }
-        )
-    return found
-
-
 def measure(model: str | None, n: int, seed: int, test_split: bool) -> dict[str, Any]:
     """Rows by bed, totals by group, and the curve; as plain builtins."""
     usual = Reader.load(model)
@@ -113,7 +72,11 @@ def measure(model: str | None, n: int, seed: int, test_split: bool) -> dict[str,
             for group, beds in read.items()
         },
         "totals": {
-            "digits": row([r.at(threshold) for r in single_digits]),
+            **{
+                group: row([r.at(threshold) for bed in beds.values() for r in bed])
+                for group, beds in read.items()
+                if group != "junk"
+            },
             "junk": row([r.at(threshold) for r in refuse]),
         },
         "not_in_junk_total": sorted(name for name in junk.JUNK if not junk.counted(name)),

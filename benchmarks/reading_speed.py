@@ -24,10 +24,9 @@ from benchmarks.beds.written import validation
 from benchmarks.engines import in_turns
 from benchmarks.measuring import spread, timed
 from digitnn.engines import find_engine
-from digitnn.picture.model import SHIPPED
 from digitnn.picture.reader import Reader
 from digitnn.resources import threads
-from digitnn.saved_network import load_network
+from digitnn.saved_network import SHIPPED, load_network
 
 CLI = "import sys; from digitnn.cli.app import main; sys.exit(main())"
 LARGE_PAGE = "page, camera"

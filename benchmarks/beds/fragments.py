@@ -12,10 +12,10 @@ from benchmarks.beds.written import digits
 HALVES: Mapping[int, str] = {0: "tb", 3: "l", 5: "tb", 7: "l", 8: "l", 9: "l"}
 """The halves of each digit that are junk: left, right, top, bottom.
 
-All were looked at, a dozen each. Not those of which some are digits to a reader: every half of a 1;
-the sides of 0; the right and the bottom of 4, 7 and 9, the left and the top of 6 (1); the top of 2, 3
-and 7 (7); the right of 3 and 8 (3); the loops of 2, 6, 8, 9 (0, 6); the left of a slanted 5 (5),
-its right (2, 3), the left and the top of a slanted 4 (4, 5).
+All were looked at, a dozen each. Not those of which some are digits to a reader: every half of a
+1; the sides of 0; the right and the bottom of 4, 7 and 9, the left and the top of 6 (1); the top of
+2, 3 and 7 (7); the right of 3 and 8 (3); the loops of 2, 6, 8, 9 (0, 6); the left of a slanted 5
+(5), its right (2, 3), the left and the top of a slanted 4 (4, 5).
 """
 
 
@@ -36,7 +36,7 @@ def half(rng: Generator) -> Strokes:
 
 
 def glued(rng: Generator) -> Strokes:
-    """Two digits side by side that touch, in one box; no 1, since |3 is B or 8, 0| is 9, |0 is 6."""
+    """Two digits side by side that touch, in one box; no 1: |3 is an 8, 0| a 9, |0 a 6."""
     found: list[Strokes] = []
     for strokes, digit, _ in digits(_seed(rng), Hand(degrees=5, octaves=0.2)):
         if digit == 1:
@@ -48,7 +48,8 @@ def glued(rng: Generator) -> Strokes:
             break
     left, right = found
     wide = float(np.concatenate(left)[:, 0].max())
-    return fit_box((*left, *(s + (wide - rng.uniform(0.0, 0.06), 0) for s in right)))
+    step = np.array([wide - rng.uniform(0.0, 0.06), 0.0])
+    return fit_box((*left, *(stroke + step for stroke in right)))
 
 
 def _runs(stroke: np.ndarray, kept: np.ndarray) -> list[np.ndarray]:

@@ -26,7 +26,8 @@ SIDE = 160
 """Ink is drawn on so many pixels a side; both forms are made from it."""
 
 DIGIT_LIKE: Mapping[str, str] = {
-    "0": "OoQD", "1": "Iiljtf", "2": "Zz", "4": "yY", "5": "Ss", "6": "bG", "7": "T", "8": "B", "9": "gqa",
+    "0": "OoQD", "1": "Iiljtf", "2": "Zz", "4": "yY", "5": "Ss",
+    "6": "bG", "7": "T", "8": "B", "9": "gqa",
 }  # fmt: skip
 """Letters that are digits in the eye of any reader, by the digit; no goal holds for them.
 
@@ -34,11 +35,11 @@ f and t are crossed bars, as a 7 or a 1 is; y and Y are open 4s, T a 7 in some h
 handwriting is a 9 with a short tail.
 """
 
-LETTERS = "".join(
-    c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-    if c not in "".join(DIGIT_LIKE.values())
-)  # fmt: skip
-"""The letters that nobody takes for a digit."""
+IN_ONE_FONT: Mapping[str, str] = {"homemade-apple": "AEFJLP"}
+"""Letters likewise, in a font's own way: its A is an a, its F a crossed 7, its J and E an 8."""
+
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
 
 Ink = Callable[[Generator], ndarray]
 
@@ -53,12 +54,18 @@ def _stroked(strokes: Callable[[Generator], Strokes]) -> Ink:
     return ink
 
 
-def _letters(characters: str) -> Ink:
+def like_a_digit(character: str, font: str) -> bool:
+    """Whether a reader may take the letter for a digit."""
+    return character in "".join(DIGIT_LIKE.values()) + IN_ONE_FONT.get(font, "")
+
+
+def _letters(like: bool) -> Ink:
+    """Any letter in any font of those that are, or are not, like a digit."""
+    chosen = [(c, f) for c in ALPHABET for f in sorted(FONTS) if like_a_digit(c, f) == like]
+
     def ink(rng: Generator) -> ndarray:
-        names = sorted(FONTS)
-        return letter(
-            characters[rng.integers(len(characters))], names[rng.integers(len(names))], SIDE
-        )
+        character, font = chosen[rng.integers(len(chosen))]
+        return letter(character, font, SIDE)
 
     return ink
 
@@ -81,8 +88,8 @@ def _garment(rng: Generator) -> ndarray:
 
 
 INKS: Mapping[str, Ink] = {
-    "letters": _letters(LETTERS),
-    "letters like digits": _letters("".join(DIGIT_LIKE.values())),
+    "letters": _letters(like=False),
+    "letters like digits": _letters(like=True),
     "shapes": _stroked(_shape),
     "clothes": _garment,
     "half digits": _stroked(half),

@@ -13,8 +13,11 @@ from benchmarks.beds.hands import Hand
 from benchmarks.beds.tracing import Strokes
 from benchmarks.beds.written import digits
 
+OVERLAP = 0.3
+"""No digit lies within another: two share at most so much of the narrower's width."""
+
 WIDE = (1.1, 2.2)
-"""Gaps between numbers; no gap within a number comes near it, so that the truth is beyond dispute."""
+"""Gaps between numbers; no gap within one comes near it, so that the truth is beyond dispute."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ def write(lines: Sequence[Sequence[int]], layout: Layout, seed: tuple[int, ...])
     margin, text = layout.height * rng.uniform(0.5, 1.2), []
     foot, far = margin, 0.0
     strokes: list[np.ndarray] = []
-    feet, slots = [], []
+    feet: list[float] = []
+    slots: list[tuple[float, float, float, float]] = []
     for numbers in lines:
         unit = layout.height * rng.uniform(*layout.sizes)
         foot += unit * (layout.spacing if feet else 1.1)
@@ -68,7 +72,7 @@ def write(lines: Sequence[Sequence[int]], layout: Layout, seed: tuple[int, ...])
         for at, count in enumerate(numbers):
             if at:
                 x += unit * rng.uniform(*WIDE)
-            word = ""
+            word, before = "", 0.0
             for place in range(count):
                 glyph, digit, _ = next(source)
                 glyph = _upright(glyph, lean, unit * rng.uniform(*layout.heights))
@@ -79,9 +83,11 @@ def write(lines: Sequence[Sequence[int]], layout: Layout, seed: tuple[int, ...])
                     left = x + (layout.slot * unit - width) / 2 + rng.uniform(-0.04, 0.04) * unit
                     x += layout.slot * unit
                 else:
-                    left = x + (unit * rng.uniform(*layout.gaps) + pen if place else 0.0)
-                    x = left + width
-                strokes += [s + (left, foot + unit * rng.uniform(-0.05, 0.05)) for s in glyph]
+                    gap = unit * rng.uniform(*layout.gaps) + pen if place else 0.0
+                    left = x + max(gap, -OVERLAP * min(width, before))
+                    x, before = left + width, width
+                corner = np.array([left, foot + unit * rng.uniform(-0.05, 0.05)])
+                strokes += [stroke + corner for stroke in glyph]
                 word += str(digit)
             words.append(word)
         far = max(far, x)

@@ -4,6 +4,7 @@ Axes: h w pixels.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from zlib import crc32
 
 import numpy as np
@@ -138,12 +139,12 @@ def _page(
     words: tuple[int, int] = (1, 3),
     height: tuple[float, float] = (40, 90),
     pen: tuple[float, float] = (0.05, 0.11),
-    **layout: tuple[float, float] | float,
+    layout: Layout | None = None,
 ) -> Page:
     """A page of lines of numbers written so and taken so."""
 
     def page(seed: tuple[int, ...], rng: Generator) -> Sample:
-        chosen = Layout(height=rng.uniform(*height), pen=rng.uniform(*pen), **layout)
+        chosen = replace(layout or Layout(), height=rng.uniform(*height), pen=rng.uniform(*pen))
         written = write(numbers(rng, lines, words), chosen, seed)
         return Sample(picture(written, chosen, rng), written.content)
 
@@ -157,14 +158,16 @@ PAGES: Mapping[str, Page] = {
     "page, pencil": _page(pencil, lines=(1, 3), height=(60, 110)),
     "page, shadow": _page(shadowed, lines=(2, 4), height=(50, 90)),
     "page, bilevel": _page(thresholded, lines=(2, 4), height=(50, 110)),
-    "page, sloped": _page(photo, lines=(2, 4), degrees=7.0, spacing=2.3),
-    "page, sizes": _page(white, sizes=(0.6, 1.5), heights=(0.75, 1.2), spacing=2.4),
-    "page, close": _page(white, gaps=(0.03, 0.08)),
-    "page, touching": _page(white, lines=(1, 2), words=(1, 2), gaps=(-0.16, 0.06)),
+    "page, sloped": _page(photo, lines=(2, 4), layout=Layout(degrees=7.0, spacing=2.3)),
+    "page, sizes": _page(white, layout=Layout(sizes=(0.6, 1.5), heights=(0.75, 1.2), spacing=2.4)),
+    "page, close": _page(white, layout=Layout(gaps=(0.03, 0.08))),
+    "page, touching": _page(white, lines=(1, 2), words=(1, 2), layout=Layout(gaps=(-0.16, 0.06))),
     "page, specks": _page(specked),
-    "page, ruled": _page(ruled, degrees=0.0),
-    "page, squared": _page(squared, degrees=0.0, height=(45, 90)),
-    "page, boxed": _page(boxed, degrees=0.0, spacing=2.2, slot=1.15, height=(40, 70)),
+    "page, ruled": _page(ruled, layout=Layout(degrees=0.0)),
+    "page, squared": _page(squared, layout=Layout(degrees=0.0), height=(45, 90)),
+    "page, boxed": _page(
+        boxed, layout=Layout(degrees=0.0, spacing=2.2, slot=1.15), height=(40, 70)
+    ),
     "page, camera": _page(photo, lines=(4, 6), words=(3, 5), height=(150, 220), pen=(0.04, 0.07)),
 }
 """Each kind of page by its name."""

@@ -13,10 +13,11 @@ from benchmarks.beds.tracing import Strokes
 
 
 def somewhere(side: int, least: float, most: float, rng: Generator) -> Place:
-    """A digit of `least` to `most` of the picture, where it fits or, if it does not, in the middle."""
+    """A digit of `least` to `most` of the picture, anywhere it fits, else in the middle."""
     size = rng.uniform(least, most) * side
     free = max(side - size, 0) / 2 * 0.9
-    return Place(*(side / 2 + rng.uniform(-free, free, 2)), size)
+    x, y = side / 2 + rng.uniform(-free, free, 2)
+    return Place(x, y, size)
 
 
 def coloured(ink: ndarray, light_paper: bool) -> ndarray:
@@ -55,7 +56,7 @@ def hair_400(strokes: Strokes, rng: Generator) -> ndarray:
 
 
 def marker_300(strokes: Strokes, rng: Generator) -> ndarray:
-    """200 to 400 pixels a side, a marker as wide as a tenth to a sixth of the digit, any colours."""
+    """200 to 400 pixels a side, a marker a tenth to a sixth of the digit wide, any colours."""
     side = int(rng.integers(200, 401))
     place = somewhere(side, 0.5, 0.8, rng)
     ink = draw(strokes, (side, side), place, place.size * rng.uniform(0.10, 0.17), rng)[..., None]
@@ -65,11 +66,11 @@ def marker_300(strokes: Strokes, rng: Generator) -> ndarray:
 
 
 def tablet(strokes: Strokes, rng: Generator) -> ndarray:
-    """A tablet's pen: the width swells with pressure; wide and high pictures, transparent or not."""
+    """A tablet's pen: the width swells with pressure; wide or high, transparent or not."""
     h, w = (int(side) for side in rng.integers(120, 360, 2))
     size = min(h, w) * rng.uniform(0.5, 0.9)
-    free = np.array([w - size, h - size]) / 2
-    place = Place(*(np.array([w, h]) / 2 + rng.uniform(-free, free)), size)
+    x, y = (side / 2 + (side - size) / 2 * rng.uniform(-1, 1) for side in (w, h))
+    place = Place(x, y, size)
     ink = draw(strokes, (h, w), place, size * rng.uniform(0.03, 0.09), rng, pressure=0.35)
     if rng.random() < 0.3:
         pen = np.broadcast_to(rng.integers(0, 90, 3).astype(np.uint8), (h, w, 3))

@@ -50,8 +50,7 @@ def draw(
             swell = np.clip(1 + pressure * 5.3 * noise, 0.35, 2)
         widths = width * fine * swell
         _line(pen, points, widths)
-    ink = np.asarray(image.reduce(fine) if fine > 1 else image, np.float32) / 255
-    return ink
+    return np.asarray(image.reduce(fine) if fine > 1 else image, np.float32) / 255
 
 
 def _line(pen: ImageDraw.ImageDraw, points: ndarray, widths: ndarray) -> None:

@@ -4,7 +4,7 @@ from numpy import ndarray
 from numpy.random import Generator
 
 from benchmarks.beds.paint import somewhere
-from benchmarks.beds.paper import Camera, photograph, pencilled, tinted
+from benchmarks.beds.paper import Camera, pencilled, photograph, tinted
 from benchmarks.beds.pens import Place, draw
 from benchmarks.beds.samples import as_bytes, jpeg
 from benchmarks.beds.tracing import Strokes

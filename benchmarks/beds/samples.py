@@ -29,7 +29,7 @@ class Sample:
 
 
 Bed = Callable[[int, int], Iterator[Sample]]
-"""bed(n, seed) yields n samples, the same for the same seed; the first of more are those of fewer."""
+"""bed(n, seed) yields n samples, the same for the same seed; of more the first are the same."""
 
 
 def as_bytes(grey: Float32[ndarray, "..."]) -> UInt8[ndarray, "..."]:

@@ -23,12 +23,13 @@ def cropped(strokes: Strokes, height: float, width: float, margin: int, rng: Gen
     size = height / max(float(high[1] - low[1]), 0.3)
     frame = width / 2 + margin
     w, h = (high - low) * size + 2 * frame
-    place = Place(*(frame - low * size), size)
+    x, y = frame - low * size
+    place = Place(x, y, size)
     return draw(strokes, (int(np.ceil(h)), int(np.ceil(w))), place, width, rng, pressure=0.2)
 
 
 def envelope(strokes: Strokes, rng: Generator) -> ndarray:
-    """Grey, 20 to 60 pixels high, cut close; the envelope is not quite white, some of them brown."""
+    """Grey, 20 to 60 pixels high, cut close; the envelope is never quite white, some are brown."""
     height = rng.uniform(18, 56)
     ink = cropped(strokes, height, height * rng.uniform(0.07, 0.15), int(rng.integers(0, 4)), rng)
     scanner = Camera(
@@ -52,12 +53,12 @@ def boxed_16(strokes: Strokes, rng: Generator) -> ndarray:
 
 
 def church(strokes: Strokes, rng: Generator) -> ndarray:
-    """28 x 28 out of a church book: faint ink on stained grey paper, parts of the neighbours in it."""
+    """28 x 28 out of a church book: faint ink on stained paper, parts of the neighbours in it."""
     side, fine = 28, 3
     size = side * fine * rng.uniform(0.65, 0.88)
     middle = side * fine / 2 + rng.uniform(-3, 3, 2)
     shape, width = (side * fine, side * fine), size * rng.uniform(0.07, 0.13)
-    ink = draw(strokes, shape, Place(*middle, size), width, rng, pressure=0.35)
+    ink = draw(strokes, shape, Place(middle[0], middle[1], size), width, rng, pressure=0.35)
     for way in (-1, 1):
         if rng.random() < 0.55:
             far = size * rng.uniform(0.88, 1.02)
@@ -73,7 +74,7 @@ def church(strokes: Strokes, rng: Generator) -> ndarray:
 
 
 def boxed_form(strokes: Strokes, rng: Generator) -> ndarray:
-    """Pen in a printed box, all four lines seen or cut, some faint or coloured as drop-out ink is."""
+    """Pen in a printed box whose lines are dark, or faint as drop-out colours scan."""
     return _form(strokes, rng, sides="ltrb")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from digitnn.evaluation import wilson_interval
@@ -28,8 +29,10 @@ class Answer:
 
     @property
     def refused(self) -> bool:
-        """Whether nothing wrong was said: not right, and no digit read in its place."""
-        return not self.right and not self.accepted
+        """Whether it is not right, but nothing wrong was said: no digit, or "?" for those amiss."""
+        pairs = zip_longest(self.text, self.truth)
+        agree = all(said in (meant, REFUSED) for said, meant in pairs)
+        return not self.right and (agree or not self.accepted)
 
 
 def edit_distance(truth: Sequence[str], text: Sequence[str]) -> int:
@@ -43,7 +46,7 @@ def edit_distance(truth: Sequence[str], text: Sequence[str]) -> int:
 
 
 def character_error_rate(answers: Sequence[Answer]) -> float:
-    """Edits by characters of the truth, gaps and new lines included; "?" counts as one to change."""
+    """Edits by characters of the truth, gaps and new lines included; "?" is one to change."""
     wanted = sum(len(answer.truth) for answer in answers)
     return sum(edit_distance(a.truth, a.text) for a in answers) / max(wanted, 1)
 
@@ -51,10 +54,15 @@ def character_error_rate(answers: Sequence[Answer]) -> float:
 def row(answers: Sequence[Answer]) -> dict[str, Any]:
     """One kind's counts as plain builtins; the character error rate where truths are longer than 1.
 
-    accuracy: of all, refused ones counted as not right; interval: 95 %, Wilson.
+    accuracy: of all, refused ones counted as not right; interval: 95 %, Wilson. Of junk, which has
+    no truth: how many were accepted, and the interval of their share.
     """
-    n, right = len(answers), sum(a.right for a in answers)
-    refused = sum(a.refused for a in answers)
+    n = len(answers)
+    if not any(a.truth for a in answers):
+        accepted = sum(a.accepted for a in answers)
+        interval = list(wilson_interval(accepted, n))
+        return {"n": n, "accepted": accepted, "share": accepted / n, "interval": interval}
+    right, refused = sum(a.right for a in answers), sum(a.refused for a in answers)
     found: dict[str, Any] = {
         "n": n,
         "right": right,
@@ -70,10 +78,13 @@ def row(answers: Sequence[Answer]) -> dict[str, Any]:
 
 def line(name: str, found: dict[str, Any]) -> str:
     """A row for people to read."""
-    low, high = found["interval"]
-    errors = found.get("character_error_rate")
-    return (
-        f"{name:26} {found['right']:5} of {found['n']:5} right  {100 * found['accuracy']:6.2f} % "
-        f"({100 * low:.1f} to {100 * high:.1f})  wrong {found['wrong']:4}  refused {found['refused']:4}"
-        + (f"  characters {100 * errors:.2f} %" if errors is not None else "")
-    )
+    junk = "accepted" in found
+    count, word = (found["accepted"], "accepted") if junk else (found["right"], "right")
+    low, high = (100 * bound for bound in found["interval"])
+    start = f"{name:27} {count:5} of {found['n']:5} {word:8} {100 * count / found['n']:6.2f} %"
+    told = [start, f"({low:.1f} to {high:.1f})"]
+    if not junk:
+        told.append(f"wrong {found['wrong']:4}  refused {found['refused']:4}")
+    if "character_error_rate" in found:
+        told.append(f"characters {100 * found['character_error_rate']:.2f} %")
+    return "  ".join(told)

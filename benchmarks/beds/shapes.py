@@ -1,7 +1,7 @@
 """Signs and shapes that are no digit: closed and open outlines, arrows, marks, doodles.
 
-Left out, since they are digits to any reader: the circle and the ellipse (0), the upright bar and
-the slash (1), the caret with unequal legs (1), the figure of eight and infinity (8), spirals (6, 9).
+Left out, since they are digits to any reader: the circle and the ellipse (0), the upright bar, the
+slash and the caret with unequal legs (1), the figure of eight and infinity (8), spirals (6, 9).
 """
 
 from collections.abc import Mapping
@@ -64,10 +64,12 @@ SHAPES: Mapping[str, Lines] = {
         ("L", ((0, 0.32), (1, 0.3))), ("L", ((0, 0.7), (1, 0.68))),
     ),
     "asterisk": (
-        ("L", ((0.5, 0), (0.5, 1))), ("L", ((0.07, 0.25), (0.93, 0.75))), ("L", ((0.07, 0.75), (0.93, 0.25))),
+        ("L", ((0.5, 0), (0.5, 1))), ("L", ((0.07, 0.25), (0.93, 0.75))), ("L", ((0.07, 0.75),
+            (0.93, 0.25))),
     ),
     "ampersand": (
-        ("S", ((1, 1), (0.3, 0.3), (0.45, 0.0), (0.62, 0.2), (0.1, 0.7), (0.3, 1.0), (0.7, 0.85), (0.95, 0.5))),
+        ("S", ((1, 1), (0.3, 0.3), (0.45, 0.0), (0.62, 0.2), (0.1, 0.7), (0.3, 1.0), (0.7, 0.85),
+            (0.95, 0.5))),
     ),
     "zigzag": (("L", ((0, 0.8), (0.2, 0.2), (0.4, 0.8), (0.6, 0.2), (0.8, 0.8), (1, 0.2))),),
     "wave": (("S", ((0, 0.6), (0.2, 0.4), (0.4, 0.6), (0.6, 0.4), (0.8, 0.6), (1, 0.4))),),
@@ -82,11 +84,13 @@ SHAPES: Mapping[str, Lines] = {
         ("S", ((0.8, 0.62), (0.62, 0.8), (0.8, 0.98), (0.98, 0.8), (0.8, 0.62))),
     ),
     "three dots": (
-        ("L", ((0, 0.5), (0.02, 0.52))), ("L", ((0.5, 0.5), (0.52, 0.52))), ("L", ((1, 0.5), (0.98, 0.52))),
+        ("L", ((0, 0.5), (0.02, 0.52))), ("L", ((0.5, 0.5), (0.52, 0.52))), ("L", ((1, 0.5),
+            (0.98, 0.52))),
     ),
     "dash": (("L", ((0, 0.5), (1, 0.5))),),
     "grid": (
-        ("L", ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))), ("L", ((0.5, 0), (0.5, 1))), ("L", ((0, 0.5), (1, 0.5))),
+        ("L", ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))), ("L", ((0.5, 0), (0.5, 1))), ("L",
+            ((0, 0.5), (1, 0.5))),
     ),
 }  # fmt: skip
 """Each shape by its name, as lines in `styles`."""

@@ -31,7 +31,7 @@ Pixel = tuple[int, int]
 
 
 def trace(image: UInt8[ndarray, "28 28"]) -> Strokes | None:
-    """The strokes of `image` in a box of longest side 1 around 0, 0; None where a loop has run full.
+    """The strokes of `image` in a box of longest side 1 around 0, 0; None if a loop has run full.
 
     Spurs that are no longer than the ink is wide there are left out.
     """
@@ -68,7 +68,7 @@ def pieces(lines: Bool[ndarray, "h w"], depth: Float64[ndarray, "h w"]) -> list[
     """The skeleton cut at its crossings, each piece a line of x, y that begins and ends in them."""
     around_it = neighbours(np.pad(lines, 1))
     arms = ((around_it == 0) & (np.roll(around_it, -1, axis=0) == 1)).sum(axis=0)
-    meeting = ndimage.binary_dilation(lines & (arms >= 3), np.ones((3, 3))) & lines
+    meeting = ndimage.binary_dilation(lines & (arms >= 3), np.ones((3, 3), bool)) & lines
     crossings, count = ndimage.label(meeting, np.ones((3, 3)))
     centres = ndimage.center_of_mass(crossings > 0, crossings, range(1, count + 1))
     left = {(int(y), int(x)) for y, x in np.argwhere(lines & (crossings == 0))}
@@ -125,7 +125,7 @@ def touched(pixel: Pixel, crossings: ndarray) -> int:
 
 
 def smooth(piece: Float64[ndarray, "k 2"]) -> Float64[ndarray, "k 2"]:
-    """The line without the pixels' steps, every second point of it; its ends stay, a ring closed."""
+    """The line without the pixels' steps, every second point; ends stay, a ring stays closed."""
     closed = len(piece) > 8 and bool((piece[0] == piece[-1]).all())
     if closed:
         ring = ndimage.gaussian_filter1d(piece[:-1], SMOOTH, axis=0, mode="wrap")

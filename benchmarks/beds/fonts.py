@@ -13,14 +13,7 @@ from jaxtyping import Float32
 from numpy import ndarray
 from PIL import Image, ImageDraw, ImageFont
 
-from digitnn.catalogue import COLLECTIONS
-from digitnn.download import download, missing_files
-from digitnn.errors import SourceError
-from digitnn.sources import cache_folder
-from digitnn.transports import KnownFile
-from digitnn.transports.programs import npm_package
-
-VERSION = "5.3.0"
+from digitnn.synthesis.fonts import fetch_fonts
 
 FONTS: Mapping[str, tuple[int, str]] = {
     "architects-daughter": (
@@ -47,14 +40,7 @@ FONTS: Mapping[str, tuple[int, str]] = {
 @cache
 def font_file(name: str) -> Path:
     """Where the font lies in the cache. Raises `SourceError` if npm cannot bring it."""
-    size, sha256 = FONTS[name]
-    file = KnownFile(f"{name}-latin-400-normal.woff", size, sha256)
-    folder = cache_folder(COLLECTIONS["mnist"]).parent / "fonts"
-    source = npm_package(f"@fontsource/{name}@{VERSION}")
-    failures = download(missing_files([file], folder), folder, [source])
-    if failures:
-        raise SourceError(f"no font {name}: {'; '.join(failures)}; is npm installed?")
-    return folder / file.name
+    return fetch_fonts({name: FONTS[name]})[0]
 
 
 def letter(character: str, font: str, side: int = 160) -> Float32[ndarray, "s s"]:

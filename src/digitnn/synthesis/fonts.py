@@ -1,5 +1,6 @@
 """Handwriting fonts, fetched into the cache like a collection and checked by SHA-256."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from digitnn.download import Report, download, missing_files, no_report
@@ -8,7 +9,7 @@ from digitnn.sources import cache_base
 from digitnn.transports import KnownFile, Meter, no_meter
 from digitnn.transports.programs import npm_package
 
-_KNOWN = {
+LETTERED = {
     "caveat-brush": (63092, "2c57f92c541e3d7c8050ca99d8ce3f6ee2f64cbdfe72f304f6d7683f0db388ba"),
     "cedarville-cursive": (
         26004,
@@ -29,16 +30,26 @@ _KNOWN = {
     "rock-salt": (59136, "358d065405a805204d48cc51cc48a8447f8d86369aa05d44c70e0111d7ee7e29"),
     "walter-turncoat": (69916, "90a2eac28cf08ea30ebc93308f5de15abbfa6b8e54253f5fc9cfedb3971b9f89"),
 }
-VERSION = "5.3.0"
+"""Size and SHA-256; all by their authors under the SIL Open Font License 1.1 or Apache 2.0."""
 
-CREDIT = "ten handwriting fonts by their authors, OFL 1.1 or Apache 2.0"
+VERSION = "5.3.0"
 
 
 def handwriting_fonts(report: Report = no_report, meter: Meter = no_meter) -> list[Path]:
-    """The files of ten fonts, fetched first if need be. Raises `SourceError` if that fails."""
+    """The files of the ten fonts that training images are lettered in. Raises as `fetch_fonts`."""
+    return fetch_fonts(LETTERED, report, meter)
+
+
+def fetch_fonts(
+    known: Mapping[str, tuple[int, str]], report: Report = no_report, meter: Meter = no_meter
+) -> list[Path]:
+    """The Latin files of fonts, fetched from their npm packages first if need be.
+
+    known: size and SHA-256 by name. Raises `SourceError` for one that cannot be had.
+    """
     folder = cache_base() / "fonts"
     files = {
-        name: KnownFile(f"{name}-latin-400-normal.woff", *known) for name, known in _KNOWN.items()
+        name: KnownFile(f"{name}-latin-400-normal.woff", *kept) for name, kept in known.items()
     }
     missing = missing_files(list(files.values()), folder, report)
     sources = [
@@ -48,5 +59,5 @@ def handwriting_fonts(report: Report = no_report, meter: Meter = no_meter) -> li
     ]
     failures = download(missing, folder, sources, report, meter)
     if failures:
-        raise SourceError(f"no source gives the fonts ({CREDIT}): {'; '.join(failures)}")
+        raise SourceError(f"cannot fetch the fonts: {'; '.join(failures)} -- is npm installed?")
     return [folder / file.name for file in files.values()]

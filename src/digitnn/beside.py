@@ -22,12 +22,12 @@ class Beside:
 
     hands: int = 8000
     printed: int = 2000
-    letters: int = 9000
-    figures: int = 9000
-    scribbles: int = 4000
-    halves: int = 7000
+    letters: int = 7000
+    figures: int = 6000
+    scribbles: int = 3000
+    halves: int = 4000
     glued: int = 5000
-    clothes: int = 5000
+    clothes: int = 7000
     blots: int = 1000
 
     def __post_init__(self) -> None:

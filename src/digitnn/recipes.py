@@ -173,7 +173,7 @@ RECIPES: Mapping[str, Recipe] = {
             layers=READER,
             engines=("pytorch", "scratch"),
             optimiser=Adam(learning_rate=0.005, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
-            epochs=16,
+            epochs=20,
             batch_size=128,
             loss=SoftmaxCrossEntropy(label_smoothing=0.02, no_digit=True),
             initialisation="pytorch",

@@ -54,11 +54,11 @@ class Redrawing:
     """
 
     hand: Distortion = field(default_factory=Distortion)
-    thicker: float = 1.6
+    thicker: float = 2.0
     thinner: float = 0.5
     least: int = 9
     most: int = 40
-    bilevel: float = 0.35
+    bilevel: float = 0.4
     noisy: float = 0.25
     stretched: float = 0.3
     cut: float = 0.08

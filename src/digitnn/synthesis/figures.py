@@ -167,5 +167,4 @@ FIGURES: tuple[Drawer, ...] = (
     dash,
     spiral,
     *(crooked, composed, bracket),
-    *(crooked, composed),
 )

@@ -10,8 +10,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from digitnn.synthesis.parts import fitted
 
-LETTERS = "ABCDEFHJKLMNPQRTUVWXYacdefhjkmnprtuvwxy&@#%?!*+=<>~$€£"
-"""Without those that are digits to anybody: O o I i l and 1 or 0, Z z 2, S s 5, b G 6, g q 9."""
+LETTERS = "ACEFHKLMNPRUVWXcdehkmnpruvwx&@#%?*+=<>~$€£"
+"""Without those that are digits to somebody: O o Q D and 0, I i J j l t f ! and 1, Z z 2, y Y 4,
+S s 5, b G 6, T 7, B 8, a g q 9. A network that must call them junk calls sloppy digits junk too."""
 
 PIXELS = 64
 

@@ -13,12 +13,13 @@ from digitnn.resampling import boxes, windows
 SIDE, BOX = 28, 20
 
 DIGITS_THEMSELVES = {
-    "left": (1,),
-    "right": (1, 3, 4, 7, 8, 9),
-    "top": (1, 6, 7, 8, 9),
-    "bottom": (1, 4, 6, 7, 8, 9),
+    "left": (0, 1, 4, 5, 6),
+    "right": (0, 1, 3, 4, 5, 7, 8, 9),
+    "top": (1, 2, 3, 4, 6, 7, 8, 9),
+    "bottom": (1, 2, 4, 6, 7, 8, 9),
 }
-"""Digits of which this half may be a digit too: a 9's upper half is 0, its lower half 1."""
+"""Digits of which this half may be a digit too: a 9's upper half is 0, its lower half 1, a slanted
+5's left half 5 again."""
 
 
 def halves(digits: Dataset, n: int, rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
@@ -38,10 +39,15 @@ def halves(digits: Dataset, n: int, rng: np.random.Generator) -> UInt8[ndarray, 
 
 def glued(digits: Dataset, n: int, rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
     """`n` pairs of digits that touch: the second is pushed to the left until it does, or more."""
-    pairs = digits.images[rng.integers(len(digits), size=(n, 2))].astype(np.float32) / 255
+    chosen = rng.integers(len(digits), size=(n, 2))
+    pairs = digits.images[chosen].astype(np.float32) / 255
+    # A 1 that lies within the other digit makes a 4 or an 8 of it.
+    most = np.where((digits.labels[chosen] == 1).any(axis=1), 2, 4)
     pages = np.zeros((n, 2 * SIDE, 2 * SIDE), np.float32)
-    for page, (first, second) in zip(pages, pairs, strict=True):
-        overlap = min(_until_they_touch(first > 0.3, second > 0.3) + int(rng.integers(4)), SIDE)
+    for page, (first, second), further in zip(pages, pairs, most, strict=True):
+        overlap = min(
+            _until_they_touch(first > 0.3, second > 0.3) + int(rng.integers(further)), SIDE
+        )
         down = int(rng.integers(-3, 4)) + SIDE // 2
         page[SIDE // 2 : SIDE // 2 + SIDE, :SIDE] = first
         at = page[down : down + SIDE, SIDE - overlap : 2 * SIDE - overlap]

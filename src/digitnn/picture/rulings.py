@@ -29,6 +29,9 @@ SIDE = 0.9
 LEFT_OVER = 0.05
 """Less than this share of the ink left: the straight strokes were what is written."""
 
+UPRIGHT = 0.025
+"""A comb's teeth stand upright on their line to within this slope; the sides of a 0 do not."""
+
 TICKS = 0.15
 """Strokes that stand on a ruling are a comb's where their lengths differ by no more than this."""
 
@@ -96,7 +99,9 @@ def _ticks(upright: Sequence[Stroke], lines: Sequence[Stroke]) -> list[Stroke]:
         standing = [
             stroke
             for stroke in upright
-            if len(_met(stroke, [line])) == 1 and stroke.thickness <= 1.5 * line.thickness + 1
+            if len(_met(stroke, [line])) == 1
+            and stroke.thickness <= 1.5 * line.thickness + 1
+            and abs(stroke.slope + line.slope) <= UPRIGHT
         ]
         for stroke in standing:
             alike = [s for s in standing if abs(s.length - stroke.length) <= TICKS * stroke.length]
@@ -117,7 +122,7 @@ def _taken_out(ink: Float32[ndarray, "h w"], strokes: Sequence[Stroke]) -> Float
         inside = (rows >= 0) & (rows < h)
         rows = np.clip(rows, 0, h - 1)
         longest = np.where(inside, runs[rows, columns], 0).max(axis=0)
-        alone = longest <= 1.5 * stroke.thickness + 2
+        alone = longest <= 1.2 * stroke.thickness + 1
         cleared = inside & alone
         rest[rows[cleared], np.broadcast_to(columns, rows.shape)[cleared]] = 0
     return rest

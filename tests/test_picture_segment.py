@@ -151,4 +151,11 @@ def test_however_many_digits_the_network_is_asked_twice(two_lines):
 )
 def test_a_gap_is_a_space_when_it_is_wide_beside_the_others(lefts, expected):
     boxes = [(left, 0, left + 20, 40) for left in lefts]
-    assert list(spaces(boxes, 40.0)) == [bool(space) for space in expected]
+    assert spaces([boxes], [40.0]) == [tuple(bool(space) for space in expected)]
+
+
+def test_what_gap_is_wide_a_line_of_single_digits_learns_from_the_others():
+    apart = [(left, 0, left + 20, 40) for left in (0, 80, 160, 240)]
+    close = [(left, 50, left + 20, 90) for left in (0, 30, 60, 90, 120, 150)]
+    assert spaces([apart], [40.0]) == [(False, False, False, False)]
+    assert spaces([apart, close], [40.0, 40.0])[0] == (False, True, True, True)

@@ -6,11 +6,13 @@ Haffner 1998, section V A: heuristic over-segmentation).
 Axes: y x pixels of a mark's box, k seams.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 from numpy import ndarray
 
-from digitnn.picture.normalise import stroke_width
+from digitnn.picture.normalise import EDGE, stroke_width
 from digitnn.picture.pieces import Piece, piece_of
 
 ROWS = 40
@@ -19,7 +21,7 @@ ROWS = 40
 LEAN = 0.06
 """What a step aside costs a seam, in pixels of ink: straight down where nothing is gained."""
 
-MOST_INK = 4
+MOST_INK = 6
 """A seam through more strokes than this, laid side by side, parts no digits."""
 
 LEAST_SLICE = 0.1
@@ -73,12 +75,42 @@ def find_seams(
             seam = np.concatenate([up, down[1:]])
             if all(np.abs(seam - other).max() >= apart / 2 for other in seams):
                 seams.append(seam)
+    for seam in _between_valleys(ink > EDGE, apart):
+        if all(np.abs(seam - other).max() >= apart / 2 for other in seams):
+            seams.append(seam)
     if not seams:
         return np.empty((0, y), np.int64), np.empty(0, np.float32)
     # From left to right; where two cross, they share the way of the right one.
     ordered = np.array(sorted(seams, key=lambda seam: float(seam.mean())))
     ordered = np.maximum.accumulate(ordered, axis=0)
     return ordered, ink[np.arange(y), ordered].sum(axis=1)
+
+
+def _between_valleys(dark: Bool[ndarray, "y x"], apart: float) -> Iterator[Int64[ndarray, " y"]]:
+    """Straight down from a valley of the upper outline to one of the lower.
+
+    Two rounds that touch share a stroke over some length, and no seam of least ink runs along it.
+    """
+    y, x = dark.shape
+    upper = np.where(dark.any(axis=0), dark.argmax(axis=0), y)
+    lower = np.where(dark.any(axis=0), dark[::-1].argmax(axis=0), y)
+    for top in _valleys(upper, apart):
+        for bottom in _valleys(lower, apart):
+            start, stop = int(upper[top]), y - 1 - int(lower[bottom])
+            if start < stop and abs(top - bottom) <= (stop - start) / 2 + apart:
+                rows = np.array([0, start, stop, y - 1])
+                columns = np.interp(np.arange(y), rows, [top, top, bottom, bottom])
+                yield np.clip(np.rint(columns), 1, x - 1).astype(np.int64)
+
+
+def _valleys(depth: Int64[ndarray, " x"], apart: float) -> list[int]:
+    """Columns where an outline is deepest between two heights; of a flat floor the middle."""
+    found = _least(-depth.astype(np.float32), apart)
+    return [
+        column
+        for column in found
+        if depth[column] - max(depth[:column].min(), depth[column:].min()) >= apart / 2
+    ]
 
 
 def _least(cost: Float32[ndarray, " x"], apart: float) -> list[int]:

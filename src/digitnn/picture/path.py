@@ -18,6 +18,9 @@ from digitnn.picture.pieces import Piece, hull
 MOST_PIECES = 8
 """In one digit: slices of it and parts that are broken off."""
 
+WIDEST = 1.5
+"""A run of pieces that is wider than high by more than this is no candidate."""
+
 JUNK = -4.0
 """What a glyph costs that is surely no digit: it stays whole unless its parts read well."""
 
@@ -38,15 +41,25 @@ def candidates(pieces: Sequence[Piece], height: float) -> list[Candidate]:
     """The runs of pieces that may be one digit of a line whose digits are about `height` high."""
     found = []
     for first in range(len(pieces)):
-        for last in range(first + 1, min(first + MOST_PIECES, len(pieces)) + 1):
+        for last in range(first + 1, len(pieces) + 1):
             run = pieces[first:last]
-            left, top, right, bottom = hull(run)
-            high = max(bottom - top, height)
-            if last > first + 1 and right - left > 1.5 * high:
+            one_mark = all(piece.mark == run[0].mark for piece in run)
+            if not one_mark and last - first > MOST_PIECES:
                 break
-            cost = _form(right - left, bottom - top, height) + _joining(run, height)
-            found.append(Candidate(first, last, cost))
+            left, top, right, bottom = hull(run)
+            wide = right - left > WIDEST * max(bottom - top, height)
+            whole = one_mark and _is_whole(pieces, first, last)
+            if whole or last == first + 1 or not (wide or last - first > MOST_PIECES):
+                cost = _form(right - left, bottom - top, height) + _joining(run, height)
+                found.append(Candidate(first, last, cost))
     return found
+
+
+def _is_whole(pieces: Sequence[Piece], first: int, last: int) -> bool:
+    """Whether pieces first..last - 1, all of one mark, are all of it: junk must not be cut up."""
+    mark = pieces[first].mark
+    before = first > 0 and pieces[first - 1].mark == mark
+    return not before and not (last < len(pieces) and pieces[last].mark == mark)
 
 
 def _form(width: float, high: float, height: float) -> float:

@@ -29,6 +29,9 @@ SIDE = 0.9
 LEFT_OVER = 0.05
 """Less than this share of the ink left: the straight strokes were what is written."""
 
+UPRIGHT = 0.02
+"""A comb's teeth stand upright on their line to within this slope; the sides of a 0 do not."""
+
 TICKS = 0.15
 """Strokes that stand on a ruling are a comb's where their lengths differ by no more than this."""
 
@@ -82,7 +85,7 @@ def _met(stroke: Stroke, others: Sequence[Stroke]) -> set[str]:
     for name, x in (("start", stroke.start), ("stop", stroke.stop - 1)):
         y = float(stroke.at(x))
         for other in others:
-            slack = other.thickness + stroke.thickness + 2
+            slack = other.thickness / 2 + 2
             beyond = other.start - slack <= y <= other.stop + slack
             if beyond and abs(float(other.at(y)) - x) <= slack:
                 ends.add(name)
@@ -90,19 +93,30 @@ def _met(stroke: Stroke, others: Sequence[Stroke]) -> set[str]:
 
 
 def _ticks(upright: Sequence[Stroke], lines: Sequence[Stroke]) -> list[Stroke]:
-    """A comb's teeth: two or more that stand on one line, equally long and as thin as it is."""
+    """A comb's teeth: two or more that end on one line, equally long and about as thin as it is."""
     teeth = []
     for line in lines:
-        standing = [
-            stroke
-            for stroke in upright
-            if len(_met(stroke, [line])) == 1 and stroke.thickness <= 1.5 * line.thickness + 1
-        ]
+        standing = [stroke for stroke in upright if _stands_on(stroke, line)]
         for stroke in standing:
-            alike = [s for s in standing if abs(s.length - stroke.length) <= TICKS * stroke.length]
+            slack = TICKS * stroke.length
+            alike = [
+                other
+                for other in standing
+                if abs(other.start - stroke.start) <= slack + abs(line.slope) * line.length
+                and abs(other.length - stroke.length) <= slack
+            ]
             if len(alike) >= 2:
                 teeth.append(stroke)
     return teeth
+
+
+def _stands_on(stroke: Stroke, line: Stroke) -> bool:
+    """Whether an upright stroke ends on `line`, square to it, and is about as thin."""
+    square = abs(stroke.slope + line.slope) <= UPRIGHT + 0.5 / stroke.length
+    foot = abs(float(line.at(float(stroke.at(stroke.stop)))) - stroke.stop)
+    ends = foot <= line.thickness / 2 + 1.5
+    inside = line.start - 2 <= float(stroke.at(stroke.stop)) <= line.stop + 2
+    return square and ends and inside and stroke.thickness <= 1.5 * line.thickness + 1
 
 
 def _taken_out(ink: Float32[ndarray, "h w"], strokes: Sequence[Stroke]) -> Float32[ndarray, "h w"]:
@@ -117,7 +131,7 @@ def _taken_out(ink: Float32[ndarray, "h w"], strokes: Sequence[Stroke]) -> Float
         inside = (rows >= 0) & (rows < h)
         rows = np.clip(rows, 0, h - 1)
         longest = np.where(inside, runs[rows, columns], 0).max(axis=0)
-        alone = longest <= 1.5 * stroke.thickness + 2
+        alone = longest <= 1.2 * stroke.thickness + 1
         cleared = inside & alone
         rest[rows[cleared], np.broadcast_to(columns, rows.shape)[cleared]] = 0
     return rest

@@ -29,6 +29,9 @@ __all__ = ["Glyph", "Line", "segment", "single"]
 LONGEST = 2048
 """The longest side of a page's ink: a digit of a hundredth of the page has 20 pixels."""
 
+LOOSE = 0.7
+"""A gap of so many digits' heights is narrow where there are too few to compare it with."""
+
 FEW = 3
 """With so few glyphs left, a page is read with its rulings too."""
 
@@ -75,15 +78,16 @@ def _read_rows(
         [image_of_pieces(ink, own[run.first : run.last]) for run in row_runs]
         for own, row_runs in zip(pieces, runs, strict=True)
     ]
-    lines = []
-    parts = zip(rows, pieces, runs, images, _recognise_all(images, recognise), strict=True)
-    for row, own, row_runs, drawn, read in parts:
-        glyphs = tuple(
-            Glyph(drawn[k], _in_picture(own, row_runs[k], step, shape), read[k])
-            for k in best_path(own, row_runs, read)
-        )
-        lines.append(Line(glyphs, spaces([glyph.box for glyph in glyphs], row.height * step)))
-    return tuple(lines)
+    page = []
+    parts = zip(pieces, runs, images, _recognise_all(images, recognise), strict=True)
+    for own, row_runs, drawn, read in parts:
+        path = best_path(own, row_runs, read)
+        boxes = [_in_picture(own, row_runs[k], step, shape) for k in path]
+        page.append([Glyph(drawn[k], box, read[k]) for k, box in zip(path, boxes, strict=True)])
+    wide = spaces(
+        [[glyph.box for glyph in glyphs] for glyphs in page], [row.height * step for row in rows]
+    )
+    return tuple(Line(tuple(glyphs), own) for glyphs, own in zip(page, wide, strict=True))
 
 
 def _sureness(lines: Sequence[Line]) -> float:
@@ -92,14 +96,30 @@ def _sureness(lines: Sequence[Line]) -> float:
     return float(np.mean(read)) if read else 0.0
 
 
-def spaces(boxes: Sequence[Box], height: float) -> tuple[bool, ...]:
-    """Where a gap is wide, compared with the narrower gaps of the line and with its digits."""
-    gaps = [(after[0] - before[2]) / height for before, after in pairwise(boxes)]
-    if not gaps:
-        return (False,) * len(boxes)
-    narrow = float(np.percentile(gaps, 30)) if len(gaps) > 1 else 0.7
-    wide = max(narrow, 0) + max(0.6, 0.6 * narrow)
-    return (False, *(gap > wide for gap in gaps))
+def spaces(page: Sequence[Sequence[Box]], heights: Sequence[float]) -> list[tuple[bool, ...]]:
+    """Where a gap is wide, compared with the narrower gaps of its line, or of the page.
+
+    page: the boxes of each line; heights: of each line's digits. In digits' heights, a gap is wide
+    when it exceeds the narrow ones by 0.6, or by 0.6 of them where all digits stand far apart.
+    """
+    gaps = [
+        [(after[0] - before[2]) / height for before, after in pairwise(boxes)]
+        for boxes, height in zip(page, heights, strict=True)
+    ]
+    usual = _narrow([gap for line in gaps for gap in line])
+    found = []
+    for boxes, line in zip(page, gaps, strict=True):
+        narrow = max(min(usual, _narrow(line)), 0.0)
+        wide = narrow + max(0.6, 0.6 * narrow)
+        found.append((False,) * min(len(boxes), 1) + tuple(gap > wide for gap in line))
+    return found
+
+
+def _narrow(gaps: Sequence[float]) -> float:
+    """The gap that a third are narrower than; of one or two gaps, none is known to be narrow."""
+    if len(gaps) < 3:
+        return min([*gaps, LOOSE])
+    return float(np.percentile(gaps, 30, method="lower"))
 
 
 def _closer(picture: Picture, rows: Sequence[Row], step: int) -> tuple[Picture, int, int] | None:

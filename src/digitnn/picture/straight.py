@@ -25,7 +25,7 @@ GAP = 0.15
 STEEPEST = 0.15
 """How far a ruling may slope: 8.5 degrees."""
 
-THINNER = 6
+THINNER = 4
 """A ruling's piece is this many times as long as it is thick, or it is no piece of one."""
 
 

@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose
 from pictures import five
 from PIL import Image
 
+from digitnn.picture.lines import MOST_MARKS
 from digitnn.picture.normalise import normalise
 from digitnn.picture.segment import segment, spaces
 
@@ -52,6 +53,13 @@ def test_specks_are_no_digits(two_lines, rng):
     for y, x in rng.integers(0, [215, 495], size=(60, 2)):
         grey[y : y + 3, x : x + 3] = 0
     assert read(grey) == "0181 10\n80 018"
+
+
+def test_of_thousands_of_dots_no_more_than_a_pages_marks_are_read():
+    grey = np.full((700, 700), 255, np.uint8)
+    grey[::7, ::7] = 0  # 10,000, all alike
+    lines = segment(picture(grey), lambda images: np.full((len(images), 11), 1 / 11, np.float32))
+    assert 0 < sum(len(line.glyphs) for line in lines) <= MOST_MARKS
 
 
 def test_a_picture_without_ink_has_no_lines():

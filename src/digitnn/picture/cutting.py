@@ -1,15 +1,17 @@
 """Where two digits that touch may be cut apart: seams from top to bottom through the least ink.
 
-A seam moves at most one column a row, so it leans with the writing and bends around strokes. Which
-cuts are right is not decided here but by what the pieces are read as (LeCun, Bottou, Bengio and
-Haffner 1998, section V A: heuristic over-segmentation).
+A seam of least ink moves at most one column a row, so it leans with the writing and bends around
+strokes; others run from valley to valley of the outline. Which cuts are right is not decided here
+but by what the pieces are read as (LeCun, Bottou, Bengio and Haffner 1998, section V A: heuristic
+over-segmentation).
 Axes: y x pixels of a mark's box, k seams.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Float32, Int64
 from numpy import ndarray
 
 from digitnn.picture.normalise import EDGE, stroke_width
@@ -21,7 +23,7 @@ ROWS = 40
 LEAN = 0.06
 """What a step aside costs a seam, in pixels of ink: straight down where nothing is gained."""
 
-MOST_INK = 6
+MOST_INK = 8
 """A seam through more strokes than this, laid side by side, parts no digits."""
 
 LEAST_SLICE = 0.1
@@ -59,23 +61,11 @@ def find_seams(
 ) -> tuple[Int64[ndarray, "k y"], Float32[ndarray, " k"]]:
     """Columns of the first pixel right of each seam, row by row, and the ink each runs through.
 
-    The best seam through a pixel is the best from the top to it and from it to the bottom. Of those
-    through the pixels of a row, each is taken that is the best within `apart` columns each way; so
-    for three rows, as digits may touch where a seam through the middle row would not pass.
+    Seams that are nowhere further than half of `apart` columns from another are left out.
     """
     y = len(ink)
-    from_top, above = _cheapest(ink)
-    from_bottom, below = _cheapest(ink[::-1])
-    through = from_top + from_bottom[::-1] - ink
     seams: list[ndarray] = []
-    for row in sorted({y // 2, y // 4, (3 * y) // 4}, key=lambda row: abs(row - y // 2)):
-        for column in _least(through[row], apart):
-            up = _follow(above, row, column)[::-1]
-            down = _follow(below, y - 1 - row, column)
-            seam = np.concatenate([up, down[1:]])
-            if all(np.abs(seam - other).max() >= apart / 2 for other in seams):
-                seams.append(seam)
-    for seam in _between_valleys(ink > EDGE, apart):
+    for seam in chain(_of_least_ink(ink, apart), _from_valleys(ink, apart)):
         if all(np.abs(seam - other).max() >= apart / 2 for other in seams):
             seams.append(seam)
     if not seams:
@@ -86,21 +76,50 @@ def find_seams(
     return ordered, ink[np.arange(y), ordered].sum(axis=1)
 
 
-def _between_valleys(dark: Bool[ndarray, "y x"], apart: float) -> Iterator[Int64[ndarray, " y"]]:
-    """Straight down from a valley of the upper outline to one of the lower.
+def _of_least_ink(ink: Float32[ndarray, "y x"], apart: float) -> Iterator[Int64[ndarray, " y"]]:
+    """The best seams through a row that are the best within `apart` columns each way.
+
+    The best seam through a pixel is the best from the top to it and from it to the bottom. Three
+    rows, as digits may touch where a seam through the middle row would not pass.
+    """
+    y = len(ink)
+    from_top, above = _cheapest(ink)
+    from_bottom, below = _cheapest(ink[::-1])
+    through = from_top + from_bottom[::-1] - ink
+    for row in sorted({y // 2, y // 4, (3 * y) // 4}, key=lambda row: abs(row - y // 2)):
+        for column in _least(through[row], apart):
+            up = _follow(above, row, column)[::-1]
+            yield np.concatenate([up, _follow(below, y - 1 - row, column)[1:]])
+
+
+def _from_valleys(ink: Float32[ndarray, "y x"], apart: float) -> Iterator[Int64[ndarray, " y"]]:
+    """From a valley of the upper outline to one of the lower, straight, or to where ink is least.
 
     Two rounds that touch share a stroke over some length, and no seam of least ink runs along it.
     """
-    y, x = dark.shape
-    upper = np.where(dark.any(axis=0), dark.argmax(axis=0), y)
-    lower = np.where(dark.any(axis=0), dark[::-1].argmax(axis=0), y)
-    for top in _valleys(upper, apart):
-        for bottom in _valleys(lower, apart):
-            start, stop = int(upper[top]), y - 1 - int(lower[bottom])
+    y, x = ink.shape
+    dark = ink > EDGE
+    inked = dark.any(axis=0)
+    upper = np.where(inked, dark.argmax(axis=0), y)
+    lower = y - 1 - np.where(inked, dark[::-1].argmax(axis=0), y)
+    tops = [column for column in _valleys(upper, apart) if 0 < upper[column] < y - 1]
+    bottoms = [column for column in _valleys(-lower, apart) if 0 < lower[column] < y - 1]
+    for top in tops:
+        for bottom in bottoms:
+            start, stop = int(upper[top]), int(lower[bottom])
             if start < stop and abs(top - bottom) <= (stop - start) / 2 + apart:
                 rows = np.array([0, start, stop, y - 1])
                 columns = np.interp(np.arange(y), rows, [top, top, bottom, bottom])
                 yield np.clip(np.rint(columns), 1, x - 1).astype(np.int64)
+    _, below = _cheapest(ink[::-1])
+    for top in tops:
+        start = int(upper[top])
+        yield np.concatenate([np.full(start, top), _follow(below, y - 1 - start, top)])
+    _, above = _cheapest(ink)
+    for bottom in bottoms:
+        stop = int(lower[bottom])
+        up = _follow(above, stop, bottom)[::-1]
+        yield np.concatenate([up, np.full(y - 1 - stop, bottom)])
 
 
 def _valleys(depth: Int64[ndarray, " x"], apart: float) -> list[int]:

@@ -24,7 +24,7 @@ WIDEST = 1.5
 JUNK = -4.0
 """What a glyph costs that is surely no digit: it stays whole unless its parts read well."""
 
-CUT = 0.3
+CUT = 0.2
 """What a cut through ink costs, for each stroke that it runs through; the first counts in full."""
 
 

@@ -115,3 +115,27 @@ def test_the_greatest_of_squares_are_those_of_scipy(rng):
 def test_otsus_threshold_lies_in_the_middle_of_the_gap():
     assert otsu(np.array([10] * 5 + [200] * 3, np.uint8)) == 105
     assert otsu(np.array([50, 50, 52, 90, 91, 91], np.uint8)) in range(52, 90)
+
+
+def test_half_a_page_in_shadow_is_no_ink():
+    grey = five(300, pen=3).astype(float)
+    grey[160:] *= 0.55
+    found = find_ink(picture(grey).grey)
+    assert not found.even
+    assert found.light_paper
+    written = five(300, pen=3) < 128
+    assert found.ink[written].mean() > 0.7
+    assert found.ink[~written].mean() < 0.05
+
+
+def test_a_thick_marker_is_strokes_still():
+    assert find_ink(five(100, pen=16)).even
+
+
+def test_ink_and_paper_can_be_taken_the_other_way_about():
+    grey = five()
+    usual, turned = find_ink(grey), find_ink(grey, turned=True)
+    assert usual.light_paper
+    assert not turned.light_paper
+    assert turned.ink[0, 0] > 0.9 > 0.1 > usual.ink[0, 0]
+    assert not usual.doubtful

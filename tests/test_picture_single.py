@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from bars_and_rings import page, picture, recognise, write
 
-from digitnn.picture.ink import level_light
+from digitnn.picture.ink import find_ink, level_light
 from digitnn.picture.normalise import normalise
-from digitnn.picture.single import single
+from digitnn.picture.single import single, trusted, ways
 
 
 def answer(image):
@@ -68,3 +68,41 @@ def test_light_that_falls_off_is_levelled(fall):
     paper = level[np.asarray(image) == 255].astype(float)
     assert paper.std() < 3
     assert answer(grey) == 0
+
+
+def test_pale_print_that_crosses_the_digit_is_left_out():
+    image, pen = page(70, 70)
+    pen.rectangle([0, 40, 69, 45], fill=190)
+    pen.rectangle([30, 0, 35, 69], fill=190)
+    pen.rectangle([10, 20, 20, 24], fill=190)
+    write(pen, "0", 20, 12)
+    assert answer(image) == 0
+
+
+def test_faint_ink_on_rough_paper_is_found(rng):
+    image, pen = page(28, 28)
+    write(pen, "0", 8, 4, high=20)
+    rough = np.asarray(image) / 255 * 40 + 120 + rng.normal(scale=11, size=(28, 28))
+    grey = np.clip(rough, 0, 255).astype(np.uint8)
+    assert find_ink(grey, 512).blank
+    assert answer(grey) == 0
+
+
+def test_every_further_way_is_trusted_less_and_what_is_missing_is_for_no_digit():
+    image, pen = page(60, 60)
+    write(pen, "0", 18, 10)
+    pen.rectangle([0, 0, 7, 59], fill=0)
+    pen.rectangle([54, 20, 59, 59], fill=0)
+    trusts = {way.name: way.trust for way in ways(np.asarray(image))}
+    assert trusts.pop("normal") == 1
+    assert all(0.4 <= trust < 1 for trust in trusts.values())
+    glyph = single(picture(image), recognise)
+    assert 0.5 < glyph.sureness < 0.99
+    assert glyph.probabilities.sum() == pytest.approx(1, abs=0.01)
+    assert glyph.probabilities[10] == pytest.approx(1 - glyph.sureness, abs=0.02)
+
+
+def test_less_trust_moves_probability_from_the_digits_to_none():
+    probabilities = np.array([0.6, *[0.0] * 9, 0.4], np.float32)
+    assert trusted(probabilities, 0.5)[[0, 10]].tolist() == pytest.approx([0.3, 0.7])
+    assert probabilities[0] == np.float32(0.6)

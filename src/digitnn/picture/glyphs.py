@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
+from digitnn.dataset import NO_DIGIT
 from digitnn.picture.pieces import Box
 
 
@@ -19,6 +20,11 @@ class Glyph:
     image: UInt8[ndarray, "28 28"]
     box: Box
     probabilities: Float32[ndarray, " 11"]
+
+    @property
+    def sureness(self) -> float:
+        """The probability of the likeliest digit."""
+        return float(self.probabilities[:NO_DIGIT].max())
 
 
 @dataclass(frozen=True)

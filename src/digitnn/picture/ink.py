@@ -9,7 +9,7 @@ is, as a share of that paper's luminance: paper reflects the same share of light
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 from PIL import Image, ImageFilter
 
@@ -110,7 +110,8 @@ def judge_paper(coarse: UInt8[ndarray, "h w"]) -> tuple[bool, bool, bool]:
     """(Whether the light is even, whether the paper is lighter than the ink, whether in doubt).
 
     Even: what Otsu's threshold calls paper differs less among itself than a quarter of what ink
-    differs from it. Then paper is what most of the picture, and most of its border, is. Uneven:
+    differs from it, and ink is strokes, no block: that would be a part in shadow, or in light.
+    Then paper is what most of the picture, and most of its border, is. Uneven:
     the threshold parts light from shadow, and border and area say nothing; but ink differs much
     from what is around it in few places, so the differences are skewed to its side.
     """
@@ -124,7 +125,8 @@ def judge_paper(coarse: UInt8[ndarray, "h w"]) -> tuple[bool, bool, bool]:
         return True, light_paper, doubtful
     low, middle, high = np.percentile(paper, [5, 50, 95])
     small = max(coarse.shape) < LEAST_UNEVEN
-    even = small or bool(high - low <= abs(float(np.median(ink)) - middle) / 4)
+    alike = bool(high - low <= abs(float(np.median(ink)) - middle) / 4)
+    even = small or (alike and not _is_solid(light != light_paper))
     if even:
         return True, light_paper, doubtful
     radius = max(2, max(coarse.shape) // 12)
@@ -150,6 +152,12 @@ def level_light(grey: UInt8[ndarray, "h w"]) -> UInt8[ndarray, "h w"]:
         kept = off <= np.percentile(off, 60)
     level = values * np.median(plane) / np.maximum(plane, 1)
     return np.clip(np.rint(level), 0, 255).astype(np.uint8).reshape(h, w)
+
+
+def _is_solid(ink: Bool[ndarray, "h w"]) -> bool:
+    """Whether a square of a fifth of the longest side is all ink: no stroke is so wide."""
+    radius = max(ink.shape) // 10
+    return bool(box_mean(ink.astype(np.float32), radius).max() > 0.98)
 
 
 def otsu(grey: UInt8[ndarray, "..."]) -> int:

@@ -22,7 +22,7 @@ from digitnn.picture.path import Candidate, best_path, candidates
 from digitnn.picture.pieces import Box, Piece, hull, image_of_pieces
 from digitnn.picture.recognise import Recognise
 from digitnn.picture.rulings import without_rulings
-from digitnn.picture.single import single
+from digitnn.picture.single import FIRST, single
 
 __all__ = ["Glyph", "Line", "segment", "single"]
 
@@ -43,7 +43,20 @@ SURE = 0.9
 
 
 def segment(picture: Picture, recognise: Recognise) -> tuple[Line, ...]:
-    """The lines of a page, top to bottom; none where there is no ink."""
+    """The lines of a page, top to bottom; none where there is no ink.
+
+    Where that leaves one mark or none, and not surely a digit, the picture may be one digit's.
+    """
+    lines = _lines(picture, recognise)
+    if sum(len(line.glyphs) for line in lines) <= 1 and _sureness(lines) < FIRST:
+        alone = single(picture, recognise)
+        if alone is not None and alone.sureness > max(_sureness(lines), 0.5):
+            return (Line((alone,), (False,)),)
+    return lines
+
+
+def _lines(picture: Picture, recognise: Recognise) -> tuple[Line, ...]:
+    """The lines of a page, by its marks alone."""
     found = find_ink(picture.grey, LONGEST)
     if found.blank:
         return ()
@@ -52,7 +65,7 @@ def segment(picture: Picture, recognise: Recognise) -> tuple[Line, ...]:
     closer = _closer(picture, rows, found.step)
     if closer is not None:
         crop, left, top = closer
-        if lines := segment(crop, recognise):
+        if lines := _lines(crop, recognise):
             return tuple(_moved(line, left, top) for line in lines)
     shape = picture.grey.shape
     lines = _read_rows(plain, rows, recognise, found.step, shape)
@@ -92,7 +105,7 @@ def _read_rows(
 
 def _sureness(lines: Sequence[Line]) -> float:
     """The mean probability of each glyph's likeliest digit."""
-    read = [glyph.probabilities[:10].max() for line in lines for glyph in line.glyphs]
+    read = [glyph.sureness for line in lines for glyph in line.glyphs]
     return float(np.mean(read)) if read else 0.0
 
 

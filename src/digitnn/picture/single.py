@@ -59,9 +59,9 @@ def single(picture: Picture, recognise: Recognise) -> Glyph | None:
     """
     found = ways(picture.grey)
     glyphs = _read(list(islice(found, 1)), picture, recognise)
-    if not glyphs or glyphs[0].probabilities[:NO_DIGIT].max() < FIRST:
+    if not glyphs or glyphs[0].sureness < FIRST:
         glyphs += _read(list(found), picture, recognise)
-    return max(glyphs, key=lambda glyph: float(glyph.probabilities[:NO_DIGIT].max()), default=None)
+    return max(glyphs, key=lambda glyph: glyph.sureness, default=None)
 
 
 def _read(found: Sequence[Way], picture: Picture, recognise: Recognise) -> list[Glyph]:

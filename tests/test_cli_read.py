@@ -17,6 +17,7 @@ from PIL import Image
 from digitnn.cli.app import main
 from digitnn.cli.picture_files import natural
 from digitnn.cli.reading import MANY
+from digitnn.cli.talk import talk
 from digitnn.picture.reader import DEFAULT_MIN_CONFIDENCE
 from digitnn.picture.segment import Glyph, Line
 
@@ -414,6 +415,7 @@ class Terminal(io.StringIO):
 )
 def test_a_bar_is_shown_on_a_terminal_that_shows_no_results(read, monkeypatch, n, stdout, shown):
     path = save("a.png")
+    monkeypatch.setattr(talk, "is_interactive", True)  # which it asks once, of the stderr of then
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setattr(sys, "stdout", stdout)
     assert main(["read", "--single", "--json", *[path] * n]) == 0

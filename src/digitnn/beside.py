@@ -23,7 +23,7 @@ class Beside:
     hands: int = 8000
     printed: int = 2000
     letters: int = 7000
-    figures: int = 6000
+    figures: int = 7000
     scribbles: int = 3000
     halves: int = 4000
     glued: int = 5000

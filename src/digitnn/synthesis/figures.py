@@ -146,6 +146,33 @@ def bracket(rng: np.random.Generator) -> Strokes:
     return [_turned(stroke, angle + rng.uniform(-8, 8), 1) for stroke in both]
 
 
+def target(rng: np.random.Generator) -> Strokes:
+    """A ring, or a polygon, with something in it that does not reach its outline."""
+    outline = arc(
+        (0, 0), (1, rng.uniform(0.8, 1.2)), 0, 360, int(rng.choice([3, 4, 5, 20, 20, 20]))
+    )
+    strokes: Strokes = [outline]
+    for _ in range(int(rng.integers(1, 4))):
+        x, y = rng.uniform(-0.4, 0.4, 2)
+        size, start = rng.uniform(0.05, 0.4), rng.uniform(0, 360)
+        bow = arc((x, y), (size, size), start, start + rng.uniform(90, 360))
+        line = [(x - size, y), (x + size, y + rng.uniform(-size, size))]
+        strokes.append((bow, line)[rng.integers(2)])
+    return strokes
+
+
+def whirl(rng: np.random.Generator) -> Strokes:
+    """Ring upon ring, to the middle and out again, as when something is blackened."""
+    turns = int(rng.integers(3, 9))
+    place = np.linspace(0, turns, 20 * turns)
+    angles = 2 * np.pi * place * rng.choice([-1, 1])
+    knots = np.linspace(0, turns, 3 * turns)
+    radii = np.interp(place, knots, rng.uniform(0, 1, len(knots)))
+    flat = rng.uniform(0.6, 1)
+    x, y = radii * np.cos(angles), flat * radii * np.sin(angles)
+    return [list(zip(x.tolist(), y.tolist(), strict=True))]
+
+
 def scribble(rng: np.random.Generator) -> Strokes:
     """One to three curves through points anywhere; so many that no digit comes of it."""
     strokes: Strokes = []
@@ -167,4 +194,5 @@ FIGURES: tuple[Drawer, ...] = (
     dash,
     spiral,
     *(crooked, composed, bracket),
+    *(target, whirl),
 )

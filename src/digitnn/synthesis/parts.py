@@ -30,9 +30,11 @@ def halves(digits: Dataset, n: int, rng: np.random.Generator) -> UInt8[ndarray, 
         images = digits.images[rng.choice(usable, -(-n // 4))].astype(np.float32) / 255
         axis = 1 if side in ("left", "right") else 0
         starts, extents = boxes(images > 0.3)
-        edge = starts[:, axis] + extents[:, axis] * rng.uniform(0.4, 0.6, len(images))
+        share = rng.uniform(0.38, 0.52, len(images))
+        first = side in ("left", "top")
+        edge = starts[:, axis] + extents[:, axis] * (share if first else 1 - share)
         before = np.arange(SIDE) + 0.5 < edge[:, None]
-        kept = before if side in ("left", "top") else ~before
+        kept = before if first else ~before
         found.append(images * (kept[:, None, :] if axis else kept[:, :, None]))
     return fitted(np.concatenate(found)[:n])
 

@@ -255,7 +255,8 @@ def _check_about(about: Mapping[str, Any], path: Path) -> None:
 def read_readings(folder: Path) -> list[dict[str, Any]]:
     """What report.json in the run `folder` has noted so far, the oldest first.
 
-    Of each at least `split`; those of earlier versions lack `data`. Raises `RunError`.
+    Each has at least `split` and `accuracy`; of earlier versions it lacks `data`. Raises
+    `RunError`.
     """
     path = folder / REPORT
     readings = read_json(path).get("readings") if path.exists() else []
@@ -266,6 +267,8 @@ def read_readings(folder: Path) -> list[dict[str, Any]]:
 
 def _is_reading(value: Any) -> bool:
     if not isinstance(value, dict) or not isinstance(value.get("split"), str):
+        return False
+    if not isinstance(value.get("accuracy"), int | float):
         return False
     data = value.get("data", {"sha256": ""})
     return isinstance(data, dict) and isinstance(data.get("sha256"), str)

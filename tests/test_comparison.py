@@ -93,6 +93,25 @@ def test_a_row_of_one_seed_has_no_spread(evaluated: list[Evaluated], digits: Dat
     assert "seeds" not in row
 
 
+def test_a_seed_that_comes_twice_tells_nothing_of_other_seeds(
+    evaluated: list[Evaluated], digits: Dataset
+) -> None:
+    row = make_row([evaluated[0], evaluated[0]], digits[:100])
+    assert row["seeds"] == [0, 0]
+    assert "seeds_interval" not in row
+    assert "variance" not in row
+
+
+def test_runs_of_one_recipe_with_other_epochs_are_not_taken_for_seeds(
+    run: Run, digits: Dataset
+) -> None:
+    one = pretend(run, digits[:100], [1], "a", seed=0)
+    about = {**run.about, "recipe": {**run.about["recipe"], "name": "a", "epochs": 9}, "seed": 1}
+    other = Evaluated(replace(run, about=about), one.report)
+    assert one.title == other.title
+    assert len(grouped([one, other])) == 2
+
+
 def test_pairs_count_what_only_one_reads(evaluated: list[Evaluated], digits: Dataset) -> None:
     (pair,) = make_pairs(grouped(evaluated), digits[:100])["pairs"]
     assert (pair["first"], pair["second"]) == ("a (scratch)", "b (scratch)")

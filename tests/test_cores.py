@@ -69,6 +69,12 @@ def test_blas_keeps_to_one_core_while_blocks_share_the_cores(n, threads):
     assert set_free()
 
 
+def test_what_numpy_was_told_of_overflow_holds_in_every_thread() -> None:
+    with np.errstate(over="ignore", invalid="raise"):
+        found = run_blocks(lambda part: np.geterr(), 100, 10)
+    assert {(told["over"], told["invalid"]) for told in found} == {("ignore", "raise")}
+
+
 @pytest.mark.usefixtures("two_blas_threads")
 def test_one_thread_after_another_is_heeded():
     found = []

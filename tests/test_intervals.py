@@ -41,6 +41,8 @@ def test_the_t_interval_covers_the_truth_as_often_as_it_says(m: int) -> None:
 def test_the_f1_interval_holds_f1_and_stays_within_0_and_1() -> None:
     low, high = f1_interval(hits=90, false_alarms=5, misses=15)
     assert 0 < low < 2 * 90 / (2 * 90 + 5 + 15) < high < 1
+    j = binomtest(90, 110).proportion_ci(0.95, "wilson")  # F1 = 2 J / (1 + J)
+    assert (low, high) == pytest.approx((2 * j.low / (1 + j.low), 2 * j.high / (1 + j.high)))
     assert f1_interval(0, 0, 3)[0] == 0
     assert f1_interval(7, 0, 0)[1] == 1
 

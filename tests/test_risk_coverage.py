@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
+from digitnn.intervals import wilson_interval
 from digitnn.risk_coverage import COVERAGES, log_odds, measure_risk_coverage
 
 
@@ -15,6 +16,7 @@ def test_ten_answers_known_by_hand() -> None:
     assert [point.n for point in found.points] == [5, 8, 9, 10, 10]
     assert [point.errors for point in found.points] == [1, 1, 2, 3, 3]
     assert found.points[0].error == 0.2
+    assert found.points[0].interval == wilson_interval(1, 5)
     risks = [0, 0, 0, 0, 1 / 5, 1 / 6, 1 / 7, 1 / 8, 2 / 9, 3 / 10]
     assert found.area == pytest.approx(np.mean(risks))
 

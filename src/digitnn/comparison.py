@@ -16,6 +16,7 @@ from numpy import ndarray
 from digitnn.dataset import Dataset
 from digitnn.errors import RunError
 from digitnn.evaluation import Report
+from digitnn.identity import settings_of
 from digitnn.intervals import t_interval, wilson_interval
 from digitnn.machine import describe_machine
 from digitnn.paired import adjust_by_holm, compare_paired
@@ -53,10 +54,10 @@ class Evaluated:
 
 
 def grouped(evaluated: Sequence[Evaluated]) -> list[list[Evaluated]]:
-    """The runs of each recipe and engine together, in the order they came."""
-    groups: dict[str, list[Evaluated]] = {}
+    """The runs that differ by seed alone together, in the order they came."""
+    groups: dict[tuple[str, str], list[Evaluated]] = {}
     for one in evaluated:
-        groups.setdefault(one.title, []).append(one)
+        groups.setdefault((one.title, settings_of(one.run.about)), []).append(one)
     return list(groups.values())
 
 
@@ -65,7 +66,8 @@ def make_row(group: Sequence[Evaluated], test: Dataset) -> dict[str, Any]:
 
     interval: 95 % Wilson, for the mean accuracy on n test images: how much another 10,000 digits
     could differ. Where there are several seeds, spread: the standard deviation over them;
-    seeds_interval: 95 % of the mean over all seeds, on these images; variance: see `seed_variance`.
+    seeds_interval: 95 % of the mean over all seeds, on these images; variance: see `seed_variance`;
+    both only if no seed comes twice.
     """
     first = group[0].run
     n = group[0].report.n
@@ -84,13 +86,17 @@ def make_row(group: Sequence[Evaluated], test: Dataset) -> dict[str, Any]:
         "seed": group[0].seed,
         "run": str(first.path),
     }
+    seeds = [one.seed for one in group]
     if len(group) > 1:
         row |= {
-            "seeds": [one.seed for one in group],
+            "seeds": seeds,
             "spread": stdev(accuracies),
+            "runs": [str(one.run.path) for one in group],
+        }
+    if len(set(seeds)) == len(group) > 1 < n:
+        row |= {
             "seeds_interval": t_interval(accuracies),
             "variance": part_variance(np.stack([one.right(test) for one in group])).to_json(),
-            "runs": [str(one.run.path) for one in group],
         }
     return row
 

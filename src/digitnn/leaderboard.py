@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from digitnn.ensembles import load_run
 from digitnn.errors import RunError
-from digitnn.identity import fingerprint
+from digitnn.identity import settings_of
 from digitnn.intervals import Interval, t_interval
 from digitnn.runs import RECIPE, Run, count_readings, is_run, read_readings
 from digitnn.trained import Trained
@@ -25,7 +25,7 @@ SplitName = Literal["valid", "test"]
 class Entry:
     """A run, and what it has noted of itself.
 
-    settings: SHA-256 of all that was decided before the seed; seeds: several for an ensemble;
+    settings: see `settings_of`; seeds: several for an ensemble;
     complete: trained to its end; chosen_on: see `Standing`; valid, test: None if never measured.
     """
 
@@ -117,13 +117,12 @@ def read_entry(path: Path) -> Entry:
     run = load_run(path)
     readings = read_readings(path)
     stopping = run.about.get("stopping") or {}
-    identity = {key: run.about.get(key) for key in ("recipe", "engine", "stopping", "data")}
     decided = stopping.get("keep") == "best" or stopping.get("patience") is not None
     return Entry(
         path=path,
         recipe=run.recipe,
         engine=run.engine,
-        settings=fingerprint(identity),
+        settings=settings_of(run.about),
         seeds=tuple(run.about.get("seeds", [run.about["seed"]])),
         complete=bool(run.about.get("complete", True)),
         chosen_on="valid" if decided else None,

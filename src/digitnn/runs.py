@@ -4,7 +4,7 @@
     params.safetensors   its parameters
     recipe.json          recipe, engine, seed, data, machine, how long it took
     history.jsonl        a record an epoch
-    report.json          every evaluation: which split, when, what came out
+    report.json          every evaluation: which split of which data, when, what came out
     checkpoint/          while it is trained: see `unfinished`
 
 A new run is written to a sibling folder and renamed, so it is never half there. Where a training

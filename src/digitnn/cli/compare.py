@@ -67,7 +67,7 @@ def compare(
     from digitnn.runs import is_run, record_reading
     from digitnn.sources import load
 
-    words = recipes or DEFAULT_RECIPES
+    words = list(dict.fromkeys(recipes or DEFAULT_RECIPES))
     ready = [load_run(word) for word in words if word not in RECIPES and is_run(Path(word))]
     for run in ready:
         if (collection := run.about["data"]["collection"]) != "mnist":

@@ -6,6 +6,7 @@ import sys
 import threading
 from time import monotonic, sleep
 
+import numpy as np
 import pytest
 import threadpoolctl
 

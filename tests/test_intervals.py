@@ -31,6 +31,12 @@ def test_one_value_has_no_interval() -> None:
     assert t_interval([0.99]) is None
 
 
+def test_no_share_is_above_1() -> None:
+    low, high = t_interval([0.8, 0.99])
+    assert low >= 0
+    assert high == 1
+
+
 @pytest.mark.parametrize("m", [2, 5])
 def test_the_t_interval_covers_the_truth_as_often_as_it_says(m: int) -> None:
     rng = np.random.default_rng(2)

@@ -32,16 +32,20 @@ def f1_interval(hits: int, false_alarms: int, misses: int) -> Interval:
     return 2 * low / (1 + low), 2 * high / (1 + high)
 
 
-def t_interval(values: Sequence[float]) -> Interval | None:
-    """The 95 % interval of the mean of what `values` are drawn from (Student 1908).
+def t_interval(shares: Sequence[float]) -> Interval | None:
+    """The 95 % interval of the mean of what `shares` are drawn from (Student 1908), in 0..1.
 
-    None for a single value: it says nothing of how far another would be.
+    None for a single one: it says nothing of how far another would be.
     """
     from scipy.stats import t
 
-    m = len(values)
+    m = len(shares)
     if m < 2:
         return None
-    half = float(t.ppf(0.975, m - 1)) * stdev(values) / sqrt(m)
-    mean = fmean(values)
-    return mean - half, mean + half
+    half = float(t.ppf(0.975, m - 1)) * stdev(shares) / sqrt(m)
+    return around(fmean(shares), half)
+
+
+def around(share: float, half: float) -> Interval:
+    """`share` +- `half`, as far as a share can go: 0 to 1."""
+    return max(0.0, share - half), min(1.0, share + half)

@@ -27,7 +27,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from digitnn.intervals import Interval
+from digitnn.intervals import Interval, around
 
 
 @dataclass(frozen=True)
@@ -91,5 +91,5 @@ def part_variance(y: Bool[ndarray, "m n"] | Float[ndarray, "m n"]) -> SeedVarian
         other_seed=sqrt(ms_seed / n),
         other_digits=sqrt((v_digit + ms_both) / n),
         seed_alone=sqrt(v_seed),
-        interval=(mean - half, mean + half),
+        interval=around(mean, half),
     )

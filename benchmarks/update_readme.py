@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.write_docs import RESULTS, interval
 from digitnn.atomic import write_text
-from digitnn.comparison import to_markdown
+from digitnn.comparison_page import to_markdown
 from digitnn.wording import percent
 
 BEGIN = "<!-- results: written by python -m benchmarks.update_readme -->"

@@ -15,7 +15,8 @@ from digitnn.dataset import Dataset
 # take minutes. Nor in kernels.py, whose functions numba compiles as they stand.
 rooms = (
     "network features fullbatch engine pytorch evaluation training records minibatch_loop "
-    "fullbatch_loop lockstep comparison augmentation"
+    "fullbatch_loop lockstep comparison augmentation intervals paired calibration scores "
+    "risk_coverage seed_variance disputed appraisal leaderboard"
 )
 scratch = Path(digitnn.__file__).parent / "scratch"
 layers = [f"scratch.{file.stem}" for file in scratch.glob("[a-z]*.py") if file.stem != "kernels"]

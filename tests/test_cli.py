@@ -68,7 +68,10 @@ def test_compare_prints_the_object_that_it_promises(digitnn: CommandLine) -> Non
         readings = json.loads(Path(row["run"], "report.json").read_text())["readings"]
         assert [reading["split"] for reading in readings] == ["test"]
         assert readings[0]["accuracy"] == row["accuracy"]
-    assert found["paired"]["pairs"][0]["p_value"] <= 1
+    (pair,) = found["paired"]["pairs"]
+    assert pair["holm"] == pair["p_value"] <= 1
+    for side in ("only_first", "only_second"):
+        assert len(pair["digits"][side]) == pair[side]
     assert json.loads(Path("results/comparison.json").read_text()) == found
     names = {path.name for path in Path("results").iterdir()}
     assert {"digitnn_results.json", "params.pickle", "comparison.md", "overview.png"} <= names
@@ -86,6 +89,9 @@ def test_several_seeds_give_means_and_spread(digitnn: CommandLine) -> None:
     ]
     assert row["accuracy"] == pytest.approx(np.mean(accuracies))
     assert row["spread"] == pytest.approx(np.std(accuracies, ddof=1))
+    assert row["seeds_interval"][0] <= row["accuracy"] <= row["seeds_interval"][1]
+    assert (row["variance"]["m"], row["variance"]["n"]) == (2, 120)
+    assert row["variance"]["other_seed"] == pytest.approx(row["spread"])
 
 
 def test_the_grid_trains_each_recipe_on_every_engine_and_tells_how_far_they_part(

@@ -1,5 +1,6 @@
 """Rows, pairs and pages of a comparison, from runs whose predictions are made up."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,15 +9,18 @@ import pytest
 
 from digitnn.comparison import (
     Evaluated,
+    check_same_test,
     grouped,
     make_comparison,
     make_pairs,
     make_row,
-    to_markdown,
 )
+from digitnn.comparison_page import to_markdown
 from digitnn.dataset import Dataset
 from digitnn.engines import find_engine
-from digitnn.evaluation import Report, wilson_interval
+from digitnn.errors import RunError
+from digitnn.evaluation import Report, evaluate
+from digitnn.intervals import wilson_interval
 from digitnn.pickles.loading import load_pickle, save_pickle
 from digitnn.recipes import find_recipe
 from digitnn.report import (
@@ -26,7 +30,7 @@ from digitnn.report import (
     draw_overview,
 )
 from digitnn.results import to_plain, write_results
-from digitnn.runs import Run, save_run
+from digitnn.runs import Run, load_run, record_reading, save_run
 from digitnn.training import Training
 
 
@@ -47,9 +51,8 @@ def pretend(run: Run, test: Dataset, wrong: list[int], recipe: str, seed: int) -
     np.add.at(confusion, (test.labels, predictions), 1)
     n = len(test)
     accuracy = 1 - len(wrong) / n
-    report = Report(
-        n, accuracy, wilson_interval(n - len(wrong), n), 0.1, 0.5, predictions, confusion
-    )
+    interval, logits = wilson_interval(n - len(wrong), n), np.eye(10, dtype=np.float32)[predictions]
+    report = Report(n, accuracy, interval, 0.1, 0.5, predictions, confusion, logits)
     about = {**run.about, "seed": seed, "seconds": 10.0 + seed}
     about["recipe"] = {**about["recipe"], "name": recipe}
     return Evaluated(replace(run, about=about), report)
@@ -65,23 +68,48 @@ def evaluated(run: Run, digits: Dataset) -> list[Evaluated]:
     ]
 
 
-def test_a_row_of_several_seeds_holds_means_and_spread(evaluated: list[Evaluated]) -> None:
-    row = make_row(grouped(evaluated)[0])
+def test_a_row_of_several_seeds_holds_means_and_spread(
+    evaluated: list[Evaluated], digits: Dataset
+) -> None:
+    row = make_row(grouped(evaluated)[0], digits[:100])
     assert row["recipe"] == "a"
     assert row["accuracy"] == pytest.approx(0.85)
     assert row["spread"] == pytest.approx(np.std([0.9, 0.8], ddof=1))
     assert row["interval"] == list(wilson_interval(85, 100))
     assert row["seeds"] == [0, 1]
+    half = 12.7062 * 0.1 / 2  # the t of one degree of freedom, times the error of two numbers' mean
+    assert row["seeds_interval"] == pytest.approx((0.85 - half, 1), rel=1e-4)
+    assert row["variance"]["mean"] == pytest.approx(0.85)
+    assert row["variance"]["other_seed"] == pytest.approx(row["spread"])
     assert row["train_seconds"] == 10.5
     assert row["n"] == 100
     assert row["parameters"] == 784 * 100 + 100 + 100 * 10 + 10
 
 
-def test_a_row_of_one_seed_has_no_spread(evaluated: list[Evaluated]) -> None:
-    row = make_row(grouped(evaluated)[1])
+def test_a_row_of_one_seed_has_no_spread(evaluated: list[Evaluated], digits: Dataset) -> None:
+    row = make_row(grouped(evaluated)[1], digits[:100])
     assert row["seed"] == 0
     assert "spread" not in row
     assert "seeds" not in row
+
+
+def test_a_seed_that_comes_twice_tells_nothing_of_other_seeds(
+    evaluated: list[Evaluated], digits: Dataset
+) -> None:
+    row = make_row([evaluated[0], evaluated[0]], digits[:100])
+    assert row["seeds"] == [0, 0]
+    assert "seeds_interval" not in row
+    assert "variance" not in row
+
+
+def test_runs_of_one_recipe_with_other_epochs_are_not_taken_for_seeds(
+    run: Run, digits: Dataset
+) -> None:
+    one = pretend(run, digits[:100], [1], "a", seed=0)
+    about = {**run.about, "recipe": {**run.about["recipe"], "name": "a", "epochs": 9}, "seed": 1}
+    other = Evaluated(replace(run, about=about), one.report)
+    assert one.title == other.title
+    assert len(grouped([one, other])) == 2
 
 
 def test_pairs_count_what_only_one_reads(evaluated: list[Evaluated], digits: Dataset) -> None:
@@ -90,6 +118,8 @@ def test_pairs_count_what_only_one_reads(evaluated: list[Evaluated], digits: Dat
     assert (pair["only_first"], pair["only_second"]) == (1, 9)
     assert (pair["both_wrong"], pair["both_right"]) == (1, 89)
     assert pair["p_value"] == pytest.approx(2 * 11 / 1024)
+    assert pair["holm"] == pair["p_value"]
+    assert pair["digits"] == {"only_first": [50], "only_second": list(range(1, 10))}
 
 
 def test_the_page_shows_measured_and_reported_rows(
@@ -110,8 +140,31 @@ def test_several_pairs_become_a_table(
     test = digits[:100]
     third = pretend(run, test, [0, 51], "c", seed=0)
     page = to_markdown(make_comparison([*evaluated, third], test))
-    assert "| a (scratch) | b (scratch) | 1 | 9 | 1 | 0.021 |" in page
-    assert "| b (scratch) | c (scratch) | 1 | 1 | 1 | 1 |" in page
+    assert "| a (scratch) | b (scratch) | 1 | 9 | 1 | 0.021 | 0.064 |" in page
+    assert "| b (scratch) | c (scratch) | 1 | 1 | 1 | 1 | 1 |" in page
+
+
+def test_the_page_tells_the_two_kinds_of_luck_apart(
+    evaluated: list[Evaluated], digits: Dataset
+) -> None:
+    page = to_markdown(make_comparison(evaluated, digits[:100]))
+    (line,) = [line for line in page.splitlines() if line.startswith("| `a` | scratch | 2 |")]
+    assert line.split("|")[-3] == " ± 7.07 "  # another seed
+    assert not [line for line in page.splitlines() if line.startswith("| `b` | scratch | 1 |")]
+
+
+def test_a_run_that_was_tested_on_other_images_is_refused(
+    run: Run, digits: Dataset, tmp_path: Path
+) -> None:
+    shutil.copytree(run.path, tmp_path / "run")
+    one, report = load_run(tmp_path / "run"), evaluate(run.classifier(), digits[:100])
+    check_same_test([one], digits[:100])
+    record_reading(one, "test", report, digits[:100])
+    check_same_test([one], digits[:100])
+    with pytest.raises(RunError, match="run was last tested on other images"):
+        check_same_test([one], digits[100:200])
+    record_reading(one, "test", report, digits[100:200])
+    check_same_test([one], digits[100:200])
 
 
 def test_all_results_are_written(
@@ -123,7 +176,7 @@ def test_all_results_are_written(
         path.name for path in written
     )
     images = [path for path in written if path.suffix == ".png"]
-    assert len(images) == 4
+    assert len(images) == 5
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in images)
 
 

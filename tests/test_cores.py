@@ -6,6 +6,7 @@ import sys
 import threading
 from time import monotonic, sleep
 
+import numpy as np
 import pytest
 import threadpoolctl
 
@@ -67,6 +68,12 @@ def test_blas_keeps_to_one_core_inside_and_is_set_free_after():
 def test_blas_keeps_to_one_core_while_blocks_share_the_cores(n, threads):
     assert all(inside == {threads} for inside in run_blocks(lambda part: blas_threads(), n, 10))
     assert set_free()
+
+
+def test_what_numpy_was_told_of_overflow_holds_in_every_thread() -> None:
+    with np.errstate(over="ignore", invalid="raise"):
+        found = run_blocks(lambda part: np.geterr(), 100, 10)
+    assert {(told["over"], told["invalid"]) for told in found} == {("ignore", "raise")}
 
 
 @pytest.mark.usefixtures("two_blas_threads")

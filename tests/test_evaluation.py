@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
 
 from digitnn.dataset import Dataset
 from digitnn.errors import DataError
-from digitnn.evaluation import compare_paired, evaluate, log_softmax, wilson_interval
+from digitnn.evaluation import evaluate, log_softmax
 
 
 class Fixed:
@@ -45,29 +44,13 @@ def test_log_softmax_of_huge_logits_does_not_overflow() -> None:
     np.testing.assert_allclose(found, [[0.0, -1000.0]])
 
 
-@pytest.mark.parametrize(("correct", "n"), [(0, 10), (5, 10), (9327, 10_000), (10_000, 10_000)])
-def test_the_wilson_interval_agrees_with_scipy(correct: int, n: int) -> None:
-    expected = binomtest(correct, n).proportion_ci(0.95, "wilson")
-    np.testing.assert_allclose(wilson_interval(correct, n), expected, rtol=1e-6, atol=1e-9)
-
-
-def test_mcnemar_of_a_split_known_by_hand() -> None:
-    first = np.array([True] * 8 + [False] * 1 + [True] * 5 + [False] * 2)
-    second = np.array([False] * 8 + [True] * 1 + [True] * 5 + [False] * 2)
-    found = compare_paired(first, second)
-    assert (found.only_first, found.only_second) == (8, 1)
-    assert (found.both_right, found.both_wrong) == (5, 2)
-    # nine coins, at least eight alike: 2 (9 + 1) / 2^9
-    assert found.p_value == pytest.approx(20 / 512)
-
-
-def test_networks_that_never_disagree_are_not_told_apart() -> None:
-    right = np.array([True, False, True])
-    assert compare_paired(right, right).p_value == 1.0
-
-
 def test_no_images_and_bad_logits_are_refused() -> None:
     with pytest.raises(DataError, match="no images"):
         evaluate(Fixed(np.zeros((0, 10))), blank([]))
     with pytest.raises(DataError, match="NaN"):
         evaluate(Fixed(np.full((1, 10), np.nan)), blank([0]))
+
+
+def test_a_classifier_of_fewer_classes_than_labels_is_refused() -> None:
+    with pytest.raises(DataError, match=r"labels up to 9 take logits of shape \(2, 10\)"):
+        evaluate(Fixed(np.zeros((2, 7))), blank([0, 9]))

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from digitnn.engines import find_engine
     from digitnn.ensembles import load_run, make_ensemble
     from digitnn.errors import DigitnnError, GradientError, PictureError
-    from digitnn.evaluation import compare_paired, evaluate
+    from digitnn.evaluation import evaluate
     from digitnn.gradient_check import check_gradient
     from digitnn.network import Network
+    from digitnn.paired import compare_paired
     from digitnn.pickles.loading import load_pickle
     from digitnn.picture.reader import Reader, Reading
     from digitnn.recipe_files import read_recipe
@@ -29,9 +30,10 @@ _HOMES = {
     "engines": ("find_engine",),
     "ensembles": ("load_run", "make_ensemble"),
     "errors": ("DigitnnError", "GradientError", "PictureError"),
-    "evaluation": ("compare_paired", "evaluate"),
+    "evaluation": ("evaluate",),
     "gradient_check": ("check_gradient",),
     "network": ("Network",),
+    "paired": ("compare_paired",),
     "recipe_files": ("read_recipe",),
     "recipes": ("RECIPES", "Recipe", "find_recipe"),
     "sources": ("load",),

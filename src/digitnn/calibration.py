@@ -1,8 +1,9 @@
-"""Probabilities that mean what they say: the temperature that a validation set asks for.
+"""Probabilities that mean what they say: how far they are from it, and what would mend them.
 
 Axes: n images, k classes.
 """
 
+from dataclasses import dataclass
 from math import exp, log
 
 import numpy as np
@@ -13,6 +14,59 @@ from digitnn.evaluation import log_softmax
 
 WIDEST = log(20.0)
 """Temperatures are looked for from 1/20 to 20."""
+BINS = 15
+"""As many as Guo, Pleiss, Sun and Weinberger (2017) take."""
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The images whose reading has a probability in (low, high].
+
+    confidence: that probability's mean; accuracy: the share read right; both None without images.
+    """
+
+    low: float
+    high: float
+    n: int
+    confidence: float | None
+    accuracy: float | None
+
+
+def bin_confidences(
+    logits: Float32[ndarray, "n k"], labels: UInt8[ndarray, " n"]
+) -> tuple[Bin, ...]:
+    """The reliability diagram's bins: 15 of equal width, by the probability of what is read."""
+    log_p = log_softmax(logits).astype(float)
+    confidence = np.exp(log_p.max(axis=1)).clip(0, 1)
+    right = logits.argmax(axis=1) == labels
+    edges = np.linspace(0, 1, BINS + 1)
+    place = np.searchsorted(edges[1:-1], confidence)
+    counts = np.bincount(place, minlength=BINS)
+    sums = (np.bincount(place, weights, minlength=BINS) for weights in (confidence, right))
+    return tuple(
+        Bin(
+            float(low),
+            float(high),
+            int(n),
+            float(c / n) if n else None,
+            float(r / n) if n else None,
+        )
+        for low, high, n, c, r in zip(edges[:-1], edges[1:], counts, *sums, strict=True)
+    )
+
+
+def calibration_error(bins: tuple[Bin, ...]) -> float:
+    """The expected calibration error, sum over bins of n_b / n |accuracy_b - confidence_b|.
+
+    Guo et al. 2017, eq. 3. It is above 0 by chance also where all probabilities are right.
+    """
+    n = sum(one.n for one in bins)
+    gaps = (
+        one.n * abs(one.accuracy - one.confidence)
+        for one in bins
+        if one.accuracy is not None and one.confidence is not None
+    )
+    return sum(gaps) / n
 
 
 def mean_nats(logits: Float32[ndarray, "n k"], labels: UInt8[ndarray, " n"]) -> float:

@@ -1,4 +1,4 @@
-"""The main job's arithmetic: from evaluated runs to rows, pairs and tables.
+"""The main job's arithmetic: from evaluated runs to rows and pairs.
 
 Axes: n images of the test split.
 """
@@ -9,15 +9,20 @@ from itertools import combinations
 from statistics import fmean, stdev
 from typing import Any
 
+import numpy as np
 from jaxtyping import Bool
 from numpy import ndarray
 
-from digitnn import lockstep
 from digitnn.dataset import Dataset
-from digitnn.evaluation import Report, compare_paired, wilson_interval
+from digitnn.errors import RunError
+from digitnn.evaluation import Report
+from digitnn.identity import settings_of
+from digitnn.intervals import t_interval, wilson_interval
 from digitnn.machine import describe_machine
+from digitnn.paired import adjust_by_holm, compare_paired
+from digitnn.runs import read_readings
+from digitnn.seed_variance import part_variance
 from digitnn.trained import Trained
-from digitnn.wording import percent
 
 REPORTED: tuple[Mapping[str, Any], ...] = (
     {"recipe": "original, from scratch", "accuracy": 0.9327, "train_seconds": 37.0},
@@ -49,18 +54,20 @@ class Evaluated:
 
 
 def grouped(evaluated: Sequence[Evaluated]) -> list[list[Evaluated]]:
-    """The runs of each recipe and engine together, in the order they came."""
-    groups: dict[str, list[Evaluated]] = {}
+    """The runs that differ by seed alone together, in the order they came."""
+    groups: dict[tuple[str, str], list[Evaluated]] = {}
     for one in evaluated:
-        groups.setdefault(one.title, []).append(one)
+        groups.setdefault((one.title, settings_of(one.run.about)), []).append(one)
     return list(groups.values())
 
 
-def make_row(group: Sequence[Evaluated]) -> dict[str, Any]:
+def make_row(group: Sequence[Evaluated], test: Dataset) -> dict[str, Any]:
     """One row of the comparison: means over the seeds of one recipe on one engine.
 
     interval: 95 % Wilson, for the mean accuracy on n test images: how much another 10,000 digits
-    could differ. spread: the standard deviation over seeds, where there are several.
+    could differ. Where there are several seeds, spread: the standard deviation over them;
+    seeds_interval: 95 % of the mean over all seeds, on these images; variance: see `seed_variance`;
+    both only if no seed comes twice.
     """
     first = group[0].run
     n = group[0].report.n
@@ -79,27 +86,67 @@ def make_row(group: Sequence[Evaluated]) -> dict[str, Any]:
         "seed": group[0].seed,
         "run": str(first.path),
     }
+    seeds = [one.seed for one in group]
     if len(group) > 1:
         row |= {
-            "seeds": [one.seed for one in group],
+            "seeds": seeds,
             "spread": stdev(accuracies),
             "runs": [str(one.run.path) for one in group],
+        }
+    if len(set(seeds)) == len(group) > 1 < n:
+        row |= {
+            "seeds_interval": t_interval(accuracies),
+            "variance": part_variance(np.stack([one.right(test) for one in group])).to_json(),
         }
     return row
 
 
 def make_pairs(groups: Sequence[Sequence[Evaluated]], test: Dataset) -> dict[str, Any]:
-    """The exact McNemar test of every two recipes, first seed against first seed."""
+    """The exact McNemar test of every two recipes, first seed against first seed.
+
+    holm: the p-value adjusted for the number of pairs; digits: which images only one reads.
+    """
+    found = [(a[0], b[0]) for a, b in combinations(groups, 2)]
+    compared = [compare_paired(a.right(test), b.right(test)) for a, b in found]
+    adjusted = adjust_by_holm([pair.p_value for pair in compared])
     pairs = [
         {
-            "first": a[0].title,
-            "second": b[0].title,
-            "seeds": [a[0].seed, b[0].seed],
-            **asdict(compare_paired(a[0].right(test), b[0].right(test))),
+            "first": a.title,
+            "second": b.title,
+            "seeds": [a.seed, b.seed],
+            **asdict(pair),
+            "holm": holm,
+            "digits": _find_digits(a.right(test), b.right(test)),
         }
-        for a, b in combinations(groups, 2)
+        for (a, b), pair, holm in zip(found, compared, adjusted, strict=True)
     ]
-    return {"test": "exact McNemar, two-sided", "pairs": pairs}
+    return {"test": "exact McNemar, two-sided; holm: adjusted for all pairs", "pairs": pairs}
+
+
+def _find_digits(first: Bool[ndarray, " n"], second: Bool[ndarray, " n"]) -> dict[str, Any]:
+    """The places in the test split of the images that only one of two networks reads."""
+    return {
+        "only_first": np.flatnonzero(first & ~second).tolist(),
+        "only_second": np.flatnonzero(second & ~first).tolist(),
+    }
+
+
+def check_same_test(runs: Sequence[Trained], test: Dataset) -> None:
+    """Raise `RunError` for a run that was last tested on other images than `test`.
+
+    What it was trained on may lie in `test`; nothing else would tell. Runs whose readings are of a
+    version that noted no fingerprint pass, as do those that have never been tested.
+    """
+    ours = test.fingerprint()
+    for run in runs:
+        tested = [one for one in read_readings(run.path) if one["split"] == "test"]
+        theirs = tested[-1].get("data", {}).get("sha256", ours) if tested else ours
+        if theirs != ours:
+            raise RunError(
+                f"{run.path} was last tested on other images than these of {test.name} "
+                f"(fingerprints {theirs[:12]} and {ours[:12]}): name the data with --data-dir, or "
+                "test it on these first with `digitnn evaluate --split test`"
+            )
 
 
 def make_comparison(
@@ -114,7 +161,7 @@ def make_comparison(
     groups = grouped(evaluated)
     return {
         "schema": 1,
-        "rows": [make_row(group) for group in groups],
+        "rows": [make_row(group, test) for group in groups],
         "reported": [dict(row) for row in REPORTED],
         "paired": make_pairs(groups, test),
         "data": {
@@ -124,79 +171,3 @@ def make_comparison(
         "machine": describe_machine(),
         **({} if grid is None else {"grid": list(grid)}),
     }
-
-
-def to_markdown(comparison: Mapping[str, Any]) -> str:
-    """The comparison as a page of Markdown: the table, the pairs, the machine."""
-    heads = (
-        "recipe",
-        "engine",
-        "test accuracy",
-        "95 % interval",
-        "training",
-        "reading",
-        "parameters",
-    )
-    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    for row in comparison["rows"]:
-        low, high = row["interval"]
-        spread = f" ± {100 * row['spread']:.2f}" if "spread" in row else ""
-        lines.append(
-            f"| `{row['recipe']}` | {row['engine']} | **{percent(row['accuracy'])}**{spread} | "
-            f"{100 * low:.2f} to {percent(high)} | {row['train_seconds']:.1f} s | "
-            f"{row['predict_seconds']:.2f} s | {row['parameters']:,} |"
-        )
-    for row in comparison["reported"]:
-        lines.append(
-            f"| {row['recipe']} | *as reported* | {percent(row['accuracy'])} | | "
-            f"{row['train_seconds']:.0f} s | | |"
-        )
-    lines.append("")
-    lines += [*_describe_pairs(comparison["paired"]["pairs"]), ""]
-    if "grid" in comparison:
-        lines += [lockstep.to_markdown(comparison["grid"])]
-    return "\n".join([*lines, describe_conditions(comparison), ""])
-
-
-def _describe_pairs(pairs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A sentence for one pair, a table for several."""
-    if len(pairs) <= 1:
-        return [describe_pair(pair) for pair in pairs]
-    rows = [
-        f"| {pair['first']} | {pair['second']} | {pair['only_first']} | {pair['only_second']} | "
-        f"{pair['both_wrong']} | {_p_value(pair['p_value']).removeprefix('= ')} |"
-        for pair in pairs
-    ]
-    return [
-        "| of two networks, the first | the second | digits only the first reads | only the second "
-        "| neither | exact McNemar p |",
-        "|---|---|---|---|---|---|",
-        *rows,
-    ]
-
-
-def _p_value(p: float) -> str:
-    return f"= {p:.2g}" if p >= 1e-4 else "< 0.0001"
-
-
-def describe_pair(pair: Mapping[str, Any]) -> str:
-    """One sentence about two networks on the same digits."""
-    seeds = " and ".join(str(seed) for seed in sorted(set(pair["seeds"])))
-    return (
-        f"On the same test digits (seed {seeds}), {pair['second']} alone reads "
-        f"{pair['only_second']}, {pair['first']} alone {pair['only_first']}, neither "
-        f"{pair['both_wrong']}: exact McNemar test, p {_p_value(pair['p_value'])}."
-    )
-
-
-def describe_conditions(comparison: Mapping[str, Any]) -> str:
-    """One line that says on what, from what and from which seeds it was measured."""
-    machine, rows = comparison["machine"], comparison["rows"]
-    seeds = ", ".join(str(seed) for seed in rows[0].get("seeds", [rows[0]["seed"]]))
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    return (
-        f"Measured on {machine['processor']}, {machine['cores']} cores; {versions}; "
-        f"commit {machine['commit']}; seeds {seeds}. Intervals are Wilson's, for the "
-        f"{rows[0]['n']:,} test digits; ± is the standard deviation over seeds. "
-        "Training time runs from arrays in memory to the trained network, validation included."
-    )

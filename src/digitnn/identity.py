@@ -57,6 +57,13 @@ def fingerprint(identity: Mapping[str, Any]) -> str:
     return sha256(json.dumps(sorted(_leaves(identity))).encode()).hexdigest()
 
 
+def settings_of(about: Mapping[str, Any]) -> str:
+    """SHA-256 of all that was decided before the seed, from what recipe.json says: equal for runs
+    that differ by luck alone.
+    """
+    return fingerprint({key: about.get(key) for key in ("recipe", "engine", "stopping", "data")})
+
+
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Every number and text in `value` as JSON, by its place: "recipe.optimiser.momentum"."""
     if name in FREE:

@@ -2,7 +2,7 @@
 
 comparison.json        what `digitnn compare --json` prints
 comparison.md          the same as a page
-overview.png, learning_curves.png, confusion.png, disagreements.png
+overview.png, time_accuracy.png, learning_curves.png, confusion.png, disagreements.png
 digitnn_results.json   each model's name, training time and test accuracy, and its origin
 params.pickle          the from-scratch network as NumPy arrays and plain builtins
 """
@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from digitnn.atomic import write_text
-from digitnn.comparison import Evaluated, grouped, to_markdown
+from digitnn.comparison import Evaluated, grouped
+from digitnn.comparison_page import to_markdown
 from digitnn.dataset import Dataset
 from digitnn.errors import RunError
 from digitnn.layers import Dense, Flatten, Sigmoid
+from digitnn.pareto import draw_time_and_accuracy
 from digitnn.pickles.loading import save_pickle
 from digitnn.report import (
     draw_confusions,
@@ -34,6 +36,7 @@ NAMES = (
     "comparison.json",
     "comparison.md",
     "overview.png",
+    "time_accuracy.png",
     "learning_curves.png",
     "confusion.png",
     "disagreements.png",
@@ -83,6 +86,7 @@ def _write_all(
     write_text(folder / "comparison.md", "# Comparison\n\n" + to_markdown(comparison))
     figures = {
         "overview.png": draw_overview(comparison),
+        "time_accuracy.png": draw_time_and_accuracy(comparison["rows"]),
         "confusion.png": draw_confusions(firsts),
     }
     if learned := [one.run for one in firsts if one.run.history]:

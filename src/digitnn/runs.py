@@ -4,7 +4,7 @@
     params.safetensors   its parameters
     recipe.json          recipe, engine, seed, data, machine, how long it took
     history.jsonl        a record an epoch
-    report.json          every evaluation: which split, when, what came out
+    report.json          every evaluation: which split of which data, when, what came out
     checkpoint/          while it is trained: see `unfinished`
 
 A new run is written to a sibling folder and renamed, so it is never half there. Where a training
@@ -13,7 +13,7 @@ a pickle.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any, get_args
 from numpy import ndarray
 
 from digitnn.atomic import new_directory, write_text
+from digitnn.dataset import Dataset
 from digitnn.engines import find_engine
 from digitnn.errors import RunError
 from digitnn.evaluation import Report
@@ -181,18 +182,22 @@ def read_about(path: Path) -> dict[str, Any]:
             "install a newer digitnn"
         )
     _check_about(about, path / RECIPE)
-    _readings(path / REPORT)
+    read_readings(path)
     return about
 
 
-def record_reading(run: Trained, split: str, report: Report) -> int:
-    """Add an evaluation to the run's report.json; how often that split has now been read."""
+def record_reading(run: Trained, split: str, report: Report, dataset: Dataset) -> int:
+    """Add an evaluation to the run's report.json; how often that split has now been read.
+
+    dataset: what was read; its fingerprint is noted too.
+    """
     path = run.path / REPORT
-    readings = _readings(path)
+    readings = list(read_readings(run.path))
     readings.append(
         {
             "split": split,
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
+            "data": {"name": dataset.name, "sha256": dataset.fingerprint()},
             **report_to_json(report),
         }
     )
@@ -203,6 +208,11 @@ def record_reading(run: Trained, split: str, report: Report) -> int:
             f"cannot note in {path} that {split} was read ({error.strerror}), so its result is "
             "not shown: make the run writable, or copy it"
         ) from None
+    return count_readings(readings, split)
+
+
+def count_readings(readings: Sequence[Mapping[str, Any]], split: str) -> int:
+    """How many of `readings` are of `split`."""
     return sum(reading["split"] == split for reading in readings)
 
 
@@ -242,14 +252,26 @@ def _check_about(about: Mapping[str, Any], path: Path) -> None:
             raise RunError(f"{path} is damaged: {'.'.join(keys)} cannot be {value!r:.60}")
 
 
-def _readings(path: Path) -> list[dict[str, Any]]:
-    """What report.json has noted so far."""
+def read_readings(folder: Path) -> list[dict[str, Any]]:
+    """What report.json in the run `folder` has noted so far, the oldest first.
+
+    Each has at least `split` and `accuracy`; of earlier versions it lacks `data`. Raises
+    `RunError`.
+    """
+    path = folder / REPORT
     readings = read_json(path).get("readings") if path.exists() else []
-    if not isinstance(readings, list) or not all(
-        isinstance(reading, dict) and isinstance(reading.get("split"), str) for reading in readings
-    ):
+    if not isinstance(readings, list) or not all(map(_is_reading, readings)):
         raise RunError(f"{path} is damaged: readings must be a list of evaluations")
     return readings
+
+
+def _is_reading(value: Any) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("split"), str):
+        return False
+    if not isinstance(value.get("accuracy"), int | float):
+        return False
+    data = value.get("data", {"sha256": ""})
+    return isinstance(data, dict) and isinstance(data.get("sha256"), str)
 
 
 def _read_history(path: Path) -> tuple[EpochRecord, ...]:

@@ -16,6 +16,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.2f} %"
 
 
+def count(n: int, noun: str) -> str:
+    """1 and "time" as "1 time", 2 as "2 times"."""
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
 def brief(value: Any) -> str:
     """A value as it would be typed, cut where it is long or deep, for an error of one line."""
     try:

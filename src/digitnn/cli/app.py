@@ -26,6 +26,7 @@ COMMANDS = (
     "evaluate",
     "ensemble",
     "compare",
+    "leaderboard",
     "curves",
     "read",
 )

@@ -52,7 +52,8 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Train the recipes, evaluate each network once on the test split, and compare."""
-    from digitnn.comparison import Evaluated, make_comparison, to_markdown
+    from digitnn.comparison import Evaluated, check_same_test, make_comparison
+    from digitnn.comparison_page import to_markdown
     from digitnn.engines import find_engine
     from digitnn.ensembles import load_run
     from digitnn.errors import UsageError
@@ -66,7 +67,7 @@ def compare(
     from digitnn.runs import is_run, record_reading
     from digitnn.sources import load
 
-    words = recipes or DEFAULT_RECIPES
+    words = list(dict.fromkeys(recipes or DEFAULT_RECIPES))
     ready = [load_run(word) for word in words if word not in RECIPES and is_run(Path(word))]
     for run in ready:
         if (collection := run.about["data"]["collection"]) != "mnist":
@@ -85,12 +86,13 @@ def compare(
     ensure("mnist", data_dir)
     data = load_training_data("mnist", data_dir)
     test = load("mnist", "test", data_dir)  # loaded now, read by nobody before all is trained
+    check_same_test(ready, test)
     trained = [*ready, *_train_all(pairs, range(seeds), data, runs)]
     gaps = _compare_engines(chosen, data) if grid else None
     evaluated = []
     for run in trained:
         report = evaluate(run.classifier(), test)
-        record_reading(run, "test", report)
+        record_reading(run, "test", report, test)
         evaluated.append(Evaluated(run, report))
     comparison = make_comparison(evaluated, test, gaps)
     written = write_results(results, comparison, evaluated, test)

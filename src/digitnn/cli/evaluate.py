@@ -23,29 +23,37 @@ def evaluate(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Read a split with a trained network and count. Every reading is noted in the run."""
+    """Read a split with a trained network and tell all there is to tell. It is noted in the run."""
+    from digitnn.appraisal import appraise, describe
     from digitnn.ensembles import load_run
     from digitnn.evaluation import evaluate as evaluate_on
     from digitnn.experiment import load_split_of
     from digitnn.resources import use_resources
-    from digitnn.runs import record_reading, report_to_json
-    from digitnn.wording import percent
+    from digitnn.runs import count_readings, read_readings, record_reading
+    from digitnn.wording import count, percent
 
     use_resources(threads, device)
     trained = load_run(run)
     classifier = trained.classifier(engine)
     ensure(trained.about["data"]["collection"], data_dir)
-    report = evaluate_on(classifier, load_split_of(trained, split, data_dir))
-    times = record_reading(trained, split, report)
+    dataset = load_split_of(trained, split, data_dir)
+    report = evaluate_on(classifier, dataset)
+    validation = None
+    if split == "test":  # the temperature is fitted where the test labels are not seen
+        valid = load_split_of(trained, "valid", data_dir)
+        validation = evaluate_on(classifier, valid), valid
+    appraisal = appraise(report, dataset, validation)
+    times = record_reading(trained, split, report, dataset)
     if as_json:
-        value = {"schema": 1, "run": str(run), "split": split, "reads": times}
-        print_json(value | report_to_json(report))
+        tests = count_readings(read_readings(trained.path), "test")
+        value = {"schema": 1, "run": str(run), "split": split, "reads": times, "test_reads": tests}
+        print_json(value | appraisal.to_json())
         return
     low, high = report.interval
-    print_text(
+    first = (
         f"{split} accuracy {percent(report.accuracy)} "
         f"(95 % Wilson interval {percent(low)} to {percent(high)}), "
         f"{report.errors} of {report.n:,} wrong, loss {report.loss_nats:.4f} nats, "
-        f"{report.seconds:.2f} s; this run has read the {split} split {times} "
-        f"time{'s' if times > 1 else ''}"
+        f"{report.seconds:.2f} s; this run has read the {split} split {count(times, 'time')}"
     )
+    print_text("\n".join([first, *describe(appraisal)]))

@@ -9,6 +9,7 @@ with BLAS (the library that multiplies matrices) told to use one core.
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import cache
 from typing import TypeVar
 
@@ -40,14 +41,16 @@ def run_blocks(work: Callable[[Sequence[slice]], Result], n: int, block: int) ->
     """Cut range(n) into blocks, deal them into parts, and run `work` on each part.
 
     Returns the results in the order of the parts, however the threads were scheduled. A single
-    part is too little to share out: it runs here, and BLAS may use the cores as it can.
+    part is too little to share out: it runs here, and BLAS may use the cores as it can. What the
+    caller has told NumPy of overflow (`np.errstate`) holds in every thread.
     """
     blocks = [slice(start, min(start + block, n)) for start in range(0, n, block)]
     parts = [part for p in range(PARTS) if (part := blocks[p::PARTS])]
     if len(parts) == 1:
         return [work(parts[0])]
     with one_core_blas:
-        return list(_pool(threads()).map(work, parts))
+        contexts = [copy_context() for _ in parts]  # one cannot be entered by two threads
+        return list(_pool(threads()).map(lambda own, part: own.run(work, part), contexts, parts))
 
 
 @cache

@@ -1,0 +1,62 @@
+"""Whether one classifier is better than another on the same images, and which they differ on.
+
+Axes: n images.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool
+from numpy import ndarray
+
+
+@dataclass(frozen=True)
+class PairedComparison:
+    """Two classifiers on the same images.
+
+    only_first, only_second: images that one reads right and the other does not;
+    p_value: how often so unequal a split of them would come about if both were equally good.
+    """
+
+    both_right: int
+    only_first: int
+    only_second: int
+    both_wrong: int
+    p_value: float
+
+
+def compare_paired(first: Bool[ndarray, " n"], second: Bool[ndarray, " n"]) -> PairedComparison:
+    """The exact McNemar test (McNemar 1947) of which images each classifier reads right.
+
+    Images on which both agree say nothing about which is better; those that only one reads are
+    coin flips if neither is: the p-value is two-sided binomial.
+    """
+    from scipy.stats import binomtest
+
+    only_first = int(np.count_nonzero(first & ~second))
+    only_second = int(np.count_nonzero(second & ~first))
+    discordant = only_first + only_second
+    p_value = float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
+    return PairedComparison(
+        both_right=int(np.count_nonzero(first & second)),
+        only_first=only_first,
+        only_second=only_second,
+        both_wrong=int(np.count_nonzero(~(first | second))),
+        p_value=p_value,
+    )
+
+
+def adjust_by_holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values of m tests, adjusted for there being m of them (Holm 1979).
+
+    The j-th smallest is multiplied by m + 1 - j, and none falls below the one before it. Whoever
+    rejects those below a level then rejects any true hypothesis at all with at most that chance,
+    however the tests depend on each other.
+    """
+    m = len(p_values)
+    adjusted, largest = [0.0] * m, 0.0
+    for rank, index in enumerate(sorted(range(m), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, (m - rank) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted

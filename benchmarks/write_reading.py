@@ -1,6 +1,7 @@
-"""Put the figures of benchmarks/results/reading.json into docs/reading.md, and draw the curve.
+"""Put the figures of benchmarks/results/reading*.json into docs/reading.md, and draw the curve.
 
-python -m benchmarks.reading --json --digits 200 --test-split > benchmarks/results/reading.json
+python -m benchmarks.reading --json --beds --digits 150 --test-split > benchmarks/results/reading.json
+python -m benchmarks.reading --json --speed > benchmarks/results/reading_speed.json
 python -m benchmarks.write_reading
 """
 
@@ -26,7 +27,7 @@ GROUPS = {
 }
 
 
-def tables(result: dict[str, Any]) -> str:
+def tables(result: dict[str, Any], speed: dict[str, Any]) -> str:
     """The rows of every bed, the totals, the curve at some thresholds, the speed."""
     parts = [
         f"Read at the threshold {result['threshold']:g}, seed {result['seed']}. Right is what is "
@@ -36,15 +37,16 @@ def tables(result: dict[str, Any]) -> str:
         if group in result["beds"]:
             parts.append(_group(group, title, result))
     parts.append(_curve(result["curve"]))
-    if "speed" in result:
-        parts.append(_speed(result["speed"]))
-    machine = result["machine"]
+    parts += [_measured(result["machine"]), _speed(speed["speed"]), _measured(speed["machine"])]
+    return "\n".join(parts)
+
+
+def _measured(machine: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    parts.append(
+    return (
         f"Measured on {machine['processor']}, {machine['cores']} cores, {machine['threads']} "
         f"threads; {versions}; commit {machine['commit']}.\n"
     )
-    return "\n".join(parts)
 
 
 def _group(group: str, title: str, result: dict[str, Any]) -> str:
@@ -138,10 +140,14 @@ def draw_curve(curve: list[dict[str, float]], threshold: float, path: Path) -> N
 
 def main() -> None:
     """Rewrite the block in docs/reading.md and the picture of the curve."""
-    result = json.loads((RESULTS / "reading.json").read_text())
+    result, speed = (
+        json.loads((RESULTS / f"{name}.json").read_text()) for name in ("reading", "reading_speed")
+    )
     draw_curve(result["curve"], result["threshold"], CURVE)
     page = Path("docs/reading.md")
-    write_text(page, put_between(page.read_text(encoding="utf-8"), BEGIN, END, tables(result)))
+    write_text(
+        page, put_between(page.read_text(encoding="utf-8"), BEGIN, END, tables(result, speed))
+    )
 
 
 if __name__ == "__main__":

@@ -16,6 +16,18 @@ CURVE = [
     for k in range(1, 100)
 ]
 
+MACHINE = {
+    "processor": "a processor",
+    "cores": 2,
+    "threads": 2,
+    "versions": {"numpy": "2.0"},
+    "commit": "abc",
+}
+SPEED = {
+    "speed": {"cold": {"median": 0.4321, "min": 0.4, "max": 0.5}, "page": {"megabytes": 145}},
+    "machine": MACHINE | {"threads": 1},
+}
+
 
 @pytest.fixture
 def result():
@@ -30,19 +42,12 @@ def result():
         "totals": {"digits": {**ROW, "n": 400, "right": 380, "wrong": 8, "refused": 12}},
         "not_in_junk_total": ["letters like digits, 28"],
         "curve": CURVE,
-        "speed": {"cold": {"median": 0.4321, "min": 0.4, "max": 0.5}, "page": {"megabytes": 145}},
-        "machine": {
-            "processor": "a processor",
-            "cores": 2,
-            "threads": 2,
-            "versions": {"numpy": "2.0"},
-            "commit": "abc",
-        },
+        "machine": MACHINE,
     }
 
 
 def test_every_bed_has_its_row_and_a_group_of_several_its_sum(result):
-    text = tables(result)
+    text = tables(result, SPEED)
     assert "| chalk | 200 | 95.00 % | 2.00 % | 3.00 % |" in text
     assert "| **all** | 400 | 95.00 % | 2.00 % | 3.00 % |" in text
     assert text.count("**all**") == 1
@@ -51,11 +56,12 @@ def test_every_bed_has_its_row_and_a_group_of_several_its_sum(result):
 
 
 def test_the_curve_the_speed_and_the_machine_are_told(result):
-    text = tables(result)
+    text = tables(result, SPEED)
     assert "| 0.5 | 0.20 % | 2.50 % | 0.02 % |" in text
     assert "| cold | 0.4321 | 0.4 to 0.5 |" in text
     assert "| page, megabytes | 145 | |" in text
     assert "a processor, 2 cores, 2 threads; numpy 2.0; commit abc" in text
+    assert "a processor, 2 cores, 1 threads" in text
 
 
 def test_the_curve_is_drawn(result, tmp_path):

@@ -1,6 +1,7 @@
 """Put the figures of benchmarks/results/reading*.json into docs/reading.md, and draw the curve.
 
-python -m benchmarks.reading --json --beds --digits 150 --test-split > benchmarks/results/reading.json
+python -m benchmarks.reading --json --beds --digits 150 --test-split \\
+    > benchmarks/results/reading.json
 python -m benchmarks.reading --json --speed > benchmarks/results/reading_speed.json
 python -m benchmarks.write_reading
 """

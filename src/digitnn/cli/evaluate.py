@@ -8,6 +8,8 @@ import typer
 from digitnn.cli.console import print_json, print_text
 from digitnn.cli.fetching import ensure
 from digitnn.cli.options import AsJson, DataDir, Device, Threads
+from digitnn.cli.robustness import Corruptions, Robustness, read_changed
+from digitnn.cli.talk import say
 
 
 def evaluate(
@@ -18,6 +20,8 @@ def evaluate(
     engine: Annotated[
         str | None, typer.Option("--engine", help="scratch or pytorch; the run's own if absent.")
     ] = None,
+    corruptions: Corruptions = False,
+    robustness: Robustness = False,
     data_dir: DataDir = None,
     threads: Threads = None,
     device: Device = "auto",
@@ -35,11 +39,13 @@ def evaluate(
     trained = load_run(run)
     classifier = trained.classifier(engine)
     ensure(trained.about["data"]["collection"], data_dir)
-    report = evaluate_on(classifier, load_split_of(trained, split, data_dir))
+    dataset = load_split_of(trained, split, data_dir)
+    report = evaluate_on(classifier, dataset)
     times = record_reading(trained, split, report)
     if as_json:
         value = {"schema": 1, "run": str(run), "split": split, "reads": times}
-        print_json(value | report_to_json(report))
+        changed = read_changed(trained, classifier, dataset, corruptions, robustness, say)
+        print_json(value | report_to_json(report) | changed)
         return
     low, high = report.interval
     print_text(
@@ -49,3 +55,4 @@ def evaluate(
         f"{report.seconds:.2f} s; this run has read the {split} split {times} "
         f"time{'s' if times > 1 else ''}"
     )
+    read_changed(trained, classifier, dataset, corruptions, robustness, print_text)

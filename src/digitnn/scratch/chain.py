@@ -45,7 +45,9 @@ FORWARD: Mapping[type[layers.Layer], Forward] = {
 """The function of each layer description that this engine runs, as a trained network has it."""
 
 Piece: TypeAlias = Callable[[Mapping[str, ndarray], ndarray], tuple[ndarray, Backward]]
+Backwards: TypeAlias = list[tuple[int, Backward, bool]]
 BackwardChain: TypeAlias = Callable[[Float[ndarray, "n k"]], Gradients]
+BackwardToInput: TypeAlias = Callable[[Float[ndarray, "n k"]], Float[ndarray, "n ..."]]
 
 
 def forward(
@@ -56,7 +58,22 @@ def forward(
     As a trained network predicts: BatchNorm by its running statistics, no unit dropped.
     Raises `NetworkError` for a layer that this engine does not run.
     """
-    return _chained(pieces(architecture), params, x)
+    logits, backwards = _run(pieces(architecture), params, x)
+    return logits, lambda dlogits: _go_back(backwards, dlogits, to_x=False)[1]
+
+
+def forward_from_input(
+    architecture: Architecture, params: Params, x: Float[ndarray, "n ..."]
+) -> tuple[Float[ndarray, "n k"], BackwardToInput]:
+    """The same, but the function goes from dL/dlogits to dL/dx: what each input pixel does."""
+    logits, backwards = _run(pieces(architecture), params, x)
+
+    def backward(dlogits: Float[ndarray, "n k"]) -> Float[ndarray, "n ..."]:
+        dx, _ = _go_back(backwards, dlogits, to_x=True)
+        assert dx is not None
+        return dx
+
+    return logits, backward
 
 
 def forward_training(
@@ -89,36 +106,43 @@ def forward_training(
         return piece
 
     chain = [(index, learning(index, piece)) for index, piece in pieces(architecture)]
-    return *_chained(chain, params, x), statistics
+    logits, backwards = _run(chain, params, x)
+    return logits, lambda dlogits: _go_back(backwards, dlogits, to_x=False)[1], statistics
 
 
-def _chained(
+def _run(
     chain: Sequence[tuple[int, Piece]], params: Params, x: Float[ndarray, "n ..."]
-) -> tuple[Float[ndarray, "n k"], BackwardChain]:
-    """Backpropagation (Rumelhart, Hinton and Williams 1986).
+) -> tuple[Float[ndarray, "n k"], Backwards]:
+    """Logits, and the `backward` of each piece, with the index of its first layer.
 
-    Running the pieces forward collects one `backward` each; running those last to first, each on
-    the dx of the one after it, is the whole of it. It stops at the first piece that has
-    parameters: nobody asks for the gradient of the pixels.
+    The first half of backpropagation (Rumelhart, Hinton and Williams 1986); `_go_back` is the other.
     """
-    backwards = []
+    backwards: Backwards = []
     for index, piece in chain:
         own = parameters_of(params, index)
         x, piece_backward = piece(own, x)
         backwards.append((index, piece_backward, bool(own)))
-    first = next((at for at, (*_, has_parameters) in enumerate(backwards) if has_parameters), 0)
+    return x, backwards
 
-    def backward(dy: Float[ndarray, "n k"]) -> Gradients:
-        gradients: Gradients = {}
-        dx: ndarray | None = dy
-        for at in reversed(range(first, len(backwards))):
-            index, piece_backward, _ = backwards[at]
-            assert dx is not None
-            dx, own = piece_backward(dx, at > first)
-            gradients |= {f"{index}.{name}": gradient for name, gradient in own.items()}
-        return gradients
 
-    return x, backward
+def _go_back(
+    backwards: Backwards, dy: Float[ndarray, "n k"], to_x: bool
+) -> tuple[ndarray | None, Gradients]:
+    """dL/dx and the gradient of every parameter: each piece on the dx of the one after it.
+
+    Unless it goes `to_x`, it stops at the first piece that has parameters: who learns does not ask
+    for the gradient of the pixels.
+    """
+    learned = next((at for at, (*_, has_parameters) in enumerate(backwards) if has_parameters), 0)
+    first = 0 if to_x else learned
+    gradients: Gradients = {}
+    dx: ndarray | None = dy
+    for at in reversed(range(first, len(backwards))):
+        index, piece_backward, _ = backwards[at]
+        assert dx is not None
+        dx, own = piece_backward(dx, to_x or at > first)
+        gradients |= {f"{index}.{name}": gradient for name, gradient in own.items()}
+    return dx, gradients
 
 
 @lru_cache

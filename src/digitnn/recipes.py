@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from digitnn.beside import Beside
 from digitnn.distortion import Distortion
+from digitnn.disturbing import Disturbance
 from digitnn.errors import UsageError
 from digitnn.layers import (
     BatchNorm,
@@ -165,6 +166,22 @@ RECIPES: Mapping[str, Recipe] = {
             initialisation="pytorch",
             augmentation=Distortion(
                 degrees=8, scale=0.06, shear=0.1, shift=1, elastic=0.3, smoothness=2.5
+            ),
+        ),
+        Recipe(
+            name="cnn-robust",
+            summary="for images that are not quite as they should be: five convolutions, disturbed",
+            layers=READER,
+            engines=("pytorch", "scratch"),
+            optimiser=Adam(learning_rate=0.005, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
+            epochs=20,
+            batch_size=128,
+            loss=SoftmaxCrossEntropy(label_smoothing=0.05),
+            initialisation="pytorch",
+            augmentation=Disturbance(
+                shape=Distortion(
+                    degrees=25, scale=0.3, shear=0.3, shift=3.5, elastic=0.4, smoothness=3
+                )
             ),
         ),
         Recipe(

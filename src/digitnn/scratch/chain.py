@@ -115,7 +115,7 @@ def _run(
 ) -> tuple[Float[ndarray, "n k"], Backwards]:
     """Logits, and the `backward` of each piece, with the index of its first layer.
 
-    The first half of backpropagation (Rumelhart, Hinton and Williams 1986); `_go_back` is the other.
+    One half of backpropagation (Rumelhart, Hinton and Williams 1986); `_go_back` is the other.
     """
     backwards: Backwards = []
     for index, piece in chain:

@@ -57,7 +57,7 @@ DEEPEST: Architecture = (
     *(Flatten(), Dropout(0.3), Dense(10)),
 )
 
-READER: Architecture = (
+WHOLE: Architecture = (
     *(Conv2d(24, 5), *POOLED),
     *(Conv2d(48, 3, padding=1), *NORMALISED),
     *(Conv2d(64, 3), *POOLED),
@@ -65,7 +65,7 @@ READER: Architecture = (
     *(Conv2d(128, 3), *NORMALISED),
     *(Flatten(), Dropout(0.3), Dense(10)),
 )
-"""The whole image: what strangers write is not always as narrow as MNIST's."""
+"""The whole image: digits that are moved, or of a stranger, are not always as narrow as MNIST's."""
 
 SPRINT = Muon(
     learning_rate=0.02, momentum=0.7, beta1=0.8, beta2=0.99, schedule=OneCycle(warm_up=0.3)
@@ -171,7 +171,7 @@ RECIPES: Mapping[str, Recipe] = {
         Recipe(
             name="cnn-robust",
             summary="for images that are not quite as they should be: five convolutions, disturbed",
-            layers=READER,
+            layers=WHOLE,
             engines=("pytorch", "scratch"),
             optimiser=Adam(learning_rate=0.005, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
             epochs=20,
@@ -187,7 +187,7 @@ RECIPES: Mapping[str, Recipe] = {
         Recipe(
             name="reader",
             summary="for strangers' pictures: digits redrawn in many ways, and junk to refuse",
-            layers=READER,
+            layers=WHOLE,
             engines=("pytorch", "scratch"),
             optimiser=Adam(learning_rate=0.005, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
             epochs=20,

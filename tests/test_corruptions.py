@@ -77,7 +77,7 @@ def test_whole_blocks_do_not_depend_on_what_follows(name):
 
 @pytest.mark.parametrize(
     "name",  # not fog: its third severity is thicker than the second, but darker
-    ("shot_noise", "impulse_noise", "motion_blur", "brightness", *MOVES),
+    ["shot_noise", "impulse_noise", "motion_blur", "brightness", *MOVES],
 )
 def test_a_higher_severity_changes_more(name):
     y, x = np.indices((28, 28)) - 13.5
@@ -91,7 +91,7 @@ def test_a_higher_severity_changes_more(name):
 
 
 @pytest.mark.parametrize(
-    "name", ("shot_noise", "glass_blur", "motion_blur", *MOVES, "fog", "canny_edges")
+    "name", ["shot_noise", "glass_blur", "motion_blur", *MOVES, "fog", "canny_edges"]
 )
 def test_paper_stays_paper(name):
     assert not corrupt(full(0, 3), name).any()

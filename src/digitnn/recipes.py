@@ -174,7 +174,7 @@ RECIPES: Mapping[str, Recipe] = {
             layers=WHOLE,
             engines=("pytorch", "scratch"),
             optimiser=Adam(learning_rate=0.005, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
-            epochs=20,
+            epochs=10,
             batch_size=128,
             loss=SoftmaxCrossEntropy(label_smoothing=0.05),
             initialisation="pytorch",

@@ -18,7 +18,7 @@ from digitnn.layers import (
     Sigmoid,
 )
 from digitnn.network import Network, Standardise
-from digitnn.scratch.chain import forward, forward_from_input
+from digitnn.scratch.chain import forward, forward_from_pixels
 from digitnn.scratch.pixels import pixel_gradient
 
 LAYERS = (
@@ -50,7 +50,7 @@ def in_pytorch(params):
 def test_dx_of_a_whole_network_is_the_slope_of_finite_differences(rng):
     network, params = network_and_params(rng, dtype=np.float64)
     x, dlogits = rng.normal(size=(3, 1, 28, 28)), rng.normal(size=(3, 10))
-    logits, backward = forward_from_input(network.layers, params, x)
+    logits, backward = forward_from_pixels(network.layers, params, x)
     np.testing.assert_array_equal(logits, forward(network.layers, params, x)[0])
 
     def loss(x):

@@ -5,7 +5,7 @@ Axes: n images, k classes.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from jaxtyping import Bool, Float
 from numpy import ndarray
@@ -45,9 +45,7 @@ FORWARD: Mapping[type[layers.Layer], Forward] = {
 """The function of each layer description that this engine runs, as a trained network has it."""
 
 Piece: TypeAlias = Callable[[Mapping[str, ndarray], ndarray], tuple[ndarray, Backward]]
-Backwards: TypeAlias = list[tuple[int, Backward, bool]]
 BackwardChain: TypeAlias = Callable[[Float[ndarray, "n k"]], Gradients]
-BackwardToInput: TypeAlias = Callable[[Float[ndarray, "n k"]], Float[ndarray, "n ..."]]
 
 
 def forward(
@@ -58,22 +56,7 @@ def forward(
     As a trained network predicts: BatchNorm by its running statistics, no unit dropped.
     Raises `NetworkError` for a layer that this engine does not run.
     """
-    logits, backwards = _run(pieces(architecture), params, x)
-    return logits, lambda dlogits: _go_back(backwards, dlogits, to_x=False)[1]
-
-
-def forward_from_input(
-    architecture: Architecture, params: Params, x: Float[ndarray, "n ..."]
-) -> tuple[Float[ndarray, "n k"], BackwardToInput]:
-    """The same, but the function goes from dL/dlogits to dL/dx: what each input pixel does."""
-    logits, backwards = _run(pieces(architecture), params, x)
-
-    def backward(dlogits: Float[ndarray, "n k"]) -> Float[ndarray, "n ..."]:
-        dx, _ = _go_back(backwards, dlogits, to_x=True)
-        assert dx is not None
-        return dx
-
-    return logits, backward
+    return _chained(pieces(architecture), params, x)
 
 
 def forward_training(
@@ -106,43 +89,82 @@ def forward_training(
         return piece
 
     chain = [(index, learning(index, piece)) for index, piece in pieces(architecture)]
-    logits, backwards = _run(chain, params, x)
-    return logits, lambda dlogits: _go_back(backwards, dlogits, to_x=False)[1], statistics
+    return *_chained(chain, params, x), statistics
+
+
+def _chained(
+    chain: Sequence[tuple[int, Piece]], params: Params, x: Float[ndarray, "n ..."]
+) -> tuple[Float[ndarray, "n k"], BackwardChain]:
+    """Backpropagation (Rumelhart, Hinton and Williams 1986).
+
+    Running the pieces forward collects one `backward` each; running those last to first, each on
+    the dx of the one after it, is the whole of it. It stops at the first piece that has
+    parameters: learning does not ask for the gradient of the pixels.
+    """
+    y, backwards = _run(chain, params, x)
+    first = next((at for at, piece in enumerate(backwards) if piece.learns), 0)
+
+    def backward(dy: Float[ndarray, "n k"]) -> Gradients:
+        gradients: Gradients = {}
+        dx: ndarray | None = dy
+        for at in reversed(range(first, len(backwards))):
+            assert dx is not None
+            dx, own = backwards[at].backward(dx, at > first)
+            gradients |= {
+                f"{backwards[at].first}.{name}": gradient for name, gradient in own.items()
+            }
+        return gradients
+
+    return y, backward
+
+
+def forward_from_pixels(
+    architecture: Architecture, params: Params, x: Float[ndarray, "n ..."]
+) -> tuple[Float[ndarray, "n k"], Callable[[Float[ndarray, "n k"]], Float[ndarray, "n ..."]]]:
+    """Logits as `forward` gives them, and the function from dL/dlogits to dL/dx, of the input."""
+    y, backwards = _run(pieces(architecture), params, x)
+
+    def backward(dy: Float[ndarray, "n k"]) -> Float[ndarray, "n ..."]:
+        dx: ndarray | None = dy
+        for piece in reversed(backwards):
+            assert dx is not None
+            dx, _ = piece.backward(dx, True)
+        assert dx is not None
+        return dx
+
+    return y, backward
+
+
+def layer_by_layer(
+    architecture: Architecture, params: Params, x: Float[ndarray, "n ..."]
+) -> list[Float[ndarray, "n ..."]]:
+    """The output of each layer, none of them run together with another."""
+    outputs = []
+    for index, layer in enumerate(architecture):
+        x, _ = _function(layer)(layer, parameters_of(params, index), x)
+        outputs.append(x)
+    return outputs
+
+
+class _Way(NamedTuple):
+    """The way back through one piece; first: the index of its first layer; learns: whether it has
+    parameters."""
+
+    first: int
+    backward: Backward
+    learns: bool
 
 
 def _run(
     chain: Sequence[tuple[int, Piece]], params: Params, x: Float[ndarray, "n ..."]
-) -> tuple[Float[ndarray, "n k"], Backwards]:
-    """Logits, and the `backward` of each piece, with the index of its first layer.
-
-    One half of backpropagation (Rumelhart, Hinton and Williams 1986); `_go_back` is the other.
-    """
-    backwards: Backwards = []
+) -> tuple[Float[ndarray, "n k"], list[_Way]]:
+    """What the last piece gives, and the way back through each."""
+    backwards = []
     for index, piece in chain:
         own = parameters_of(params, index)
         x, piece_backward = piece(own, x)
-        backwards.append((index, piece_backward, bool(own)))
+        backwards.append(_Way(index, piece_backward, bool(own)))
     return x, backwards
-
-
-def _go_back(
-    backwards: Backwards, dy: Float[ndarray, "n k"], to_x: bool
-) -> tuple[ndarray | None, Gradients]:
-    """dL/dx and the gradient of every parameter: each piece on the dx of the one after it.
-
-    Unless it goes `to_x`, it stops at the first piece that has parameters: who learns does not ask
-    for the gradient of the pixels.
-    """
-    learned = next((at for at, (*_, has_parameters) in enumerate(backwards) if has_parameters), 0)
-    first = 0 if to_x else learned
-    gradients: Gradients = {}
-    dx: ndarray | None = dy
-    for at in reversed(range(first, len(backwards))):
-        index, piece_backward, _ = backwards[at]
-        assert dx is not None
-        dx, own = piece_backward(dx, to_x or at > first)
-        gradients |= {f"{index}.{name}": gradient for name, gradient in own.items()}
-    return dx, gradients
 
 
 @lru_cache

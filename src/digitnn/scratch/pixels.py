@@ -12,7 +12,7 @@ from numpy import ndarray
 from digitnn.losses import SoftmaxCrossEntropy
 from digitnn.network import Network, Params
 from digitnn.scratch.blocks import block_of, run_blocks
-from digitnn.scratch.chain import forward_from_input
+from digitnn.scratch.chain import forward_from_pixels
 from digitnn.scratch.losses import softmax_cross_entropy
 
 
@@ -34,7 +34,7 @@ def pixel_gradient(
     def some_blocks(blocks: Sequence[slice]) -> None:
         for block in blocks:
             x = network.standardise(images[block])
-            logits, backward = forward_from_input(network.layers, params, x)
+            logits, backward = forward_from_pixels(network.layers, params, x)
             _, dlogits = softmax_cross_entropy(loss, logits, labels[block])
             gradient[block] = backward(dlogits)[:, 0] / np.float32(network.standardise.std)
 

@@ -88,7 +88,7 @@ SWEEPS: Mapping[str, Sweep] = {
     sweep.name: sweep
     for sweep in (
         Sweep("shift", "pixels", tuple(float(p) for p in range(7)), shift),
-        Sweep("rotation", "degrees", tuple(float(d) for d in range(-45, 46, 5)), turn),
+        Sweep("rotation", "degrees", tuple(7.5 * d for d in range(-6, 7)), turn),
         Sweep("size", "times", tuple(s / 10 for s in range(6, 15)), resize),
         Sweep("thickness", "pixels", (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0), thicken),
     )

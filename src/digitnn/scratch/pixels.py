@@ -33,7 +33,7 @@ def pixel_gradient(
 
     def some_blocks(blocks: Sequence[slice]) -> None:
         for block in blocks:
-            x = network.standardise(images[block])
+            x = network.standardise.between_levels(images[block])
             logits, backward = forward_from_pixels(network.layers, params, x)
             _, dlogits = softmax_cross_entropy(loss, logits, labels[block])
             gradient[block] = backward(dlogits)[:, 0] / np.float32(network.standardise.std)

@@ -15,7 +15,9 @@ from digitnn.dataset import Dataset
 # take minutes. Nor in kernels.py, whose functions numba compiles as they stand.
 rooms = (
     "network features fullbatch engine pytorch evaluation training records minibatch_loop "
-    "fullbatch_loop lockstep comparison augmentation"
+    "fullbatch_loop lockstep comparison augmentation strokes corruptions.noise "
+    "corruptions.blur corruptions.affine corruptions.weather corruptions.lines corruptions.edges "
+    "robustness.corrupted robustness.sweeps"
 )
 scratch = Path(digitnn.__file__).parent / "scratch"
 layers = [f"scratch.{file.stem}" for file in scratch.glob("[a-z]*.py") if file.stem != "kernels"]

@@ -4,7 +4,7 @@ Axes: n images, h w pixels.
 """
 
 import numpy as np
-from jaxtyping import Float32, Int, UInt8
+from jaxtyping import Float32, Int, Num, UInt8
 from numpy import ndarray
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import gaussian_filter1d
@@ -27,9 +27,11 @@ def glass_blur(
     image was taken for its colours, and the published images are so.
     """
     n, h, w = images.shape
+    # Cut to whole levels, as the published ones were; what should be whole may be a last bit below.
+    levels = np.floor(_blurred_down(images, sigma) + np.float32(1e-3))
     # A pixel of all images is a row, so that going through the pixels one by one is h w steps, not
     # n h w of them.
-    pixels = _blurred_down(images, sigma).reshape(n, h * w).T.copy()
+    pixels = levels.reshape(n, h * w).T.copy()
     every = np.arange(n)
     for _ in range(rounds):
         for row in range(h - reach, reach, -1):
@@ -41,16 +43,12 @@ def glass_blur(
                 pixels[here] = pixels[there, every]
                 pixels[there, every] = kept
     scattered = pixels.T.reshape(n, h, w)
-    return np.rint(_blurred_down(scattered, sigma, truncated=False)).astype(np.uint8)
+    return np.rint(_blurred_down(scattered, sigma)).astype(np.uint8)
 
 
-def _blurred_down(
-    images: UInt8[ndarray, "n h w"], sigma: float, truncated: bool = True
-) -> Float32[ndarray, "n h w"]:
-    """A Gaussian down the columns; `truncated` to whole levels, as the pixels to swap are."""
-    blurred = gaussian_filter1d(images, sigma, axis=1, output=np.float32, mode="nearest")
-    # what should be 255 may be a last bit below
-    return np.floor(blurred + np.float32(1e-3)) if truncated else blurred
+def _blurred_down(images: Num[ndarray, "n h w"], sigma: float) -> Float32[ndarray, "n h w"]:
+    """A Gaussian down the columns; beyond the edge as at the edge."""
+    return gaussian_filter1d(images, sigma, axis=1, output=np.float32, mode="nearest")
 
 
 def motion_blur(

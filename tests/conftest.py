@@ -16,7 +16,9 @@ from digitnn.dataset import Dataset
 rooms = (
     "network features fullbatch engine pytorch evaluation training records minibatch_loop "
     "fullbatch_loop lockstep comparison augmentation intervals paired calibration scores "
-    "risk_coverage seed_variance disputed appraisal leaderboard"
+    "risk_coverage seed_variance disputed appraisal leaderboard strokes corruptions.noise "
+    "corruptions.blur corruptions.affine corruptions.weather corruptions.lines corruptions.edges "
+    "robustness.corrupted robustness.sweeps"
 )
 scratch = Path(digitnn.__file__).parent / "scratch"
 layers = [f"scratch.{file.stem}" for file in scratch.glob("[a-z]*.py") if file.stem != "kernels"]

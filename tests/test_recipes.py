@@ -28,6 +28,17 @@ def quick():
     )
 
 
+def five_convolutions():
+    return nn.Sequential(
+        *(nn.Conv2d(1, 24, 5), nn.MaxPool2d(2), nn.BatchNorm2d(24), nn.ReLU()),
+        *(nn.Conv2d(24, 48, 3, padding=1), nn.BatchNorm2d(48), nn.ReLU()),
+        *(nn.Conv2d(48, 64, 3), nn.MaxPool2d(2), nn.BatchNorm2d(64), nn.ReLU()),
+        *(nn.Conv2d(64, 96, 3, padding=1), nn.BatchNorm2d(96), nn.ReLU()),
+        *(nn.Conv2d(96, 128, 3), nn.BatchNorm2d(128), nn.ReLU()),
+        *(nn.Flatten(), nn.Dropout(0.3), nn.Linear(128 * 9, 10)),
+    )
+
+
 WRITTEN_IN_PYTORCH = {
     "classic": nn.Sequential(nn.Flatten(), nn.Linear(784, 100), nn.Sigmoid(), nn.Linear(100, 10)),
     "cnn": nn.Sequential(
@@ -66,14 +77,8 @@ WRITTEN_IN_PYTORCH = {
         *(nn.Conv2d(96, 128, 3), nn.BatchNorm2d(128), nn.ReLU()),
         *(nn.Flatten(), nn.Dropout(0.3), nn.Linear(128 * 4, 10)),
     ),
-    "reader": nn.Sequential(
-        *(nn.Conv2d(1, 24, 5), nn.MaxPool2d(2), nn.BatchNorm2d(24), nn.ReLU()),
-        *(nn.Conv2d(24, 48, 3, padding=1), nn.BatchNorm2d(48), nn.ReLU()),
-        *(nn.Conv2d(48, 64, 3), nn.MaxPool2d(2), nn.BatchNorm2d(64), nn.ReLU()),
-        *(nn.Conv2d(64, 96, 3, padding=1), nn.BatchNorm2d(96), nn.ReLU()),
-        *(nn.Conv2d(96, 128, 3), nn.BatchNorm2d(128), nn.ReLU()),
-        *(nn.Flatten(), nn.Dropout(0.3), nn.Linear(128 * 9, 10)),
-    ),
+    "cnn-robust": five_convolutions(),
+    "reader": five_convolutions(),
     "pytorch-example": nn.Sequential(
         nn.Conv2d(1, 32, 3),
         nn.ReLU(),

@@ -10,10 +10,11 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from digitnn.distortion import Distortion, distort
+from digitnn.disturbing import Disturbance, disturb
 from digitnn.redrawing import Redrawing, redraw
 from digitnn.shifting import Shift, shift
 
-Augmentation: TypeAlias = Distortion | Shift | Redrawing
+Augmentation: TypeAlias = Distortion | Shift | Redrawing | Disturbance
 
 
 def augment_batch(
@@ -32,3 +33,5 @@ def augment_batch(
             return distort(images, augmentation, rng)
         case Redrawing():
             return redraw(images, augmentation, rng)
+        case Disturbance():
+            return disturb(images, augmentation, rng)

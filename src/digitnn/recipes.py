@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from digitnn.beside import Beside
 from digitnn.distortion import Distortion
+from digitnn.disturbing import Disturbance
 from digitnn.errors import UsageError
 from digitnn.layers import (
     BatchNorm,
@@ -56,7 +57,7 @@ DEEPEST: Architecture = (
     *(Flatten(), Dropout(0.3), Dense(10)),
 )
 
-READER: Architecture = (
+WHOLE: Architecture = (
     *(Conv2d(24, 5), *POOLED),
     *(Conv2d(48, 3, padding=1), *NORMALISED),
     *(Conv2d(64, 3), *POOLED),
@@ -64,7 +65,7 @@ READER: Architecture = (
     *(Conv2d(128, 3), *NORMALISED),
     *(Flatten(), Dropout(0.3), Dense(10)),
 )
-"""The whole image: what strangers write is not always as narrow as MNIST's."""
+"""The whole image: digits that are moved, or of a stranger, are not always as narrow as MNIST's."""
 
 SPRINT = Muon(
     learning_rate=0.02, momentum=0.7, beta1=0.8, beta2=0.99, schedule=OneCycle(warm_up=0.3)
@@ -168,9 +169,25 @@ RECIPES: Mapping[str, Recipe] = {
             ),
         ),
         Recipe(
+            name="cnn-robust",
+            summary="for images that are not quite as they should be: five convolutions, disturbed",
+            layers=WHOLE,
+            engines=("pytorch", "scratch"),
+            optimiser=Adam(learning_rate=0.005, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
+            epochs=10,
+            batch_size=128,
+            loss=SoftmaxCrossEntropy(label_smoothing=0.05),
+            initialisation="pytorch",
+            augmentation=Disturbance(
+                shape=Distortion(
+                    degrees=25, scale=0.3, shear=0.3, shift=3.5, elastic=0.4, smoothness=3
+                )
+            ),
+        ),
+        Recipe(
             name="reader",
             summary="for strangers' pictures: digits redrawn in many ways, and junk to refuse",
-            layers=READER,
+            layers=WHOLE,
             engines=("pytorch", "scratch"),
             optimiser=Adam(learning_rate=0.005, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
             epochs=20,

@@ -19,6 +19,7 @@ from numpy import ndarray
 from digitnn.distortion import Distortion, affine_points, sample, smooth_noise
 from digitnn.errors import UsageError
 from digitnn.resampling import boxes, windows
+from digitnn.strokes import change_thickness
 
 SIDE, BOX = 28, 20
 CANVAS, MAGNIFIED = 40, 1.4
@@ -123,38 +124,11 @@ def _by_another_hand(
 def change_pen(
     ink: Float32[ndarray, "n h w"], redrawing: Redrawing, rng: np.random.Generator
 ) -> Float32[ndarray, "n h w"]:
-    """Outlines moved out or in: the greatest or least ink around, between whole pixels blended.
-
-    Half of the images keep their pen. One that would lose its strokes keeps it too.
-    """
+    """Outlines moved out or in (see `strokes`); half of the images keep their pen."""
     n = len(ink)
     amount = rng.uniform(-redrawing.thinner, redrawing.thicker, n) * MAGNIFIED
     amount[rng.random(n) < 0.5] = 0
-    thinner = amount < 0
-    changed = ink.copy()
-    inner = -_widened(-ink[thinner])
-    share = -amount[thinner, None, None].astype(np.float32)
-    thin = ink[thinner] + np.minimum(share, 1) * (inner - ink[thinner])
-    peak = thin.max(axis=(1, 2), keepdims=True, initial=0)
-    changed[thinner] = np.where(peak > 0.5, thin / np.maximum(peak, 0.5), ink[thinner])
-    for level in range(int(np.ceil(amount.max(initial=0)))):
-        thicker = amount > level
-        share = np.minimum(amount[thicker] - level, 1)[:, None, None].astype(np.float32)
-        before = changed[thicker]
-        changed[thicker] = before + share * (_widened(before, corners=level % 2 == 1) - before)
-    return changed
-
-
-def _widened(ink: Float32[ndarray, "n h w"], corners: bool = False) -> Float32[ndarray, "n h w"]:
-    """The greatest of each pixel and its four neighbours, or its eight."""
-    down = ink.copy()
-    np.maximum(down[:, 1:], ink[:, :-1], out=down[:, 1:])
-    np.maximum(down[:, :-1], ink[:, 1:], out=down[:, :-1])
-    source = down if corners else ink
-    wide = down.copy()
-    np.maximum(wide[:, :, 1:], source[:, :, :-1], out=wide[:, :, 1:])
-    np.maximum(wide[:, :, :-1], source[:, :, 1:], out=wide[:, :, :-1])
-    return wide
+    return change_thickness(ink, amount)
 
 
 def _cut_out(

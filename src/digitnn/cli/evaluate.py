@@ -8,6 +8,8 @@ import typer
 from digitnn.cli.console import print_json, print_text
 from digitnn.cli.fetching import ensure
 from digitnn.cli.options import AsJson, DataDir, Device, Threads
+from digitnn.cli.robustness import Corruptions, Robustness, read_changed
+from digitnn.cli.talk import say
 
 
 def evaluate(
@@ -18,6 +20,8 @@ def evaluate(
     engine: Annotated[
         str | None, typer.Option("--engine", help="scratch or pytorch; the run's own if absent.")
     ] = None,
+    corruptions: Corruptions = False,
+    robustness: Robustness = False,
     data_dir: DataDir = None,
     threads: Threads = None,
     device: Device = "auto",
@@ -47,7 +51,8 @@ def evaluate(
     if as_json:
         tests = count_readings(read_readings(trained.path), "test")
         value = {"schema": 1, "run": str(run), "split": split, "reads": times, "test_reads": tests}
-        print_json(value | appraisal.to_json())
+        changed = read_changed(trained, classifier, dataset, corruptions, robustness, say)
+        print_json(value | appraisal.to_json() | changed)
         return
     low, high = report.interval
     first = (
@@ -57,3 +62,4 @@ def evaluate(
         f"{report.seconds:.2f} s; this run has read the {split} split {count(times, 'time')}"
     )
     print_text("\n".join([first, *describe(appraisal)]))
+    read_changed(trained, classifier, dataset, corruptions, robustness, print_text)

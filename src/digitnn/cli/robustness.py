@@ -1,0 +1,124 @@
+"""What `digitnn evaluate --corruptions --robustness` adds: rows on images that were changed."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+
+from digitnn.cli.talk import say
+from digitnn.wording import percent
+
+if TYPE_CHECKING:
+    from digitnn.dataset import Dataset
+    from digitnn.network import Classifier
+    from digitnn.robustness.adversarial import AdversarialRow, Gradient
+    from digitnn.trained import Trained
+
+Tell: TypeAlias = Callable[[str], None]
+
+Corruptions = Annotated[
+    bool,
+    typer.Option("--corruptions", help="Also read the split under MNIST-C's fifteen corruptions."),
+]
+Robustness = Annotated[
+    bool,
+    typer.Option(
+        "--robustness",
+        help="Also read it shifted, turned, resized, thicker, and after adversarial steps.",
+    ),
+]
+
+
+def read_changed(
+    trained: "Trained",
+    classifier: "Classifier",
+    dataset: "Dataset",
+    corruptions: bool,
+    robustness: bool,
+    tell: Tell,
+) -> dict[str, Any]:
+    """What was asked for, as plain builtins; each row is told as it comes."""
+    found: dict[str, Any] = {}
+    if corruptions:
+        found["corruptions"] = _read_corrupted(classifier, dataset, tell)
+    if robustness:
+        found["curves"] = _read_sweeps(classifier, dataset, tell)
+        found["adversarial"] = _read_attacked(trained, dataset, tell)
+    return found
+
+
+def _read_corrupted(classifier: "Classifier", dataset: "Dataset", tell: Tell) -> dict[str, Any]:
+    from digitnn.robustness.corrupted import CorruptionReport, CorruptionRow, evaluate_corruptions
+    from digitnn.robustness.reference import find_reference
+
+    reference = find_reference(dataset.fingerprint())
+    name = reference.source["recipe"] if reference else ""
+    head = f"error relative to {name}" if reference else ""
+    tell(f"\n{'corruption':14} severity  accuracy  95 % interval       {head}".rstrip())
+
+    def told() -> Iterator[CorruptionRow]:
+        for row in evaluate_corruptions(classifier, dataset, reference):
+            relative = f"  {row.relative:6.2f}" if row.relative is not None else ""
+            tell(
+                f"{row.corruption:14} {row.severity:8}  {percent(row.accuracy):>8}  "
+                f"{_interval(row.interval)}{relative}"
+            )
+            yield row
+
+    report = CorruptionReport(tuple(told()), reference)
+    mean = f"{'mean of 15':14} {'':8}  {percent(report.mean):>8}"
+    if reference and report.relative is not None:
+        seeds = len(reference.source["seeds"])
+        mean += (
+            f"  {'':18}  {report.relative:6.2f}\n"
+            f"the reference: {name}, mean of {seeds} seeds, {percent(reference.source['mean'])}"
+        )
+    tell(mean)
+    return report.to_json()
+
+
+def _read_sweeps(classifier: "Classifier", dataset: "Dataset", tell: Tell) -> list[dict[str, Any]]:
+    from digitnn.robustness.sweeps import measure_curves
+
+    curves = []
+    for curve in measure_curves(classifier, dataset):
+        tell(f"\n{curve.name}, {curve.unit}")
+        for step, accuracy in zip(curve.steps, curve.accuracy, strict=True):
+            tell(f"{step:8g}  {percent(accuracy):>8}")
+        curves.append(curve.to_json())
+    return curves
+
+
+def _read_attacked(
+    trained: "Trained", dataset: "Dataset", tell: Tell
+) -> list[dict[str, Any]] | None:
+    from digitnn.robustness.adversarial import attack
+    from digitnn.runs import Run
+
+    if not isinstance(trained, Run):
+        say("no adversarial steps: an ensemble has no one gradient; name one of its members")
+        return None
+    tell("\nattack  epsilon of 255  steps  images  accuracy  95 % interval")
+    rows = []
+    for row in attack(trained.classifier("scratch"), _gradient_of(trained), dataset):
+        tell(_adversarial_line(row))
+        rows.append(row.to_json())
+    return rows
+
+
+def _gradient_of(run: Any) -> "Gradient":
+    from digitnn.scratch.pixels import pixel_gradient
+
+    return lambda images, labels: pixel_gradient(run.network, run.params, images, labels)
+
+
+def _adversarial_line(row: "AdversarialRow") -> str:
+    return (
+        f"{row.attack:6}  {row.epsilon:14}  {row.steps:5}  {row.n:6}  {percent(row.accuracy):>8}  "
+        f"{_interval(row.interval)}"
+    )
+
+
+def _interval(interval: tuple[float, float]) -> str:
+    low, high = interval
+    return f"{100 * low:6.2f} to {percent(high):>8}"

@@ -1,0 +1,108 @@
+"""Light, fog and mud.
+
+Axes: n images, h w pixels.
+"""
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from numpy import ndarray
+from scipy.ndimage import gaussian_filter
+
+MUD = 63
+"""The level of a spatter, 0 paper, 255 ink."""
+
+CLOUDS = 256
+"""Pixels a side of the sky, of which the image sees a corner; a power of two."""
+
+SKIES = 4
+"""Skies made at once, which then stay in cache: 256 at once take a quarter more time."""
+
+
+def brightness(
+    images: UInt8[ndarray, "n h w"], rng: np.random.Generator, *, light: float
+) -> UInt8[ndarray, "n h w"]:
+    """`light` * 255 more at each pixel, up to 255."""
+    return np.rint(np.minimum(images + light * 255, 255)).astype(np.uint8)
+
+
+def fog(
+    images: UInt8[ndarray, "n h w"], rng: np.random.Generator, *, thickness: float, decay: float
+) -> UInt8[ndarray, "n h w"]:
+    """(image + thickness * clouds) * m / (m + thickness), m being the image's own maximum, in 0..1.
+
+    Full ink in the thickest fog is so as dark as the ink was.
+    """
+    n, h, w = images.shape
+    ink = images.astype(np.float32) / 255
+    most = ink.max(axis=(1, 2), keepdims=True)
+    haze = np.empty_like(ink)
+    for start in range(0, n, SKIES):
+        part = haze[start : start + SKIES]
+        part[...] = clouds(len(part), decay, rng)[:, :h, :w]
+    hazy = ink + np.float32(thickness) * haze
+    return np.rint(np.clip(hazy * most / (most + thickness), 0, 1) * 255).astype(np.uint8)
+
+
+def clouds(
+    n: int, decay: float, rng: np.random.Generator, size: int = CLOUDS
+) -> Float32[ndarray, "n size size"]:
+    """Plasma fractals by diamond and square (Fournier, Fussell and Carpenter 1982), 0 to 1.
+
+    The plane is a torus that begins with one point of height 0. Of a grid of points, the middle of
+    each square is the mean of its corners, and then the middle of each side the mean of the four
+    points around it, each plus a number uniform in +- amplitude; with half the spacing and the
+    amplitude divided by decay^2 (the published code multiplies by what it draws within) it goes on
+    until all points are there.
+    """
+    heights = np.zeros((n, size, size), np.float32)
+    amplitude, step = 1.0, size
+
+    def uniform(grid: ndarray) -> ndarray:
+        noise = rng.random(grid.shape, np.float32)
+        noise -= np.float32(0.5)
+        noise *= np.float32(2 * amplitude)
+        return noise
+
+    def middle(one: ndarray, other: ndarray) -> ndarray:
+        total = one + other
+        total *= np.float32(0.25)
+        total += uniform(total)
+        return total
+
+    while step >= 2:
+        half = step // 2
+        corners = heights[:, ::step, ::step]
+        rows = corners + np.roll(corners, -1, axis=1)
+        centres = middle(rows, np.roll(rows, -1, axis=2))
+        heights[:, half::step, half::step] = centres
+        across = corners + np.roll(corners, -1, axis=2)
+        heights[:, ::step, half::step] = middle(centres + np.roll(centres, 1, axis=1), across)
+        down = corners + np.roll(corners, -1, axis=1)
+        heights[:, half::step, ::step] = middle(centres + np.roll(centres, 1, axis=2), down)
+        step, amplitude = half, amplitude / decay**2
+    heights -= heights.min(axis=(1, 2), keepdims=True)
+    heights /= heights.max(axis=(1, 2), keepdims=True)
+    return heights
+
+
+def spatter(
+    images: UInt8[ndarray, "n h w"],
+    rng: np.random.Generator,
+    *,
+    mean: float,
+    spread: float,
+    drop: float,
+    threshold: float,
+    softness: float,
+) -> UInt8[ndarray, "n h w"]:
+    """Drops of mud, of which each covers what is under it.
+
+    Normal noise of `mean` and `spread` after a Gaussian of `drop` pixels is liquid above
+    `threshold`. That mask after a Gaussian of `softness` pixels says how much of a pixel is mud;
+    below 0.8 it is none.
+    """
+    noise = rng.normal(mean, spread, images.shape).astype(np.float32)
+    liquid = gaussian_filter(noise, drop, mode="nearest", axes=(1, 2)) > threshold
+    mud = gaussian_filter(liquid.astype(np.float32), softness, mode="nearest", axes=(1, 2))
+    mud[mud < 0.8] = 0
+    return np.rint(images * (1 - mud) + MUD * mud).astype(np.uint8)

@@ -1,0 +1,97 @@
+"""The gradient of the loss by the pixels of the input, against three oracles, and the way to it."""
+
+import numpy as np
+import pytest
+import torch
+from gradients import assert_is_gradient
+from torch import nn
+
+from digitnn.layers import (
+    BatchNorm,
+    Conv2d,
+    Crop,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool2d,
+    Relu,
+    Sigmoid,
+)
+from digitnn.network import Network, Standardise
+from digitnn.scratch.chain import forward, forward_from_pixels
+from digitnn.scratch.pixels import pixel_gradient
+
+LAYERS = (
+    *(Crop(2), Conv2d(3, 5), Relu(), MaxPool2d(2)),
+    *(Conv2d(4, 3), MaxPool2d(2), BatchNorm(), Relu()),
+    *(Flatten(), Dropout(0.5), Dense(12), Sigmoid(), Dense(10)),
+)
+
+
+def network_and_params(rng, rejects=False, dtype=np.float32):
+    network = Network(LAYERS, Standardise(30.0, 80.0), rejects=rejects)
+    params = {
+        name: (abs(rng.normal(size=shape)) if "var" in name else 0.3 * rng.normal(size=shape))
+        for name, shape in network.state_shapes().items()
+    }
+    return network, {name: p.astype(dtype) for name, p in params.items()}
+
+
+def in_pytorch(params):
+    module = nn.Sequential(
+        *(nn.ZeroPad2d(-2), nn.Conv2d(1, 3, 5), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(3, 4, 3), nn.MaxPool2d(2), nn.BatchNorm2d(4), nn.ReLU()),
+        *(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 12), nn.Sigmoid(), nn.Linear(12, 10)),
+    )
+    module.load_state_dict({name: torch.tensor(p) for name, p in params.items()}, strict=False)
+    return module.eval()
+
+
+def test_dx_of_a_whole_network_is_the_slope_of_finite_differences(rng):
+    network, params = network_and_params(rng, dtype=np.float64)
+    x, dlogits = rng.normal(size=(3, 1, 28, 28)), rng.normal(size=(3, 10))
+    logits, backward = forward_from_pixels(network.layers, params, x)
+    np.testing.assert_array_equal(logits, forward(network.layers, params, x)[0])
+
+    def loss(x):
+        return np.vdot(dlogits, forward(network.layers, params, x)[0])
+
+    assert_is_gradient(backward(dlogits), loss, x, rng)
+
+
+@pytest.mark.parametrize("rejects", [False, True])
+def test_the_gradient_by_raw_pixels_is_that_of_pytorch(rejects, rng):
+    network, params = network_and_params(rng, rejects)
+    images = rng.integers(0, 256, (70, 28, 28)).astype(np.uint8)  # more than two blocks
+    labels = rng.integers(0, 10, 70).astype(np.uint8)
+    gradient = pixel_gradient(network, params, images, labels)
+    assert (gradient.dtype, gradient.shape) == (np.float32, images.shape)
+
+    pixels = torch.tensor(images.astype(np.float32), requires_grad=True)
+    logits = in_pytorch(params)((pixels[:, None] - 30) / 80)
+    if rejects:
+        logits = torch.cat([logits, torch.zeros(70, 1)], dim=1)
+    nn.functional.cross_entropy(logits, torch.tensor(labels).long(), reduction="sum").backward()
+    expected = pixels.grad.numpy()
+    np.testing.assert_allclose(gradient, expected, atol=1e-5 * abs(expected).max())
+
+
+def test_of_a_linear_network_the_gradient_is_known_by_hand(rng):
+    network = Network((Flatten(), Dense(10)), Standardise(0.0, 50.0))
+    weight = rng.normal(size=(10, 784)).astype(np.float32)
+    params = {"1.weight": weight, "1.bias": np.zeros(10, np.float32)}
+    images = np.zeros((1, 28, 28), np.uint8)  # standardised to 0: equal logits, each p = 1/10
+    gradient = pixel_gradient(network, params, images, np.array([4], np.uint8))
+    by_hand = (weight.mean(axis=0) - weight[4]) / 50
+    np.testing.assert_allclose(gradient.ravel(), by_hand, rtol=1e-4, atol=1e-7)
+
+
+def test_each_image_has_the_gradient_that_it_has_alone(rng):
+    network, params = network_and_params(rng)
+    images = rng.uniform(0, 255, (5, 28, 28))  # between whole levels
+    labels = np.arange(5, dtype=np.uint8)
+    together = pixel_gradient(network, params, images, labels)
+    for i in range(5):
+        alone = pixel_gradient(network, params, images[i : i + 1], labels[i : i + 1])
+        np.testing.assert_allclose(together[i], alone[0], atol=1e-5 * abs(alone).max())
+    assert pixel_gradient(network, params, images[:0], labels[:0]).shape == (0, 28, 28)

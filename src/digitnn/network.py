@@ -51,8 +51,10 @@ class Standardise:
         if not (np.isfinite(self.mean) and np.isfinite(self.std) and self.std > 0):
             raise NetworkError(f"{self}: mean and std must be finite and std above 0")
 
-    def __call__(self, images: UInt8[ndarray, "n *hw"]) -> Float32[ndarray, "n 1 *hw"]:
-        """Raw pixels, whole images or chosen pixels of them, to what the first layer takes."""
+    def __call__(
+        self, images: UInt8[ndarray, "n *hw"] | Float32[ndarray, "n *hw"]
+    ) -> Float32[ndarray, "n 1 *hw"]:
+        """Pixels of 0 to 255, whole images or chosen pixels, to what the first layer takes."""
         x = images[:, None].astype(np.float32)
         x -= np.float32(self.mean)
         x *= np.float32(1 / self.std)

@@ -5,7 +5,7 @@ Axes: n images, k classes.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from jaxtyping import Bool, Float
 from numpy import ndarray
@@ -99,26 +99,59 @@ def _chained(
 
     Running the pieces forward collects one `backward` each; running those last to first, each on
     the dx of the one after it, is the whole of it. It stops at the first piece that has
-    parameters: nobody asks for the gradient of the pixels.
+    parameters: learning does not ask for the gradient of the pixels.
     """
-    backwards = []
-    for index, piece in chain:
-        own = parameters_of(params, index)
-        x, piece_backward = piece(own, x)
-        backwards.append((index, piece_backward, bool(own)))
-    first = next((at for at, (*_, has_parameters) in enumerate(backwards) if has_parameters), 0)
+    y, backwards = _run(chain, params, x)
+    first = next((at for at, piece in enumerate(backwards) if piece.learns), 0)
 
     def backward(dy: Float[ndarray, "n k"]) -> Gradients:
         gradients: Gradients = {}
         dx: ndarray | None = dy
         for at in reversed(range(first, len(backwards))):
-            index, piece_backward, _ = backwards[at]
             assert dx is not None
-            dx, own = piece_backward(dx, at > first)
+            dx, own = backwards[at].backward(dx, at > first)
+            index = backwards[at].index
             gradients |= {f"{index}.{name}": gradient for name, gradient in own.items()}
         return gradients
 
-    return x, backward
+    return y, backward
+
+
+def forward_from_pixels(
+    architecture: Architecture, params: Params, x: Float[ndarray, "n ..."]
+) -> tuple[Float[ndarray, "n k"], Callable[[Float[ndarray, "n k"]], Float[ndarray, "n ..."]]]:
+    """Logits as `forward` gives them, and the function from dL/dlogits to dL/dx, of the input."""
+    y, backwards = _run(pieces(architecture), params, x)
+
+    def backward(dy: Float[ndarray, "n k"]) -> Float[ndarray, "n ..."]:
+        dx: ndarray | None = dy
+        for piece in reversed(backwards):
+            assert dx is not None
+            dx, _ = piece.backward(dx, True)
+        assert dx is not None
+        return dx
+
+    return y, backward
+
+
+class _Way(NamedTuple):
+    """The way back through one piece; learns: whether it has parameters."""
+
+    index: int
+    backward: Backward
+    learns: bool
+
+
+def _run(
+    chain: Sequence[tuple[int, Piece]], params: Params, x: Float[ndarray, "n ..."]
+) -> tuple[Float[ndarray, "n k"], list[_Way]]:
+    """What the last piece gives, and the way back through each."""
+    backwards = []
+    for index, piece in chain:
+        own = parameters_of(params, index)
+        x, piece_backward = piece(own, x)
+        backwards.append(_Way(index, piece_backward, bool(own)))
+    return x, backwards
 
 
 @lru_cache

@@ -27,6 +27,7 @@ COMMANDS = (
     "ensemble",
     "compare",
     "curves",
+    "understand",
     "read",
 )
 """Each in a module of its name: a function of that name, or, as `app`, a group of commands."""

@@ -110,8 +110,9 @@ def _chained(
         for at in reversed(range(first, len(backwards))):
             assert dx is not None
             dx, own = backwards[at].backward(dx, at > first)
-            index = backwards[at].index
-            gradients |= {f"{index}.{name}": gradient for name, gradient in own.items()}
+            gradients |= {
+                f"{backwards[at].first}.{name}": gradient for name, gradient in own.items()
+            }
         return gradients
 
     return y, backward
@@ -134,10 +135,22 @@ def forward_from_pixels(
     return y, backward
 
 
-class _Way(NamedTuple):
-    """The way back through one piece; learns: whether it has parameters."""
+def layer_by_layer(
+    architecture: Architecture, params: Params, x: Float[ndarray, "n ..."]
+) -> list[Float[ndarray, "n ..."]]:
+    """The output of each layer, none of them run together with another."""
+    outputs = []
+    for index, layer in enumerate(architecture):
+        x, _ = _function(layer)(layer, parameters_of(params, index), x)
+        outputs.append(x)
+    return outputs
 
-    index: int
+
+class _Way(NamedTuple):
+    """The way back through one piece; first: the index of its first layer; learns: whether it has
+    parameters."""
+
+    first: int
     backward: Backward
     learns: bool
 

@@ -28,6 +28,7 @@ COMMANDS = (
     "compare",
     "curves",
     "understand",
+    "ladder",
     "read",
 )
 """Each in a module of its name: a function of that name, or, as `app`, a group of commands."""

@@ -15,17 +15,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_NAMES = {"valid": "validation", "test": "test"}
+
 
 def draw_ladder(found: Sequence[Measured], split: str) -> Figure:
     """Error, training time, reading time and size of every rung, each on a logarithmic scale."""
     rows = at_full_height(found)
     figure = new_figure(12, 0.42 * len(rows) + 1.3)
     error, training, reading, size = figure.subplots(1, 4, sharey=True)
-    _dots(error, rows, _error, "%", f"{split} error", "{:.2f}")
+    _dots(error, rows, _error, "%", f"{_NAMES[split]} error", "{:.2f}")
     for y, one in enumerate(rows):
         low, high = (100 * (1 - bound) for bound in reversed(one.interval))
         error.plot([max(low, 1e-3), high], [y, y], color=COLOURS[0], linewidth=1.5)
-    _dots(training, rows, lambda one: one.train_seconds, "seconds", "training", "{:.3g}")
+    _dots(training, rows, lambda one: one.train_seconds, "seconds", "training", "{:.2g}")
     _dots(reading, rows, microseconds, "microseconds an image", "reading", "{:,.0f}")
     _dots(size, rows, lambda one: one.numbers, "numbers", "kept to answer", "{:,}")
     error.set_yticks(range(len(rows)), [one.rung for one in rows])
@@ -45,6 +47,7 @@ def _dots(
     """A dot a rung, with its number beside it."""
     values = [max(value(one), 1e-4) for one in rows]
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:,g}")
     axes.scatter(values, range(len(rows)), color=COLOURS[0], s=34, zorder=3)
     for y, (x, one) in enumerate(zip(values, rows, strict=True)):
         axes.annotate(
@@ -88,7 +91,7 @@ def draw_by_size(found: Sequence[Measured], split: str) -> Figure:
     axes.minorticks_off()
     use_log_scale(axes)
     axes.set_xlabel("training images")
-    axes.set_ylabel(f"% of {split} digits read wrongly")
+    axes.set_ylabel(f"% of {_NAMES[split]} digits read wrongly")
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right center", frameon=False)

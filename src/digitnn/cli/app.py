@@ -29,6 +29,7 @@ COMMANDS = (
     "curves",
     "understand",
     "ladder",
+    "audit",
     "read",
 )
 """Each in a module of its name: a function of that name, or, as `app`, a group of commands."""

@@ -179,5 +179,5 @@ def describe_stages(found: Stages) -> str:
         f"From top to bottom: {found.image.size} pixels become {', then '.join(sizes)} numbers, "
         f"the last of them the logits. Light is active. {planes}"
         f"{found.labels[order[0]]} leads {found.labels[order[1]]} by {lead:.1f} nats: it is taken "
-        f"to be exp({lead:.1f}) times as likely."
+        f"to be {np.exp(lead):,.0f} times as likely."
     )

@@ -164,7 +164,7 @@ def test_the_command_writes_list_and_sheet_and_goes_on_where_it_was(digitnn: Com
     done = digitnn("audit", *options, "--json")
     assert done.code == 0, done.err
     value = done.json()
-    assert value["n"] == 600
+    assert (value["collection"], value["n"]) == ("mnist", 600)
     assert value["accuracy"] == 1 - len(value["suspects"]) / 600
     rows = list(csv.DictReader((digitnn.folder / "audit/suspects.csv").read_text().splitlines()))
     assert len(rows) == len(value["suspects"])

@@ -13,9 +13,11 @@ from digitnn.errors import DataError, NetworkError
 from digitnn.initialisation import initial_parameters
 from digitnn.layers import Conv2d, Crop, Dense, Flatten, MaxPool2d, Relu
 from digitnn.network import Network, Standardise
+from digitnn.picture.recognise import recogniser
 from digitnn.recipes import RECIPES
 from digitnn.scratch.activations import activations, hidden_features
 from digitnn.scratch.chain import forward
+from digitnn.scratch.engine import ScratchEngine
 from digitnn.understanding.first_layer import draw_first_layer, first_layer
 from digitnn.understanding.maps import draw_maps, map_images
 from digitnn.understanding.mosaic import mosaic
@@ -126,6 +128,16 @@ def test_saliency_is_what_pytorch_finds_for_the_logit_and_for_the_lead(recipe, d
     ):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4 * np.abs(theirs).max())
     assert f"rather than a {found.rival}" in draw_saliency(found).axes[2].get_title()
+
+
+@pytest.mark.parametrize("rejects", [False, True])
+def test_probabilities_are_those_that_the_reader_of_pictures_gives(rejects, digits, rng):
+    network = replace(RECIPES["cnn-98.7"].network(), temperature=1.5, rejects=rejects)
+    params = params_of(network, rng)
+    recognise = recogniser(network, ScratchEngine().classifier(network, params))
+    expected = recognise(digits.images[:1])[0, :10]
+    found = saliency(network, params, digits.images[0])
+    np.testing.assert_allclose(found.probabilities, expected, rtol=1e-4)
 
 
 def test_the_nearest_are_those_at_the_least_distance(digits, rng):

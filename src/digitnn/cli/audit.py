@@ -1,5 +1,6 @@
 """`digitnn audit`: which labels of a collection may be wrong."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,7 +79,7 @@ def audit(
     check_writable(out, "--out")
     ensure(data, data_dir)
     train, test = load(data, "train", data_dir), load(data, "test", data_dir)
-    what = Audit(train + test, chosen, chosen_engine, folds, seed, out)
+    what = Audit(replace(train + test, name=data), chosen, chosen_engine, folds, seed, out)
     with stop_on_interrupt() as stop:
         answers, done = _ask(what, stop)
     if stop.signal_number is not None and done < folds:

@@ -33,9 +33,10 @@ FULL_INK = 255
 class Saliency:
     """What a network makes of one image.
 
-    read, rival: the likeliest digit and the next; for_read: change of the logit of `read`, in
-    nats, as a pixel goes from paper to ink, were the network linear; against_rival: the same of
-    its lead over the rival's.
+    probabilities: of the digits, less than 1 in all where the network rejects; read, rival: the
+    likeliest digit and the next; for_read: change of the logit of `read`, in nats, as a pixel goes
+    from paper to ink, were the network linear; against_rival: the same of its lead over the
+    rival's.
     """
 
     image: UInt8[ndarray, "28 28"]
@@ -66,7 +67,10 @@ def saliency(network: Network, params: Params, image: UInt8[ndarray, "28 28"]) -
     twice = np.stack([image, image])
     _, gradient = input_gradient(network, params, twice, lambda z, block: dlogits[block])
     gradient *= np.float32(FULL_INK)
-    probabilities = np.exp(log_softmax(logits / np.float32(network.temperature)))[0]
+    z = logits / np.float32(network.temperature)
+    if network.rejects:  # beside the digits stands "no digit", whose logit is 0
+        z = np.concatenate([z, np.zeros((1, 1), np.float32)], axis=1)
+    probabilities = np.exp(log_softmax(z))[0, : len(network.labels)]
     return Saliency(image, probabilities, read, rival, gradient[0], gradient[1])
 
 

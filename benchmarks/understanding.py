@@ -148,6 +148,9 @@ asks once for the test split.
 
 {table}
 
+Other work ran on the machine meanwhile: the accuracies are what they are, the times are upper
+bounds. [benchmarks.md](benchmarks.md) has times that were measured with care.
+
 ## Which labels may be wrong?
 
 ```sh
@@ -163,8 +166,7 @@ them. A suspect is a question to a person, not a verdict.
 
 ![The contact sheet](images/understanding/suspects.png)
 
-Here (`{found["recipe"]}`, {found["folds"]} folds, seed {found["seed"]}) {len(found["suspects"])} of
-{found["n"]:,} labels are contradicted. {recall(found)} Of those 15, five workers each were shown only
+Here (`{found["recipe"]}`, {found["folds"]} folds, seed {found["seed"]}) {len(found["suspects"])} of {found["n"]:,} labels are contradicted. {recall(found)} Of those 15, five workers each were shown only
 the label and one other digit, and the remaining 9,900 test labels were shown to nobody: the list is
 not whole.
 """

@@ -59,7 +59,9 @@ def test_logistic_regression_says_where_it_ended_early(digits, monkeypatch):
     found = asked_of(RUNGS["logistic"], digits)
     assert found.numbers == 785 * 10
     assert found.note == "ended before it converged"
-    assert "logistic with 400 images ended before it converged." in to_markdown([found], "valid", 0)
+    assert "`logistic` ended before it converged with 400 images." in to_markdown(
+        [found], "valid", 0
+    )
 
 
 def test_a_network_is_trained_by_its_recipe(digits, monkeypatch):

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 from digitnn.curves import DASHES
 from digitnn.ladder.climbing import at_full_height
 from digitnn.ladder.measuring import Measured
-from digitnn.ladder.page import microseconds
+from digitnn.ladder.page import SPLITS, microseconds
 from digitnn.report import COLOURS, new_figure, use_log_scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-_NAMES = {"valid": "validation", "test": "test"}
 
 
 def draw_ladder(found: Sequence[Measured], split: str) -> Figure:
@@ -23,7 +21,7 @@ def draw_ladder(found: Sequence[Measured], split: str) -> Figure:
     rows = at_full_height(found)
     figure = new_figure(12, 0.42 * len(rows) + 1.3)
     error, training, reading, size = figure.subplots(1, 4, sharey=True)
-    _dots(error, rows, _error, "%", f"{_NAMES[split]} error", "{:.2f}")
+    _dots(error, rows, _error, "%", f"{SPLITS[split]} error", "{:.2f}")
     for y, one in enumerate(rows):
         low, high = (100 * (1 - bound) for bound in reversed(one.interval))
         error.plot([max(low, 1e-3), high], [y, y], color=COLOURS[0], linewidth=1.5)
@@ -47,7 +45,7 @@ def _dots(
     """A dot a rung, with its number beside it."""
     values = [max(value(one), 1e-4) for one in rows]
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(lambda x, _: f"{x:,g}")
+    axes.xaxis.set_major_formatter(lambda x, _: _short(x))
     axes.scatter(values, range(len(rows)), color=COLOURS[0], s=34, zorder=3)
     for y, (x, one) in enumerate(zip(values, rows, strict=True)):
         axes.annotate(
@@ -65,6 +63,14 @@ def _dots(
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.minorticks_off()
+
+
+def _short(number: float) -> str:
+    """30 000 as "30 k": an axis has no room for more."""
+    for unit, name in ((1e6, " M"), (1e3, " k")):
+        if number >= unit:
+            return f"{number / unit:g}{name}"
+    return f"{number:g}"
 
 
 def _error(one: Measured) -> float:
@@ -87,11 +93,11 @@ def draw_by_size(found: Sequence[Measured], split: str) -> Figure:
         axes.fill_between(sizes, low, high, color=colour, alpha=0.12, linewidth=0)
     axes.set_xscale("log")
     sizes = sorted({one.n_train for one in found})
-    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.set_xticks(sizes, [_short(size) for size in sizes])
     axes.minorticks_off()
     use_log_scale(axes)
     axes.set_xlabel("training images")
-    axes.set_ylabel(f"% of {_NAMES[split]} digits read wrongly")
+    axes.set_ylabel(f"% of {SPLITS[split]} digits read wrongly")
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right center", frameon=False)

@@ -9,6 +9,9 @@ from digitnn.ladder.measuring import Measured
 from digitnn.machine import describe_machine
 from digitnn.wording import percent
 
+SPLITS = {"valid": "validation", "test": "test"}
+"""What the splits are called for people."""
+
 
 def to_json(found: Sequence[Measured], asked: Dataset, split: str, seed: int) -> dict[str, Any]:
     """The object that `digitnn ladder --json` prints."""
@@ -28,7 +31,7 @@ def to_markdown(found: Sequence[Measured], split: str, seed: int) -> str:
     lines = [
         f"# The ladder: {full[0].n_train:,} training images",
         "",
-        f"| rung | what it is | {split} accuracy | 95 % interval | training | reading an image "
+        f"| rung | what it is | {SPLITS[split]} accuracy | 95 % interval | training | reading an image "
         "| numbers kept |",
         "|---|---|---|---|---|---|---|",
         *(_row(one) for one in full),
@@ -37,7 +40,7 @@ def to_markdown(found: Sequence[Measured], split: str, seed: int) -> str:
     sizes = sorted({one.n_train for one in found})
     if len(sizes) > 1:
         lines += _by_size(found, sizes)
-    notes = [f"{one.rung} with {one.n_train:,} images {one.note}." for one in found if one.note]
+    notes = _notes(found)
     return "\n".join([*lines, " ".join([*notes, _conditions(full[0], split, seed)]), ""])
 
 
@@ -48,6 +51,18 @@ def _row(one: Measured) -> str:
         f"{100 * low:.2f} to {percent(high)} | {one.train_seconds:.1f} s | "
         f"{microseconds(one):,.0f} µs | {one.numbers:,} |"
     )
+
+
+def _notes(found: Sequence[Measured]) -> list[str]:
+    """A sentence for each rung and what there is to say of it."""
+    sizes: dict[tuple[str, str], list[str]] = {}
+    for one in found:
+        if one.note:
+            sizes.setdefault((one.rung, one.note), []).append(f"{one.n_train:,}")
+    return [
+        f"`{rung}` {note} with {' and '.join(numbers)} images."
+        for (rung, note), numbers in sizes.items()
+    ]
 
 
 def microseconds(one: Measured) -> float:
@@ -72,10 +87,11 @@ def _by_size(found: Sequence[Measured], sizes: Sequence[int]) -> list[str]:
 def _conditions(one: Measured, split: str, seed: int) -> str:
     machine = describe_machine()
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    threads = machine["threads"]
     return (
-        f"Of {one.n:,} images of the {split} split, one network or model each, seed {seed}. "
+        f"Of {one.n:,} images of the {SPLITS[split]} split, one network or model each, seed {seed}. "
         "Intervals are Wilson's. Training from arrays in memory; pixels converted before, for "
         "scikit-learn. Where there are fewer than 12,800 images, a network sees each as often as "
-        f"fills so long an epoch. Measured on {machine['processor']}, {machine['threads']} "
-        f"threads; {versions}; commit {machine['commit']}."
+        f"fills so long an epoch. Measured on {machine['processor']}, {threads} "
+        f"thread{'s' if threads > 1 else ''}; {versions}; commit {machine['commit']}."
     )

@@ -31,8 +31,8 @@ def to_markdown(found: Sequence[Measured], split: str, seed: int) -> str:
     lines = [
         f"# The ladder: {full[0].n_train:,} training images",
         "",
-        f"| rung | what it is | {SPLITS[split]} accuracy | 95 % interval | training | reading an image "
-        "| numbers kept |",
+        f"| rung | what it is | {SPLITS[split]} accuracy | 95 % interval | training "
+        "| reading an image | numbers kept |",
         "|---|---|---|---|---|---|---|",
         *(_row(one) for one in full),
         "",
@@ -89,8 +89,8 @@ def _conditions(one: Measured, split: str, seed: int) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     threads = machine["threads"]
     return (
-        f"Of {one.n:,} images of the {SPLITS[split]} split, one network or model each, seed {seed}. "
-        "Intervals are Wilson's. Training from arrays in memory; pixels converted before, for "
+        f"Of {one.n:,} images of the {SPLITS[split]} split, one network or model each, seed "
+        f"{seed}. Intervals are Wilson's. Training from arrays in memory; pixels converted before, for "
         "scikit-learn. Where there are fewer than 12,800 images, a network sees each as often as "
         f"fills so long an epoch. Measured on {machine['processor']}, {threads} "
         f"thread{'s' if threads > 1 else ''}; {versions}; commit {machine['commit']}."

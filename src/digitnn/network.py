@@ -12,7 +12,7 @@ from math import prod
 from typing import Annotated, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Num, UInt8
 from numpy import ndarray
 
 from digitnn.descriptions import OneOf, fields_to_json, value_from_json, value_to_json
@@ -51,10 +51,12 @@ class Standardise:
         if not (np.isfinite(self.mean) and np.isfinite(self.std) and self.std > 0):
             raise NetworkError(f"{self}: mean and std must be finite and std above 0")
 
-    def __call__(
-        self, images: UInt8[ndarray, "n *hw"] | Float32[ndarray, "n *hw"]
-    ) -> Float32[ndarray, "n 1 *hw"]:
-        """Pixels of 0 to 255, whole images or chosen pixels, to what the first layer takes."""
+    def __call__(self, images: UInt8[ndarray, "n *hw"]) -> Float32[ndarray, "n 1 *hw"]:
+        """Raw pixels, whole images or chosen pixels of them, to what the first layer takes."""
+        return self.between_levels(images)
+
+    def between_levels(self, images: Num[ndarray, "n *hw"]) -> Float32[ndarray, "n 1 *hw"]:
+        """The same for who looks for the way up the loss: pixels between whole levels too."""
         x = images[:, None].astype(np.float32)
         x -= np.float32(self.mean)
         x *= np.float32(1 / self.std)

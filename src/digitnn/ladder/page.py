@@ -89,9 +89,9 @@ def _conditions(one: Measured, split: str, seed: int) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     threads = machine["threads"]
     return (
-        f"Of {one.n:,} images of the {SPLITS[split]} split, one network or model each, seed "
-        f"{seed}. Intervals are Wilson's. Training from arrays in memory; pixels converted before, "
-        "for scikit-learn. Where there are fewer than 12,800 images, a network sees each as often as "
-        f"fills so long an epoch. Measured on {machine['processor']}, {threads} "
-        f"thread{'s' if threads > 1 else ''}; {versions}; commit {machine['commit']}."
+        f"Of {one.n:,} images of the {SPLITS[split]} split, one network or model each, "
+        f"seed {seed}. Intervals are Wilson's. Training from arrays in memory; pixels converted "
+        "before, for scikit-learn. Where there are fewer than 12,800 images, a network sees each "
+        f"as often as fills so long an epoch. Measured on {machine['processor']}, "
+        f"{threads} thread{'s' if threads > 1 else ''}; {versions}; commit {machine['commit']}."
     )

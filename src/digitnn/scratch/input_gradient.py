@@ -35,7 +35,7 @@ def input_gradient(
 
     def some_blocks(blocks: Sequence[slice]) -> None:
         for block in blocks:
-            x = network.standardise(images[block])
+            x = network.standardise.between_levels(images[block])
             logits[block], backward = forward_from_pixels(network.layers, params, x)
             gradient[block] = backward(dlogits_of(logits[block], block))[:, 0]
 

@@ -60,7 +60,7 @@ def test_it_prints_the_run_and_its_test_accuracy_and_records_the_reading(tmp_pat
     assert (run.about["seed"], run.about["epochs"], run.about["complete"]) == (3, 1, True)
     (reading,) = readings(run)
     assert (reading["split"], reading["n"]) == ("test", 100)
-    where, accuracy = stdout.splitlines()
+    where, accuracy, *_ = stdout.splitlines()
     assert where == "mine"
     assert accuracy.startswith(f"test accuracy {100 * reading['accuracy']:.2f} %")
     assert re.search(r"^cnn \(pytorch\): epoch 1 ", stderr, re.MULTILINE)

@@ -88,7 +88,7 @@ def test_of_a_linear_network_the_gradient_is_known_by_hand(rng):
 
 def test_each_image_has_the_gradient_that_it_has_alone(rng):
     network, params = network_and_params(rng)
-    images = rng.uniform(0, 255, (5, 28, 28))  # between whole levels
+    images = rng.uniform(0, 255, (5, 28, 28)).astype(np.float32)  # between whole levels
     labels = np.arange(5, dtype=np.uint8)
     together = pixel_gradient(network, params, images, labels)
     for i in range(5):

@@ -41,6 +41,7 @@ def five_convolutions():
 
 WRITTEN_IN_PYTORCH = {
     "classic": nn.Sequential(nn.Flatten(), nn.Linear(784, 100), nn.Sigmoid(), nn.Linear(100, 10)),
+    "mlp": nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10)),
     "cnn": nn.Sequential(
         nn.Conv2d(1, 32, 5),
         nn.ReLU(),

@@ -57,6 +57,12 @@ class Dataset:
         """The images and labels that a slice, an index array or a mask picks."""
         return Dataset(self.images[which], self.labels[which], self.name, self.mixed)
 
+    def __add__(self, other: "Dataset") -> "Dataset":
+        """These images, then those of `other`, under this name."""
+        images = np.concatenate([self.images, other.images])
+        labels = np.concatenate([self.labels, other.labels])
+        return Dataset(images, labels, self.name, self.mixed or other.mixed)
+
     def counts(self) -> Int[ndarray, "10"]:
         """How many images each digit has."""
         return np.bincount(self.labels, minlength=CLASSES)[:CLASSES]

@@ -109,6 +109,15 @@ RECIPES: Mapping[str, Recipe] = {
             initialisation="pytorch",
         ),
         Recipe(
+            name="mlp",
+            summary="one hidden layer of 256 ReLU units, Adam",
+            layers=(Flatten(), Dense(256), Relu(), Dense(10)),
+            engines=("scratch", "pytorch"),
+            optimiser=Adam(learning_rate=0.003, beta2=0.99, schedule=OneCycle(warm_up=0.3)),
+            epochs=8,
+            initialisation="pytorch",
+        ),
+        Recipe(
             name="cnn-98.7",
             summary="98.7 % of the test digits in the least time: a quarter of an epoch",
             layers=QUICK,

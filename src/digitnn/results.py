@@ -46,15 +46,18 @@ NAMES = (
 CLASSIC_LAYERS = (Flatten, Dense, Sigmoid, Dense)
 
 
-def check_writable(folder: Path) -> None:
-    """Raise `RunError` unless files can be written to `folder`; call it before training."""
+def check_writable(folder: Path, option: str = "--results") -> None:
+    """Raise `RunError` unless files can be written to `folder`; call it before training.
+
+    option: the one that names another folder.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise RunError(
-            f"cannot write results to {folder}: {error.strerror or error}; choose another --results"
+            f"cannot write results to {folder}: {error.strerror or error}; choose another {option}"
         ) from None
 
 

@@ -28,6 +28,9 @@ COMMANDS = (
     "compare",
     "leaderboard",
     "curves",
+    "understand",
+    "ladder",
+    "audit",
     "read",
 )
 """Each in a module of its name: a function of that name, or, as `app`, a group of commands."""

@@ -3,23 +3,19 @@
 Axes: n images, h w pixels, k classes.
 """
 
-from collections.abc import Sequence
-
-import numpy as np
-from jaxtyping import Float32, Num, UInt8
+from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
 from digitnn.losses import SoftmaxCrossEntropy
 from digitnn.network import Network, Params
-from digitnn.scratch.blocks import block_of, run_blocks
-from digitnn.scratch.chain import forward_from_pixels
+from digitnn.scratch.input_gradient import input_gradient
 from digitnn.scratch.losses import softmax_cross_entropy
 
 
 def pixel_gradient(
     network: Network,
     params: Params,
-    images: Num[ndarray, "n h w"],
+    images: UInt8[ndarray, "n h w"] | Float32[ndarray, "n h w"],
     labels: UInt8[ndarray, " n"],
 ) -> Float32[ndarray, "n h w"]:
     """dL/dpixel, L being the cross-entropy in nats summed over the images, a pixel 0 to 255.
@@ -29,14 +25,8 @@ def pixel_gradient(
     such between whole levels.
     """
     loss = SoftmaxCrossEntropy(no_digit=network.rejects)
-    gradient = np.empty(images.shape, np.float32)
 
-    def some_blocks(blocks: Sequence[slice]) -> None:
-        for block in blocks:
-            x = network.standardise.between_levels(images[block])
-            logits, backward = forward_from_pixels(network.layers, params, x)
-            _, dlogits = softmax_cross_entropy(loss, logits, labels[block])
-            gradient[block] = backward(dlogits)[:, 0] / np.float32(network.standardise.std)
+    def dlogits_of(logits: ndarray, block: slice) -> ndarray:
+        return softmax_cross_entropy(loss, logits, labels[block])[1]
 
-    run_blocks(some_blocks, len(images), block_of(network.layers))
-    return gradient
+    return input_gradient(network, params, images, dlogits_of)[1]

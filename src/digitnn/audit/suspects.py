@@ -1,0 +1,103 @@
+"""From what networks say to a list of suspects, most suspicious first.
+
+An image is suspect if a network that never saw it is sure of another digit: it is ranked by the
+probability that is left for its label (confident learning ranks likewise: Northcutt, Jiang and
+Chuang 2021, "self-confidence"). A suspect is a question to a person, not a verdict.
+Axes: n images, k classes.
+"""
+
+import csv
+import io
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from numpy import ndarray
+
+COLUMNS = (
+    "rank",
+    "part",
+    "index",
+    "label",
+    "proposal",
+    "probability",
+    "label_probability",
+)
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """An image that is read as something else than its label says.
+
+    place: among all images; part, index: the same in its own file; probability: of the digit
+    proposed; label_probability: of the label.
+    """
+
+    rank: int
+    place: int
+    part: str
+    index: int
+    label: int
+    proposal: int
+    probability: float
+    label_probability: float
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain builtins."""
+        return asdict(self)
+
+
+def find_suspects(
+    log_probabilities: Float32[ndarray, "n k"], labels: UInt8[ndarray, " n"], n_train: int
+) -> list[Suspect]:
+    """All images whose likeliest digit is not their label, least likely label first.
+
+    n_train: how many of the images, the first, are of the training file; the others are "test".
+    """
+    places = np.arange(len(labels))
+    proposals = log_probabilities.argmax(axis=1)
+    of_label = log_probabilities[places, labels]
+    order = places[np.argsort(of_label, kind="stable")]
+    return [
+        Suspect(
+            rank=rank,
+            place=int(place),
+            part="train" if place < n_train else "test",
+            index=int(place if place < n_train else place - n_train),
+            label=int(labels[place]),
+            proposal=int(proposals[place]),
+            probability=float(np.exp(log_probabilities[place, proposals[place]])),
+            label_probability=float(np.exp(of_label[place])),
+        )
+        for rank, place in enumerate(order[proposals[order] != labels[order]], start=1)
+    ]
+
+
+def to_csv(suspects: Sequence[Suspect]) -> str:
+    """A row a suspect; index counts from 0 in the part's own file."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for one in suspects:
+        p, of_label = f"{one.probability:.6f}", f"{one.label_probability:.3e}"
+        table.writerow([one.rank, one.part, one.index, one.label, one.proposal, p, of_label])
+    return text.getvalue()
+
+
+@dataclass(frozen=True)
+class Recall:
+    """Of `known` wrong labels, how many are among the first `k` suspects."""
+
+    k: int
+    found: int
+    known: int
+
+
+def recall_at(
+    suspects: Sequence[Suspect], known: Collection[int], part: str, ks: Sequence[int]
+) -> list[Recall]:
+    """known: indices in `part`; k counts suspects of that part only, as the list knows no other."""
+    mine = [one.index for one in suspects if one.part == part]
+    return [Recall(k, len(set(mine[:k]) & set(known)), len(set(known))) for k in ks]

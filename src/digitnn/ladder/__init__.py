@@ -1,0 +1,1 @@
+"""From the nearest mean to the best network: what each step up costs, and what it brings."""

@@ -94,21 +94,23 @@ def _box(way: Way, picture: Picture) -> tuple[int, int, int, int]:
 def ways(grey: UInt8[ndarray, "h w"]) -> Iterator[Way]:
     """Everything that may be the digit, that which `normalise` takes for it first."""
     for name, found, trust in inks(grey):
-        for how, ink, digit, share in places(found.ink):
+        for how, ink, digit, share in () if found.blank else places(found.ink):
             if digit.any():
                 yield Way(f"{name}{how}", ink, found.step, digit, trust * share)
 
 
 def inks(grey: UInt8[ndarray, "h w"]) -> Iterator[tuple[str, Ink, float]]:
-    """What may be ink: also with the light levelled, also faint, in doubt also the other side."""
+    """What may be ink: also with the light levelled, also faint, in doubt also the other side.
+
+    Each is looked for only when it is asked for: mostly the first is enough.
+    """
     first = find_ink(grey, LONGEST)
-    found = [("", first, 1.0)]
+    yield "", first, 1.0
     if max(grey.shape) < LEAST_UNEVEN:
-        found.append(("levelled ", find_ink(level_light(grey), LONGEST), LEVELLED))
-    found.append(("faint ", find_ink(grey, LONGEST, FEW_GRAINS), FAINT))
+        yield "levelled ", find_ink(level_light(grey), LONGEST), LEVELLED
+    yield "faint ", find_ink(grey, LONGEST, FEW_GRAINS), FAINT
     if first.doubtful:
-        found.append(("turned ", find_ink(grey, LONGEST, turned=True), TURNED))
-    return ((name, ink, trust) for name, ink, trust in found if not ink.blank)
+        yield "turned ", find_ink(grey, LONGEST, turned=True), TURNED
 
 
 def places(

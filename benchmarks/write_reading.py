@@ -53,22 +53,24 @@ def _measured(machine: dict[str, Any]) -> str:
 def _group(group: str, title: str, result: dict[str, Any]) -> str:
     """One table; the total last, where there are several rows."""
     rows = dict(result["beds"][group])
-    total = result["totals"].get(group)
-    characters = any("character_error_rate" in row for row in rows.values())
+    if len(rows) > 1:
+        rows["**all**"] = result["totals"][group]
+    if group == "junk":
+        lines = [f"| {title} | n | accepted |", "|---|---|---|"]
+        lines += [
+            f"| {name} | {row['n']:,} | {percent(row['share'])} |" for name, row in rows.items()
+        ]
+        left_out = "; ".join(result["not_in_junk_total"])
+        return "\n".join([*lines, f"\nNot in the sum, as some are digits to some: {left_out}.", ""])
+    characters = group == "pages"
     lines = [
         f"| {title} | n | right | wrong | refused |{' wrong characters |' if characters else ''}",
         f"|---|---|---|---|---|{'---|' if characters else ''}",
     ]
-    if total and len(rows) > 1:
-        rows["**all**"] = total
     for name, row in rows.items():
         shares = " | ".join(percent(row[what] / row["n"]) for what in ("right", "wrong", "refused"))
-        errors = row.get("character_error_rate")
-        more = f" {percent(errors)} |" if characters and errors is not None else ""
-        lines.append(f"| {name} | {row['n']:,} | {shares} |{more}")
-    left_out = result["not_in_junk_total"]
-    if group == "junk" and left_out:
-        lines.append(f"\nNot in the sum, since some are digits to some: {'; '.join(left_out)}.")
+        errors = f" {percent(row['character_error_rate'])} |" if characters else ""
+        lines.append(f"| {name} | {row['n']:,} | {shares} |{errors}")
     return "\n".join(lines) + "\n"
 
 

@@ -37,7 +37,7 @@ def result():
         "beds": {
             "digits": {"chalk": ROW, "camera": ROW},
             "pages": {"page, ruled": {**ROW, "character_error_rate": 0.0123}},
-            "junk": {"shapes, 28": {**ROW, "right": 0, "wrong": 5, "refused": 195}},
+            "junk": {"shapes, 28": {"n": 75, "accepted": 3, "share": 0.04, "interval": [0, 1]}},
         },
         "totals": {"digits": {**ROW, "n": 400, "right": 380, "wrong": 8, "refused": 12}},
         "not_in_junk_total": ["letters like digits, 28"],
@@ -52,6 +52,7 @@ def test_every_bed_has_its_row_and_a_group_of_several_its_sum(result):
     assert "| **all** | 400 | 95.00 % | 2.00 % | 3.00 % |" in text
     assert text.count("**all**") == 1
     assert "| page, ruled | 200 | 95.00 % | 2.00 % | 3.00 % | 1.23 % |" in text
+    assert "| shapes, 28 | 75 | 4.00 % |" in text
     assert "letters like digits, 28" in text
 
 

@@ -25,13 +25,10 @@ from digitnn.picture.rulings import without_rulings
 FIRST = 0.7
 """What `normalise` takes for the digit stands if it is read with this probability."""
 
-LEVELLED, FAINT, TURNED = 0.85, 0.7, 0.75
-WHOLE, PLAIN, STRONG, APART = 0.8, 0.95, 0.6, 0.65
+LEVELLED, FAINT, TURNED = 0.85, 0.65, 0.75
+WHOLE, PLAIN, APART = 0.75, 0.95, 0.55
 """How far each other way is trusted: its probabilities count by this factor. Whoever looks in many
 ways finds a digit in anything; by these, junk is accepted as seldom as by the first way alone."""
-
-PALE = 0.55
-"""Print in a form's boxes is often paler than what is written into them."""
 
 MOST_SLICES = 3
 """So many slices at a side may be a neighbour's."""
@@ -123,8 +120,6 @@ def places(
     if plain is not ink:
         yield "plain", plain, choose_marks(plain), PLAIN
         yield "plain whole", plain, _whole_marks(plain), PLAIN * WHOLE
-    strong = np.clip((ink - PALE) / np.float32(1 - PALE), 0, 1)
-    yield "strong", strong, choose_marks(strong), STRONG
     for digit in _without_neighbours(plain):
         yield "apart", plain, digit, APART
 

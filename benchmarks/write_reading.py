@@ -32,7 +32,7 @@ def tables(result: dict[str, Any], speed: dict[str, Any]) -> str:
     """The rows of every bed, the totals, the curve at some thresholds, the speed."""
     parts = [
         f"Read at the threshold {result['threshold']:g}, seed {result['seed']}. Right is what is "
-        'read and right, refused what is "?"; for junk, wrong is what was accepted.\n'
+        'read and right, refused what is "?", a page where one mark is.\n'
     ]
     for group, title in GROUPS.items():
         if group in result["beds"]:

@@ -31,9 +31,9 @@ def page() -> ndarray:
 
 def crossed(grey: ndarray) -> ndarray:
     """The first two digits of the page's last line, and a cross."""
-    part = Image.fromarray(grey[285:395, 65:330])
+    part = Image.fromarray(grey[280:390, 50:275])
     pen = ImageDraw.Draw(part)
-    for line in (((195, 30), (240, 85)), ((240, 28), (193, 87))):
+    for line in (((155, 30), (200, 85)), ((200, 28), (153, 87))):
         pen.line(line, fill=40, width=5)
     return np.asarray(part)
 

@@ -104,3 +104,55 @@ def test_a_low_glyph_and_marks_far_apart_cost():
     near = candidates([piece(0, 10, 0), piece(12, 22, 1)], 40.0)
     far = candidates([piece(0, 10, 0), piece(25, 35, 1)], 40.0)
     assert far[1].shape < near[1].shape < 0
+
+
+def of_digit(*read: tuple[int, float]) -> np.ndarray:
+    """A row for each (digit, its probability); the rest of it is for "no digit"."""
+    rows = np.zeros((len(read), 11), np.float32)
+    for row, (digit, p) in zip(rows, read, strict=True):
+        row[digit], row[10] = p, 1 - p
+    return rows
+
+
+def both_slices() -> list[Piece]:
+    return [piece(0, 12, 0, cut=1.0), piece(12, 24, 0)]
+
+
+def test_it_is_known_what_is_a_part_of_a_mark_and_what_the_whole():
+    line = [*both_slices(), piece(30, 40, 1)]
+    found = {(run.first, run.last): (run.part, run.whole) for run in candidates(line, 40.0)}
+    assert found[(0, 1)] == (True, False)
+    assert found[(0, 2)] == (False, True)
+    assert found[(1, 3)] == (True, False)
+    assert found[(2, 3)] == (False, True)
+
+
+def test_a_slice_that_is_not_surely_a_digit_leaves_the_mark_whole():
+    runs = candidates(both_slices(), 40.0)
+    order = [(run.first, run.last) for run in runs]
+    assert order == [(0, 1), (0, 2), (1, 2)]
+    cross = of_digit((4, 0.99), (4, 0.0), (7, 0.6))
+    assert best_path(both_slices(), runs, cross) == [1]
+    two_digits = of_digit((4, 0.99), (4, 0.0), (7, 0.95))
+    assert best_path(both_slices(), runs, two_digits) == [0, 2]
+
+
+def test_of_slices_one_may_be_a_one_but_not_each():
+    three = [piece(0, 12, 0, cut=1.0), piece(12, 24, 0, cut=1.0), piece(24, 36, 0)]
+    runs = candidates(three, 40.0)
+    read = {(0, 1): (1, 0.99), (1, 2): (1, 0.99), (2, 3): (1, 0.99)}
+    letter = of_digit(*(read.get((run.first, run.last), (4, 0.0)) for run in runs))
+    (whole,) = best_path(three, runs, letter)
+    assert runs[whole].whole
+    read[(1, 2)], read[(2, 3)] = (0, 0.99), (8, 0.99)
+    number = of_digit(*(read.get((run.first, run.last), (4, 0.0)) for run in runs))
+    assert len(best_path(three, runs, number)) == 3
+
+
+def test_junk_pays_nothing_for_its_form():
+    wide = [piece(0, 40, 0, cut=1.0), piece(40, 90, 0)]
+    runs = candidates(wide, 40.0)
+    whole = next(k for k, run in enumerate(runs) if run.whole)
+    assert runs[whole].shape < -2
+    read = of_digit(*((7, 0.97 if run.first == 1 else 0.0) for run in runs))
+    assert best_path(wide, runs, read) == [whole]

@@ -28,13 +28,29 @@ CUT = 0.2
 """What a cut through ink costs, for each stroke that it runs through; the first counts in full."""
 
 
+SURE_PART = 0.8
+"""A glyph that ends within a mark is read with this probability, or it is junk: of a cross or a
+letter too one slice may look like a 1, but hardly every one."""
+
+
+PART_ONE = -1.5
+"""What it costs that a part of a mark is a 1: every straight stroke is like one. So one of them may
+touch another digit, but a letter of straight strokes is not taken for several."""
+
+
 @dataclass(frozen=True)
 class Candidate:
-    """Pieces first..last - 1 of a line as one glyph. shape: what its place and form cost."""
+    """Pieces first..last - 1 of a line as one glyph.
+
+    shape: what its place and form cost; part: whether one of its marks goes on in another glyph;
+    whole: whether it is one mark, all of it.
+    """
 
     first: int
     last: int
     shape: float
+    part: bool = False
+    whole: bool = False
 
 
 def candidates(pieces: Sequence[Piece], height: float) -> list[Candidate]:
@@ -51,7 +67,7 @@ def candidates(pieces: Sequence[Piece], height: float) -> list[Candidate]:
             whole = one_mark and _is_whole(pieces, first, last)
             if whole or last == first + 1 or not (wide or last - first > MOST_PIECES):
                 cost = _form(right - left, bottom - top, height) + _joining(run, height)
-                found.append(Candidate(first, last, cost))
+                found.append(Candidate(first, last, cost, _is_part(pieces, first, last), whole))
     return found
 
 
@@ -60,6 +76,12 @@ def _is_whole(pieces: Sequence[Piece], first: int, last: int) -> bool:
     mark = pieces[first].mark
     before = first > 0 and pieces[first - 1].mark == mark
     return not before and not (last < len(pieces) and pieces[last].mark == mark)
+
+
+def _is_part(pieces: Sequence[Piece], first: int, last: int) -> bool:
+    """Whether a mark of pieces first..last - 1 has slices elsewhere."""
+    inside = {piece.mark for piece in pieces[first:last]}
+    return any(piece.mark in inside for piece in (*pieces[:first], *pieces[last:]))
 
 
 def _form(width: float, high: float, height: float) -> float:
@@ -106,7 +128,10 @@ def best_path(
     order = sorted(range(len(runs)), key=lambda number: runs[number].first)
     for number in order:
         run = runs[number]
-        score = reading_score(probabilities[number]) + run.shape + boundaries[run.last]
+        score = reading_score(probabilities[number], run.part) + run.shape
+        if run.whole:  # junk has no form that it ought to have
+            score = max(score, JUNK)
+        score += boundaries[run.last]
         if best[run.first] + score > best[run.last]:
             best[run.last] = best[run.first] + score
             came[run.last] = number
@@ -117,7 +142,10 @@ def best_path(
     return path[::-1]
 
 
-def reading_score(probabilities: Float32[ndarray, " 11"]) -> float:
+def reading_score(probabilities: Float32[ndarray, " 11"], part: bool = False) -> float:
     """Of the likeliest digit, in nats; of junk, what `JUNK` says, weighted by how sure that is."""
     digit = float(probabilities[:10].max())
-    return float(np.log(digit + (1 - digit) * np.exp(JUNK)))
+    if part and digit < SURE_PART:
+        return JUNK
+    straight = PART_ONE if part and int(probabilities[:10].argmax()) == 1 else 0.0
+    return float(np.log(digit + (1 - digit) * np.exp(JUNK))) + straight

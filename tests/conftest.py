@@ -5,10 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import CommandLine, write_digits
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 import digitnn
 from digitnn.dataset import Dataset
+
+# No test asserts a time: a busy machine is no failure.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 # Before these are first imported: every annotated shape and type is then checked at every call.
 # Not where bad values are refused by our own errors, nor where bytes are parsed: fuzzing would

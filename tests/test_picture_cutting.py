@@ -149,10 +149,12 @@ def test_of_slices_one_may_be_a_one_but_not_each():
     assert len(best_path(three, runs, number)) == 3
 
 
-def test_junk_pays_nothing_for_its_form():
-    wide = [piece(0, 40, 0, cut=1.0), piece(40, 90, 0)]
+def test_junk_that_is_as_wide_as_a_digit_may_be_pays_nothing_for_its_form():
+    wide = [piece(0, 28, 0, cut=1.0), piece(28, 58, 0)]
     runs = candidates(wide, 40.0)
     whole = next(k for k, run in enumerate(runs) if run.whole)
-    assert runs[whole].shape < -2
+    assert runs[whole].shape < -1
     read = of_digit(*((7, 0.97 if run.first == 1 else 0.0) for run in runs))
     assert best_path(wide, runs, read) == [whole]
+    wider = candidates([piece(0, 40, 0, cut=1.0), piece(40, 90, 0)], 40.0)
+    assert not any(run.whole for run in wider)

@@ -28,7 +28,7 @@ CUT = 0.2
 """What a cut through ink costs, for each stroke that it runs through; the first counts in full."""
 
 
-SURE_PART = 0.8
+SURE_PART = 0.7
 """A glyph that ends within a mark is read with this probability, or it is junk: of a cross or a
 letter too one slice may look like a 1, but hardly every one."""
 
@@ -43,7 +43,7 @@ class Candidate:
     """Pieces first..last - 1 of a line as one glyph.
 
     shape: what its place and form cost; part: whether one of its marks goes on in another glyph;
-    whole: whether it is one mark, all of it.
+    whole: whether it is one mark, all of it, and no wider than a digit may be.
     """
 
     first: int
@@ -67,7 +67,8 @@ def candidates(pieces: Sequence[Piece], height: float) -> list[Candidate]:
             whole = one_mark and _is_whole(pieces, first, last)
             if whole or last == first + 1 or not (wide or last - first > MOST_PIECES):
                 cost = _form(right - left, bottom - top, height) + _joining(run, height)
-                found.append(Candidate(first, last, cost, _is_part(pieces, first, last), whole))
+                part = _is_part(pieces, first, last)
+                found.append(Candidate(first, last, cost, part, whole and not wide))
     return found
 
 

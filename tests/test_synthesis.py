@@ -8,13 +8,13 @@ from numpy.testing import assert_array_equal
 from digitnn.beside import Beside
 from digitnn.dataset import NO_DIGIT, Dataset
 from digitnn.errors import DataError, UsageError
-from digitnn.resampling import boxes
+from digitnn.resampling import boxes, fitted
 from digitnn.synthesis import gathering
 from digitnn.synthesis.figures import FIGURES, scribble
 from digitnn.synthesis.gathering import blots, drawings, with_beside
 from digitnn.synthesis.hands import DRAWERS
 from digitnn.synthesis.lettering import LETTERS, lettering
-from digitnn.synthesis.parts import fitted, glued, halves
+from digitnn.synthesis.parts import glued, halves
 from digitnn.synthesis.pen import arc, draw, smooth
 
 FONTS = [Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")]

@@ -16,6 +16,9 @@ from numpy import ndarray
 from digitnn.errors import DataError
 
 SIDE = 28
+BOX = 20
+"""The longest side of a digit within its image, as MNIST's makers scaled it."""
+
 CLASSES = 10
 
 NO_DIGIT = 10

@@ -68,6 +68,20 @@ def distort(
     True
     """
     n, h, w = images.shape
+    points = drawn_points(n, h, w, distortion, rng)
+    distorted = np.empty_like(images)
+    for block in (slice(start, start + BLOCK) for start in range(0, n, BLOCK)):
+        distorted[block] = sample(images[block], points[:, block])
+    return distorted
+
+
+def drawn_points(
+    n: int, h: int, w: int, distortion: Distortion, rng: np.random.Generator, magnified: float = 1.0
+) -> Float32[ndarray, "2 n h w"]:
+    """Where each pixel of n distorted images lies in the old ones, each drawn in its own way.
+
+    magnified: how much larger the new images show what is drawn; `elastic` is in their pixels.
+    """
     limits = [
         distortion.degrees,
         *[distortion.scale] * 2,
@@ -76,13 +90,12 @@ def distort(
     ]
     amounts = rng.uniform(-1, 1, (n, 6)) * limits
     degrees, scale, shear, shift = np.split(amounts, [1, 3, 4], axis=1)
-    points = affine_points(h, w, degrees[:, 0], 1 + scale, shear[:, 0], shift)
+    size, moved = magnified * (1 + scale), magnified * shift
+    points = affine_points(h, w, degrees[:, 0], size, shear[:, 0], moved)
     if distortion.elastic:
-        points += distortion.elastic * smooth_noise(n, h, w, distortion.smoothness, rng)
-    distorted = np.empty_like(images)
-    for block in (slice(start, start + BLOCK) for start in range(0, n, BLOCK)):
-        distorted[block] = sample(images[block], points[:, block])
-    return distorted
+        smoothness = magnified * distortion.smoothness
+        points += distortion.elastic * smooth_noise(n, h, w, smoothness, rng)
+    return points
 
 
 def affine_points(

@@ -16,12 +16,12 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
-from digitnn.distortion import Distortion, affine_points, sample, smooth_noise
+from digitnn.dataset import BOX, SIDE
+from digitnn.distortion import Distortion, drawn_points, sample
 from digitnn.errors import UsageError
 from digitnn.resampling import boxes, windows
 from digitnn.strokes import change_thickness
 
-SIDE, BOX = 28, 20
 CANVAS, MAGNIFIED = 40, 1.4
 """Pens are changed on 40 x 40 pixels, on which the image is 1.4 times as large."""
 
@@ -107,16 +107,7 @@ def _by_another_hand(
     images: UInt8[ndarray, "n h w"], hand: Distortion, rng: np.random.Generator
 ) -> Float32[ndarray, "n 40 40"]:
     """The images distorted by `hand` on the canvas, 0..1."""
-    n = len(images)
-    limits = [hand.degrees, hand.scale, hand.scale, hand.shear, hand.shift, hand.shift]
-    amounts = rng.uniform(-1, 1, (n, 6)) * limits
-    degrees, scale, shear, shift = np.split(amounts, [1, 3, 4], axis=1)
-    points = affine_points(
-        CANVAS, CANVAS, degrees[:, 0], MAGNIFIED * (1 + scale), shear[:, 0], MAGNIFIED * shift
-    )
-    if hand.elastic:
-        smoothness = MAGNIFIED * hand.smoothness
-        points += hand.elastic * smooth_noise(n, CANVAS, CANVAS, smoothness, rng)
+    points = drawn_points(len(images), CANVAS, CANVAS, hand, rng, MAGNIFIED)
     points -= np.float32((CANVAS - SIDE) / 2)
     return sample(images, points).astype(np.float32) / 255
 

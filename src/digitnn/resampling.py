@@ -6,8 +6,10 @@ Axes: n images, h w pixels of them, y x pixels of the windows.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
+
+from digitnn.dataset import BOX, SIDE
 
 
 def window_shares(
@@ -53,3 +55,14 @@ def boxes(ink: Bool[ndarray, "n h w"]) -> tuple[Float32[ndarray, "n 2"], Float32
         starts.append(first)
         extents.append(line.shape[1] - line[:, ::-1].argmax(axis=1) - first)
     return np.stack(starts, 1).astype(np.float32), np.stack(extents, 1).astype(np.float32)
+
+
+def fitted(ink: Float32[ndarray, "n h w"]) -> UInt8[ndarray, "n 28 28"]:
+    """What is there with its longest side on 20 pixels, in the middle."""
+    starts, extents = boxes(ink > 0.3)
+    pixel = extents.max(axis=1, keepdims=True) / BOX
+    first = starts + extents / 2 - SIDE / 2 * pixel
+    size = np.repeat(SIDE * pixel, 2, axis=1)
+    small = windows(ink, first.astype(np.float32), size.astype(np.float32), SIDE)
+    peak = np.maximum(small.max(axis=(1, 2), keepdims=True), 0.1)
+    return np.rint(255 * np.clip(small / peak, 0, 1)).astype(np.uint8)

@@ -14,13 +14,11 @@ from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 from PIL import Image
 
+from digitnn.dataset import BOX, SIDE
 from digitnn.errors import PictureError
 from digitnn.picture.components import marks
 from digitnn.picture.ink import find_ink, running_max
 from digitnn.picture.opening import Picture
-
-SIDE = 28
-BOX = 20
 
 LONGEST = 512
 """The ink's longest side: 25 pixels for each of the image's, so that no stroke is lost to rounding,

@@ -13,12 +13,13 @@ from numpy import ndarray
 
 from digitnn.beside import Beside
 from digitnn.dataset import NO_DIGIT, Dataset
+from digitnn.resampling import fitted
 from digitnn.sources import load
 from digitnn.synthesis.figures import FIGURES, scribble
 from digitnn.synthesis.fonts import handwriting_fonts
 from digitnn.synthesis.hands import DRAWERS, Drawer, shaken
 from digitnn.synthesis.lettering import LETTERS, lettering
-from digitnn.synthesis.parts import fitted, glued, halves
+from digitnn.synthesis.parts import glued, halves
 from digitnn.synthesis.pen import draw
 
 THICKNESSES = (1.5, 4.0)

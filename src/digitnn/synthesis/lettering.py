@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image, ImageDraw, ImageFont
 
-from digitnn.synthesis.parts import fitted
+from digitnn.resampling import fitted
 
 LETTERS = "ACEFHKLMNPRUVWXcdehkmnpruvwx&@#%?*+=<>~$€£"
 """Without those that are digits to somebody: O o Q D and 0, I i J j l t f ! and 1, Z z 2, y Y 4,

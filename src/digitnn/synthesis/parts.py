@@ -4,13 +4,11 @@ Axes: n images, h w pixels.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, UInt8
 from numpy import ndarray
 
-from digitnn.dataset import Dataset
-from digitnn.resampling import boxes, windows
-
-SIDE, BOX = 28, 20
+from digitnn.dataset import SIDE, Dataset
+from digitnn.resampling import boxes, fitted
 
 DIGITS_THEMSELVES = {
     "left": (0, 1, 4, 5, 6),
@@ -64,14 +62,3 @@ def _until_they_touch(first: Bool[ndarray, "h w"], second: Bool[ndarray, "h w"])
     both = first.any(axis=1) & second.any(axis=1)
     gaps = (SIDE - right + left)[both]
     return int(gaps.min()) + 1 if gaps.size else 8
-
-
-def fitted(ink: Float32[ndarray, "n h w"]) -> UInt8[ndarray, "n 28 28"]:
-    """What is there with its longest side on 20 pixels, in the middle."""
-    starts, extents = boxes(ink > 0.3)
-    pixel = extents.max(axis=1, keepdims=True) / BOX
-    first = starts + extents / 2 - SIDE / 2 * pixel
-    size = np.repeat(SIDE * pixel, 2, axis=1)
-    small = windows(ink, first.astype(np.float32), size.astype(np.float32), SIDE)
-    peak = np.maximum(small.max(axis=(1, 2), keepdims=True), 0.1)
-    return np.rint(255 * np.clip(small / peak, 0, 1)).astype(np.uint8)

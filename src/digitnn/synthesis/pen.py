@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 from numpy import ndarray
 
-Stroke: TypeAlias = Sequence[tuple[float, float]]
+from digitnn.dataset import BOX, SIDE
 
-SIDE, BOX = 28, 20
+Stroke: TypeAlias = Sequence[tuple[float, float]]
 
 
 def arc(

@@ -61,3 +61,16 @@ def test_log_odds_tell_two_apart_that_both_are_certain_in_double_precision() -> 
     logits[:, 0] = 60, 90
     first, second = log_odds(logits)
     assert first < second
+
+
+def test_the_curve_is_short_and_holds_every_point(rng: np.random.Generator) -> None:
+    right = rng.random(1730) < 0.9
+    found = measure_risk_coverage(rng.random(1730), right)
+    assert len(found.curve) == 200
+    assert (found.curve[-1].n, found.curve[-1].errors) == (1730, np.count_nonzero(~right))
+    steps = {point.n: point.error for point in found.curve}
+    for point in found.points:
+        assert steps[point.n] == point.error
+    few = measure_risk_coverage(np.arange(7.0), np.ones(7, bool))
+    assert [point.n for point in few.curve] == [1, 2, 3, 4, 5, 6, 7]
+    assert "curve" not in found.to_json()

@@ -36,6 +36,11 @@ class Tempered:
     loss_nats: float
     brier: float
     calibration_error: float
+    bins: tuple[Bin, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain builtins."""
+        return {"fitted_on": "valid", **asdict(self), "bins": [asdict(one) for one in self.bins]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +79,7 @@ class Appraisal:
             "calibration_error": self.calibration_error,
             "bins": [asdict(one) for one in self.bins],
             "temperature": self.temperature,
-            "tempered": {"fitted_on": "valid", **asdict(self.tempered)},
+            "tempered": self.tempered.to_json(),
             "per_class": [score.to_json() for score in self.classes],
             "confusion": report.confusion.tolist(),
             "risk_coverage": self.risk_coverage.to_json(),
@@ -116,11 +121,13 @@ def _temper(
     logits: Float32[ndarray, "n k"], dataset: Dataset, temperature: float, in_sample: bool
 ) -> Tempered:
     cooled, labels = logits / np.float32(temperature), dataset.labels
+    bins = bin_confidences(cooled, labels)
     return Tempered(
         in_sample=in_sample,
         loss_nats=mean_nats(cooled, labels),
         brier=brier_score(cooled, labels),
-        calibration_error=calibration_error(bin_confidences(cooled, labels)),
+        calibration_error=calibration_error(bins),
+        bins=bins,
     )
 
 

@@ -15,6 +15,8 @@ from numpy import ndarray
 from digitnn.intervals import Interval, wilson_interval
 
 COVERAGES = (0.5, 0.8, 0.9, 0.95, 0.99)
+STEPS = 200
+"""Points of the curve at most, evenly spread; each of `COVERAGES` is among them."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,17 @@ class Point:
 
 @dataclass(frozen=True)
 class RiskCoverage:
-    """area: the mean over m = 1..n of the error among the m most confident (AURC)."""
+    """points: at `COVERAGES`; area: the mean over m = 1..n of the error among the m most confident
+    (AURC); curve: the whole way to all n images, for a figure.
+    """
 
     points: tuple[Point, ...]
     area: float
+    curve: tuple[Point, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """As plain builtins."""
-        return asdict(self)
+        """As plain builtins, without the curve."""
+        return {"points": [asdict(point) for point in self.points], "area": self.area}
 
 
 def log_odds(logits: Float32[ndarray, "n k"]) -> Float[ndarray, " n"]:
@@ -64,10 +69,23 @@ def measure_risk_coverage(
     _, level = np.unique(-sureness, return_inverse=True)
     level_error = np.bincount(level, ~right) / np.bincount(level)
     errors = level_error[np.sort(level)].cumsum()
-    points = []
-    for coverage in COVERAGES:
-        m = ceil(coverage * n)
-        wrong = float(errors[m - 1].round(9))
-        points.append(Point(coverage, m, wrong, wrong / m, wilson_interval(wrong, m)))
     area = float((errors / np.arange(1, n + 1)).mean())
-    return RiskCoverage(tuple(points), area)
+    steps = sorted({ceil(k * n / STEPS) for k in range(1, STEPS + 1)})
+    return RiskCoverage(
+        points=tuple(_point(errors, coverage, ceil(coverage * n)) for coverage in COVERAGES),
+        area=area,
+        curve=tuple(_point(errors, m / n, m) for m in steps),
+    )
+
+
+def _point(errors: Float[ndarray, " n"], coverage: float, m: int) -> Point:
+    """errors: how many are wrong of the 1, 2, ..., n most confident."""
+    wrong = float(errors[m - 1].round(9))
+    return Point(coverage, m, wrong, wrong / m, wilson_interval(wrong, m))
+
+
+def errors_in_best_order(n: int, errors: float) -> Float[ndarray, " n"]:
+    """The error among the first 1, 2, ..., n of n images if all the mistakes came last."""
+    m = np.arange(1, n + 1)
+    best: ndarray = np.maximum(0.0, m - (n - errors)) / m
+    return best

@@ -1,7 +1,7 @@
 """`digitnn evaluate`: how good a trained network is."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -10,6 +10,10 @@ from digitnn.cli.fetching import ensure
 from digitnn.cli.options import AsJson, DataDir, Device, Threads
 from digitnn.cli.robustness import Corruptions, Robustness, read_changed
 from digitnn.cli.talk import say
+
+if TYPE_CHECKING:
+    from digitnn.appraisal import Appraisal
+    from digitnn.trained import Trained
 
 
 def evaluate(
@@ -22,6 +26,14 @@ def evaluate(
     ] = None,
     corruptions: Corruptions = False,
     robustness: Robustness = False,
+    figures: Annotated[
+        Path | None,
+        typer.Option(
+            "--figures",
+            metavar="FOLDER",
+            help="Also draw reliability, risk and coverage, and confusions into a folder.",
+        ),
+    ] = None,
     data_dir: DataDir = None,
     threads: Threads = None,
     device: Device = "auto",
@@ -36,6 +48,8 @@ def evaluate(
     from digitnn.runs import count_readings, read_readings, record_reading
     from digitnn.wording import count, percent
 
+    if figures is not None:
+        _check_drawable(figures)
     use_resources(threads, device)
     trained = load_run(run)
     classifier = trained.classifier(engine)
@@ -52,7 +66,8 @@ def evaluate(
         tests = count_readings(read_readings(trained.path), "test")
         value = {"schema": 1, "run": str(run), "split": split, "reads": times, "test_reads": tests}
         changed = read_changed(trained, classifier, dataset, corruptions, robustness, say)
-        print_json(value | appraisal.to_json() | changed)
+        drawn = {"figures": _draw(trained, appraisal, figures)} if figures else {}
+        print_json(value | appraisal.to_json() | changed | drawn)
         return
     low, high = report.interval
     first = (
@@ -63,3 +78,34 @@ def evaluate(
     )
     print_text("\n".join([first, *describe(appraisal)]))
     read_changed(trained, classifier, dataset, corruptions, robustness, print_text)
+    if figures:
+        print_text("\n".join(_draw(trained, appraisal, figures)))
+
+
+def _check_drawable(folder: Path) -> None:
+    """Raise unless figures can be drawn and written to `folder`; call it before a split is read."""
+    from digitnn.report import new_figure
+    from digitnn.results import check_writable
+
+    new_figure(1, 1)
+    check_writable(folder, "--figures")
+
+
+def _draw(trained: "Trained", appraisal: "Appraisal", folder: Path) -> list[str]:
+    """Write the figures, each whole or not at all; their paths."""
+    from digitnn.comparison import Evaluated
+    from digitnn.errors import RunError
+    from digitnn.report import draw_confusions, write_figure
+    from digitnn.sureness_figures import draw_reliability, draw_risk_coverage
+
+    drawn = {
+        folder / "reliability.png": draw_reliability(appraisal),
+        folder / "risk-coverage.png": draw_risk_coverage(appraisal),
+        folder / "confusion.png": draw_confusions([Evaluated(trained, appraisal.report)]),
+    }
+    for path, figure in drawn.items():
+        try:
+            write_figure(path, figure)
+        except OSError as error:
+            raise RunError(f"cannot write {path}: {error.strerror or error}") from None
+    return [str(path) for path in drawn]

@@ -5,6 +5,7 @@
     recipe.json          recipe, engine, seed, data, machine, how long it took
     history.jsonl        a record an epoch
     report.json          every evaluation: which split of which data, when, what came out
+    snapshots/           if asked for, parameters of the way: see `snapshots`
     checkpoint/          while it is trained: see `unfinished`
 
 A new run is written to a sibling folder and renamed, so it is never half there. Where a training

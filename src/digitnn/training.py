@@ -16,6 +16,7 @@ from digitnn.dataset import Dataset
 from digitnn.engine import Engine
 from digitnn.errors import CheckpointError, DataError, ShapeError, TrainingError
 from digitnn.evaluation import evaluate
+from digitnn.features import expand, restrict, varying_pixels
 from digitnn.fullbatch_loop import FullBatchLoop, Memory
 from digitnn.initialisation import initial_parameters
 from digitnn.minibatch_loop import MiniBatchLoop, diverged
@@ -97,6 +98,19 @@ class Training:
         if self._best is not None:
             return self._best
         return self._good if self._loop is None else self._loop.params()
+
+    def start(self) -> dict[str, ndarray]:
+        """The parameters that it begins from, float32; in full batch 0 for pixels left out."""
+        recipe = self.recipe
+        start = initial_parameters(self.network, recipe.initialisation, streams(self.seed).weights)
+        if not recipe.is_full_batch:
+            return start
+        kept = varying_pixels(self.train.images, recipe.least_std)
+        return expand(restrict(start, kept), kept)
+
+    def latest(self) -> dict[str, ndarray]:
+        """The parameters after the last epoch that was validated, whichever are kept in the end."""
+        return self._good
 
     @property
     def kept(self) -> EpochRecord | None:

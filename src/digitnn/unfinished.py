@@ -30,6 +30,7 @@ from digitnn.errors import CheckpointError, RunError
 from digitnn.evaluation_log import EvaluationLog
 from digitnn.identity import differences, fingerprint
 from digitnn.machine import describe_conditions
+from digitnn.snapshots import SNAPSHOTS, Snapshots
 from digitnn.training import EpochRecord, Record, Training
 
 CHECKPOINT, LOCK, ABOUT, LOG = "checkpoint", "lock", "training.json", "evaluations.log"
@@ -41,13 +42,15 @@ class Keeping:
     """How a training is kept while it runs.
 
     command: what a user types to go on; every: at most so many seconds of mini-batches are lost;
-    resume: go on from what is there already; tell: hears, in lines, what a user should know.
+    resume: go on from what is there already; tell: hears, in lines, what a user should know;
+    snapshots: keep parameters of the way too, as is done anyway where some were kept before.
     """
 
     command: str
     tell: Callable[[str], None]
     every: float = 30.0
     resume: bool = False
+    snapshots: bool = False
 
 
 def is_unfinished(run: Path) -> bool:
@@ -154,8 +157,16 @@ class Unfinished:
             self._keeping.tell(f"{run} holds nothing to go on from: starts from the beginning")
 
     def follow(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Pass `records` on, saving after each epoch and whenever it is time."""
+        """Pass `records` on, saving after each epoch and whenever it is time.
+
+        A snapshot comes before the checkpoint: who goes on from that finds what led to it.
+        """
+        run, tell = self._folder.parent, self._keeping.tell
+        wanted = self._keeping.snapshots or (run / SNAPSHOTS).is_dir()
+        snapshots = Snapshots(run, self._training, tell) if wanted else None
         for record in records:
+            if snapshots and isinstance(record, EpochRecord):
+                snapshots.take(record)
             late = monotonic() - self._saved_at >= self._keeping.every
             if isinstance(record, EpochRecord) or late:
                 self.save()

@@ -72,6 +72,13 @@ MaxSeconds = Annotated[
         help="End after the step that passes them; --resume with more of them, or none, goes on.",
     ),
 ]
+Snapshots = Annotated[
+    bool,
+    typer.Option(
+        "--snapshots",
+        help="Also keep the parameters of the start and of at most 12 epochs, ever further apart.",
+    ),
+]
 TensorBoard = Annotated[
     Path | None,
     typer.Option(

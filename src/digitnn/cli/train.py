@@ -21,6 +21,7 @@ from digitnn.cli.options import (
     Patience,
     Resume,
     Seed,
+    Snapshots,
     SplitSeed,
     TensorBoard,
     Threads,
@@ -50,6 +51,7 @@ def train(
     keep: Keep = "last",
     resume: Resume = False,
     checkpoint_every: CheckpointEvery = 30.0,
+    snapshots: Snapshots = False,
     tensorboard: TensorBoard = None,
     threads: Threads = None,
     device: Device = "auto",
@@ -85,6 +87,7 @@ def train(
         "--max-seconds": max_seconds,
         "--patience": patience,
         "--keep": keep if keep != "last" else None,
+        "--snapshots": snapshots or None,
         "--tensorboard": tensorboard,
         "--threads": threads,
         "--device": device if device != "auto" else None,
@@ -110,7 +113,7 @@ def train(
             parts,
             path,
             lambda training: until(stop, watch(training)),
-            Keeping(command, say, checkpoint_every, resume),
+            Keeping(command, say, checkpoint_every, resume, snapshots),
             Stopping(patience, keep, max_seconds),
         )
     kept = run.kept
@@ -159,5 +162,5 @@ def _resuming_command(recipe: str, given: Mapping[str, object]) -> str:
     words = ["digitnn", "train", recipe]
     for option, value in given.items():
         if value is not None:
-            words += [option, str(value)]
+            words += [option] if value is True else [option, str(value)]
     return shlex.join([*words, "--resume"])

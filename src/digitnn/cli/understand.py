@@ -8,6 +8,7 @@ import typer
 from digitnn.cli.console import print_json, print_text
 from digitnn.cli.fetching import ensure
 from digitnn.cli.options import AsJson, DataDir, Threads, at_least
+from digitnn.cli.talk import say
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -40,7 +41,8 @@ def understand(
 ) -> None:
     """Draw what a network has learned and why it reads one image as it does, and say it in words.
 
-    Its first weights as pictures, the image on its way through the layers, the pixels that the
+    Its first weights as pictures, how they came to be if `digitnn train --snapshots` kept that, the
+    image on its way through the layers, the pixels that the
     answer hangs on, the nearest training images, and a map of what it was validated on.
     """
     from digitnn.errors import UsageError
@@ -49,6 +51,7 @@ def understand(
     from digitnn.resources import use_resources
     from digitnn.results import check_writable
     from digitnn.runs import load_run
+    from digitnn.understanding.over_epochs import has_snapshots
     from digitnn.understanding.plates import plates
 
     if image is not None and picture is not None:
@@ -74,6 +77,8 @@ def understand(
         drawn.append((path, plate))
         if not as_json:
             print_text(f"{path}\n  {plate.words}\n")
+    if not has_snapshots(trained):
+        say("no weights over epochs: `digitnn train ... --snapshots` keeps what it takes")
     source = {"picture": str(picture)} if picture else {"index": index}
     if as_json:
         print_json(

@@ -22,6 +22,12 @@ from digitnn.understanding.neighbours import (
     nearest,
     nearest_by_pixels,
 )
+from digitnn.understanding.over_epochs import (
+    describe_weights_over_epochs,
+    has_snapshots,
+    weights_over_epochs,
+)
+from digitnn.understanding.over_epochs_figure import draw_weights_over_epochs
 from digitnn.understanding.saliency import describe_saliency, draw_saliency, saliency
 from digitnn.understanding.stages import describe_stages, draw_stages, stages_of
 
@@ -54,7 +60,8 @@ def plates(
     """One plate after the other, as they are drawn.
 
     train, valid: the splits of `run`; index: where in `valid` the image is, if it is from there.
-    A network whose first weights see no pixels has no plate of them. Raises `MissingExtraError`.
+    A network whose first weights see no pixels has no plate of them, and a run without snapshots
+    none of how it learned. Raises `MissingExtraError`, and `RunError` for damaged snapshots.
     """
     network, params = run.network, run.params
     try:
@@ -68,6 +75,15 @@ def plates(
             describe_first_layer(weights),
             draw_first_layer(weights),
             weights.to_json(),
+        )
+    if has_snapshots(run):
+        found = weights_over_epochs(run)
+        yield Plate(
+            "over-epochs",
+            "How its weights came to be",
+            describe_weights_over_epochs(found),
+            draw_weights_over_epochs(found),
+            found.to_json(),
         )
     steps = stages_of(network, params, image)
     yield Plate(

@@ -1,6 +1,6 @@
 """Write docs/understanding.md and its pictures, from two runs, a ladder and an audit.
 
-    digitnn train classic --out runs/classic
+    digitnn train classic --snapshots --out runs/classic
     digitnn train cnn --out runs/cnn
     digitnn ladder --by-size --out ladder
     digitnn audit --out audit
@@ -59,7 +59,7 @@ def recall(found: dict[str, Any]) -> str:
 
 def page(classic: Run, cnn: Run, ladder: Path, audit: Path) -> str:
     """The page, its pictures drawn or copied."""
-    of_classic = draw(classic, ("units", "saliency"), "-classic")
+    of_classic = draw(classic, ("units", "over-epochs", "saliency"), "-classic")
     of_cnn = draw(cnn, ("filters", "stages", "saliency", "neighbours", "map"))
     for folder, names in ((ladder, ("ladder.png", "by_size.png")), (audit, ("suspects.png",))):
         for name in names:
@@ -92,6 +92,12 @@ The image below is number {INDEX} of the validation split. `classic` takes it fo
 {of_classic["units"]}
 
 {of_cnn["filters"]}
+
+### How its weights came to be
+
+What a run that was trained with `--snapshots` has kept of the way:
+
+{of_classic["over-epochs"]}
 
 ### The image on its way through the network
 

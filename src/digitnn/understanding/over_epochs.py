@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy import ndarray
 from digitnn.errors import FormatError, NetworkError, RunError, ShapeError
 from digitnn.layers import Conv2d, Dense
 from digitnn.network import Network
+from digitnn.records import EpochRecord
 from digitnn.runs import Run
 from digitnn.snapshots import saved_snapshots
 from digitnn.understanding.first_layer import first_layer
@@ -52,11 +54,11 @@ class OverEpochs:
     """
 
     unit: Literal["epoch", "iteration"]
-    epochs: tuple[int, ...]
+    epochs: tuple[float, ...]
     layers: tuple[LayerPath, ...]
     kind: Literal["units", "filters"] | None
     weights: Float32[ndarray, "t n h w"] | None
-    history: tuple[tuple[int, float, float], ...]
+    history: tuple[tuple[float, float, float], ...]
 
     def to_json(self) -> dict[str, Any]:
         """As plain builtins, without the pictures of the weights."""
@@ -99,35 +101,41 @@ def weights_over_epochs(run: Run) -> OverEpochs:
         weights = np.stack([np.ravel(params[f"{index}.weight"]) for params in moments.values()])
         paths.append(_path_of(index, _name(run.network, index), weights.astype(float), epochs))
     kind, planes = _planes(run.network, list(moments.values()))
-    history = tuple((r.epoch, 1 - r.accuracy, 1 - r.valid_accuracy) for r in run.history)
+    history = tuple((_reached(run, r), 1 - r.accuracy, 1 - r.valid_accuracy) for r in run.history)
     unit: Literal["epoch", "iteration"] = (
         "iteration" if any(record.evaluations for record in run.history) else "epoch"
     )
     return OverEpochs(unit, epochs, tuple(paths), kind, planes, history)
 
 
-def _moments(run: Run) -> dict[int, Mapping[str, ndarray]]:
-    """Parameters by epoch, the run's own the last."""
+def _moments(run: Run) -> dict[float, Mapping[str, ndarray]]:
+    """Parameters by epoch, the run's own the last, unless it was interrupted amid an epoch."""
     found = saved_snapshots(run.path)
     if not found:
         raise RunError(
             f"{run.path} has kept no parameters of the way: train with --snapshots to have some"
         )
-    last = run.kept.epoch if run.kept else 0
-    moments: dict[int, Mapping[str, ndarray]] = {}
+    kept = run.kept if run.about.get("kept_epoch") else None
+    last = _reached(run, kept) if kept else inf
+    moments: dict[float, Mapping[str, ndarray]] = {}
     for epoch, path in found.items():
-        if epoch >= last and epoch != 0:
-            continue
+        if epoch >= last:
+            break
         try:
             moments[epoch] = params = load_safetensors(path)
             run.network.check(params)
         except (OSError, FormatError, ShapeError) as error:
             raise RunError(f"{path} is not a snapshot of {run.path}: {error}") from None
-    return moments | {last: run.params}
+    return moments | {last: run.params} if kept else moments
+
+
+def _reached(run: Run, record: EpochRecord) -> float:
+    """How many epochs had passed; time may have cut the last one short."""
+    return round(record.done * run.about["recipe"]["epochs"], 2)
 
 
 def _path_of(
-    index: int, name: str, weights: Float[ndarray, "t p"], epochs: tuple[int, ...]
+    index: int, name: str, weights: Float[ndarray, "t p"], epochs: tuple[float, ...]
 ) -> LayerPath:
     norm = np.linalg.norm(weights, axis=1)
     from_start = np.linalg.norm(weights - weights[0], axis=1)
@@ -180,7 +188,7 @@ def describe_weights_over_epochs(found: OverEpochs) -> str:
     if ways and last > 0:
         ways.sort(key=lambda pair: pair[0])
         (least, near), (most, far) = ways[0], ways[-1]
-        half = f"{unit} {_epoch_of_half(far, found.epochs)} of {found.epochs[last]}"
+        half = f"{unit} {_epoch_of_half(far, found.epochs):g} of {found.epochs[last]:g}"
         words.append(
             f"The curves measure how far weights moved, by their length at the start: {most:.2f} "
             f"times that in the layer of {far.name}"
@@ -190,13 +198,13 @@ def describe_weights_over_epochs(found: OverEpochs) -> str:
     if found.history:
         (begin, _, before), (end, _, after) = found.history[0], found.history[-1]
         words.append(
-            f"After {unit} {begin}, {percent(before)} of the validation images were read wrongly"
-            + (f"; after {unit} {end}, {percent(after)}." if end != begin else ".")
+            f"After {unit} {begin:g}, {percent(before)} of the validation images were read wrongly"
+            + (f"; after {unit} {end:g}, {percent(after)}." if end != begin else ".")
         )
     return " ".join(words)
 
 
-def _epoch_of_half(path: LayerPath, epochs: tuple[int, ...]) -> int:
+def _epoch_of_half(path: LayerPath, epochs: tuple[float, ...]) -> float:
     """The first snapshot at least half as far from the start as the last one."""
     ways = [way or 0.0 for way in path.from_start]
     return next(epoch for epoch, way in zip(epochs, ways, strict=True) if way >= ways[-1] / 2)

@@ -53,7 +53,7 @@ def _draw_rows(panel: SubFigure, found: OverEpochs, columns: int) -> None:
     axes.set_xticks([])
     h = shown.shape[2]
     middles = [(h + gap) * row + (h - 1) / 2 for row in range(len(shown))]
-    names = [f"{found.unit} {epoch}" if epoch else "the start" for epoch in found.epochs]
+    names = [f"{found.unit} {epoch:g}" if epoch else "the start" for epoch in found.epochs]
     axes.set_yticks(middles, names, fontsize=9)
     axes.tick_params(axis="y", length=0)
     bar = panel.colorbar(
@@ -101,7 +101,7 @@ def _draw_curves(panel: Figure | SubFigure, found: OverEpochs) -> None:
 
 def _draw_path(
     axes: Axes,
-    epochs: Sequence[int],
+    epochs: Sequence[float],
     values: Sequence[float | None],
     colour: str,
     path: LayerPath,
@@ -122,10 +122,10 @@ def _colours(n: int) -> Sequence[str]:
     return [to_hex(colormaps["viridis"](share)) for share in np.linspace(0, 0.9, n)]
 
 
-def _ticks(last: int) -> list[int]:
+def _ticks(last: float) -> list[int]:
     """0, 1, 2, 5, 10, 20, 50, ... up to the last epoch."""
     ticks = [0]
-    for power in range(len(str(last))):
+    for power in range(len(f"{last:.0f}")):
         ticks += [step * 10**power for step in (1, 2, 5) if step * 10**power <= last]
     return ticks
 

@@ -211,3 +211,27 @@ def test_figures_show_what_they_are_given(evaluated: list[Evaluated], digits: Da
     shown = [ax for ax in draw_disagreements(*firsts, test).axes if ax.images]
     assert len(shown) == 1 + 9
     np.testing.assert_array_equal(shown[0].images[0].get_array(), 255 - test.images[50])
+
+
+def test_rows_of_one_recipe_are_named_by_what_was_set_otherwise(
+    run: Run, digits: Dataset, tmp_path: Path
+) -> None:
+    test = digits[:100]
+    evaluated = [pretend(run, test, [seed], "a", seed) for seed in (0, 1)]
+    for seed in (0, 1):
+        one = pretend(run, test, [5, 6], "a", seed)
+        about = {**one.run.about, "recipe": {**one.run.about["recipe"], "l2": 0.5}}
+        evaluated.append(Evaluated(replace(one.run, about=about), one.report))
+    evaluated.append(pretend(run, test, [7], "b", seed=0))
+    comparison = make_comparison(evaluated, test)
+    names = [row["recipe"] for row in comparison["rows"]]
+    assert names == ["a, l2 5", "a, l2 0.5", "b"]
+    assert [row["seeds"] for row in comparison["rows"][:2]] == [[0, 1], [0, 1]]
+    first = comparison["paired"]["pairs"][0]
+    assert (first["first"], first["second"]) == ("a, l2 5 (scratch)", "a, l2 0.5 (scratch)")
+    page = to_markdown(comparison)
+    assert "| `a, l2 0.5` | scratch | **98.00 %**" in page
+    firsts = [group[0] for group in grouped(evaluated)]
+    titles = [axes.get_title() for axes in draw_confusions(firsts).axes]
+    assert titles[1] == "a, l2 0.5 (scratch): 2 of 100 wrong"
+    assert write_results(tmp_path / "out", comparison, evaluated, test)

@@ -68,23 +68,20 @@ class Appraisal:
 
     def to_json(self) -> dict[str, Any]:
         """As plain builtins: what `digitnn evaluate --json` prints of it."""
-        report = self.report
+        counted = self.report.to_json()
+        confusion, seconds = counted.pop("confusion"), counted.pop("seconds")
         return {
-            "n": report.n,
-            "accuracy": report.accuracy,
-            "interval": list(report.interval),
-            "errors": report.errors,
-            "loss_nats": report.loss_nats,
+            **counted,
             "brier": self.brier,
             "calibration_error": self.calibration_error,
             "bins": [asdict(one) for one in self.bins],
             "temperature": self.temperature,
             "tempered": self.tempered.to_json(),
             "per_class": [score.to_json() for score in self.classes],
-            "confusion": report.confusion.tolist(),
+            "confusion": confusion,
             "risk_coverage": self.risk_coverage.to_json(),
             "most_wrong": [asdict(mistake) for mistake in self.most_wrong],
-            "seconds": report.seconds,
+            "seconds": seconds,
             "disputed": self.disputed.to_json() if self.disputed else None,
         }
 

@@ -4,7 +4,7 @@ Axes: n images of the test split.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from statistics import fmean, stdev
 from typing import Any
@@ -16,7 +16,7 @@ from numpy import ndarray
 from digitnn.dataset import Dataset
 from digitnn.errors import RunError
 from digitnn.evaluation import Report
-from digitnn.identity import settings_of
+from digitnn.identity import settings_of, tell_apart
 from digitnn.intervals import t_interval, wilson_interval
 from digitnn.machine import describe_machine
 from digitnn.paired import adjust_by_holm, compare_paired
@@ -33,10 +33,14 @@ REPORTED: tuple[Mapping[str, Any], ...] = (
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """A run and what it did on the test split."""
+    """A run and what it did on the test split.
+
+    note: what tells it from runs of the same recipe that were set otherwise, where there are some.
+    """
 
     run: Trained
     report: Report
+    note: str = ""
 
     @property
     def seed(self) -> int:
@@ -44,9 +48,14 @@ class Evaluated:
         return int(self.run.about["seed"])
 
     @property
+    def name(self) -> str:
+        """The recipe, and the note if there is one: "cnn" or "cnn, l2 5"."""
+        return f"{self.run.recipe}, {self.note}" if self.note else self.run.recipe
+
+    @property
     def title(self) -> str:
-        """recipe (engine)."""
-        return f"{self.run.recipe} ({self.run.engine})"
+        """name (engine)."""
+        return f"{self.name} ({self.run.engine})"
 
     def right(self, test: Dataset) -> Bool[ndarray, " n"]:
         """Which images were read right."""
@@ -54,10 +63,19 @@ class Evaluated:
 
 
 def grouped(evaluated: Sequence[Evaluated]) -> list[list[Evaluated]]:
-    """The runs that differ by seed alone together, in the order they came."""
+    """The runs that differ by seed alone together, in the order they came.
+
+    Groups of one recipe and engine get notes, so that no two have the same title.
+    """
     groups: dict[tuple[str, str], list[Evaluated]] = {}
     for one in evaluated:
         groups.setdefault((one.title, settings_of(one.run.about)), []).append(one)
+    titles = [title for title, _ in groups]
+    for title in {title for title in titles if titles.count(title) > 1}:
+        alike = [key for key in groups if key[0] == title]
+        notes = tell_apart([groups[key][0].run.about for key in alike])
+        for key, note in zip(alike, notes, strict=True):
+            groups[key] = [replace(one, note=note) for one in groups[key]]
     return list(groups.values())
 
 
@@ -74,7 +92,7 @@ def make_row(group: Sequence[Evaluated], test: Dataset) -> dict[str, Any]:
     accuracies = [one.report.accuracy for one in group]
     accuracy = fmean(accuracies)
     row: dict[str, Any] = {
-        "recipe": first.recipe,
+        "recipe": group[0].name,
         "engine": first.engine,
         "accuracy": accuracy,
         "interval": list(wilson_interval(round(accuracy * n), n)),

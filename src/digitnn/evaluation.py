@@ -5,6 +5,7 @@ Axes: n images, k classes.
 
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32, Int, UInt8
@@ -38,6 +39,18 @@ class Report:
     def errors(self) -> int:
         """How many images were read wrongly."""
         return self.n - int(np.trace(self.confusion))
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain builtins, without the single predictions."""
+        return {
+            "n": self.n,
+            "accuracy": self.accuracy,
+            "interval": list(self.interval),
+            "errors": self.errors,
+            "loss_nats": self.loss_nats,
+            "seconds": self.seconds,
+            "confusion": self.confusion.tolist(),
+        }
 
 
 def evaluate(classifier: Classifier, dataset: Dataset) -> Report:

@@ -199,7 +199,7 @@ def record_reading(run: Trained, split: str, report: Report, dataset: Dataset) -
             "split": split,
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
             "data": {"name": dataset.name, "sha256": dataset.fingerprint()},
-            **report_to_json(report),
+            **report.to_json(),
         }
     )
     try:
@@ -215,19 +215,6 @@ def record_reading(run: Trained, split: str, report: Report, dataset: Dataset) -
 def count_readings(readings: Sequence[Mapping[str, Any]], split: str) -> int:
     """How many of `readings` are of `split`."""
     return sum(reading["split"] == split for reading in readings)
-
-
-def report_to_json(report: Report) -> dict[str, Any]:
-    """A report as plain builtins, without the single predictions."""
-    return {
-        "n": report.n,
-        "accuracy": report.accuracy,
-        "interval": list(report.interval),
-        "errors": report.errors,
-        "loss_nats": report.loss_nats,
-        "seconds": report.seconds,
-        "confusion": report.confusion.tolist(),
-    }
 
 
 def _check_about(about: Mapping[str, Any], path: Path) -> None:

@@ -192,3 +192,12 @@ def test_the_command_keeps_them_and_the_others_live_with_them(
     digitnn("train", "classic", "--seed", "1", "--out", "other")
     both = make_ensemble([Path("run"), Path("other")], Path("both"))
     assert len(both.members) == 2
+
+
+def test_the_command_that_goes_on_keeps_them_too(
+    digitnn: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipes, "RECIPES", SMALL)
+    words = ("train", "cnn", "--engine", "scratch")
+    done = digitnn(*words, "--snapshots", "--max-seconds", "1e-9", "--out", "run")
+    assert "`digitnn train cnn --engine scratch --snapshots --out run --resume`" in done.err

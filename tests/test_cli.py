@@ -259,14 +259,16 @@ def test_importing_digitnn_loads_no_heavy_library() -> None:
 def test_ctrl_c_keeps_a_usable_run(digits: Dataset, tmp_path: Path) -> None:
     write_digits(tmp_path / "data", digits)
     with subprocess.Popen(
-        program("train", "classic", "--epochs", "100000", "--out", "run"),
+        program("train", "mlp", "--epochs", "100000", "--out", "run"),
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     ) as process:
-        time.sleep(4)
+        end = time.monotonic() + 60
+        while not list(tmp_path.glob("run/checkpoint/step-*")) and time.monotonic() < end:
+            time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err

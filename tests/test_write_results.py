@@ -90,9 +90,8 @@ def test_a_run_is_appraised_once_and_kept(digitnn: CommandLine, tmp_path, monkey
     found = json.loads(kept.read_text())
     assert kept.name == "classic-scratch-seed0-valid.json"
     assert len(found["corruptions"]["rows"]) == 15
-    assert found["command"].startswith("digitnn evaluate RUN --split valid")  # no path
-        "digitnn evaluate RUN --split valid"
-    )  # no path of anybody's machine
+    # no path of anybody's machine
+    assert found["command"].startswith("digitnn evaluate RUN --split valid")
     before = kept.read_bytes()
     appraisals.main(["run"])
     assert kept.read_bytes() == before

@@ -1,13 +1,17 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib import get_data_path
 from numpy.testing import assert_array_equal
+from small_trainings import CNN
 
 from digitnn.beside import Beside
 from digitnn.dataset import NO_DIGIT, Dataset
 from digitnn.errors import DataError, UsageError
+from digitnn.experiment import TrainingData, learned_from
+from digitnn.losses import SoftmaxCrossEntropy
 from digitnn.resampling import boxes, fitted
 from digitnn.synthesis import gathering
 from digitnn.synthesis.figures import FIGURES, scribble
@@ -151,3 +155,13 @@ def test_only_a_mixed_dataset_may_hold_what_is_no_digit(digits):
 def test_a_count_below_nothing_is_refused():
     with pytest.raises(UsageError, match="letters must be"):
         Beside(letters=-1)
+
+
+def test_a_recipe_learns_from_what_is_beside_the_split_if_it_asks_for_it(digits):
+    data = TrainingData("mnist", None, digits[:80], digits[80:])
+    few = replace(
+        CNN, loss=SoftmaxCrossEntropy(no_digit=True), beside=Beside(20, 0, 0, 10, 0, 0, 0, 0, 0)
+    )
+    assert len(learned_from(few, data)) == 110
+    assert learned_from(few, data).mixed
+    assert learned_from(CNN, data) is data.train

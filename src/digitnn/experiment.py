@@ -76,8 +76,9 @@ def run_experiment(
     stopping: when to end early, and which epoch to keep; None: not, and the last.
     """
     path = out or default_path(recipe.name, engine, seed)
-    train = with_beside(data.train, recipe.beside) if recipe.beside else data.train
-    training = Training(recipe, find_engine(engine), train, data.valid, seed, stopping)
+    training = Training(
+        recipe, find_engine(engine), learned_from(recipe, data), data.valid, seed, stopping
+    )
     if keeping is not None:
         identity = identify(training, engine, data.collection, data.split_seed)
         return _run_kept(path, training, identity, watch, keeping)
@@ -88,6 +89,11 @@ def run_experiment(
         run = _save(path, training, engine, data)
         raise TrainingError(f"{error}; saved in {run.path}") from None
     return _save(path, training, engine, data)
+
+
+def learned_from(recipe: Recipe, data: TrainingData) -> Dataset:
+    """The training split, and what the recipe learns beside it."""
+    return with_beside(data.train, recipe.beside) if recipe.beside else data.train
 
 
 def _run_kept(

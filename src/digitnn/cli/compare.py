@@ -105,12 +105,13 @@ def compare(
 
 def _compare_engines(recipes: Sequence["Recipe"], data: "TrainingData") -> list[dict[str, Any]]:
     """The grid: every two engines of each recipe side by side, from seed 0."""
+    from digitnn.experiment import learned_from
     from digitnn.lockstep import compare_engines
 
     grid = []
     for recipe in recipes:
         say(f"{recipe.name}: equal steps on {' and '.join(recipe.engines)}")
-        grid += compare_engines(recipe, data.train, data.valid, seed=0)
+        grid += compare_engines(recipe, learned_from(recipe, data), data.valid, seed=0)
     return grid
 
 

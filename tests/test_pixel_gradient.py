@@ -18,8 +18,9 @@ from digitnn.layers import (
     Sigmoid,
 )
 from digitnn.network import Network, Standardise
-from digitnn.scratch.chain import forward, forward_from_pixels
+from digitnn.scratch.chain import FORWARD, forward, forward_from_pixels
 from digitnn.scratch.pixels import pixel_gradient
+from digitnn.scratch.pooling import conv_relu_pool
 
 LAYERS = (
     *(Crop(2), Conv2d(3, 5), Relu(), MaxPool2d(2)),
@@ -95,3 +96,36 @@ def test_each_image_has_the_gradient_that_it_has_alone(rng):
         alone = pixel_gradient(network, params, images[i : i + 1], labels[i : i + 1])
         np.testing.assert_allclose(together[i], alone[0], atol=1e-5 * abs(alone).max())
     assert pixel_gradient(network, params, images[:0], labels[:0]).shape == (0, 28, 28)
+
+
+@pytest.mark.parametrize("c", [1, 40])  # fewer channels than images, and more
+def test_without_the_gradients_of_parameters_dx_has_the_same_bits(c, rng):
+    planes = rng.normal(size=(6, c, 12, 12)).astype(np.float32)
+    rows = rng.normal(size=(6, 20)).astype(np.float32)
+    for layer, x in (
+        *((Conv2d(3, 5), planes), (Conv2d(3, 5, stride=2, padding=1), planes)),
+        *((BatchNorm(), planes), (Dense(7), rows)),
+    ):
+        shapes = layer.parameter_shapes(x.shape[1:]) | layer.buffer_shapes(x.shape[1:])
+        own = {
+            name: rng.uniform(0.5, 1, shape).astype(np.float32) for name, shape in shapes.items()
+        }
+        y, backward = FORWARD[type(layer)](layer, own, x)
+        dy = rng.normal(size=y.shape).astype(np.float32)
+        dx, gradients = backward(dy, True)
+        assert {"weight", "bias"} == gradients.keys()
+        alone, nothing = backward(dy, True, need_params=False)
+        np.testing.assert_array_equal(alone, dx)
+        assert nothing == {}
+
+
+def test_so_it_is_where_convolution_relu_and_pooling_are_one_piece(rng):
+    conv, pool = Conv2d(3, 5), MaxPool2d(2)
+    x = rng.normal(size=(6, 4, 12, 12)).astype(np.float32)
+    shapes = conv.parameter_shapes(x.shape[1:])
+    own = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    y, backward = conv_relu_pool(conv, pool, own, x)
+    dy = rng.normal(size=y.shape).astype(np.float32)
+    alone, nothing = backward(dy, True, need_params=False)
+    np.testing.assert_array_equal(alone, backward(dy, True)[0])
+    assert nothing == {}

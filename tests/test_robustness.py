@@ -11,13 +11,22 @@ from commands import CommandLine
 from digitnn.corruptions.suite import CORRUPTIONS, corrupt
 from digitnn.dataset import Dataset
 from digitnn.errors import DataError, UsageError
+from digitnn.evaluation import evaluate
 from digitnn.layers import Dense, Flatten
 from digitnn.network import Network, Standardise
 from digitnn.robustness import reference
 from digitnn.robustness.adversarial import attack, fgsm, pgd
 from digitnn.robustness.corrupted import CorruptionReport, evaluate_corruptions
 from digitnn.robustness.reference import Reference, find_reference
-from digitnn.robustness.sweeps import SWEEPS, measure_curves, resize, shift, thicken, turn
+from digitnn.robustness.sweeps import (
+    SWEEPS,
+    measure_curves,
+    measure_steps,
+    resize,
+    shift,
+    thicken,
+    turn,
+)
 from digitnn.scratch.engine import ScratchClassifier
 from digitnn.scratch.pixels import pixel_gradient
 
@@ -143,6 +152,21 @@ def test_a_curve_has_the_accuracy_of_each_step(halves):
     assert json.loads(json.dumps(curves["size"].to_json()))["n"] == 50
 
 
+def test_what_a_step_leaves_as_it_is_is_not_read_again(halves):
+    part, reader = halves[:50], Brightness()
+    plain = evaluate(reader, part)
+    for sweep in SWEEPS.values():
+        reader.shown.clear()
+        accuracy = list(measure_steps(sweep, reader, part, plain))
+        assert len(reader.shown) == len(sweep.steps) - 1
+        assert not any(np.array_equal(shown, part.images) for shown in reader.shown)
+        expected = [
+            ((sweep.images(part.images, step).mean(axis=(1, 2)) > 60) == part.labels).mean()
+            for step in sweep.steps
+        ]
+        assert accuracy == pytest.approx(expected)
+
+
 def test_fgsm_moves_every_pixel_by_epsilon_up_the_loss_within_the_range(digits, rng):
     _, gradient = linear(rng)
     images, labels = digits.images[:30], digits.labels[:30]
@@ -167,6 +191,24 @@ def test_pgd_stays_within_epsilon_and_raises_a_linear_loss_as_far_as_can_be(digi
     assert nats(moved).mean() >= nats(fgsm(images, labels, gradient, 8)).mean() - 1e-3
     start = pgd(images, labels, gradient, 8, np.random.default_rng(0), steps=0)
     assert len(np.unique(start.astype(int) - images)) == 17  # anywhere within, from -8 to 8
+
+
+def test_an_attack_asks_for_the_slope_of_the_images_as_they_are_but_once(digits, rng):
+    classifier, gradient = linear(rng)
+    asked = []
+
+    def counted(images, labels):
+        asked.append(images)
+        return gradient(images, labels)
+
+    rows = list(attack(classifier, counted, digits, epsilons=(1, 3, 9), n=20))
+    assert len(asked) == 1 + 3 * 10
+    for row in rows[::2]:
+        moved = fgsm(digits.images[:20], digits.labels[:20], gradient, row.epsilon)
+        wrong = classifier.logits(moved).argmax(axis=1) != digits.labels[:20]
+        assert row.errors == wrong.sum()
+    with pytest.raises(UsageError, match="epsilon must be a whole number"):
+        list(attack(classifier, gradient, digits, epsilons=(0.5,), n=20))
 
 
 @pytest.mark.parametrize("epsilon", [-1, 256, 0.1, True])

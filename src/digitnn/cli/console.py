@@ -11,8 +11,9 @@ def complain(message: str) -> None:
 
 
 def print_text(text: str) -> None:
-    """A result for people, on stdout."""
+    """A result for people, on stdout; at once, as the next may take a while."""
     sys.stdout.write(text.rstrip("\n") + "\n")
+    sys.stdout.flush()
 
 
 def print_json(value: dict[str, Any]) -> None:

@@ -65,7 +65,7 @@ def evaluate(
     if as_json:
         tests = count_readings(read_readings(trained.path), "test")
         value = {"schema": 1, "run": str(run), "split": split, "reads": times, "test_reads": tests}
-        changed = read_changed(trained, classifier, dataset, corruptions, robustness, say)
+        changed = read_changed(trained, classifier, dataset, report, corruptions, robustness, say)
         drawn = {"figures": _draw(trained, appraisal, figures)} if figures else {}
         print_json(value | appraisal.to_json() | changed | drawn)
         return
@@ -77,7 +77,7 @@ def evaluate(
         f"{report.seconds:.2f} s; this run has read the {split} split {count(times, 'time')}"
     )
     print_text("\n".join([first, *describe(appraisal)]))
-    read_changed(trained, classifier, dataset, corruptions, robustness, print_text)
+    read_changed(trained, classifier, dataset, report, corruptions, robustness, print_text)
     if figures:
         print_text("\n".join(_draw(trained, appraisal, figures)))
 

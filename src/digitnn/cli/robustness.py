@@ -10,6 +10,7 @@ from digitnn.wording import percent
 
 if TYPE_CHECKING:
     from digitnn.dataset import Dataset
+    from digitnn.evaluation import Report
     from digitnn.network import Classifier
     from digitnn.robustness.adversarial import AdversarialRow, Gradient
     from digitnn.trained import Trained
@@ -33,16 +34,20 @@ def read_changed(
     trained: "Trained",
     classifier: "Classifier",
     dataset: "Dataset",
+    report: "Report",
     corruptions: bool,
     robustness: bool,
     tell: Tell,
 ) -> dict[str, Any]:
-    """What was asked for, as plain builtins; each row is told as it comes."""
+    """What was asked for, as plain builtins; each row is told as it comes.
+
+    report: what the classifier did on `dataset` as it is.
+    """
     found: dict[str, Any] = {}
     if corruptions:
         found["corruptions"] = _read_corrupted(classifier, dataset, tell)
     if robustness:
-        found["curves"] = _read_sweeps(classifier, dataset, tell)
+        found["curves"] = _read_sweeps(classifier, dataset, report, tell)
         found["adversarial"] = _read_attacked(trained, dataset, tell)
     return found
 
@@ -77,14 +82,20 @@ def _read_corrupted(classifier: "Classifier", dataset: "Dataset", tell: Tell) ->
     return report.to_json()
 
 
-def _read_sweeps(classifier: "Classifier", dataset: "Dataset", tell: Tell) -> list[dict[str, Any]]:
-    from digitnn.robustness.sweeps import measure_curves
+def _read_sweeps(
+    classifier: "Classifier", dataset: "Dataset", report: "Report", tell: Tell
+) -> list[dict[str, Any]]:
+    from digitnn.robustness.sweeps import SWEEPS, Curve, measure_steps
 
     curves = []
-    for curve in measure_curves(classifier, dataset):
-        tell(f"\n{curve.name}, {curve.unit}")
-        for step, accuracy in zip(curve.steps, curve.accuracy, strict=True):
+    for sweep in SWEEPS.values():
+        tell(f"\n{sweep.name}, {sweep.unit}")
+        found = []
+        measured = measure_steps(sweep, classifier, dataset, report)
+        for step, accuracy in zip(sweep.steps, measured, strict=True):
             tell(f"{step:8g}  {percent(accuracy):>8}")
+            found.append(accuracy)
+        curve = Curve(sweep.name, sweep.unit, len(dataset), sweep.steps, tuple(found))
         curves.append(curve.to_json())
     return curves
 

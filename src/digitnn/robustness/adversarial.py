@@ -54,8 +54,7 @@ def fgsm(
     Raises `UsageError` unless epsilon is a whole number from 0 to 255.
     """
     _check(epsilon)
-    step = epsilon * np.sign(gradient(images, labels)).astype(np.int16)
-    return np.clip(images + step, 0, 255).astype(np.uint8)
+    return _one_step(images, gradient(images, labels), epsilon)
 
 
 def pgd(
@@ -92,12 +91,21 @@ def attack(
 ) -> Iterator[AdversarialRow]:
     """FGSM and PGD at each of `epsilons` on the first `n` images, as they are measured."""
     part = dataset[: min(n, len(dataset))]
+    slope = gradient(part.images, part.labels)  # of the images as they are: one for all epsilons
     for epsilon in epsilons:
-        one_step = fgsm(part.images, part.labels, gradient, epsilon)
+        _check(epsilon)
+        one_step = _one_step(part.images, slope, epsilon)
         yield _row("fgsm", epsilon, 1, classifier, part, one_step)
         rng = np.random.Generator(np.random.SFC64([SEED, epsilon]))
         many_steps = pgd(part.images, part.labels, gradient, epsilon, rng)
         yield _row("pgd", epsilon, PGD_STEPS, classifier, part, many_steps)
+
+
+def _one_step(
+    images: UInt8[ndarray, "n h w"], slope: Float32[ndarray, "n h w"], epsilon: int
+) -> UInt8[ndarray, "n h w"]:
+    step = epsilon * np.sign(slope).astype(np.int16)
+    return np.clip(images + step, 0, 255).astype(np.uint8)
 
 
 def _row(

@@ -128,7 +128,7 @@ def forward_from_pixels(
         dx: ndarray | None = dy
         for piece in reversed(backwards):
             assert dx is not None
-            dx, _ = piece.backward(dx, True)
+            dx, _ = piece.backward(dx, True, need_params=False)
         assert dx is not None
         return dx
 

@@ -21,7 +21,7 @@ from digitnn import layers
 from digitnn.scratch.compiled import compiled
 from digitnn.scratch.layers import Backward, Gradients, sum_over_rows
 
-BackwardProduct: TypeAlias = Callable[[ndarray, bool], tuple[ndarray | None, ndarray]]
+BackwardProduct: TypeAlias = Callable[[ndarray, bool, bool], tuple[ndarray | None, ndarray | None]]
 
 
 def pixels_first(x: Float[ndarray, "n c h w"]) -> Float[ndarray, "h w n c"]:
@@ -48,8 +48,12 @@ def conv2d(
     y, backward_product = correlate(layer, params["weight"], x)
     y += params["bias"][:, None, None]
 
-    def backward(dy: Float[ndarray, "n u a b"], need_dx: bool) -> tuple[ndarray | None, Gradients]:
-        dx, dweight = backward_product(dy, need_dx)
+    def backward(
+        dy: Float[ndarray, "n u a b"], need_dx: bool, need_params: bool = True
+    ) -> tuple[ndarray | None, Gradients]:
+        dx, dweight = backward_product(dy, need_dx, need_params)
+        if dweight is None:
+            return dx, {}
         return dx, {"weight": dweight, "bias": sum_over_rows(pixels_first(dy))}
 
     return y, backward
@@ -84,15 +88,17 @@ def correlate(
         y += seen[g] @ groups[:, g].T
 
     def backward(
-        dy: Float[ndarray, "n u a b"], need_dx: bool
-    ) -> tuple[ndarray | None, Float[ndarray, "u c i j"]]:
+        dy: Float[ndarray, "n u a b"], need_dx: bool, need_dweight: bool
+    ) -> tuple[ndarray | None, Float[ndarray, "u c i j"] | None]:
         by_pixel = pixels_first(dy).reshape(-1, u)  # p u
-        dgroups = np.empty_like(groups)
-        for g, group in enumerate(seen):
-            # the same product either way; BLAS likes the order that runs along memory
-            along = group.flags.c_contiguous
-            dgroups[:, g] = by_pixel.T @ group if along else (group.T @ by_pixel).T
-        dweight = dgroups.reshape(kernels.shape).transpose(0, 3, 1, 2)
+        dweight = None
+        if need_dweight:
+            dgroups = np.empty_like(groups)
+            for g, group in enumerate(seen):
+                # the same product either way; BLAS likes the order that runs along memory
+                along = group.flags.c_contiguous
+                dgroups[:, g] = by_pixel.T @ group if along else (group.T @ by_pixel).T
+            dweight = dgroups.reshape(kernels.shape).transpose(0, 3, 1, 2)
         if not need_dx:
             return None, dweight
         dx = np.zeros((h + 2 * pad, w + 2 * pad, n, c), x.dtype)

@@ -21,7 +21,9 @@ def dropout(
 ) -> tuple[Float[ndarray, "n ..."], Backward]:
     """y = x, as a trained network predicts; dy/dx = 1."""
 
-    def backward(dy: Float[ndarray, "n ..."], need_dx: bool) -> tuple[ndarray, Gradients]:
+    def backward(
+        dy: Float[ndarray, "n ..."], need_dx: bool, need_params: bool = True
+    ) -> tuple[ndarray, Gradients]:
         return dy, {}
 
     return x, backward
@@ -38,7 +40,9 @@ def dropout_training(
     y = x * kept
     y *= scale
 
-    def backward(dy: Float[ndarray, "*shape"], need_dx: bool) -> tuple[ndarray, Gradients]:
+    def backward(
+        dy: Float[ndarray, "*shape"], need_dx: bool, need_params: bool = True
+    ) -> tuple[ndarray, Gradients]:
         dx = dy * kept
         dx *= scale
         return dx, {}

@@ -4,12 +4,14 @@ A layer is a function of its description (`digitnn.layers`, no numbers in it), i
 its input. It returns the output y and a function `backward`, and keeps nothing.
 `dx` always means dL/dx, the gradient of the scalar loss L, shaped like `x`; so do dy, dweight, ...
 `backward(dy, need_dx)` returns `dx` and the gradients of the parameters, named like them. Where dx
-costs a product of its own, it is None unless needed; elsewhere it is simply there.
+costs a product of its own, it is None unless needed; elsewhere it is simply there. Learning needs
+the gradients of the parameters; who asks for the pixels' alone says `need_params=False`, and there
+are none.
 Axes: n images, c channels, h w pixels, d inputs, u units.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -18,7 +20,19 @@ from numpy import ndarray
 from digitnn import layers
 
 Gradients: TypeAlias = dict[str, ndarray]
-Backward: TypeAlias = Callable[[ndarray, bool], tuple[ndarray | None, Gradients]]
+
+
+@runtime_checkable
+class Backward(Protocol):
+    """The way back through one layer, from dL/dy."""
+
+    def __call__(
+        self, dy: ndarray, need_dx: bool, need_params: bool = True
+    ) -> tuple[ndarray | None, Gradients]:
+        """dL/dx, and dL/dparameters by their names."""
+        ...
+
+
 Forward: TypeAlias = Callable[[Any, Mapping[str, ndarray], ndarray], tuple[ndarray, Backward]]
 
 
@@ -35,8 +49,12 @@ def dense(
     """
     weight, bias = params["weight"], params["bias"]
 
-    def backward(dy: Float[ndarray, "n u"], need_dx: bool) -> tuple[ndarray | None, Gradients]:
+    def backward(
+        dy: Float[ndarray, "n u"], need_dx: bool, need_params: bool = True
+    ) -> tuple[ndarray | None, Gradients]:
         dx = dy @ weight if need_dx else None
+        if not need_params:
+            return dx, {}
         return dx, {"weight": dy.T @ x, "bias": sum_over_rows(dy)}
 
     y = x @ weight.T
@@ -65,7 +83,9 @@ def sigmoid(
     y += 1
     y *= 0.5
 
-    def backward(dy: Float[ndarray, "*shape"], need_dx: bool) -> tuple[ndarray, Gradients]:
+    def backward(
+        dy: Float[ndarray, "*shape"], need_dx: bool, need_params: bool = True
+    ) -> tuple[ndarray, Gradients]:
         dx = 1 - y
         dx *= y
         dx *= dy
@@ -80,7 +100,9 @@ def tanh(
     """y = tanh(x); dy/dx = 1 - y^2."""
     y = np.tanh(x)
 
-    def backward(dy: Float[ndarray, "*shape"], need_dx: bool) -> tuple[ndarray, Gradients]:
+    def backward(
+        dy: Float[ndarray, "*shape"], need_dx: bool, need_params: bool = True
+    ) -> tuple[ndarray, Gradients]:
         dx = 1 - y * y
         dx *= dy
         return dx, {}
@@ -94,7 +116,9 @@ def relu(
     """y = max(x, 0); dy/dx = 1 where x > 0, else 0 (at x = 0 too, as in PyTorch)."""
     y = np.maximum(x, 0)
 
-    def backward(dy: Float[ndarray, "*shape"], need_dx: bool) -> tuple[ndarray, Gradients]:
+    def backward(
+        dy: Float[ndarray, "*shape"], need_dx: bool, need_params: bool = True
+    ) -> tuple[ndarray, Gradients]:
         return dy * (y > 0), {}
 
     return y, backward
@@ -106,7 +130,9 @@ def crop(
     """y = x without its margin, a view; what was left out gets no gradient."""
     inside = (..., slice(layer.margin, -layer.margin), slice(layer.margin, -layer.margin))
 
-    def backward(dy: Float[ndarray, "n c a b"], need_dx: bool) -> tuple[ndarray, Gradients]:
+    def backward(
+        dy: Float[ndarray, "n c a b"], need_dx: bool, need_params: bool = True
+    ) -> tuple[ndarray, Gradients]:
         dx = np.zeros_like(x)
         dx[inside] = dy
         return dx, {}
@@ -119,7 +145,9 @@ def flatten(
 ) -> tuple[Float[ndarray, "n d"], Backward]:
     """(n, c, h, w) to (n, c * h * w), a view; its derivative is the way back."""
 
-    def backward(dy: Float[ndarray, "n d"], need_dx: bool) -> tuple[ndarray, Gradients]:
+    def backward(
+        dy: Float[ndarray, "n d"], need_dx: bool, need_params: bool = True
+    ) -> tuple[ndarray, Gradients]:
         return dy.reshape(x.shape), {}
 
     return x.reshape(len(x), -1), backward

@@ -36,8 +36,12 @@ def batch_norm(
     y = z * _beside(weight, x)
     y += _beside(params["bias"], x)
 
-    def backward(dy: Float[ndarray, "n c *hw"], need_dx: bool) -> tuple[ndarray | None, Gradients]:
+    def backward(
+        dy: Float[ndarray, "n c *hw"], need_dx: bool, need_params: bool = True
+    ) -> tuple[ndarray | None, Gradients]:
         dx = dy * _beside(weight / deviation, x) if need_dx else None
+        if not need_params:
+            return dx, {}
         return dx, {"weight": _sum(dy * z), "bias": _sum(dy)}
 
     return y, backward
@@ -75,7 +79,9 @@ def batch_norm_training(
     y = z * _beside(weight, x)
     y += _beside(params["bias"], x)
 
-    def backward(dy: Float[ndarray, "n c *hw"], need_dx: bool) -> tuple[ndarray | None, Gradients]:
+    def backward(
+        dy: Float[ndarray, "n c *hw"], need_dx: bool, need_params: bool = True
+    ) -> tuple[ndarray | None, Gradients]:
         dweight, dbias = _sum(dy * z), _sum(dy)
         dx = None
         if need_dx:

@@ -38,7 +38,9 @@ def max_pool2d(
         won.append(challenger > y)
         np.maximum(challenger, y, out=y)
 
-    def backward(dy: Float[ndarray, "n c a b"], need_dx: bool) -> tuple[ndarray, Gradients]:
+    def backward(
+        dy: Float[ndarray, "n c a b"], need_dx: bool, need_params: bool = True
+    ) -> tuple[ndarray, Gradients]:
         dx = np.zeros((h, w, n, c), x.dtype)
         left = pixels_first(dy).copy()
         first, *challengers = _entries(dx, layer.size)
@@ -62,7 +64,9 @@ def average_pool2d(
         y += entry
     y *= 1 / layer.size**2
 
-    def backward(dy: Float[ndarray, "n c a b"], need_dx: bool) -> tuple[ndarray, Gradients]:
+    def backward(
+        dy: Float[ndarray, "n c a b"], need_dx: bool, need_params: bool = True
+    ) -> tuple[ndarray, Gradients]:
         dx = np.zeros((h, w, n, c), x.dtype)
         share = pixels_first(dy) * (1 / layer.size**2)
         for entry in _entries(dx, layer.size):
@@ -100,9 +104,13 @@ def conv_relu_pool(
     else:
         y, backward_tail = relu_pool(pool, params["bias"], pixels_first(v))
 
-    def backward(dy: Float[ndarray, "n u a b"], need_dx: bool) -> tuple[ndarray | None, Gradients]:
+    def backward(
+        dy: Float[ndarray, "n u a b"], need_dx: bool, need_params: bool = True
+    ) -> tuple[ndarray | None, Gradients]:
         dv, dbias = backward_tail(pixels_first(dy))
-        dx, dweight = backward_product(pixels_last(dv), need_dx)
+        dx, dweight = backward_product(pixels_last(dv), need_dx, need_params)
+        if dweight is None:
+            return dx, {}
         return dx, {"weight": dweight, "bias": dbias}
 
     return pixels_last(y), backward

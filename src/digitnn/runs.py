@@ -187,10 +187,17 @@ def read_about(path: Path) -> dict[str, Any]:
     return about
 
 
-def record_reading(run: Trained, split: str, report: Report, dataset: Dataset) -> int:
-    """Add an evaluation to the run's report.json; how often that split has now been read.
+def record_reading(
+    run: Trained,
+    split: str,
+    report: Report,
+    dataset: Dataset,
+    shared: Mapping[str, int] | None = None,
+) -> int:
+    """Add an evaluation to the run's report.json; how often it has now read that.
 
-    dataset: what was read; its fingerprint is noted too.
+    dataset: what was read; its fingerprint is noted too. Of a split all readings count, of images
+    from elsewhere those of the same ones; shared: how many of these lie in which split too.
     """
     path = run.path / REPORT
     readings = list(read_readings(run.path))
@@ -199,6 +206,7 @@ def record_reading(run: Trained, split: str, report: Report, dataset: Dataset) -
             "split": split,
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
             "data": {"name": dataset.name, "sha256": dataset.fingerprint()},
+            **({"shared": dict(shared)} if shared else {}),
             **report.to_json(),
         }
     )
@@ -209,7 +217,10 @@ def record_reading(run: Trained, split: str, report: Report, dataset: Dataset) -
             f"cannot note in {path} that {split} was read ({error.strerror}), so its result is "
             "not shown: make the run writable, or copy it"
         ) from None
-    return count_readings(readings, split)
+    if split in ("valid", "test"):
+        return count_readings(readings, split)
+    data = readings[-1]["data"]["sha256"]
+    return sum(one["split"] == split and one["data"]["sha256"] == data for one in readings)
 
 
 def count_readings(readings: Sequence[Mapping[str, Any]], split: str) -> int:

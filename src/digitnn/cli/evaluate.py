@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from digitnn.cli.console import print_json, print_text
+from digitnn.cli.external import Labels, On, check_options, count_known
+from digitnn.cli.external import describe as describe_external
 from digitnn.cli.fetching import ensure
 from digitnn.cli.options import AsJson, DataDir, Device, Threads
 from digitnn.cli.robustness import Corruptions, Robustness, read_changed
@@ -19,8 +21,11 @@ if TYPE_CHECKING:
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run, or an ensemble of them.")],
     split: Annotated[
-        Literal["valid", "test"], typer.Option("--split", help="Which images to read.")
-    ] = "valid",
+        Literal["valid", "test"] | None,
+        typer.Option("--split", help="Which images to read; valid if absent."),
+    ] = None,
+    on: On = None,
+    labels: Labels = None,
     engine: Annotated[
         str | None, typer.Option("--engine", help="scratch or pytorch; the run's own if absent.")
     ] = None,
@@ -44,39 +49,54 @@ def evaluate(
     from digitnn.ensembles import load_run
     from digitnn.evaluation import evaluate as evaluate_on
     from digitnn.experiment import load_split_of
+    from digitnn.external import SPLIT, qmnist_shares
+    from digitnn.formats.labelled import read_labelled
     from digitnn.resources import use_resources
     from digitnn.runs import count_readings, read_readings, record_reading
     from digitnn.wording import count, percent
 
     if figures is not None:
         _check_drawable(figures)
+    check_options(split, on, labels)
     use_resources(threads, device)
     trained = load_run(run)
     classifier = trained.classifier(engine)
-    ensure(trained.about["data"]["collection"], data_dir)
-    dataset = load_split_of(trained, split, data_dir)
+    elsewhere = read_labelled(on, labels) if on else None
+    found = ensure(trained.about["data"]["collection"], data_dir)
+    shared: dict[str, int] = {}
+    if elsewhere is None:
+        name: str = split or "valid"
+        dataset = load_split_of(trained, name, data_dir)
+    else:
+        name, dataset = SPLIT, elsewhere
+        shared = count_known(trained, dataset, found, data_dir)
     report = evaluate_on(classifier, dataset)
     validation = None
-    if split == "test":  # the temperature is fitted where the test labels are not seen
+    if name != "valid":  # the temperature is fitted where the labels asked for are not seen
         valid = load_split_of(trained, "valid", data_dir)
         validation = evaluate_on(classifier, valid), valid
     appraisal = appraise(report, dataset, validation)
-    times = record_reading(trained, split, report, dataset)
+    shares = qmnist_shares(dataset, report.predictions)
+    times = record_reading(trained, name, report, dataset, shared)
     if as_json:
         tests = count_readings(read_readings(trained.path), "test")
-        value = {"schema": 1, "run": str(run), "split": split, "reads": times, "test_reads": tests}
+        value = {"schema": 1, "run": str(run), "split": name, "reads": times, "test_reads": tests}
+        if elsewhere is not None:
+            value["data"] = {"name": dataset.name, "sha256": dataset.fingerprint()}
+            value |= {"shared": shared, "qmnist": [share.to_json() for share in shares]}
         changed = read_changed(trained, classifier, dataset, report, corruptions, robustness, say)
         drawn = {"figures": _draw(trained, appraisal, figures)} if figures else {}
         print_json(value | appraisal.to_json() | changed | drawn)
         return
     low, high = report.interval
     first = (
-        f"{split} accuracy {percent(report.accuracy)} "
+        f"{name if elsewhere is None else dataset.name} accuracy {percent(report.accuracy)} "
         f"(95 % Wilson interval {percent(low)} to {percent(high)}), "
         f"{report.errors} of {report.n:,} wrong, loss {report.loss_nats:.4f} nats, "
-        f"{report.seconds:.2f} s; this run has read the {split} split {count(times, 'time')}"
+        f"{report.seconds:.2f} s; this run has read "
+        f"{f'the {name} split' if elsewhere is None else 'these images'} {count(times, 'time')}"
     )
-    print_text("\n".join([first, *describe(appraisal)]))
+    print_text("\n".join([first, *describe_external(shared, shares), *describe(appraisal)]))
     read_changed(trained, classifier, dataset, report, corruptions, robustness, print_text)
     if figures:
         print_text("\n".join(_draw(trained, appraisal, figures)))

@@ -16,6 +16,10 @@ from digitnn.errors import DataError
 from digitnn.intervals import Interval, wilson_interval
 from digitnn.network import Classifier
 
+LARGEST = 1e36
+"""Of a logit, either way. Single precision ends at 3.4e38: differences of such logits, and what a
+temperature of 1/20 makes of them, are finite, and so is every figure."""
+
 
 @dataclass(frozen=True, eq=False)
 class Report:
@@ -53,10 +57,11 @@ class Report:
         }
 
 
-def evaluate(classifier: Classifier, dataset: Dataset) -> Report:
+def evaluate(classifier: Classifier, dataset: Dataset, of: str = "the network") -> Report:
     """Read every image of `dataset` and count.
 
-    Raises `DataError` if there is none, or if the classifier's answers do not fit its labels.
+    of: what an error calls the classifier. Raises `DataError` if there is no image, or if the
+    classifier's answers do not fit its labels, are not finite or beyond reckoning.
     """
     n = len(dataset)
     if n == 0:
@@ -65,7 +70,7 @@ def evaluate(classifier: Classifier, dataset: Dataset) -> Report:
     with np.errstate(over="ignore", invalid="ignore"):  # told below, for all images at once
         logits = classifier.logits(dataset.images)
     seconds = perf_counter() - start
-    _check_logits(logits, dataset)
+    _check_logits(logits, dataset, of)
     predictions = logits.argmax(axis=1).astype(np.uint8)
     confusion = np.zeros((logits.shape[1], logits.shape[1]), int)
     np.add.at(confusion, (dataset.labels, predictions), 1)
@@ -82,17 +87,22 @@ def evaluate(classifier: Classifier, dataset: Dataset) -> Report:
     )
 
 
-def _check_logits(logits: ndarray, dataset: Dataset) -> None:
+def _check_logits(logits: ndarray, dataset: Dataset, of: str) -> None:
     n, most = len(dataset), int(dataset.labels.max())
     if logits.ndim != 2 or len(logits) != n or logits.shape[1] <= most:
         raise DataError(
             f"{dataset.name}: {n} images with labels up to {most} take logits of shape "
-            f"({n}, {most + 1}) or wider, got {logits.shape}: the network is of other labels"
+            f"({n}, {most + 1}) or wider, got {logits.shape}: {of} is of other labels"
         )
     if bad := int(np.count_nonzero(~np.isfinite(logits).all(axis=1))):
         raise DataError(
-            f"the network gives logits that are NaN or infinite for {bad} of {n} images of "
+            f"{of} gives logits that are NaN or infinite for {bad} of {n} images of "
             f"{dataset.name}: its training went astray, train it anew"
+        )
+    if (largest := float(np.abs(logits).max())) > LARGEST:
+        raise DataError(
+            f"{of} gives logits up to {largest:.0e} for images of {dataset.name}, beyond all "
+            "reckoning: its training went astray, train it anew"
         )
 
 

@@ -211,7 +211,8 @@ def record_reading(
         }
     )
     try:
-        write_text(path, json.dumps({"schema": 1, "readings": readings}, indent=2) + "\n")
+        text = json.dumps({"schema": 1, "readings": readings}, indent=2, allow_nan=False)
+        write_text(path, text + "\n")
     except OSError as error:
         raise RunError(
             f"cannot note in {path} that {split} was read ({error.strerror}), so its result is "

@@ -91,7 +91,7 @@ def compare(
     gaps = _compare_engines(chosen, data) if grid else None
     evaluated = []
     for run in trained:
-        report = evaluate(run.classifier(), test)
+        report = evaluate(run.classifier(), test, str(run.path))
         record_reading(run, "test", report, test)
         evaluated.append(Evaluated(run, report))
     comparison = make_comparison(evaluated, test, gaps)

@@ -70,11 +70,11 @@ def evaluate(
     else:
         name, dataset = SPLIT, elsewhere
         shared = count_known(trained, dataset, found, data_dir)
-    report = evaluate_on(classifier, dataset)
+    report = evaluate_on(classifier, dataset, str(trained.path))
     validation = None
     if name != "valid":  # the temperature is fitted where the labels asked for are not seen
         valid = load_split_of(trained, "valid", data_dir)
-        validation = evaluate_on(classifier, valid), valid
+        validation = evaluate_on(classifier, valid, str(trained.path)), valid
     appraisal = appraise(report, dataset, validation)
     shares = qmnist_shares(dataset, report.predictions)
     times = record_reading(trained, name, report, dataset, shared)

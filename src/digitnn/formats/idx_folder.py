@@ -9,7 +9,7 @@ torchvision's `MNIST/raw` is such a folder.
 from pathlib import Path
 from typing import Literal
 
-from digitnn.dataset import Dataset
+from digitnn.dataset import Dataset, check_images
 from digitnn.errors import DataError, FormatError
 from digitnn.formats.idx import read_idx, write_idx
 from digitnn.formats.part import PARTS, Part
@@ -51,12 +51,14 @@ def read_idx_folder(folder: Path, part: Part, name: str) -> Dataset:
         if path is None:
             raise FormatError(f"{folder}: no file {idx_name(part, content)} (plain or .gz)")
         paths[content] = path
+    images, labels = (read_idx(path) for path in paths.values())
+    at_fault = paths["images"]
     try:
-        return Dataset(read_idx(paths["images"]), read_idx(paths["labels"]), name)
-    except FormatError:
-        raise
+        check_images(images, name)
+        at_fault = paths["labels"]
+        return Dataset(images, labels, name)
     except DataError as error:
-        raise FormatError(f"{paths['labels']}: {error}") from None
+        raise FormatError(f"{at_fault}: {error}") from None
 
 
 def write_idx_folder(folder: Path, train: Dataset, test: Dataset, compress: bool = False) -> None:

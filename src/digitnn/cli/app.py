@@ -29,6 +29,7 @@ COMMANDS = (
     "leaderboard",
     "curves",
     "understand",
+    "report",
     "ladder",
     "audit",
     "read",

@@ -1,0 +1,55 @@
+"""A network on images that are not as they should be, as far as a page has time for."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from digitnn.corruptions.suite import CORRUPTIONS, corrupt
+from digitnn.dataset import Dataset
+from digitnn.evaluation import evaluate
+from digitnn.network import Classifier
+from digitnn.report_page.measured import Fragility
+from digitnn.robustness.adversarial import IMAGES, AdversarialRow, attack
+from digitnn.robustness.corrupted import SEED, CorruptionReport, evaluate_corruptions
+from digitnn.robustness.reference import find_reference
+from digitnn.robustness.sweeps import measure_curves
+from digitnn.runs import Run
+from digitnn.scratch.pixels import pixel_gradient
+from digitnn.trained import Trained
+from digitnn.wording import count
+
+SAMPLES = 5
+"""Images of a corruption that are shown."""
+
+
+def measure_fragility(
+    run: Trained, classifier: Classifier, part: Dataset, tell: Callable[[str], None]
+) -> Fragility:
+    """Corruptions, sweeps and adversarial steps on all of `part`."""
+    n = count(len(part), "image")
+    tell(f"{len(CORRUPTIONS)} corruptions of {n}")
+    reference = find_reference(part.fingerprint())
+    rows = tuple(evaluate_corruptions(classifier, part, reference))
+    some = part.images[:SAMPLES]
+    samples = {"none": some} | {name: corrupt(some, name, SEED) for name in CORRUPTIONS}
+    tell(f"shifts, turns, sizes and thicknesses of {n}")
+    curves = tuple(measure_curves(classifier, part))
+    attacks = None
+    if isinstance(run, Run):
+        tell(f"adversarial steps on {count(min(len(part), IMAGES), 'image')}")
+        attacks = _attack(run, part)
+    return Fragility(
+        n=len(part),
+        accuracy=evaluate(classifier, part).accuracy,
+        corruptions=CorruptionReport(rows, reference),
+        samples=samples,
+        curves=curves,
+        attacks=attacks,
+    )
+
+
+def _attack(run: Run, part: Dataset) -> tuple[AdversarialRow, ...]:
+    def gradient(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        return pixel_gradient(run.network, run.params, images, labels)
+
+    return tuple(attack(run.classifier("scratch"), gradient, part))

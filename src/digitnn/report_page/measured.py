@@ -1,0 +1,129 @@
+"""What the page is made of: all that was measured of one run, as values.
+
+Axes: n images, m networks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from jaxtyping import UInt8
+from numpy import ndarray
+
+from digitnn.appraisal import Appraisal
+from digitnn.dataset import Dataset
+from digitnn.histories import History
+from digitnn.leaderboard import Standing
+from digitnn.robustness.adversarial import AdversarialRow
+from digitnn.robustness.corrupted import CorruptionReport
+from digitnn.robustness.sweeps import Curve
+from digitnn.seed_variance import SeedVariance
+from digitnn.trained import Trained
+from digitnn.understanding.first_layer import FirstLayer
+from digitnn.understanding.maps import ImageMap
+from digitnn.understanding.neighbours import Neighbours
+from digitnn.understanding.saliency import Saliency
+from digitnn.understanding.stages import Stages
+
+SplitName = Literal["valid", "test"]
+
+
+@dataclass(frozen=True, eq=False)
+class Fragility:
+    """The first `n` images of the split, changed.
+
+    accuracy: of these as they are; samples: some of them under each corruption, "none" first;
+    attacks: None for an ensemble, which has no one gradient.
+    """
+
+    n: int
+    accuracy: float
+    corruptions: CorruptionReport
+    samples: Mapping[str, UInt8[ndarray, "m 28 28"]]
+    curves: tuple[Curve, ...]
+    attacks: tuple[AdversarialRow, ...] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Insight:
+    """One network looked into. index: of the image that is followed; wrong: whether it is misread.
+
+    weights: None where the first of them see no pixels; hidden: None without a dense layer;
+    layout: None where `no_map` says why.
+    """
+
+    index: int
+    label: int
+    wrong: bool
+    weights: FirstLayer | None
+    stages: Stages
+    saliency: Saliency
+    hidden: Neighbours | None
+    pixels: Neighbours
+    layout: ImageMap | None
+    no_map: str
+
+
+@dataclass(frozen=True)
+class Seed:
+    """One of several runs that differ by seed alone; the one that the page is about or another."""
+
+    path: str
+    seeds: str
+    n: int
+    errors: int
+    accuracy: float
+    interval: tuple[float, float]
+    own: bool
+
+
+@dataclass(frozen=True)
+class Siblings:
+    """Runs of the same recipe with other seeds, on the same images.
+
+    left_out: (run, why) of those that are none.
+    """
+
+    seeds: tuple[Seed, ...]
+    standing: Standing
+    variance: SeedVariance
+    left_out: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """All of it. reads, test_reads: how often this run has read this split, and the test split.
+
+    fragility: None where nobody wanted it; insight: None for an ensemble; siblings: None where
+    there are none, left_out: (run, why) of those that were named. command, when, seconds, machine:
+    of the making of this page.
+    """
+
+    run: Trained
+    split: SplitName
+    dataset: Dataset
+    appraisal: Appraisal
+    reads: int
+    test_reads: int
+    fragility: Fragility | None
+    insight: Insight | None
+    histories: tuple[History, ...]
+    siblings: Siblings | None
+    left_out: tuple[tuple[str, str], ...]
+    command: str
+    when: str
+    seconds: float
+    machine: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a user asks of a page. robustness_images: 0 for none; beside: other runs, or folders of
+    runs; command: as it was typed."""
+
+    split: SplitName
+    data_dir: Path | None
+    robustness_images: int
+    beside: Sequence[Path]
+    command: str

@@ -1,0 +1,89 @@
+"""The page itself: every section through its template, in one file that needs nothing else."""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from digitnn.errors import MissingExtraError
+from digitnn.report import new_figure
+from digitnn.report_page.another_test import another_test
+from digitnn.report_page.disputed_labels import disputed_labels
+from digitnn.report_page.how_good import how_good
+from digitnn.report_page.how_made import how_made
+from digitnn.report_page.how_sure import how_sure
+from digitnn.report_page.learned import learned
+from digitnn.report_page.measured import Measured
+from digitnn.report_page.summary import SPLITS, summary
+from digitnn.report_page.where_it_fails import where_it_fails
+from digitnn.understanding.maps import TEN
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+SECTIONS = {
+    "summary": ("In short", summary),
+    "how-good": ("How good", how_good),
+    "how-sure": ("How sure", how_sure),
+    "where-it-fails": ("Where it fails", where_it_fails),
+    "disputed-labels": ("Labels that people dispute", disputed_labels),
+    "learned": ("What it has learned", learned),
+    "another-test": ("What another test would have said", another_test),
+    "how-made": ("How these figures were made", how_made),
+}
+"""In their order: the name, which is also that of the template, the heading, what fills it."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """name: of its template and its anchor; content: what the template shows."""
+
+    name: str
+    title: str
+    content: Any
+
+
+def render(measured: Measured) -> bytes:
+    """The page, UTF-8. Raises `MissingExtraError` without Jinja2 or matplotlib.
+
+    Equal values give equal bytes.
+    """
+    sections = [
+        Section(name, title, make(measured)) for name, (title, make) in SECTIONS.items()
+    ]
+    template = environment().get_template("page.html.j2")
+    text = template.render(
+        sections=sections,
+        head=sections[0].content,
+        split=SPLITS[measured.split],
+        digits=range(len(TEN)),
+    )
+    return text.encode()
+
+
+def check_libraries() -> None:
+    """Raise `MissingExtraError` unless everything is there to make a page; called before the work."""
+    new_figure(1, 1)
+    environment()
+
+
+@cache
+def environment() -> "Environment":
+    """Templates that write every text as text, whatever it holds.
+
+    Only `css` and an `svg` of ours are put in as they are. Raises `MissingExtraError`.
+    """
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ImportError:
+        raise MissingExtraError("jinja2", "report", "writing a report") from None
+    found = Environment(
+        loader=PackageLoader("digitnn.report_page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = files("digitnn.report_page") / "templates" / "style.css"
+    found.globals["css"] = style.read_text(encoding="utf-8")
+    return found

@@ -1,0 +1,91 @@
+"""Runs that differ from another by their seed alone, read on the same images."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+from numpy import ndarray
+
+from digitnn.dataset import Dataset
+from digitnn.ensembles import load_run
+from digitnn.evaluation import Report, evaluate
+from digitnn.leaderboard import Entry, find_runs, rank, read_entry
+from digitnn.report_page.measured import Seed, Siblings, Wanted
+from digitnn.runs import record_reading
+from digitnn.seed_variance import part_variance
+from digitnn.trained import Trained
+
+LeftOut = tuple[tuple[str, str], ...]
+
+
+def measure_siblings(
+    run: Trained, report: Report, dataset: Dataset, wanted: Wanted, tell: Callable[[str], None]
+) -> tuple[Siblings | None, LeftOut]:
+    """`run` and its siblings among `wanted.beside`; beside them who is none, and why.
+
+    report: of `run` on `dataset`, which the siblings read too; it is noted in each of them.
+    """
+    if not wanted.beside:
+        return None, ()
+    own = read_entry(run.path)
+    others, left_out = _find(own, wanted)
+    if not others:
+        return None, left_out
+    seeds, right = [_seed(own, report, True)], [report.predictions == dataset.labels]
+    for other in others:
+        tell(f"reading the same images with {other.path}")
+        sibling = load_run(other.path)
+        found = evaluate(sibling.classifier(), dataset)
+        record_reading(sibling, wanted.split, found, dataset)
+        seeds.append(_seed(other, found, False))
+        right.append(found.predictions == dataset.labels)
+    noted = [read_entry(entry.path) for entry in (own, *others)]
+    answers: Bool[ndarray, "m n"] = np.array(right)
+    return Siblings(
+        seeds=tuple(sorted(seeds, key=lambda seed: -seed.accuracy)),
+        standing=rank(noted, wanted.split).standings[0],
+        variance=part_variance(answers),
+        left_out=left_out,
+    ), left_out
+
+
+def _find(own: Entry, wanted: Wanted) -> tuple[list[Entry], LeftOut]:
+    """Who is a sibling, each seed once, and who is not."""
+    siblings: list[Entry] = []
+    left_out = []
+    taken = set(own.seeds)
+    for path in find_runs(list(wanted.beside)):
+        if path.resolve() == own.path.resolve():
+            continue
+        entry = read_entry(path)
+        if reason := _why_not(entry, own, taken):
+            left_out.append((str(path), reason))
+        else:
+            siblings.append(entry)
+            taken |= set(entry.seeds)
+    return siblings, tuple(left_out)
+
+
+def _why_not(entry: Entry, own: Entry, taken: set[int]) -> str | None:
+    if entry.recipe != own.recipe or entry.engine != own.engine:
+        return f"it is of {entry.recipe} on {entry.engine}"
+    if entry.settings != own.settings:
+        return "it was trained with other settings or on other data"
+    if not (entry.complete and own.complete):
+        return "not both were trained to their end"
+    if shared := taken & set(entry.seeds):
+        return f"seed {min(shared)} is there already"
+    return None
+
+
+def _seed(entry: Entry, report: Report, own: bool) -> Seed:
+    return Seed(
+        path=str(Path(entry.path)),
+        seeds=", ".join(map(str, entry.seeds)),
+        n=report.n,
+        errors=report.errors,
+        accuracy=report.accuracy,
+        interval=report.interval,
+        own=own,
+    )

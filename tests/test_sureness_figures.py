@@ -63,6 +63,17 @@ def test_bars_are_the_bins_before_and_after_the_temperature(found: Appraisal) ->
     assert found.tempered.bins != found.bins
 
 
+def test_for_a_narrow_page_the_same_stands_one_above_the_other(found: Appraisal) -> None:
+    wide, narrow = draw_reliability(found).axes, draw_reliability(found, narrow=True).axes
+    assert [axes.get_subplotspec().rowspan.start for axes in narrow] == [0, 1, 2, 3]
+    for one, other in zip((wide[0], wide[2], wide[1], wide[3]), narrow, strict=True):
+        heights = [[bar.get_height() for bar in axes.patches] for axes in (one, other)]
+        assert heights[0] == heights[1]
+        assert one.get_title() == other.get_title()
+        assert one.get_ylim() == other.get_ylim()
+        assert other.get_ylabel()
+
+
 def test_the_title_says_where_the_temperature_is_from(digits: Dataset, found: Appraisal) -> None:
     there = draw_reliability(found).axes[1].get_title()
     assert f"temperature {found.temperature:.2f}, fitted on these same images" in there

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_reliability(appraisal: Appraisal) -> Figure:
+def draw_reliability(appraisal: Appraisal, narrow: bool = False) -> Figure:
     """The share read right in each bin of confidence, as trained and with the temperature.
+
+    Side by side, or, `narrow`, one above the other.
 
     Bars: accuracy, with its 95 % Wilson interval; a line across each: what the network claims, the
     mean confidence; below, how many images are in the bin. Calibrated is who claims what is so.
@@ -29,8 +31,12 @@ def draw_reliability(appraisal: Appraisal) -> Figure:
     """
     after = appraisal.tempered
     source = "these same images" if after.in_sample else "validation"
-    figure = new_figure(9, 5.4)
-    grid = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=[3, 1])
+    if narrow:
+        figure = new_figure(4.8, 8.4)
+        grid = figure.subplots(4, 1, sharex=True, height_ratios=[3, 1, 3, 1]).reshape(2, 2).T
+    else:
+        figure = new_figure(9, 5.4)
+        grid = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=[3, 1])
     for column, (bins, error, title) in enumerate(
         (
             (appraisal.bins, appraisal.calibration_error, "as trained"),
@@ -45,14 +51,16 @@ def draw_reliability(appraisal: Appraisal) -> Figure:
         _draw_bins(above, bins)
         above.set_title(f"{title}\ncalibration error {percent(error)}", fontsize=11)
         _draw_counts(below, bins)
-    grid[0, 0].set_ylabel("% of digits read rightly")
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, frameon=False, loc="outside lower center", ncols=3)
-    grid[1, 0].set_ylabel("images")
+    ncols = 1 if narrow else 3
+    figure.legend(handles, labels, frameon=False, loc="outside lower center", ncols=ncols)
     most = max(one.n for one in (*appraisal.bins, *after.bins))
-    grid[1, 0].set_yscale("log")
-    grid[1, 0].set_ylim(0.7, 12 * most)
-    grid[1, 0].yaxis.set_major_formatter("{x:,.0f}")
+    for above, below in grid.T if narrow else grid[:, :1].T:
+        above.set_ylabel("% of digits read rightly")
+        below.set_ylabel("images")
+        below.set_yscale("log")
+        below.set_ylim(0.7, 12 * most)
+        below.yaxis.set_major_formatter("{x:,.0f}")
     return figure
 
 

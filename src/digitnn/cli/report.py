@@ -1,7 +1,7 @@
 """`digitnn report`: everything about one run as one page of HTML."""
 
 import shlex
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +11,9 @@ from digitnn.cli.console import print_json, print_text
 from digitnn.cli.fetching import ensure
 from digitnn.cli.options import AsJson, DataDir, Threads, at_least
 from digitnn.cli.talk import say
+
+ROBUSTNESS_IMAGES = 1000
+"""So many are changed unless somebody says otherwise: with recipe `cnn` half a minute's work."""
 
 
 def report(
@@ -30,14 +33,14 @@ def report(
             metavar="N",
             help="Corrupt, move and attack the first N images; 0 leaves that out.",
         ),
-    ] = 1000,
+    ] = ROBUSTNESS_IMAGES,
     beside: Annotated[
         list[Path] | None,
         typer.Option(
             "--beside",
             metavar="RUN",
-            help="A run of the same recipe with another seed, or a folder of them; may be repeated. "
-            "Each reads the split too, and notes it.",
+            help="A run of the same recipe with another seed, or a folder of runs; repeat it for "
+            "more. Each reads the split too, and notes it.",
         ),
     ] = None,
     data_dir: DataDir = None,
@@ -61,7 +64,8 @@ def report(
     check_libraries()
     _check_free(path)
     ensure(trained.about["data"]["collection"], data_dir)
-    wanted = Wanted(split, data_dir, robustness_images, beside or (), _command())
+    command = _command(run, out, split, robustness_images, beside or (), data_dir, threads)
+    wanted = Wanted(split, data_dir, robustness_images, beside or (), command)
     measured = measure(trained, wanted, say)
     say("writing the page")
     page = render(measured)
@@ -85,9 +89,28 @@ def report(
     print_text(str(path))
 
 
-def _command() -> str:
-    """What was typed."""
-    return shlex.join(["digitnn", *sys.argv[1:]])
+def _command(
+    run: Path,
+    out: Path | None,
+    split: str,
+    robustness_images: int,
+    beside: Sequence[Path],
+    data_dir: Path | None,
+    threads: int | None,
+) -> str:
+    """What makes this page again; options that are as they are anyway are left out."""
+    words = ["digitnn", "report", str(run)]
+    for option, value, usual in (
+        ("--out", out, None),
+        ("--split", split, "valid"),
+        ("--robustness-images", robustness_images, ROBUSTNESS_IMAGES),
+        *(("--beside", path, None) for path in beside),
+        ("--data-dir", data_dir, None),
+        ("--threads", threads, None),
+    ):
+        if value != usual:
+            words += [option, str(value)]
+    return shlex.join(words)
 
 
 def _check_free(path: Path) -> None:

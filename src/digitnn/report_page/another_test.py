@@ -89,7 +89,7 @@ def _digits(found: NextTest) -> Chart:
     cumulative = found.probabilities.cumsum()
     rows = []
     for q in quantiles:
-        errors = int(found.errors[min(np.searchsorted(cumulative, q), len(found.errors) - 1)])
+        errors = int(found.errors[min(int(np.searchsorted(cumulative, q)), len(cumulative) - 1)])
         rows.append((f"{100 * q:g} %", f"{errors:,}", percent(1 - errors / found.n)))
     return Chart(
         inline_svg(draw_next_test(found), "next-test", label),
@@ -152,7 +152,8 @@ def _seed_words(siblings: Siblings, measured: Measured) -> tuple[str, ...]:
         )
     if measured.split == "test":
         words.append(
-            f"All these runs together have read the test split {count(standing.test_reads, 'time')}."
+            "All these runs together have read the test split "
+            f"{count(standing.test_reads, 'time')}."
         )
     return tuple(words)
 

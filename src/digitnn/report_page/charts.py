@@ -35,7 +35,9 @@ def draw_digits(classes: Sequence[ClassScore]) -> Figure:
         ("recall", COLOURS[0], "o", -0.13),
         ("precision", COLOURS[1], "s", 0.13),
     ):
-        shown = [(one.label, getattr(one, name), getattr(one, f"{name}_interval")) for one in classes]
+        shown = [
+            (one.label, getattr(one, name), getattr(one, f"{name}_interval")) for one in classes
+        ]
         known = [(label, value, interval) for label, value, interval in shown if interval]
         if not known:
             continue
@@ -83,7 +85,9 @@ def draw_attacks(rows: Sequence[AdversarialRow], accuracy: float) -> Figure:
 
 
 def draw_learning(histories: Sequence[History], what: str) -> Figure:
-    """The "error" or the "loss" over the epochs; bold is validation. Several members: thin lines."""
+    """The "error" or the "loss" over the epochs; thin lines where there are several members."""
+    from matplotlib.ticker import MaxNLocator
+
     figure, axes = _new(HALF, 2.8)
     many = len(histories) > 1
     for number, history in enumerate(histories):
@@ -115,6 +119,7 @@ def draw_learning(histories: Sequence[History], what: str) -> Figure:
     use_log_scale(axes)
     axes.set_xlim(left=0)
     unit = "iteration" if all(one.recipe.is_full_batch for one in histories) else "epoch"
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     axes.set_xlabel(unit)
     axes.set_ylabel("loss (nats an image)" if what == "loss" else "% read wrongly")
     axes.grid(alpha=0.6, linewidth=0.6, which="both")
@@ -189,6 +194,6 @@ def _new(width: float, height: float) -> tuple[Figure, Axes]:
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=SMALL)
-    axes.xaxis.label.set_size(SMALL)
-    axes.yaxis.label.set_size(SMALL)
+    axes.xaxis.label.set_fontsize(SMALL)
+    axes.yaxis.label.set_fontsize(SMALL)
     return figure, axes

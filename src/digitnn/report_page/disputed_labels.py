@@ -48,7 +48,7 @@ def disputed_labels(measured: Measured) -> DisputedLabels:
             ink(
                 measured.dataset.images[[one.index]],
                 f"Image {one.index}, labelled {one.given}",
-                zoom=2,
+                zoom=3,
             ),
             one.index,
             one.given,
@@ -59,8 +59,8 @@ def disputed_labels(measured: Measured) -> DisputedLabels:
     )
     n = len(images)
     words = (
-        f"Of {n} images of this split, fewer than three of five people who were shown them confirmed "
-        f"the label. With these {n} labels nobody can score fairly: whoever reads all "
+        f"Of {n} images of this split, fewer than three of the five people who were shown them "
+        f"confirmed the label. With these {n} labels nobody can score fairly: whoever reads all "
         f"{measured.appraisal.report.n:,} as labelled has learned some mistakes of the labellers."
     )
     return DisputedLabels(

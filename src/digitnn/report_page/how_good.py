@@ -51,7 +51,7 @@ def how_good(measured: Measured) -> HowGood:
             ink(
                 measured.dataset.images[[one.index]],
                 f"Image {one.index}, labelled {one.label}, read as {one.read}",
-                zoom=2,
+                zoom=3,
             ),
             one.index,
             one.label,
@@ -81,7 +81,9 @@ def _digits(classes: tuple[ClassScore, ...]) -> Chart:
     )
     if absent:
         words += f" No image shows {', '.join(absent)}: nothing is known of how these are read."
-    label = "Recall and precision of each digit, with intervals; the numbers are in the table below."
+    label = (
+        "Recall and precision of each digit, with intervals; the numbers are in the table below."
+    )
     rows = [
         (
             str(one.label),
@@ -129,8 +131,11 @@ def _confusion_words(measured: Measured) -> str:
     )
     if not pairs:
         return words + " There was none."
-    n, i, j = max(pairs, key=lambda pair: pair[0])
-    return f"{words} The commonest: {i} read as {j}, {count(n, 'time')}."
+    most = max(n for n, _, _ in pairs)
+    commonest = [f"{i} read as {j}" for n, i, j in pairs if n == most]
+    if len(commonest) > 3:
+        return f"{words} No mistake was made more than {count(most, 'time')}."
+    return f"{words} The commonest, {count(most, 'time')}: {', '.join(commonest)}."
 
 
 def _wrong_words(shown: int, errors: int) -> str:
@@ -139,6 +144,6 @@ def _wrong_words(shown: int, errors: int) -> str:
     which = "All mistakes" if shown == errors else f"The {shown} surest of {errors:,} mistakes"
     return (
         f"{which}, the most confident first: what is written according to the label, what the "
-        "network reads instead, and how likely it says that is. Some are mistakes of the writer, or "
-        "of whoever put down the label."
+        "network reads instead, and how likely it says that is. Some may be mistakes of the "
+        "writer, or of whoever put down the label."
     )

@@ -26,15 +26,14 @@ def how_sure(measured: Measured) -> HowSure:
     """Of the probabilities of what is read."""
     appraisal = measured.appraisal
     after = appraisal.tempered
-    direction = "too timid" if appraisal.temperature < 1 else "too bold"
     return HowSure(
         words=(
-            f"As trained the network is {direction}: the validation images ask for a temperature of "
-            f"{appraisal.temperature:.2f}, by which logits are divided before they become "
-            "probabilities. That changes how sure it is, never what it reads."
+            f"As trained the network is {_direction(appraisal.temperature)}: the validation images "
+            f"ask for a temperature of {appraisal.temperature:.2f}, by which logits are divided "
+            "before they become probabilities. That changes how sure it is, never what it reads."
             + (
-                " The temperature was fitted on the very images that are shown here, so the right "
-                "column flatters."
+                " The temperature was fitted on the very images that are shown here, so "
+                "the figures with it flatter."
                 if after.in_sample
                 else " It was fitted on validation images, and the images shown here had no say."
             )
@@ -61,6 +60,12 @@ def how_sure(measured: Measured) -> HowSure:
     )
 
 
+def _direction(temperature: float) -> str:
+    if abs(temperature - 1) < 0.05:
+        return "about as sure as it should be"
+    return "too timid" if temperature < 1 else "too bold"
+
+
 def _reliability(appraisal: Appraisal) -> Chart:
     label = (
         "Reliability diagram: the share that is read rightly against the probability claimed. "
@@ -74,7 +79,7 @@ def _reliability(appraisal: Appraisal) -> Chart:
         "intervals are wide."
     )
     return Chart(
-        inline_svg(draw_reliability(appraisal), "reliability", label),
+        inline_svg(draw_reliability(appraisal, narrow=True), "reliability", label),
         words,
         table(
             "Bins of the probability claimed, as trained",
@@ -108,11 +113,12 @@ def _risk_coverage(appraisal: Appraisal) -> Chart:
     words = (
         "What it is worth to answer only where one is sure. From left to right more and more "
         f"images get an answer, the surest first. Of the surest {100 * first.coverage:.0f} % "
-        f"{percent(first.error)} are wrong; whoever can hand the rest to a person needs no better "
-        "network for these."
+        f"{percent(first.error)} are wrong; the rest could be handed to a person."
     )
+    figure = draw_risk_coverage(appraisal)
+    figure.set_size_inches(5.2, 3.7)  # for a telephone
     return Chart(
-        inline_svg(draw_risk_coverage(appraisal), "risk-coverage", label),
+        inline_svg(figure, "risk-coverage", label),
         words,
         table(
             "The error among the most confident images",

@@ -57,9 +57,7 @@ def _hidden(run: Run, image: UInt8[ndarray, "28 28"], train: Dataset) -> Neighbo
     return nearest(hidden_features(run.network, run.params, train.images), one, train)
 
 
-def _map(
-    run: Run, some: Dataset, predictions: UInt8[ndarray, " n"]
-) -> tuple[ImageMap | None, str]:
+def _map(run: Run, some: Dataset, predictions: UInt8[ndarray, " n"]) -> tuple[ImageMap | None, str]:
     """Where the last hidden layer puts the images; or why nobody knows."""
     try:
         features = hidden_features(run.network, run.params, some.images)

@@ -18,6 +18,9 @@ from digitnn.understanding.stages import COLUMNS, UNITS_IN_A_ROW, Stage, describ
 from digitnn.understanding.stages import MOST as MOST_PLANES
 from digitnn.wording import count, percent
 
+COLUMN = 740
+"""CSS pixels that a line of text has at most."""
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -166,10 +169,10 @@ def _weights(found: FirstLayer) -> Weights:
     columns, gap = (8, 1) if filters else (10, 2)
     largest = float(np.quantile(np.abs(shown), 0.999)) or 1.0
     _, h, w = shown.shape
-    wide = min(columns, len(shown)) * (w + gap) - gap
+    zoom = _zoom(min(columns, len(shown)) * (w + gap) - gap, 12)
     alt = f"{count(len(shown), found.kind[:-1])} of the first layer, {h} × {w} weights each"
     picture = coloured(
-        shown, "signed", (-largest, largest), alt, zoom=520 / wide, columns=columns, gap=gap
+        shown, "signed", (-largest, largest), alt, zoom=zoom, columns=columns, gap=gap
     )
     return Weights(picture, largest, describe_first_layer(found))
 
@@ -180,7 +183,9 @@ def _one(found: Insight) -> OneImage:
         "the mistake that it is surest of" if found.wrong else "the first image, as none is misread"
     )
     digits = np.argsort(-saliency.probabilities, kind="stable")[:4]
-    largest = float(max(np.abs(p).max() for p in (saliency.for_read, saliency.against_rival))) or 1.0
+    largest = (
+        float(max(np.abs(p).max() for p in (saliency.for_read, saliency.against_rival))) or 1.0
+    )
     titles = (f"for a {saliency.read}", f"for a {saliency.read} rather than a {saliency.rival}")
     near = [_near("Nearest by what its last hidden layer says", found.hidden, saliency.read)]
     near.append(_near("Nearest pixel by pixel", found.pixels, saliency.read))
@@ -197,7 +202,9 @@ def _one(found: Insight) -> OneImage:
         stage_words=describe_stages(stages),
         saliency=tuple(
             (title, outlined(plane, saliency.image, largest, f"Sensitivity {title}", zoom=9))
-            for title, plane in zip(titles, (saliency.for_read, saliency.against_rival), strict=True)
+            for title, plane in zip(
+                titles, (saliency.for_read, saliency.against_rival), strict=True
+            )
         ),
         saliency_words=describe_saliency(saliency).replace("The right picture", "The second"),
         near=tuple(row for row in near if row),
@@ -212,20 +219,23 @@ def _stage(stage: Stage) -> StagePicture:
     limit = (min(0.0, float(output.min())), float(output.max()) or 1.0)
     if output.ndim == 1:
         size = f"{len(output)} numbers, {np.count_nonzero(output)} of them not 0"
-        columns, zoom = UNITS_IN_A_ROW, 640 / min(UNITS_IN_A_ROW, len(output))
-        planes, gap = output[:, None, None], 0
-        zoom = min(zoom, 10.0)
+        planes, gap, columns = output[:, None, None], 0, UNITS_IN_A_ROW
+        zoom = _zoom(min(columns, len(output)), 11)
     else:
         order = np.argsort(-output.max(axis=(1, 2)), kind="stable")[:MOST_PLANES]
         planes, gap, columns = output[np.sort(order)], 1, COLUMNS
         side = output.shape[2]
-        zoom = 660 / (min(columns, len(planes)) * (side + 1) - 1)
-        zoom = min(zoom, 4.0)
+        zoom = _zoom(min(columns, len(planes)) * (side + 1) - 1, 8)
         most = f", the {MOST_PLANES} most active shown" if len(output) > MOST_PLANES else ""
         size = f"{len(output)} planes of {output.shape[1]} × {side}{most}"
     alt = f"{stage.name}: {size}"
     picture = coloured(planes, "amount", limit, alt, zoom=zoom, columns=columns, gap=gap)
     return StagePicture(stage.name, size, picture)
+
+
+def _zoom(wide: int, most: int) -> int:
+    """How many CSS pixels each of `wide` pixels gets, for all to stand in a column of text."""
+    return max(1, min(most, COLUMN // wide))
 
 
 def _near(title: str, found: Neighbours | None, read: int) -> Near | None:
@@ -235,7 +245,7 @@ def _near(title: str, found: Neighbours | None, read: int) -> Near | None:
         title,
         tuple(
             (
-                ink(image[None], f"Training image {place}, labelled {label}", zoom=2),
+                ink(image[None], f"Training image {place}, labelled {label}", zoom=3),
                 label,
                 f"{distance:.1f}",
                 label == read,

@@ -20,6 +20,7 @@ from digitnn.understanding.maps import TEN
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 SECTIONS = {
     "summary": ("In short", summary),
@@ -48,9 +49,7 @@ def render(measured: Measured) -> bytes:
 
     Equal values give equal bytes.
     """
-    sections = [
-        Section(name, title, make(measured)) for name, (title, make) in SECTIONS.items()
-    ]
+    sections = [Section(name, title, make(measured)) for name, (title, make) in SECTIONS.items()]
     template = environment().get_template("page.html.j2")
     text = template.render(
         sections=sections,
@@ -62,7 +61,7 @@ def render(measured: Measured) -> bytes:
 
 
 def check_libraries() -> None:
-    """Raise `MissingExtraError` unless everything is there to make a page; called before the work."""
+    """Raise `MissingExtraError` unless a page can be made; called before the work."""
     new_figure(1, 1)
     environment()
 
@@ -85,5 +84,17 @@ def environment() -> "Environment":
         lstrip_blocks=True,
     )
     style = files("digitnn.report_page") / "templates" / "style.css"
+    found.filters["words"] = _with_code
     found.globals["css"] = style.read_text(encoding="utf-8")
     return found
+
+
+def _with_code(text: str) -> "Markup":
+    """Text, safe, with what stands between two backticks as code."""
+    from markupsafe import Markup, escape
+
+    parts = str(escape(text)).split("`")
+    if len(parts) % 2 == 0:  # a lone backtick is itself
+        return Markup(escape(text))
+    marked = [f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts)]
+    return Markup("".join(marked))

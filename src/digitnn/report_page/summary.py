@@ -39,8 +39,8 @@ def summary(measured: Measured) -> Summary:
     report, split = appraisal.report, SPLITS[measured.split]
     lead = (
         f"Of {count(report.n, f'{split} image')} this network reads {percent(report.accuracy)} "
-        f"rightly; {report.errors:,} are wrong. Were there {split} images without end, the figure "
-        f"would lie between {between(report.interval)} (95 % Wilson interval)."
+        f"rightly; {report.errors:,} are wrong. Over all such images there could ever be, the "
+        f"figure may well be anything from {between(report.interval)} (95 % Wilson interval)."
     )
     return Summary(
         title=f"{run.recipe}, {_seeds(run.about)}",
@@ -59,12 +59,14 @@ def _seeds(about: Mapping[str, Any]) -> str:
 def _figures(measured: Measured) -> tuple[Figure, ...]:
     appraisal, split = measured.appraisal, SPLITS[measured.split]
     report = appraisal.report
-    half = next(point for point in appraisal.risk_coverage.points if point.coverage >= 0.9)
+    surest = next(point for point in appraisal.risk_coverage.points if point.coverage >= 0.9)
     found = [
         Figure(percent(report.accuracy), f"{split} accuracy", between(report.interval)),
         Figure(f"{report.errors:,}", "read wrongly", f"of {report.n:,}"),
         Figure(
-            percent(half.error), "wrong where it is sure", f"of the surest {100 * half.coverage:.0f} %"
+            percent(surest.error),
+            "wrong where it is sure",
+            f"of the surest {100 * surest.coverage:.0f} %",
         ),
     ]
     if measured.fragility:

@@ -110,8 +110,8 @@ def _bar_words(rows: Sequence[CorruptionRow], found: Fragility) -> str:
     worst = min(rows, key=lambda row: row.accuracy)
     return (
         f"The fifteen corruptions of MNIST-C, the worst first, on {count(found.n, 'image')} each; "
-        "the line on a bar is the 95 % interval. No corruption changes what digit it is, so a "
-        f"person would read nearly all of them. On average {percent(found.corruptions.mean)} are "
+        "the line on a bar is the 95 % interval. None changes what digit it is. On "
+        f"average {percent(found.corruptions.mean)} are "
         f"read; hardest is {_words(worst.corruption)}, {percent(worst.accuracy)}."
     )
 
@@ -144,10 +144,10 @@ def _attacks(rows: Sequence[AdversarialRow], accuracy: float) -> Chart:
         f"{row.attack.upper()} {row.epsilon}: {percent(row.accuracy)}" for row in rows
     )
     words = (
-        f"What somebody can do who knows the network: {count(last.n, 'image')}, each pixel moved by "
-        "at most so much in the direction that misleads most, in one step (FGSM) or in ten (PGD). "
-        f"At {last.epsilon} of 255 levels, which a person hardly minds, {percent(last.accuracy)} "
-        "are left. Accuracy on ordinary images says nothing about this."
+        f"What somebody can do who knows the network: {count(last.n, 'image')}, each pixel moved "
+        "by at most so much in the direction that misleads most, in one step (FGSM) or in ten "
+        f"(PGD). At {last.epsilon} of 255 levels {percent(last.accuracy)} are still read rightly "
+        f"after {last.steps} steps, of {percent(accuracy)} as they are."
     )
     return Chart(
         inline_svg(draw_attacks(rows, accuracy), "attacks", label),

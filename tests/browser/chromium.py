@@ -1,0 +1,185 @@
+"""Chromium without a window, driven over the DevTools protocol through a pair of pipes.
+
+Messages are JSON that ends in a zero byte; Chromium reads them from file 3 and answers on file 4.
+Nothing but Python and the browser is needed for that.
+"""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--hide-scrollbars",
+    "--no-first-run",
+    "--remote-debugging-pipe",
+)
+
+
+def find_chromium() -> str | None:
+    """The browser's path; None where there is none."""
+    return next((path for name in PROGRAMS if (path := shutil.which(name))), None)
+
+
+@dataclass
+class Tab:
+    """One page, and all that the browser tells of it."""
+
+    _to: int
+    _from: int
+    _session: str = ""
+    _last: int = 0
+    _rest: bytes = b""
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def ask(self, method: str, **params: Any) -> dict[str, Any]:
+        """Call `method` and wait for its answer; events that come meanwhile are kept."""
+        self._last += 1
+        message = {"id": self._last, "method": method, "params": params}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._to, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._next()
+            if answer.get("id") == self._last:
+                if "error" in answer:
+                    raise RuntimeError(f"{method}: {answer['error']}")
+                found: dict[str, Any] = answer["result"]
+                return found
+            self.events.append(answer)
+
+    def attach(self) -> None:
+        """Open an empty page and listen to it."""
+        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)[
+            "sessionId"
+        ]
+        for domain in ("Page", "Network", "Runtime", "Log"):
+            self.ask(f"{domain}.enable")
+
+    def show(self, page: Path, width: int, scheme: str, media: str = "") -> None:
+        """Load `page` in a window so wide, with prefers-color-scheme: `scheme`.
+
+        media: "print" or "screen", or as it comes.
+        """
+        self.ask(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=900,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        self.ask(
+            "Emulation.setEmulatedMedia",
+            media=media,
+            features=[{"name": "prefers-color-scheme", "value": scheme}],
+        )
+        self.events.clear()
+        self.ask("Page.navigate", url=page.resolve().as_uri())
+        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
+            self.events.append(self._next())
+
+    def value(self, expression: str) -> Any:
+        """What a JavaScript expression gives there, though the page itself may run no script."""
+        answer = self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
+        return answer["result"].get("value")
+
+    def picture(self, whole: bool = True) -> bytes:
+        """A PNG of the whole page, or of what fits into the window."""
+        answer = self.ask(
+            "Page.captureScreenshot", captureBeyondViewport=whole, **self._clip(whole)
+        )
+        return base64.b64decode(answer["data"])
+
+    def printed(self) -> bytes:
+        """The page as a PDF."""
+        answer = self.ask("Page.printToPDF", printBackground=False, preferCSSPageSize=True)
+        return base64.b64decode(answer["data"])
+
+    def of(self, method: str) -> list[dict[str, Any]]:
+        """The parameters of all events of that name since the page was loaded."""
+        return [event["params"] for event in self.events if event["method"] == method]
+
+    def _clip(self, whole: bool) -> dict[str, Any]:
+        if not whole:
+            return {}
+        size = self.ask("Page.getLayoutMetrics")["cssContentSize"]
+        return {"clip": {"x": 0, "y": 0, "scale": 1, **{k: size[k] for k in ("width", "height")}}}
+
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            more = os.read(self._from, 1 << 20)
+            if not more:
+                raise RuntimeError("the browser has ended")
+            self._rest += more
+        message, _, self._rest = self._rest.partition(b"\0")
+        found: dict[str, Any] = json.loads(message)
+        return found
+
+
+@contextmanager
+def open_tab(program: str) -> Iterator[Tab]:
+    """A browser with a profile of its own, for as long as the block takes."""
+    theirs_in, ours_out = os.pipe()
+    ours_in, theirs_out = os.pipe()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        arguments = [program, *OPTIONS, f"--user-data-dir={profile}", "about:blank"]
+        # the child gets its ends of the pipes as files 3 and 4
+        shell = f'exec {{a}}<&{theirs_in} {{b}}>&{theirs_out} 3<&$a 4>&$b; exec "$@"'
+        browser = subprocess.Popen(
+            ["/bin/bash", "-c", shell, "chromium", *arguments],
+            pass_fds=(theirs_in, theirs_out),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(theirs_in)
+        os.close(theirs_out)
+        try:
+            tab = Tab(ours_out, ours_in)
+            tab.attach()
+            yield tab
+        finally:
+            browser.terminate()
+            browser.wait(timeout=20)
+            os.close(ours_out)
+            os.close(ours_in)
+
+
+def main() -> int:
+    """python tests/browser/chromium.py PAGE PICTURE [WIDTH [light|dark [HEIGHT]]]: a screenshot."""
+    page, picture, *rest = sys.argv[1:]
+    width, scheme, height = [*rest, *("1440", "light", "0")[len(rest) :]]
+    program = find_chromium()
+    if program is None:
+        sys.stderr.write("error: no Chromium\n")
+        return 1
+    with open_tab(program) as tab:
+        tab.show(Path(page), int(width), scheme)
+        if int(height):
+            tab.ask(
+                "Emulation.setDeviceMetricsOverride",
+                width=int(width),
+                height=int(height),
+                deviceScaleFactor=1,
+                mobile=False,
+            )
+        Path(picture).write_bytes(tab.picture(whole=not int(height)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

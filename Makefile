@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data compare test weights lint clean
+.PHONY: help setup data compare test test-pages weights lint clean
 
 help:
 	@echo "make compare   set up, fetch MNIST, train both networks, compare them (results/)"
 	@echo "make test      set up, fetch MNIST, run all tests"
+	@echo "make test-pages  look at pages of HTML in a browser; needs Chromium"
 	@echo "make weights   train the network that reads pictures, and put it into the package"
 	@echo "make lint      style, types and import rules"
 	@echo "make setup     only create $(VENV) and install"
@@ -37,6 +38,10 @@ compare: data
 # Workers share the cores already: one thread each keeps them from waiting for one another.
 test: data
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto
+
+# In a browser without a window: `apt-get install chromium`, or the like, before.
+test-pages: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser
 
 # On one thread, so that the bytes do not depend on how many cores there are; an interrupted training
 # goes on where it was.

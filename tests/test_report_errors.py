@@ -37,6 +37,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
         (["run", "--out", "missing/page.html"], 1, ["missing/page.html", "No such file", "--out"]),
         (["run", "--out", "data"], 1, ["data", "is a folder", "--out"]),
         (["run", "--out", "data/train-labels-idx1-ubyte/x"], 1, ["cannot write a page"]),
+        (["run", "--out", "/proc/page.html"], 1, ["cannot write a page", "--out"]),
         (["run", "--split", "train"], 2, ["--split"]),
         (["run", "--robustness-images", "-1"], 2, ["--robustness-images", "-1"]),
         (["run", "--robustness-images", "many"], 2, ["--robustness-images", "many"]),
@@ -76,7 +77,7 @@ def test_a_network_that_went_astray_is_told_in_one_line(digitnn: CommandLine, ru
     params = load_safetensors(Path(run, "params.safetensors"))
     save_safetensors(
         Path(run, "params.safetensors"),
-        {name: np.full_like(p, np.nan) for name, p in params.items()},
+        {name: np.full_like(p, 1e38) for name, p in params.items()},
     )
     assert_one_error_line(digitnn("report", run), 1, "NaN or infinite")
     assert not Path("run.html").exists()

@@ -286,6 +286,20 @@ def test_weights_that_see_no_pixels_are_left_out_in_words(
     assert section.one is not None
 
 
+def test_a_run_that_kept_snapshots_shows_how_its_weights_came_to_be(
+    digitnn: CommandLine, measured: Measured
+) -> None:
+    assert learned(measured).epochs is None
+    digitnn("train", "classic", "--epochs", "4", "--snapshots", "--out", "run")
+    found = measure(load_run("run"), wanted(Path(), n=0), silent)
+    epochs = learned(found).epochs
+    over = found.insight.over_epochs
+    assert [when for when, _ in epochs.moments] == [f"iteration {e:g}" for e in over.epochs]
+    assert [row[0] for row in epochs.moves.table.rows] == [f"{e:g}" for e in over.epochs]
+    assert epochs.moves.table.rows[-1][1] == f"{over.layers[0].from_start[-1]:.3f}"
+    assert over.layers[0].from_start[-1] > 0
+
+
 def test_other_seeds_are_read_counted_and_noted(folder: Path, tmp_path: Path) -> None:
     for name in ("a", "b", "pair", HOSTILE):
         shutil.copytree(folder / name, tmp_path / name)

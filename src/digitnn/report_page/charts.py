@@ -15,6 +15,7 @@ from digitnn.report import COLOURS, GREY, new_figure, use_log_scale
 from digitnn.report_page.measured import Seed
 from digitnn.robustness.adversarial import AdversarialRow
 from digitnn.scores import ClassScore
+from digitnn.understanding.over_epochs import OverEpochs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -124,6 +125,31 @@ def draw_learning(histories: Sequence[History], what: str) -> Figure:
     axes.set_ylabel("loss (nats an image)" if what == "loss" else "% read wrongly")
     axes.grid(alpha=0.6, linewidth=0.6, which="both")
     axes.legend(frameon=False, fontsize=SMALL)
+    return figure
+
+
+def draw_moves(found: OverEpochs) -> Figure:
+    """How far the weights of each layer are from where they began, by their length there."""
+    figure, axes = _new(WIDE, 2.7)
+    for number, path in enumerate(found.layers):
+        known = [
+            (e, v) for e, v in zip(found.epochs, path.from_start, strict=True) if v is not None
+        ]
+        axes.plot(
+            [epoch for epoch, _ in known],
+            [value for _, value in known],
+            color=COLOURS[number % len(COLOURS)],
+            linestyle=("-", "--", ":", "-.")[number // len(COLOURS) % 4],
+            marker="." if len(known) < 30 else None,
+            label=path.name,
+        )
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(found.unit)
+    axes.set_ylabel("distance, by the length at the start")
+    axes.grid(alpha=0.6, linewidth=0.6)
+    if len(found.layers) <= len(COLOURS):
+        axes.legend(frameon=False, fontsize=SMALL)
     return figure
 
 

@@ -28,6 +28,7 @@ VARIABLES = {
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 _FONT = re.compile(r"font: (?:[a-z0-9]+ )*?([0-9.]+)px [^;]*")
+_FAMILY = re.compile(r"font-family: [^;]*;? ?")
 _XLINK = "{http://www.w3.org/1999/xlink}"
 
 
@@ -88,5 +89,5 @@ def _clean(root: ElementTree.Element, name: str) -> None:
 
 def _themed(style: str) -> str:
     """A style with the page's colours, and with its typeface at the size that was asked for."""
-    style = _FONT.sub(r"font-size: \1px", style)
+    style = _FAMILY.sub("", _FONT.sub(r"font-size: \1px", style))
     return _COLOUR.sub(lambda found: VARIABLES.get(found.group(), found.group()), style)

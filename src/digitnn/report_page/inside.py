@@ -5,13 +5,14 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from digitnn.dataset import Dataset
-from digitnn.errors import DataError, MissingExtraError, NetworkError
+from digitnn.errors import DataError, MissingExtraError, NetworkError, RunError
 from digitnn.report_page.measured import Insight
 from digitnn.runs import Run
 from digitnn.scratch.activations import hidden_features
 from digitnn.understanding.first_layer import FirstLayer, first_layer
 from digitnn.understanding.maps import ImageMap, map_images
 from digitnn.understanding.neighbours import Neighbours, nearest, nearest_by_pixels
+from digitnn.understanding.over_epochs import OverEpochs, has_snapshots, weights_over_epochs
 from digitnn.understanding.saliency import saliency
 from digitnn.understanding.stages import stages_of
 
@@ -28,6 +29,7 @@ def look_inside(
     """
     image = dataset.images[index]
     layout, no_map = _map(run, dataset[:MAPPED], predictions[:MAPPED])
+    over_epochs, no_epochs = _epochs(run)
     return Insight(
         index=index,
         label=int(dataset.labels[index]),
@@ -39,7 +41,19 @@ def look_inside(
         pixels=nearest_by_pixels(image, train),
         layout=layout,
         no_map=no_map,
+        over_epochs=over_epochs,
+        no_epochs=no_epochs,
     )
+
+
+def _epochs(run: Run) -> tuple[OverEpochs | None, str]:
+    """What snapshots show, if some were kept; or why nobody can read them."""
+    if not has_snapshots(run):
+        return None, ""
+    try:
+        return weights_over_epochs(run), ""
+    except RunError as error:
+        return None, f"No weights over the epochs: {error}."
 
 
 def _weights(run: Run) -> FirstLayer | None:

@@ -8,6 +8,7 @@ from digitnn.report_page.charts import draw_learning
 from digitnn.report_page.digit_map import DigitMap, digit_map
 from digitnn.report_page.inline_svg import inline_svg
 from digitnn.report_page.measured import Insight, Measured
+from digitnn.report_page.on_the_way import OnTheWay, on_the_way
 from digitnn.report_page.parts import Chart, Pixels, table
 from digitnn.report_page.pixels import coloured, ink, outlined
 from digitnn.understanding.first_layer import MOST, FirstLayer, describe_first_layer
@@ -79,6 +80,7 @@ class Learned:
     curves: tuple[Chart, ...]
     curve_words: str
     weights: Weights | None
+    epochs: OnTheWay | None
     one: OneImage | None
     map: DigitMap | None
     map_words: str
@@ -101,12 +103,13 @@ def learned(measured: Measured) -> Learned:
         )
     if found and found.hidden is None:
         missing.append("No nearest images by what it knows: it has no last hidden layer.")
-    if found and found.no_map:
-        missing.append(found.no_map)
+    if found:
+        missing += [reason for reason in (found.no_map, found.no_epochs) if reason]
     return Learned(
         curves=_curves(measured),
         curve_words=_curve_words(measured),
         weights=_weights(found.weights) if found and found.weights else None,
+        epochs=on_the_way(found.over_epochs) if found and found.over_epochs else None,
         one=_one(found) if found else None,
         map=digit_map(found.layout) if found and found.layout else None,
         map_words=describe_maps([found.layout]) if found and found.layout else "",

@@ -23,6 +23,7 @@ from digitnn.trained import Trained
 from digitnn.understanding.first_layer import FirstLayer
 from digitnn.understanding.maps import ImageMap
 from digitnn.understanding.neighbours import Neighbours
+from digitnn.understanding.over_epochs import OverEpochs
 from digitnn.understanding.saliency import Saliency
 from digitnn.understanding.stages import Stages
 
@@ -50,7 +51,7 @@ class Insight:
     """One network looked into. index: of the image that is followed; wrong: whether it is misread.
 
     weights: None where the first of them see no pixels; hidden: None without a dense layer;
-    layout: None where `no_map` says why.
+    layout: None where `no_map` says why; over_epochs: likewise, or where no snapshot was kept.
     """
 
     index: int
@@ -63,6 +64,8 @@ class Insight:
     pixels: Neighbours
     layout: ImageMap | None
     no_map: str
+    over_epochs: OverEpochs | None
+    no_epochs: str
 
 
 @dataclass(frozen=True)

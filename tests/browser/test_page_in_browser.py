@@ -1,0 +1,97 @@
+"""The page as a browser shows it. Not among the ordinary tests: `make test-pages` runs it."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from chromium import Tab, find_chromium, open_tab
+from commands import write_digits
+from PIL import Image
+from small_trainings import CNN
+
+from digitnn.dataset import Dataset
+from digitnn.ensembles import load_run
+from digitnn.experiment import TrainingData, run_experiment
+from digitnn.report_page.measured import Wanted
+from digitnn.report_page.measuring import measure
+from digitnn.report_page.page import render
+
+WIDTHS, SCHEMES = (390, 1440), ("light", "dark")
+
+
+@pytest.fixture(scope="module")
+def page(digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a small network that is a little trained, with a long name."""
+    folder = tmp_path_factory.mktemp("pages")
+    write_digits(folder / "data", digits)
+    data = TrainingData("mnist", None, digits[:400], digits[400:480])
+    run = folder / ("a_name_as_long_as_somebody_may_choose_it" * 3)
+    run_experiment(CNN.with_epochs(2), "scratch", 0, data, run, iter)
+    wanted = Wanted("valid", folder / "data", 20, (), f"digitnn report {run}")
+    path = folder / "page.html"
+    path.write_bytes(render(measure(load_run(run), wanted, lambda line: None)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def tab() -> Iterator[Tab]:
+    program = find_chromium()
+    assert program, "no Chromium: apt-get install chromium"
+    with open_tab(program) as found:
+        yield found
+
+
+def pixels(tab: Tab) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(tab.picture(whole=False))).convert("L"))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_it_fits_complains_of_nothing_and_asks_for_nothing(
+    tab: Tab, page: Path, width: int, scheme: str
+) -> None:
+    tab.show(page, width, scheme)
+    # with all numbers unfolded
+    assert tab.value("document.querySelectorAll('details').forEach(d => d.open = true); 1") == 1
+    assert tab.value("document.documentElement.scrollWidth") <= width
+    wide = tab.value(
+        "[...document.querySelectorAll('main *')].filter(e => !e.closest('.scroll, pre, .unseen')"
+        " && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))"
+    )
+    assert wide == []
+    asked = [one["request"]["url"] for one in tab.of("Network.requestWillBeSent")]
+    assert [url for url in asked if not url.startswith("data:")] == [page.resolve().as_uri()]
+    assert tab.of("Log.entryAdded") == tab.of("Runtime.exceptionThrown") == []
+    broken = tab.value("[...document.images].filter(i => !i.naturalWidth).length")
+    assert broken == 0
+    assert pixels(tab).std() > 5
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_dark_is_dark_and_light_is_light(tab: Tab, page: Path, width: int) -> None:
+    means = {}
+    for scheme in SCHEMES:
+        tab.show(page, width, scheme)
+        means[scheme] = pixels(tab).mean()
+    assert means["light"] > 200
+    assert means["dark"] < 60
+
+
+def test_paper_is_white_whatever_the_screen_is(tab: Tab, page: Path) -> None:
+    tab.show(page, 800, "dark", media="print")
+    assert tab.value("getComputedStyle(document.documentElement).backgroundColor") == (
+        "rgb(255, 255, 255)"
+    )
+    ink = tab.value("getComputedStyle(document.querySelector('h1')).color")
+    assert max(int(level) for level in ink[4:-1].split(",")) < 60
+    assert tab.printed().startswith(b"%PDF")
+
+
+def test_the_keyboard_comes_first_to_a_link_past_the_contents(tab: Tab, page: Path) -> None:
+    tab.show(page, 1440, "light")
+    for kind in ("keyDown", "keyUp"):
+        tab.ask("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)
+    assert tab.value("document.activeElement.textContent") == "Skip to the report"
+    assert tab.value("document.activeElement.getBoundingClientRect().top") >= 0

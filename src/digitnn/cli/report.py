@@ -60,7 +60,8 @@ def report(
 
     use_resources(threads)
     trained = load_run(run)
-    path = out or run.resolve().with_name(f"{run.resolve().name}.html")
+    named = run if run.name.strip(".") else run.resolve()
+    path = out or named.with_name(f"{named.name}.html")
     check_libraries()
     _check_free(path)
     ensure(trained.about["data"]["collection"], data_dir)

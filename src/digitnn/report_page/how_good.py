@@ -127,7 +127,7 @@ def _confusion_words(measured: Measured) -> str:
     pairs = [(int(found[i, j]), i, j) for i in k for j in k if i != j and found[i, j]]
     words = (
         "A row is the digit that is written, a column what it was read as; the diagonal was read "
-        "rightly. The darker a cell, the more often that mistake was made."
+        "rightly. The stronger the colour, the more often that mistake was made."
     )
     if not pairs:
         return words + " There was none."

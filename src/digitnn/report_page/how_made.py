@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from digitnn.catalogue import collection_named
 from digitnn.report_page.measured import Measured
 from digitnn.report_page.parts import Table, table
 from digitnn.report_page.summary import SPLITS, machine_words, versions_words
@@ -35,6 +36,7 @@ def how_made(measured: Measured) -> HowMade:
             ("Machine", machine_words(machine)),
             ("Versions", versions_words(machine)),
             ("Data", f"{data['collection']}, {SPLITS[measured.split]} split"),
+            ("By", collection_named(data["collection"]).credit),
             ("Fingerprint (SHA-256)", measured.dataset.fingerprint()),
             (f"Readings of the {SPLITS[measured.split]} split by this run", reads),
             ("Intervals", "95 %: Wilson for shares, Student for means over seeds"),
@@ -71,4 +73,4 @@ def _scopes(measured: Measured) -> Table:
     if measured.siblings:
         seeds = ", ".join(sorted(seed.seeds for seed in measured.siblings.seeds))
         rows.append(("Other seeds", f"all {n} {split} images", f"trained with seeds {seeds}"))
-    return table("What each figure was measured on", ("figure", "images", "chance"), rows)
+    return table("What each figure was measured on", ("figure", "images", "chance"), rows, True)

@@ -132,20 +132,22 @@ def _curves(measured: Measured) -> tuple[Chart, ...]:
         )
         for record in records
     ]
-    head = ("epoch", "training error", "validation error", "training loss", "validation loss")
-    numbers = table("Errors and losses over the training", head, rows)
+    unit = "iteration" if histories[0].recipe.is_full_batch else "epoch"
+    head = (unit, "training error", "validation error", "training loss", "validation loss")
+    whose = " of the first member" if len(histories) > 1 else ""
+    numbers = table(f"Errors and losses over the training{whose}", head, rows)
     last = records[-1]
     charts = []
     for what, figure_words, label in (
         (
             "error",
             "Error on the images it learns from and on those held out.",
-            f"Error over the epochs; at the end {percent(1 - last.valid_accuracy)} on validation.",
+            f"Error over the {unit}s; at the end {percent(1 - last.valid_accuracy)} on validation.",
         ),
         (
             "loss",
             "The loss, which the training makes small: what it costs to be unsure or wrong.",
-            f"Loss over the epochs; at the end {last.valid_loss:.4f} nats on validation.",
+            f"Loss over the {unit}s; at the end {last.valid_loss:.4f} nats on validation.",
         ),
     ):
         svg = inline_svg(draw_learning(histories, what), f"learning-{what}", label)

@@ -8,11 +8,13 @@ from digitnn.intervals import Interval
 
 @dataclass(frozen=True)
 class Table:
-    """Text in rows; the first cell of each names the row. caption: what the rows are."""
+    """Text in rows; the first cell of each names the row. caption: what the rows are; prose: cells
+    hold words, which may be broken into lines, rather than numbers."""
 
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    prose: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,11 @@ class Pixels:
     ink: bool = False
 
 
-def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+def table(
+    caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], prose: bool = False
+) -> Table:
     """A `Table` of any sequences."""
-    return Table(caption, tuple(head), tuple(tuple(row) for row in rows))
+    return Table(caption, tuple(head), tuple(tuple(row) for row in rows), prose)
 
 
 def between(interval: Interval) -> str:

@@ -65,7 +65,7 @@ def _figures(measured: Measured) -> tuple[Figure, ...]:
         Figure(f"{report.errors:,}", "read wrongly", f"of {report.n:,}"),
         Figure(
             percent(surest.error),
-            "wrong where it is sure",
+            "error where it is sure",
             f"of the surest {100 * surest.coverage:.0f} %",
         ),
     ]
@@ -74,7 +74,7 @@ def _figures(measured: Measured) -> tuple[Figure, ...]:
         found.append(
             Figure(
                 percent(corrupted.mean),
-                "with the image corrupted",
+                "accuracy on corrupted images",
                 f"mean of {len(corrupted.rows)} kinds, {measured.fragility.n:,} images",
             )
         )
@@ -111,19 +111,14 @@ def _recipe(measured: Measured) -> str:
 
 def _training(measured: Measured) -> str:
     run, about = measured.run, measured.run.about
-    rounds = "iteration" if "evaluations" in _last(measured) else "epoch"
+    full_batch = any(history.recipe.is_full_batch for history in measured.histories)
+    rounds = "iteration" if full_batch else "epoch"
     words = f"{count(about['epochs'], rounds)} in {about['seconds']:,.1f} s"
     if not isinstance(run, Run):
         words += f", {about['members']} members together"
     if not about.get("complete", True):
         words += "; it was ended early"
     return words
-
-
-def _last(measured: Measured) -> dict[str, Any]:
-    """What the last record of the training holds beside what all have."""
-    records = [record for history in measured.histories for record in history.records]
-    return {"evaluations": True} if records and records[-1].evaluations is not None else {}
 
 
 def _split_seed(seed: int | None) -> str:

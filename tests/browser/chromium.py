@@ -7,6 +7,7 @@ Nothing but Python and the browser is needed for that.
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,8 @@ OPTIONS = (
     "--no-first-run",
     "--remote-debugging-pipe",
 )
+PATIENCE = 120
+"""Seconds that an answer may take, on a busy machine too."""
 
 
 def find_chromium() -> str | None:
@@ -122,9 +125,10 @@ class Tab:
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
-            more = os.read(self._from, 1 << 20)
+            ready, _, _ = select.select([self._from], [], [], PATIENCE)
+            more = os.read(self._from, 1 << 20) if ready else b""
             if not more:
-                raise RuntimeError("the browser has ended")
+                raise RuntimeError(f"the browser has ended, or was silent for {PATIENCE} s")
             self._rest += more
         message, _, self._rest = self._rest.partition(b"\0")
         found: dict[str, Any] = json.loads(message)

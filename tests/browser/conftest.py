@@ -3,14 +3,14 @@
 Pytest collects nothing here unless this folder is named: `make test-pages`.
 """
 
-import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+import pytest
+
+HERE = Path(__file__).parent
 
 
-def pytest_ignore_collect(collection_path: Path, config) -> bool | None:
-    """None leaves it to pytest: where somebody named this folder."""
-    here = Path(__file__).parent
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """True but where somebody named this folder, or a file in it; None leaves it to pytest."""
     named = [Path(argument.split("::")[0]).resolve() for argument in config.args]
-    return None if any(path == here or here in path.parents for path in named) else True
+    return None if any(path.is_relative_to(HERE) for path in named) else True

@@ -3,7 +3,9 @@
 import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
+from threadpoolctl import threadpool_limits
 
+from digitnn.cores import one_core_blas
 from digitnn.dataset import Dataset
 from digitnn.errors import DataError, MissingExtraError, NetworkError, RunError
 from digitnn.report_page.measured import Insight
@@ -77,6 +79,8 @@ def _map(run: Run, some: Dataset, predictions: UInt8[ndarray, " n"]) -> tuple[Im
         features = hidden_features(run.network, run.params, some.images)
         if not np.ptp(features, axis=0).any():
             return None, "No map: the last hidden layer says the same of every image."
-        return map_images(features, some.labels, predictions, "t-SNE"), ""
+        # a thousand short parallel loops: on two cores that others use too they took a minute
+        with one_core_blas, threadpool_limits(1, user_api="openmp"):
+            return map_images(features, some.labels, predictions, "t-SNE"), ""
     except (NetworkError, DataError, MissingExtraError) as error:
         return None, f"No map: {error}."

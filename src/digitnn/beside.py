@@ -20,10 +20,10 @@ class Beside:
     blots: spots of noise.
     """
 
-    hands: int = 8000
+    hands: int = 9000
     printed: int = 2000
-    letters: int = 7000
-    figures: int = 7000
+    letters: int = 8000
+    figures: int = 7500
     scribbles: int = 3000
     halves: int = 4000
     glued: int = 5000

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Float64, UInt8
 from numpy import ndarray
 
 from digitnn.dataset import BOX, SIDE
@@ -30,6 +30,9 @@ MEDIA = 4
 
 NARROWEST = 0.25
 """Of a stretched digit's longest side: a narrower 1 would become a block."""
+
+CALM = 0.3
+"""Of `hand`, for plain images: enough that none is ever seen twice."""
 
 SHARES = ("bilevel", "noisy", "stretched", "cut", "crowded", "plain")
 
@@ -48,10 +51,12 @@ class Redrawing:
     most: of the largest.
     bilevel: the share of media that know ink and paper only.
     noisy: the share that add grain.
-    stretched: the share of digits that fill their box more than their proportions would.
+    stretched: the share of digits that fill their box more than their proportions would, half of
+        them wholly.
     cut: the share of digits that lose up to an eighth at one side.
     crowded: the share of digits that have part of another one beside them.
-    plain: the share that is distorted only, as MNIST's own digits come.
+    plain: the share that comes nearly as MNIST's own digits do: its own pen, its own medium, and a
+        hand that is `CALM` of `hand` off.
     """
 
     hand: Distortion = field(default_factory=Distortion)
@@ -61,10 +66,10 @@ class Redrawing:
     most: int = 40
     bilevel: float = 0.4
     noisy: float = 0.25
-    stretched: float = 0.3
+    stretched: float = 0.4
     cut: float = 0.08
     crowded: float = 0.05
-    plain: float = 0.15
+    plain: float = 0.25
 
     def __post_init__(self) -> None:
         for name in (*SHARES, "thicker", "thinner"):
@@ -86,9 +91,10 @@ def redraw(
 ) -> UInt8[ndarray, "n h w"]:
     """Each of `images` redrawn in its own way."""
     n = len(images)
-    drawn = change_pen(_by_another_hand(images, redrawing.hand, rng), redrawing, rng)
-    ink = np.empty((n, SIDE, SIDE), np.float32)
     plain = rng.random(n) < redrawing.plain
+    drawn = _by_another_hand(images, redrawing.hand, np.where(plain, CALM, 1), rng)
+    drawn[~plain] = change_pen(drawn[~plain], redrawing, rng)
+    ink = np.empty((n, SIDE, SIDE), np.float32)
     # An image's own frame, in the canvas.
     frame = np.full((n, 2), (CANVAS - SIDE * MAGNIFIED) / 2, np.float32)
     ink[plain] = windows(
@@ -104,10 +110,15 @@ def redraw(
 
 
 def _by_another_hand(
-    images: UInt8[ndarray, "n h w"], hand: Distortion, rng: np.random.Generator
+    images: UInt8[ndarray, "n h w"],
+    hand: Distortion,
+    share: Float64[ndarray, " n"],
+    rng: np.random.Generator,
 ) -> Float32[ndarray, "n 40 40"]:
-    """The images distorted by `hand` on the canvas, 0..1."""
+    """The images distorted by each one's `share` of `hand` on the canvas, 0..1."""
+    still = drawn_points(1, CANVAS, CANVAS, Distortion(), rng, MAGNIFIED)
     points = drawn_points(len(images), CANVAS, CANVAS, hand, rng, MAGNIFIED)
+    points = still + share[:, None, None].astype(np.float32) * (points - still)
     points -= np.float32((CANVAS - SIDE) / 2)
     return sample(images, points).astype(np.float32) / 255
 
@@ -136,7 +147,7 @@ def _cut_out(
     margin = np.where(cut, 0, rng.uniform(0, 2, n) * (rng.random(n) < 0.5))[:, None]
     starts, extents = starts - margin, extents + 2 * margin
     longest = extents.max(axis=1, keepdims=True)
-    fill = rng.random((n, 1)) * (rng.random((n, 1)) < redrawing.stretched)
+    fill = np.minimum(2 * rng.random((n, 1)), 1) * (rng.random((n, 1)) < redrawing.stretched)
     wanted = longest * np.maximum(extents / longest, NARROWEST) ** fill
     middle = starts + extents / 2
     # What is beside a cut digit is cut as well, in whichever window it would fall.

@@ -92,6 +92,17 @@ def wave(rng: np.random.Generator) -> Strokes:
     return [_turned(line, rng.uniform(-25, 25), 1)]
 
 
+def zigzag(rng: np.random.Generator) -> Strokes:
+    """Legs to and fro, going down: hatching by a pen that is not lifted, dense or wide."""
+    legs = int(rng.integers(6, 12))
+    reach = rng.uniform(0.5, 1.0)
+    line = [
+        (float(reach * (-1) ** leg + rng.normal(scale=0.12)), 2 * leg / legs - 1)
+        for leg in range(legs + 1)
+    ]
+    return [_turned(line, rng.uniform(-35, 35), 1)]
+
+
 def dash(rng: np.random.Generator) -> Strokes:
     """A lying line, or two."""
     lines: Strokes = [[(-1, 0), (1, rng.uniform(-0.15, 0.15))]]
@@ -194,5 +205,5 @@ FIGURES: tuple[Drawer, ...] = (
     dash,
     spiral,
     *(crooked, composed, bracket),
-    *(target, whirl),
+    *(target, whirl, zigzag),
 )

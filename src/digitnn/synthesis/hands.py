@@ -83,9 +83,16 @@ def three(rng: np.random.Generator) -> Strokes:
 
 
 def four(rng: np.random.Generator) -> Strokes:
-    """Open, with two uprights, or closed, with a diagonal; the stem ends below the bar."""
+    """Open, with two uprights, or closed, with a diagonal; the stem ends below the bar.
+
+    Or in one stroke, as lightning is drawn: the stem begins where the bar ends.
+    """
     bar, reach, stem = rng.uniform(0.5, 0.72), rng.uniform(0.6, 0.85), rng.uniform(0.4, 0.58)
     lean = rng.uniform(-0.05, 0.08)
+    if rng.random() < 0.2:  # in one stroke
+        end = (reach - rng.uniform(0, 0.2), 1.0)
+        elbow = (reach - rng.uniform(0, 0.1), bar + rng.uniform(-0.1, 0.05))
+        return [[(rng.uniform(0.2, 0.55), 0), (0, bar), elbow, end]]
     if rng.random() < 0.6:  # open
         top, start = rng.uniform(-0.02, 0.3), rng.uniform(0.02, 0.25)
         left = smooth([(start, 0), (start * 0.5, bar * 0.6), (0, bar)])

@@ -10,11 +10,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy import ndarray
 
 from digitnn.errors import DigitnnError, RunError, ShapeError
 from digitnn.network import DIGITS, Network
+from digitnn.precision import widened
 from digitnn.weights import load_safetensors
 
 NETWORK, PARAMS = "network.json", "params.safetensors"
@@ -24,13 +24,13 @@ SHIPPED = Path(__file__).parent / "shipped" / "reader"
 
 
 def load_network(folder: Path) -> tuple[Network, dict[str, ndarray]]:
-    """The network of digits in `folder` and its parameters, those of half precision as float32.
+    """The network of digits in `folder` and its parameters, those of lower precision as float32.
 
     Raises `RunError`, naming what is missing, damaged or does not fit.
     """
     try:
         network = Network.from_json(read_json(folder / NETWORK))
-        params = load_safetensors(folder / PARAMS)
+        params = widened(load_safetensors(folder / PARAMS))
         network.check(params)
         if network.labels != DIGITS:
             raise ShapeError(f"its labels must be 0 to 9, got {', '.join(network.labels)}")
@@ -38,9 +38,7 @@ def load_network(folder: Path) -> tuple[Network, dict[str, ndarray]]:
         raise RunError(f"{folder}: cannot be read ({error.strerror or error})") from None
     except DigitnnError as error:
         raise RunError(f"{folder}: {error}") from None
-    return network, {
-        name: p.astype(np.float32) if p.dtype == np.float16 else p for name, p in params.items()
-    }
+    return network, params
 
 
 def read_json(path: Path) -> dict[str, Any]:

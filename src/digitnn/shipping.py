@@ -2,7 +2,7 @@
 
     python -m digitnn.shipping runs/reader
 
-Its parameters go to half precision, its temperature is fitted on validation digits and junk that
+Its weights are rounded to eight bits, its temperature is fitted on validation digits and junk that
 are redrawn as in training but were never seen there, and what is left is a run like any other.
 """
 
@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 from numpy import ndarray
 
 from digitnn.atomic import write_text
@@ -27,6 +26,7 @@ from digitnn.engines import find_engine
 from digitnn.errors import DigitnnError, RunError
 from digitnn.experiment import load_split_of
 from digitnn.network import Network
+from digitnn.precision import narrowed, widened
 from digitnn.recipe import Recipe
 from digitnn.runs import HISTORY, RECIPE, Run, load_run
 from digitnn.saved_network import NETWORK, PARAMS, SHIPPED
@@ -52,23 +52,25 @@ SEED = 21
 
 
 def ship(run: Run, folder: Path) -> dict[str, float]:
-    """Write `run` to `folder` in half precision, with its temperature fitted; what came of it.
+    """Write `run` to `folder` in low precision, with its temperature fitted; what came of it.
 
     Raises `RunError` where the recipe does not learn to reject, or too many bytes would be shipped.
     """
     recipe = Recipe.from_json(run.about["recipe"])
     if not run.network.rejects:
         raise RunError(f"{run.path}: recipe {recipe.name} does not learn to tell what is no digit")
-    halved = halve(run.params)
+    small = narrowed(run.params)
     valid = load_split_of(run, "valid")
     mixed = redrawn(with_beside(valid, UNSEEN, SEED), recipe)
-    full, half = (logits_of(run.network, params, mixed) for params in (run.params, halved))
-    temperature = fit_temperature(half, mixed.labels)
+    full, rounded = (
+        logits_of(run.network, params, mixed) for params in (run.params, widened(small))
+    )
+    temperature = fit_temperature(rounded, mixed.labels)
     with TemporaryDirectory(prefix="digitnn-") as place:
         made = Path(place)
         network = replace(run.network, temperature=round(temperature, 4))
         write_text(made / NETWORK, json.dumps(network.to_json(), indent=2) + "\n")
-        save_safetensors(made / PARAMS, halved)
+        save_safetensors(made / PARAMS, small)
         for name in (RECIPE, HISTORY):
             shutil.copy(run.path / name, made / name)
         size = sum(file.stat().st_size for file in made.iterdir())
@@ -78,21 +80,11 @@ def ship(run: Run, folder: Path) -> dict[str, float]:
     return {
         "bytes": size,
         "temperature": temperature,
-        "nats_before": mean_nats(half, mixed.labels),
-        "nats_after": mean_nats(half / np.float32(temperature), mixed.labels),
-        "accuracy_float32": float((full.argmax(axis=1) == mixed.labels).mean()),
-        "accuracy_float16": float((half.argmax(axis=1) == mixed.labels).mean()),
+        "nats_before": mean_nats(rounded, mixed.labels),
+        "nats_after": mean_nats(rounded / temperature, mixed.labels),
+        "accuracy_whole": float((full.argmax(axis=1) == mixed.labels).mean()),
+        "accuracy_rounded": float((rounded.argmax(axis=1) == mixed.labels).mean()),
     }
-
-
-def halve(params: Mapping[str, ndarray]) -> dict[str, ndarray]:
-    """The parameters as float16: 11 bits of each number's beginning, enough to tell digits."""
-    with np.errstate(over="ignore"):  # told below, by name
-        halved = {name: array.astype(np.float16) for name, array in params.items()}
-    for name, array in halved.items():
-        if not np.isfinite(array).all():
-            raise RunError(f"parameter {name} is too large for half precision")
-    return halved
 
 
 def redrawn(dataset: Dataset, recipe: Recipe) -> Dataset:
@@ -105,8 +97,7 @@ def redrawn(dataset: Dataset, recipe: Recipe) -> Dataset:
 
 def logits_of(network: Network, params: Mapping[str, ndarray], dataset: Dataset) -> ndarray:
     """The network's logits and that of "no digit", by the scratch engine."""
-    single = {name: array.astype(np.float32) for name, array in params.items()}
-    classifier = find_engine("scratch").classifier(network, single)
+    classifier = find_engine("scratch").classifier(network, params)
     return with_no_digit(classifier.logits(dataset.images))
 
 

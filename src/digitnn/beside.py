@@ -12,7 +12,7 @@ class Beside:
     hands: digits of strokes, in styles that MNIST has few of.
     printed: digits of handwriting fonts.
     letters: junk from here on: letters and signs of the same fonts.
-    figures: shapes and signs of strokes.
+    figures: shapes, letters and signs of strokes.
     scribbles: curves through many points.
     halves: halves of digits.
     glued: two digits that touch.
@@ -22,8 +22,8 @@ class Beside:
 
     hands: int = 9000
     printed: int = 2000
-    letters: int = 8000
-    figures: int = 7500
+    letters: int = 7000
+    figures: int = 10500
     scribbles: int = 3000
     halves: int = 4000
     glued: int = 5000

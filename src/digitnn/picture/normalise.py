@@ -10,7 +10,7 @@ Axes: h w pixels of the picture, y x those of the reduced ink.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32, Int64, UInt8
 from numpy import ndarray
 from PIL import Image
 
@@ -31,6 +31,10 @@ CORE = 0.5
 
 SCATTERED = 0.25
 """A digit has a mark with at least this share of all ink; the largest speck of grain had 0.17."""
+
+DOT = (0.7, 2.5)
+"""The sides of a dot above or below, in widths of the strokes: it makes a letter or a sign of what
+would be a digit without it, as ? of 7, i of 1."""
 
 FINE = 80
 """Strokes are thickened on this many pixels a side, or up to twice as many."""
@@ -92,7 +96,7 @@ def choose_marks(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
 
     The largest mark, and those of at least a tenth of it: the bar of a 5, a broken 8. What runs out
     of the picture counts as a third: beside a whole mark it is a neighbour, a fold or the table.
-    None where the ink is scattered: see `SCATTERED`.
+    A dot above or below comes along. None where the ink is scattered: see `SCATTERED`.
     """
     found = marks(ink > EDGE)
     weights = np.bincount(found.labels.ravel(), ink.ravel(), len(found.areas) + 1)[1:]
@@ -104,7 +108,29 @@ def choose_marks(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
     kept = counted >= counted.max() / 10
     if weights[kept].max() < SCATTERED * weights.sum():
         return np.zeros_like(found.labels, bool)
-    return np.concatenate([[False], kept])[found.labels]
+    digit = np.concatenate([[False], kept])[found.labels]
+    dots = ~kept & has_core[1:] & ~touches & _are_dots(found.boxes, box_of(digit), ink * digit)
+    return np.concatenate([[False], kept | dots])[found.labels] if dots.any() else digit
+
+
+def _are_dots(
+    boxes: Int64[ndarray, "m 4"], digit: tuple[int, int, int, int], ink: Float32[ndarray, "y x"]
+) -> Bool[ndarray, " m"]:
+    """Which boxes are as wide and high as `ink`'s strokes, and above or below the digit's box."""
+    left, top, right, bottom = digit
+    height = bottom - top
+    sides = boxes[:, 2:] - boxes[:, :2]
+    least, most = (factor * stroke_width(ink) for factor in DOT)
+    middle = (boxes[:, 0] + boxes[:, 2]) / 2
+    above, below = top - boxes[:, 3], boxes[:, 1] - bottom
+    return (
+        (sides >= least).all(axis=1)
+        & (sides <= most).all(axis=1)
+        & (middle >= left)
+        & (middle <= right)
+        & (np.maximum(above, below) >= 0)
+        & (np.maximum(above, below) <= height / 2)
+    )
 
 
 def _with_fringe(digit: Bool[ndarray, "y x"]) -> Bool[ndarray, "y x"]:

@@ -1,4 +1,4 @@
-"""Drawings that are no digits: shapes, signs and scribbles.
+"""Drawings that are no digits: shapes, signs and scribbles, and all figures together.
 
 Circles and single upright lines are left out: nobody can tell them from 0 and 1.
 Sizes are in any unit: what is drawn is scaled to fit.
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from digitnn.synthesis.hands import Drawer, Strokes
+from digitnn.synthesis.letters import dotted, letter
 from digitnn.synthesis.pen import Stroke, arc, smooth
 
 Point = tuple[float, float]
@@ -205,5 +206,6 @@ FIGURES: tuple[Drawer, ...] = (
     dash,
     spiral,
     *(crooked, composed, bracket),
-    *(target, whirl, zigzag),
+    *(target, whirl, zigzag, dotted),
+    *[letter] * 6,
 )

@@ -20,7 +20,7 @@ class Beside:
     blots: spots of noise.
     """
 
-    hands: int = 9000
+    hands: int = 12000
     printed: int = 2000
     letters: int = 7000
     figures: int = 10500

@@ -68,7 +68,7 @@ class Redrawing:
     noisy: float = 0.25
     stretched: float = 0.4
     cut: float = 0.08
-    crowded: float = 0.05
+    crowded: float = 0.08
     plain: float = 0.25
 
     def __post_init__(self) -> None:

@@ -28,10 +28,12 @@ def zero(rng: np.random.Generator) -> Strokes:
 
 
 def one(rng: np.random.Generator) -> Strokes:
-    """A stem; mostly with an up-stroke of any length, sometimes with a foot."""
+    """A stem; mostly with an up-stroke, short or from as far below as the foot, sometimes a foot."""
     strokes: Strokes = [[(0.5, 0), (0.5 + rng.uniform(-0.05, 0.05), 1)]]
     if rng.random() < 0.85:
-        length, drop = rng.uniform(0.12, 0.5), rng.uniform(0.12, 0.5)
+        far = rng.random() < 0.35
+        length = rng.uniform(0.3, 0.7) if far else rng.uniform(0.12, 0.5)
+        drop = rng.uniform(0.45, 0.95) if far else rng.uniform(0.12, 0.5)
         up = smooth(
             [(0.5 - length, drop), (0.5 - length / 2, drop * rng.uniform(0.4, 0.7)), (0.5, 0)]
         )

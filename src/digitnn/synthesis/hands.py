@@ -33,7 +33,8 @@ def one(rng: np.random.Generator) -> Strokes:
     if rng.random() < 0.85:
         far = rng.random() < 0.35
         length = rng.uniform(0.3, 0.7) if far else rng.uniform(0.12, 0.5)
-        drop = rng.uniform(0.45, 0.95) if far else rng.uniform(0.12, 0.5)
+        # A long one that hardly drops is the top of a 7.
+        drop = rng.uniform(0.45, 0.95) if far else rng.uniform(max(0.12, 0.7 * length), 0.5)
         up = smooth(
             [(0.5 - length, drop), (0.5 - length / 2, drop * rng.uniform(0.4, 0.7)), (0.5, 0)]
         )

@@ -139,3 +139,21 @@ def test_ink_and_paper_can_be_taken_the_other_way_about():
     assert not turned.light_paper
     assert turned.ink[0, 0] > 0.9 > 0.1 > usual.ink[0, 0]
     assert not usual.doubtful
+
+
+def test_what_is_seen_between_two_trouser_legs_is_no_ink():
+    grey = np.full((200, 200), 225, np.uint8)
+    grey[20:, 50:95] = grey[20:, 107:150] = grey[20:60, 50:150] = 90
+    found = find_ink(grey, 512)
+    gap = found.ink[80:180, 98:104]
+    assert gap.max(initial=0) < 0.2
+    assert found.light_paper
+
+
+def test_chalk_stays_ink_where_the_board_has_a_bright_corner():
+    across = np.linspace(30, 120, 200)
+    grey = np.broadcast_to(across, (200, 200)).copy()
+    grey[INK if INK.shape == grey.shape else five(200, pen=12) < 128] = 235
+    found = find_ink(grey.astype(np.uint8), 512)
+    assert not found.light_paper
+    assert agreement(found.ink, five(200, pen=12) < 128) > 0.8

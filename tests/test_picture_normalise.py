@@ -159,3 +159,50 @@ def test_mnists_own_images_come_back_nearly_unchanged():
     differences = np.abs(again.astype(int) - images).mean(axis=(1, 2))
     assert np.median(differences) < 0.5
     assert np.percentile(differences, 90) < 1.5  # the thinnest twentieth is thickened
+
+
+def seven(dot: tuple[int, int, int] | None = None) -> np.ndarray:
+    """A 7 on 200 x 200 with a pen of 16, and a dot: its left, its top, its side."""
+    grey = np.full((200, 200), 255, np.uint8)
+    grey[40:56, 60:130] = 0
+    grey[40:140, 114:130] = 0
+    if dot is not None:
+        x, y, side = dot
+        grey[y : y + side, x : x + side] = 0
+    return grey
+
+
+@pytest.mark.parametrize("dot", [(114, 160, 18), (90, 12, 16)], ids=["below", "above"])
+def test_a_dot_below_or_above_comes_along(dot):
+    _, top, _, bottom = normalise(picture(seven(dot))).box
+    assert top <= min(dot[1], 40) + 1
+    assert bottom >= max(dot[1] + dot[2], 140) - 1
+
+
+@pytest.mark.parametrize(
+    "dot",
+    [(150, 124, 13), (114, 160, 4), (30, 60, 13)],
+    ids=["a full stop beside it", "a speck", "beside it on the left"],
+)
+def test_dots_elsewhere_and_specks_are_left_out(dot):
+    assert normalise(picture(seven(dot))).box == normalise(picture(seven())).box
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_strip_along_a_side_of_the_picture_is_no_digit(turns):
+    grey = np.full((200, 200), 250, np.uint8)
+    grey[:, :14] = 10
+    with pytest.raises(PictureError, match="no ink that hangs together"):
+        normalise(picture(np.rot90(grey, turns)))
+    grey[60:140, 100:112] = 10  # beside a digit it does not matter
+    expected = np.zeros((200, 200), bool)
+    expected[60:140, 100:112] = True
+    box = normalise(picture(np.rot90(grey, turns))).box
+    assert np.abs(np.subtract(box, box_of(np.rot90(expected, turns)))).max() <= 2
+
+
+def test_a_1_that_fills_its_bitmap_is_a_digit_all_the_same():
+    grey = np.full((32, 6), 255, np.uint8)
+    grey[:, 1:5] = 0
+    grey[:8, 0] = grey[24:, 5] = 0
+    assert normalise(picture(grey)).box == (0, 0, 6, 32)

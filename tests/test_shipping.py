@@ -56,7 +56,9 @@ def test_what_is_shipped_is_a_run_of_a_third_of_the_bytes_that_answers_alike(run
     assert told["nats_after"] <= told["nats_before"]
     before = run.classifier("scratch").logits(digits.images)
     after = shipped.classifier("scratch").logits(digits.images)
-    np.testing.assert_allclose(after, before, atol=0.03 * np.abs(before).max())
+    # 80 of the 600 images it learned from are junk; of those that it will be asked for, a fifth.
+    more = shipped.network.temperature * np.log(4 * 80 / 520)
+    np.testing.assert_allclose(after, before + more, atol=0.03 * np.abs(before).max())
     sizes = [(folder / "params.safetensors").stat().st_size for folder in (shipped.path, run.path)]
     assert sizes[0] < sizes[1] / 3
 

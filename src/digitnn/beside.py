@@ -30,6 +30,11 @@ class Beside:
     clothes: int = 7000
     blots: int = 1000
 
+    @property
+    def junk(self) -> int:
+        """How many of them are no digits."""
+        return sum(getattr(self, field.name) for field in fields(self)) - self.hands - self.printed
+
     def __post_init__(self) -> None:
         for name in (field.name for field in fields(self)):
             value = getattr(self, name)

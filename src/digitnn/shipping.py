@@ -3,7 +3,8 @@
     python -m digitnn.shipping runs/reader
 
 Its weights are rounded to eight bits, its temperature is fitted on validation digits and junk that
-are redrawn as in training but were never seen there, and what is left is a run like any other.
+are redrawn as in training but were never seen there, it is told to expect less junk than it learned
+from, and what is left is a run like any other.
 """
 
 import argparse
@@ -12,9 +13,11 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import log
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 from numpy import ndarray
 
 from digitnn.atomic import write_text
@@ -50,6 +53,9 @@ UNSEEN = Beside(
 
 SEED = 21
 
+JUNK = 0.2
+"""The share of junk among what people hand in, as the shipped network takes it to be."""
+
 
 def ship(run: Run, folder: Path) -> dict[str, float]:
     """Write `run` to `folder` in low precision, with its temperature fitted; what came of it.
@@ -66,6 +72,7 @@ def ship(run: Run, folder: Path) -> dict[str, float]:
         logits_of(run.network, params, mixed) for params in (run.params, widened(small))
     )
     temperature = fit_temperature(rounded, mixed.labels)
+    small = narrowed(for_less_junk(run, recipe, temperature))
     with TemporaryDirectory(prefix="digitnn-") as place:
         made = Path(place)
         network = replace(run.network, temperature=round(temperature, 4))
@@ -85,6 +92,23 @@ def ship(run: Run, folder: Path) -> dict[str, float]:
         "accuracy_whole": float((full.argmax(axis=1) == mixed.labels).mean()),
         "accuracy_rounded": float((rounded.argmax(axis=1) == mixed.labels).mean()),
     }
+
+
+def for_less_junk(run: Run, recipe: Recipe, temperature: float) -> Mapping[str, ndarray]:
+    """The parameters of a network that expects a share of `JUNK`, not as much as it learned from.
+
+    p'(digit) / p'(none) = p(digit) / p(none) * (odds of digits then / odds as learned) (Saerens,
+    Latinne and Decaestecker 2002, "Adjusting the outputs of a classifier to new a priori
+    probabilities"); the logit of "no digit" is 0, so the last bias of every digit grows by the
+    logarithm of that ratio, times the temperature.
+    """
+    junk = recipe.beside.junk if recipe.beside else 0
+    learned = junk / run.about["data"]["train"]["n"]
+    if not 0 < learned < 1:
+        return run.params
+    ratio = (1 - JUNK) / JUNK * learned / (1 - learned)
+    *_, bias = run.network.parameter_shapes()
+    return {**run.params, bias: run.params[bias] + np.float32(temperature * log(ratio))}
 
 
 def redrawn(dataset: Dataset, recipe: Recipe) -> Dataset:

@@ -103,7 +103,18 @@ def find_ink(
     # Grain fades out below half of `least`, so that the soft edges of faint strokes stay.
     foot = min(grain * grains / 2, typical / 3)
     ink = np.clip((smooth - np.float32(foot)) / np.float32(typical - foot), 0, 1)
+    if not (even or turned) and _border_is_ink(values, ink):
+        return find_ink(grey, longest, grains, turned=True)
     return Ink(ink, step, light_paper, even, typical, doubtful)
+
+
+def _border_is_ink(values: UInt8[ndarray, "h w"], ink: Float32[ndarray, "h w"]) -> bool:
+    """Whether half of the border is as dark as the ink that was found: then paper was taken for it.
+
+    What is seen between two trouser legs is no 1, though it is lighter than what is around it.
+    """
+    border = np.concatenate([values[0], values[-1], values[1:-1, 0], values[1:-1, -1]])
+    return float(np.median(border)) <= float(np.median(values[ink > 0.5]))
 
 
 def judge_paper(coarse: UInt8[ndarray, "h w"]) -> tuple[bool, bool, bool]:

@@ -36,6 +36,9 @@ DOT = (0.7, 2.5)
 """The sides of a dot above or below, in widths of the strokes: it makes a letter or a sign of what
 would be a digit without it, as ? of 7, i of 1."""
 
+STRIP = 0.2
+"""Of the picture: what runs along a whole side of it and is no wider is no digit."""
+
 FINE = 80
 """Strokes are thickened on this many pixels a side, or up to twice as many."""
 
@@ -104,13 +107,26 @@ def choose_marks(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
     has_core[found.labels[ink > CORE]] = True
     h, w = ink.shape
     touches = (found.boxes[:, :2] == 0).any(axis=1) | (found.boxes[:, 2:] == [w, h]).any(axis=1)
+    has_core[1:] &= ~_are_edges(found.boxes, w, h)
     counted = weights * has_core[1:] / np.where(touches, 3, 1)
     kept = counted >= counted.max() / 10
-    if weights[kept].max() < SCATTERED * weights.sum():
+    if not counted.any() or weights[kept].max() < SCATTERED * weights.sum():
         return np.zeros_like(found.labels, bool)
     digit = np.concatenate([[False], kept])[found.labels]
     dots = ~kept & has_core[1:] & ~touches & _are_dots(found.boxes, box_of(digit), ink * digit)
     return np.concatenate([[False], kept | dots])[found.labels] if dots.any() else digit
+
+
+def _are_edges(boxes: Int64[ndarray, "m 4"], w: int, h: int) -> Bool[ndarray, " m"]:
+    """Which boxes are strips along a whole side of the picture: the edge of a sheet, a shadow.
+
+    A digit that fills its picture reaches the other side too.
+    """
+    at = boxes == [0, 0, w, h]
+    wide, high = (boxes[:, 2:] - boxes[:, :2]).T
+    left_or_right = (wide <= w * STRIP) & at[:, 1] & at[:, 3] & (at[:, 0] ^ at[:, 2])
+    top_or_bottom = (high <= h * STRIP) & at[:, 0] & at[:, 2] & (at[:, 1] ^ at[:, 3])
+    return np.asarray(left_or_right | top_or_bottom)
 
 
 def _are_dots(

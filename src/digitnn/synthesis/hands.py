@@ -28,7 +28,7 @@ def zero(rng: np.random.Generator) -> Strokes:
 
 
 def one(rng: np.random.Generator) -> Strokes:
-    """A stem; mostly with an up-stroke, short or from as far below as the foot, sometimes a foot."""
+    """A stem; mostly with an up-stroke, from near the top or near the foot; sometimes a foot."""
     strokes: Strokes = [[(0.5, 0), (0.5 + rng.uniform(-0.05, 0.05), 1)]]
     if rng.random() < 0.85:
         far = rng.random() < 0.35

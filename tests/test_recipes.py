@@ -79,7 +79,15 @@ WRITTEN_IN_PYTORCH = {
         *(nn.Flatten(), nn.Dropout(0.3), nn.Linear(128 * 4, 10)),
     ),
     "cnn-robust": five_convolutions(),
-    "reader": five_convolutions(),
+    "reader": nn.Sequential(
+        *(nn.Conv2d(1, 32, 5), nn.MaxPool2d(2), nn.BatchNorm2d(32), nn.ReLU()),
+        *(nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU()),
+        *(nn.Conv2d(64, 80, 3), nn.MaxPool2d(2), nn.BatchNorm2d(80), nn.ReLU()),
+        *(nn.Conv2d(80, 128, 3, padding=1), nn.BatchNorm2d(128), nn.ReLU()),
+        *(nn.Conv2d(128, 144, 3, padding=1), nn.BatchNorm2d(144), nn.ReLU()),
+        *(nn.Conv2d(144, 144, 3), nn.BatchNorm2d(144), nn.ReLU()),
+        *(nn.Flatten(), nn.Dropout(0.3), nn.Linear(144 * 9, 10)),
+    ),
     "pytorch-example": nn.Sequential(
         nn.Conv2d(1, 32, 3),
         nn.ReLU(),

@@ -18,6 +18,7 @@ from typing import Any
 
 from digitnn.atomic import write_text
 from digitnn.ensembles import load_run
+from digitnn.errors import DigitnnError
 from digitnn.machine import describe_machine
 
 KEPT = Path(__file__).parent / "results" / "appraisals"
@@ -36,7 +37,10 @@ def kept_at(recipe: str, engine: str, seed: int, split: str) -> Path:
 
 def appraise(path: Path, split: str, robustness: bool) -> None:
     """Keep what `evaluate` says of the run at `path`, unless that is there already."""
-    about = load_run(path).about
+    try:
+        about = load_run(path).about
+    except DigitnnError as error:
+        raise SystemExit(f"error: {error}") from None
     name, engine, seed = about["recipe"]["name"], about["engine"], about["seed"]
     kept = kept_at(name, engine, seed, split)
     if kept.exists() and (not robustness or "curves" in json.loads(kept.read_text())):

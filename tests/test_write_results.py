@@ -108,6 +108,11 @@ def test_a_run_that_cannot_be_evaluated_ends_it(digitnn: CommandLine, tmp_path, 
     assert not (tmp_path / "kept").exists()
 
 
+def test_what_is_no_run_is_told_in_a_line(tmp_path):
+    with pytest.raises(SystemExit, match="error: .* is not a run"):
+        appraisals.main([str(tmp_path / "none")])
+
+
 def test_lists_by_image_are_not_kept():
     said = {"n": 3, "most_wrong": [1], "confusion": [[1]], "disputed": {"among": 1, "labels": [2]}}
     assert "most_wrong" not in SAID

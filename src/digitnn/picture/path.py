@@ -21,7 +21,7 @@ MOST_PIECES = 8
 WIDEST = 1.5
 """A run of pieces that is wider than high by more than this is no candidate."""
 
-JUNK = -4.0
+JUNK = -3.0
 """What a glyph costs that is surely no digit: it stays whole unless its parts read well."""
 
 CUT = 0.2

@@ -1,7 +1,10 @@
 """On a tiny run that rejects; what is shipped must be small, whole, and answer as before."""
 
 import json
+import os
+import stat
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,6 +83,25 @@ def test_main_ships_again_in_place_of_the_last(run, tmp_path, capsys):
     for _ in range(2):
         assert main([str(run.path), "--out", str(tmp_path / "shipped")]) == 0
     assert "temperature" in json.loads(capsys.readouterr().out.split("\n}\n")[0] + "\n}")
+
+
+def permissions(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="other permissions")
+def test_what_is_shipped_has_ordinary_permissions_whatever_the_run_has(run, tmp_path):
+    ordinary = tmp_path / "ordinary"
+    ordinary.mkdir()
+    (ordinary / "file").touch()
+    for path in (*run.path.iterdir(), run.path):
+        path.chmod(0o700)
+    for folder in (ordinary, tmp_path / "new"):
+        before = permissions(ordinary)
+        ship(run, folder)
+        assert permissions(folder) == before
+        for name in ("network.json", "params.safetensors", "recipe.json", "history.jsonl"):
+            assert permissions(folder / name) == permissions(ordinary / "file"), name
 
 
 def test_a_run_that_cannot_refuse_is_not_shipped(run, tmp_path):

@@ -79,11 +79,14 @@ def ship(run: Run, folder: Path) -> dict[str, float]:
         write_text(made / NETWORK, json.dumps(network.to_json(), indent=2) + "\n")
         save_safetensors(made / PARAMS, small)
         for name in (RECIPE, HISTORY):
-            shutil.copy(run.path / name, made / name)
+            shutil.copyfile(run.path / name, made / name)
         size = sum(file.stat().st_size for file in made.iterdir())
         if size > MOST_BYTES:
             raise RunError(f"{size:,} bytes to ship; at most {MOST_BYTES:,}: a smaller network")
-        shutil.copytree(made, folder, dirs_exist_ok=True)
+        # only what is in them: a temporary folder, and maybe the run, is for its owner's eyes alone
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in made.iterdir():
+            shutil.copyfile(file, folder / file.name)
     return {
         "bytes": size,
         "temperature": temperature,

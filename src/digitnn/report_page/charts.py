@@ -174,10 +174,8 @@ def draw_next_test(found: NextTest) -> Figure:
     )
     axes.set_ylim(bottom=0)
     axes.set_xlabel(f"errors among another {found.n:,} images")
-    axes.set_ylabel("% of such tests")
     axes.spines["left"].set_visible(False)
     axes.set_yticks([])
-    axes.set_ylabel("")
     return figure
 
 

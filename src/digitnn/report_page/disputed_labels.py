@@ -15,7 +15,6 @@ class DisputedImage:
     the network reads."""
 
     picture: Pixels
-    place: int
     label: int
     people: int | None
     read: int
@@ -50,7 +49,6 @@ def disputed_labels(measured: Measured) -> DisputedLabels:
                 f"Image {one.index}, labelled {one.given}",
                 zoom=3,
             ),
-            one.index,
             one.given,
             one.correction,
             int(predictions[one.index]),

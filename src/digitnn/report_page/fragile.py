@@ -31,7 +31,7 @@ def measure_fragility(
     reference = find_reference(part.fingerprint())
     rows = tuple(evaluate_corruptions(classifier, part, reference))
     some = part.images[:SAMPLES]
-    samples = {"none": some} | {name: corrupt(some, name, SEED) for name in CORRUPTIONS}
+    samples = {name: corrupt(some, name, SEED) for name in CORRUPTIONS}
     tell(f"shifts, turns, sizes and thicknesses of {n}")
     curves = tuple(measure_curves(classifier, part))
     attacks = None

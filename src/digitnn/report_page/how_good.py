@@ -23,10 +23,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class WrongImage:
-    """An image that was surely misread. place: in the split, from 0."""
+    """An image that was surely misread."""
 
     picture: Pixels
-    place: int
     label: int
     read: int
     probability: str
@@ -53,7 +52,6 @@ def how_good(measured: Measured) -> HowGood:
                 f"Image {one.index}, labelled {one.label}, read as {one.read}",
                 zoom=3,
             ),
-            one.index,
             one.label,
             one.read,
             percent(one.probability),

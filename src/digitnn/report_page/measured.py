@@ -34,8 +34,8 @@ SplitName = Literal["valid", "test"]
 class Fragility:
     """The first `n` images of the split, changed.
 
-    accuracy: of these as they are; samples: some of them under each corruption, "none" first;
-    attacks: None for an ensemble, which has no one gradient.
+    accuracy: of these as they are; samples: some of them under each corruption; attacks: None for
+    an ensemble, which has no one gradient.
     """
 
     n: int

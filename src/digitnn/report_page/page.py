@@ -14,9 +14,8 @@ from digitnn.report_page.how_made import how_made
 from digitnn.report_page.how_sure import how_sure
 from digitnn.report_page.learned import learned
 from digitnn.report_page.measured import Measured
-from digitnn.report_page.summary import SPLITS, summary
+from digitnn.report_page.summary import summary
 from digitnn.report_page.where_it_fails import where_it_fails
-from digitnn.understanding.maps import TEN
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -51,13 +50,7 @@ def render(measured: Measured) -> bytes:
     """
     sections = [Section(name, title, make(measured)) for name, (title, make) in SECTIONS.items()]
     template = environment().get_template("page.html.j2")
-    text = template.render(
-        sections=sections,
-        head=sections[0].content,
-        split=SPLITS[measured.split],
-        digits=range(len(TEN)),
-    )
-    return text.encode()
+    return template.render(sections=sections, head=sections[0].content).encode()
 
 
 def check_libraries() -> None:

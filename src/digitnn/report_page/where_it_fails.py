@@ -41,7 +41,6 @@ class WhereItFails:
 
     n: int
     words: str
-    plain: Pixels | None
     bars: tuple[CorruptionBar, ...]
     bar_words: str
     sweeps: tuple[Chart, ...]
@@ -55,7 +54,7 @@ def where_it_fails(measured: Measured) -> WhereItFails:
     found = measured.fragility
     if found is None:
         reason = "Nobody asked for it: --robustness-images was 0, so no image was changed."
-        return WhereItFails(0, "", None, (), "", (), "", None, (reason,))
+        return WhereItFails(0, "", (), "", (), "", None, (reason,))
     rows = found.corruptions.rows
     least = min(curve.accuracy[i] for curve in found.curves for i in range(len(curve.steps)))
     return WhereItFails(
@@ -65,7 +64,6 @@ def where_it_fails(measured: Measured) -> WhereItFails:
             f"only; as they are, {percent(found.accuracy)} of these are read. "
             "`digitnn evaluate --corruptions --robustness` takes all of them."
         ),
-        plain=_sample(found, "none"),
         bars=_bars(found),
         bar_words=_bar_words(rows, found),
         sweeps=tuple(_sweep(curve) for curve in found.curves),
@@ -84,8 +82,7 @@ def where_it_fails(measured: Measured) -> WhereItFails:
 
 def _sample(found: Fragility, name: str) -> Pixels:
     images = found.samples[name]
-    kind = "as they are" if name == "none" else f"under {_words(name)}"
-    alt = f"{count(len(images), 'image')} {kind}"
+    alt = f"{count(len(images), 'image')} under {_words(name)}"
     return ink(images, alt, zoom=1, columns=len(images))
 
 

@@ -91,10 +91,17 @@ def test_other_validation_images_than_the_runs_own_are_refused(
     assert_one_error_line(done, 1, "not those of run", "--data-dir")
 
 
-def test_runs_beside_that_are_none_are_told(digitnn: CommandLine, run: str) -> None:
+def test_runs_beside_that_are_none_are_told_before_the_split_is_read(
+    digitnn: CommandLine, run: str
+) -> None:
     done = digitnn("report", run, "--robustness-images", "0", "--beside", "nowhere")
     assert_one_error_line(done, 1, "nowhere", "neither a run nor a folder")
+    shutil.copytree(run, "damaged")
+    Path("damaged/params.safetensors").write_bytes(b"")
+    done = digitnn("report", run, "--split", "test", "--beside", "damaged")
+    assert_one_error_line(done, 1, "damaged")
     assert not Path("run.html").exists()
+    assert not Path("run/report.json").exists()  # nothing was read for it
 
 
 def test_an_interrupted_report_leaves_what_stood_there(

@@ -1,6 +1,7 @@
 """What `digitnn evaluate --corruptions --robustness` adds: rows on images that were changed."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from digitnn.dataset import Dataset
     from digitnn.evaluation import Report
     from digitnn.network import Classifier
-    from digitnn.robustness.adversarial import AdversarialRow, Gradient
+    from digitnn.robustness.adversarial import AdversarialRow
     from digitnn.trained import Trained
 
 Tell: TypeAlias = Callable[[str], None]
@@ -105,22 +106,18 @@ def _read_attacked(
 ) -> list[dict[str, Any]] | None:
     from digitnn.robustness.adversarial import attack
     from digitnn.runs import Run
+    from digitnn.scratch.pixels import pixel_gradient
 
     if not isinstance(trained, Run):
         say("no adversarial steps: an ensemble has no one gradient; name one of its members")
         return None
     tell("\nattack  epsilon of 255  steps  images  accuracy  95 % interval")
     rows = []
-    for row in attack(trained.classifier("scratch"), _gradient_of(trained), dataset):
+    gradient = partial(pixel_gradient, trained.network, trained.params)
+    for row in attack(trained.classifier("scratch"), gradient, dataset):
         tell(_adversarial_line(row))
         rows.append(row.to_json())
     return rows
-
-
-def _gradient_of(run: Any) -> "Gradient":
-    from digitnn.scratch.pixels import pixel_gradient
-
-    return lambda images, labels: pixel_gradient(run.network, run.params, images, labels)
 
 
 def _adversarial_line(row: "AdversarialRow") -> str:

@@ -1,15 +1,14 @@
 """A network on images that are not as they should be, as far as a page has time for."""
 
 from collections.abc import Callable
-
-import numpy as np
+from functools import partial
 
 from digitnn.corruptions.suite import CORRUPTIONS, corrupt
 from digitnn.dataset import Dataset
 from digitnn.evaluation import evaluate
 from digitnn.network import Classifier
 from digitnn.report_page.measured import Fragility
-from digitnn.robustness.adversarial import IMAGES, AdversarialRow, attack
+from digitnn.robustness.adversarial import IMAGES, attack
 from digitnn.robustness.corrupted import SEED, CorruptionReport, evaluate_corruptions
 from digitnn.robustness.reference import find_reference
 from digitnn.robustness.sweeps import measure_curves
@@ -33,23 +32,18 @@ def measure_fragility(
     some = part.images[:SAMPLES]
     samples = {name: corrupt(some, name, SEED) for name in CORRUPTIONS}
     tell(f"shifts, turns, sizes and thicknesses of {n}")
-    curves = tuple(measure_curves(classifier, part))
+    plain = evaluate(classifier, part)
+    curves = tuple(measure_curves(classifier, part, plain))
     attacks = None
     if isinstance(run, Run):
         tell(f"adversarial steps on {count(min(len(part), IMAGES), 'image')}")
-        attacks = _attack(run, part)
+        gradient = partial(pixel_gradient, run.network, run.params)
+        attacks = tuple(attack(run.classifier("scratch"), gradient, part))
     return Fragility(
         n=len(part),
-        accuracy=evaluate(classifier, part).accuracy,
+        accuracy=plain.accuracy,
         corruptions=CorruptionReport(rows, reference),
         samples=samples,
         curves=curves,
         attacks=attacks,
     )
-
-
-def _attack(run: Run, part: Dataset) -> tuple[AdversarialRow, ...]:
-    def gradient(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        return pixel_gradient(run.network, run.params, images, labels)
-
-    return tuple(attack(run.classifier("scratch"), gradient, part))

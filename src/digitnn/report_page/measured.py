@@ -83,15 +83,11 @@ class Seed:
 
 @dataclass(frozen=True)
 class Siblings:
-    """Runs of the same recipe with other seeds, on the same images.
-
-    left_out: (run, why) of those that are none.
-    """
+    """Runs of the same recipe with other seeds, on the same images."""
 
     seeds: tuple[Seed, ...]
     standing: Standing
     variance: SeedVariance
-    left_out: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, eq=False)

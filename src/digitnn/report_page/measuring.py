@@ -14,7 +14,7 @@ from digitnn.machine import describe_machine
 from digitnn.report_page.fragile import measure_fragility
 from digitnn.report_page.inside import look_inside
 from digitnn.report_page.measured import Insight, Measured, Wanted
-from digitnn.report_page.siblings import measure_siblings
+from digitnn.report_page.siblings import find_siblings, measure_siblings
 from digitnn.runs import Run, count_readings, read_readings, record_reading
 from digitnn.trained import Trained
 from digitnn.wording import count
@@ -28,14 +28,15 @@ def measure(run: Trained, wanted: Wanted, tell: Tell) -> Measured:
     tell: gets a line before each piece of work. Raises as `evaluate` does, and `RunError`.
     """
     start = perf_counter()
+    others, left_out = find_siblings(run, wanted.beside)
     classifier = run.classifier()
     dataset = load_split_of(run, wanted.split, wanted.data_dir)
     tell(f"reading {count(len(dataset), 'image')} of the {wanted.split} split")
-    report = evaluate(classifier, dataset)
+    report = evaluate(classifier, dataset, str(run.path))
     validation = None
     if wanted.split == "test":  # the temperature is fitted where the test labels are not seen
         valid = load_split_of(run, "valid", wanted.data_dir)
-        validation = evaluate(classifier, valid), valid
+        validation = evaluate(classifier, valid, str(run.path)), valid
     appraisal = appraise(report, dataset, validation)
     reads = record_reading(run, wanted.split, report, dataset)
     fragility = None
@@ -43,7 +44,7 @@ def measure(run: Trained, wanted: Wanted, tell: Tell) -> Measured:
         part = dataset[: min(wanted.robustness_images, len(dataset))]
         fragility = measure_fragility(run, classifier, part, tell)
     insight = _insight(run, dataset, appraisal, wanted, tell)
-    siblings, left_out = measure_siblings(run, report, dataset, wanted, tell)
+    siblings = measure_siblings(run, others, report, dataset, wanted.split, tell)
     return Measured(
         run=run,
         split=wanted.split,

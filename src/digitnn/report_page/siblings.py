@@ -1,6 +1,6 @@
 """Runs that differ from another by their seed alone, read on the same images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from digitnn.dataset import Dataset
 from digitnn.ensembles import load_run
 from digitnn.evaluation import Report, evaluate
 from digitnn.leaderboard import Entry, find_runs, rank, read_entry
-from digitnn.report_page.measured import Seed, Siblings, Wanted
+from digitnn.report_page.measured import Seed, Siblings, SplitName
 from digitnn.runs import record_reading
 from digitnn.seed_variance import part_variance
 from digitnn.trained import Trained
@@ -19,43 +19,16 @@ from digitnn.trained import Trained
 LeftOut = tuple[tuple[str, str], ...]
 
 
-def measure_siblings(
-    run: Trained, report: Report, dataset: Dataset, wanted: Wanted, tell: Callable[[str], None]
-) -> tuple[Siblings | None, LeftOut]:
-    """`run` and its siblings among `wanted.beside`; beside them who is none, and why.
+def find_siblings(run: Trained, beside: Sequence[Path]) -> tuple[list[Entry], LeftOut]:
+    """The siblings of `run` among runs and folders of runs, each seed once; who is none, and why.
 
-    report: of `run` on `dataset`, which the siblings read too; it is noted in each of them.
+    Raises `RunError` for what is neither, or damaged: call it before anything is read.
     """
-    if not wanted.beside:
-        return None, ()
-    own = read_entry(run.path)
-    others, left_out = _find(own, wanted)
-    if not others:
-        return None, left_out
-    seeds, right = [_seed(own, report, True)], [report.predictions == dataset.labels]
-    for other in others:
-        tell(f"reading the same images with {other.path}")
-        sibling = load_run(other.path)
-        found = evaluate(sibling.classifier(), dataset)
-        record_reading(sibling, wanted.split, found, dataset)
-        seeds.append(_seed(other, found, False))
-        right.append(found.predictions == dataset.labels)
-    noted = [read_entry(entry.path) for entry in (own, *others)]
-    answers: Bool[ndarray, "m n"] = np.array(right)
-    return Siblings(
-        seeds=tuple(sorted(seeds, key=lambda seed: -seed.accuracy)),
-        standing=rank(noted, wanted.split).standings[0],
-        variance=part_variance(answers),
-        left_out=left_out,
-    ), left_out
-
-
-def _find(own: Entry, wanted: Wanted) -> tuple[list[Entry], LeftOut]:
-    """Who is a sibling, each seed once, and who is not."""
     siblings: list[Entry] = []
     left_out = []
+    own = read_entry(run.path)
     taken = set(own.seeds)
-    for path in find_runs(list(wanted.beside)):
+    for path in find_runs(beside) if beside else ():
         if path.resolve() == own.path.resolve():
             continue
         entry = read_entry(path)
@@ -65,6 +38,38 @@ def _find(own: Entry, wanted: Wanted) -> tuple[list[Entry], LeftOut]:
             siblings.append(entry)
             taken |= set(entry.seeds)
     return siblings, tuple(left_out)
+
+
+def measure_siblings(
+    run: Trained,
+    others: Sequence[Entry],
+    report: Report,
+    dataset: Dataset,
+    split: SplitName,
+    tell: Callable[[str], None],
+) -> Siblings | None:
+    """`run` beside `others`, its siblings; None where there are none.
+
+    report: of `run` on `dataset`, which the siblings read too; it is noted in each of them.
+    """
+    if not others:
+        return None
+    own = read_entry(run.path)
+    seeds, right = [_seed(own, report, True)], [report.predictions == dataset.labels]
+    for other in others:
+        tell(f"reading the same images with {other.path}")
+        sibling = load_run(other.path)
+        found = evaluate(sibling.classifier(), dataset, str(sibling.path))
+        record_reading(sibling, split, found, dataset)
+        seeds.append(_seed(other, found, False))
+        right.append(found.predictions == dataset.labels)
+    noted = [own, *(read_entry(other.path) for other in others)]
+    answers: Bool[ndarray, "m n"] = np.array(right)
+    return Siblings(
+        seeds=tuple(sorted(seeds, key=lambda seed: -seed.accuracy)),
+        standing=rank(noted, split).standings[0],
+        variance=part_variance(answers),
+    )
 
 
 def _why_not(entry: Entry, own: Entry, taken: set[int]) -> str | None:
@@ -81,7 +86,7 @@ def _why_not(entry: Entry, own: Entry, taken: set[int]) -> str | None:
 
 def _seed(entry: Entry, report: Report, own: bool) -> Seed:
     return Seed(
-        path=str(Path(entry.path)),
+        path=str(entry.path),
         seeds=", ".join(map(str, entry.seeds)),
         n=report.n,
         errors=report.errors,

@@ -97,9 +97,8 @@ SWEEPS: Mapping[str, Sweep] = {
 """Every sweep by its name; each passes the point where nothing is changed."""
 
 
-def measure_curves(classifier: Classifier, dataset: Dataset) -> Iterator[Curve]:
-    """A curve for each sweep, as it is measured."""
-    plain = evaluate(classifier, dataset)
+def measure_curves(classifier: Classifier, dataset: Dataset, plain: Report) -> Iterator[Curve]:
+    """A curve for each sweep, as it is measured. plain: as in `measure_steps`."""
     for sweep in SWEEPS.values():
         accuracy = tuple(measure_steps(sweep, classifier, dataset, plain))
         yield Curve(sweep.name, sweep.unit, len(dataset), sweep.steps, accuracy)

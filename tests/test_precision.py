@@ -37,6 +37,13 @@ def test_the_largest_weight_and_channels_of_zeros_come_back_as_they_were():
     assert widened(narrowed({"w": weights}))["w"][1, 0] == pytest.approx(-2, rel=1e-6)
 
 
+@pytest.mark.parametrize("value", [1e-45, 2.7e-43, 1e-38])
+def test_a_channel_too_small_for_a_scale_becomes_zeros(value):
+    weights = np.array([[value, -value], [-2, 1]], np.float32)
+    assert weights[0, 0] > 0
+    np.testing.assert_allclose(widened(narrowed({"w": weights}))["w"], [[0, 0], [-2, 1]], atol=0.01)
+
+
 def test_parameters_that_were_never_narrowed_stay():
     whole = {"0.weight": CHANNELS, "0.scale": np.ones(3)}
     back = widened(whole)
@@ -47,6 +54,13 @@ def test_parameters_that_were_never_narrowed_stay():
 def test_what_half_precision_cannot_hold_is_named():
     with pytest.raises(DataError, match=r"0\.bias"):
         narrowed({"0.bias": np.array([1e6], np.float32)})
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 3)])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_no_number_is_named(shape, value):
+    with pytest.raises(DataError, match=r"0\.weight holds NaN or infinity"):
+        narrowed({"0.weight": np.full(shape, value, np.float32)})
 
 
 @pytest.mark.parametrize("scales", [None, np.ones(2, np.float32), np.ones((3, 1), np.float32)])

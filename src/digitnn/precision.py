@@ -24,10 +24,12 @@ LARGEST = 127
 def narrowed(params: Mapping[str, ndarray]) -> dict[str, ndarray]:
     """Weights, of two axes or more, as int8 with their scales; biases and the like as float16.
 
-    Raises `DataError` for what half precision cannot hold.
+    Raises `DataError` for what half precision cannot hold, and for what is no number.
     """
     found: dict[str, ndarray] = {}
     for name, array in params.items():
+        if not np.isfinite(array).all():
+            raise DataError(f"parameter {name} holds NaN or infinity")
         if array.ndim >= 2:
             found[name], found[name + SCALE] = rounded(array)
             continue
@@ -41,9 +43,13 @@ def narrowed(params: Mapping[str, ndarray]) -> dict[str, ndarray]:
 def rounded(
     weights: Float32[ndarray, "o ..."],
 ) -> tuple[Int8[ndarray, "o ..."], Float32[ndarray, " o"]]:
-    """The nearest multiples of each channel's scale, of which its largest weight is 127."""
+    """The nearest multiples of each channel's scale, of which its largest weight is 127.
+
+    A channel of weights too small for a scale of float32's full precision becomes one of zeros.
+    """
     largest = np.abs(weights).reshape(len(weights), -1).max(axis=1)
-    scales = (np.where(largest > 0, largest, 1) / LARGEST).astype(np.float32)
+    least = LARGEST * np.finfo(np.float32).tiny
+    scales = (np.where(largest > least, largest, 1) / LARGEST).astype(np.float32)
     return np.rint(weights / _across(scales, weights)).astype(np.int8), scales
 
 

@@ -153,7 +153,8 @@ def test_what_is_seen_between_two_trouser_legs_is_no_ink():
 def test_chalk_stays_ink_where_the_board_has_a_bright_corner():
     across = np.linspace(30, 120, 200)
     grey = np.broadcast_to(across, (200, 200)).copy()
-    grey[INK if INK.shape == grey.shape else five(200, pen=12) < 128] = 235
+    strokes = five(200, pen=12) < 128
+    grey[strokes] = 235
     found = find_ink(grey.astype(np.uint8), 512)
     assert not found.light_paper
-    assert agreement(found.ink, five(200, pen=12) < 128) > 0.8
+    assert agreement(found.ink, strokes) > 0.8

@@ -154,8 +154,8 @@ asks once for the test split.
 
 {table}
 
-Other work ran on the machine meanwhile: the accuracies are what they are, the times are upper
-bounds. [benchmarks.md](benchmarks.md) has times that were measured with care.
+Times on a shared machine move by a third from hour to hour; [benchmarks.md](benchmarks.md) has times
+that were measured with care.
 
 ## Which labels may be wrong?
 

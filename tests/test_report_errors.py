@@ -36,6 +36,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
         (["data"], 1, ["data", "lacks network.json"]),
         (["run", "--out", "missing/page.html"], 1, ["missing/page.html", "No such file", "--out"]),
         (["run", "--out", "data"], 1, ["data", "is a folder", "--out"]),
+        (["run", "--out", "run/report.json"], 1, ["report.json", "ends in .html"]),
         (["run", "--out", "data/train-labels-idx1-ubyte/x"], 1, ["cannot write a page"]),
         (["run", "--out", "/proc/page.html"], 1, ["cannot write a page", "--out"]),
         (["run", "--split", "train"], 2, ["--split"]),

@@ -122,6 +122,8 @@ def _check_free(path: Path) -> None:
 
     if path.is_dir():
         raise RunError(f"cannot write a page to {path}: it is a folder; name a file with --out")
+    if path.suffix.lower() not in (".html", ".htm"):  # nobody's report.json is written over
+        raise RunError(f"cannot write a page to {path}: expected a name that ends in .html")
     try:
         with TemporaryFile(dir=path.parent):
             pass

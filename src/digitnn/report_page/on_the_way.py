@@ -10,7 +10,7 @@ from digitnn.report_page.parts import Chart, Pixels, table
 from digitnn.report_page.pixels import coloured
 from digitnn.understanding.over_epochs import SHOWN, OverEpochs, describe_weights_over_epochs
 
-MOMENTS = 12
+MOMENTS = 13
 """Rows of pictures; of more snapshots some between the first and the last are left out."""
 
 

@@ -109,7 +109,7 @@ def test_a_run_that_cannot_be_evaluated_ends_it(digitnn: CommandLine, tmp_path, 
 
 
 def test_what_is_no_run_is_told_in_a_line(tmp_path):
-    with pytest.raises(SystemExit, match="error: .* is not a run"):
+    with pytest.raises(SystemExit, match=r"error: .* is not a run"):
         appraisals.main([str(tmp_path / "none")])
 
 

@@ -26,7 +26,7 @@ FIRST = 0.7
 """What `normalise` takes for the digit stands if it is read with this probability."""
 
 LEVELLED, FAINT, TURNED = 0.9, 0.65, 0.75
-WHOLE, PLAIN, APART = 0.65, 0.95, 0.52
+WHOLE, PLAIN, APART = 0.75, 0.95, 0.52
 """How far each other way is trusted: its probabilities count by this factor. Whoever looks in many
 ways finds a digit in anything; by these, junk is accepted as seldom as by the first way alone."""
 

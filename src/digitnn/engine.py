@@ -6,9 +6,10 @@ Axes: n images, f features, k classes, p parameters in all.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-from jaxtyping import Float32, UInt8
+import numpy as np
+from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from digitnn.errors import CheckpointError
@@ -30,7 +31,7 @@ class Outcome:
 
 @runtime_checkable
 class Trainer(Protocol):
-    """A network that learns from mini-batches."""
+    """A network that learns from mini-batches, in the `precision` of its first parameters."""
 
     def step(
         self,
@@ -47,7 +48,7 @@ class Trainer(Protocol):
         ...
 
     def parameters(self) -> dict[str, ndarray]:
-        """A copy of the parameters as they are now, buffers among them, float32."""
+        """A copy of the parameters as they are now, buffers among them."""
         ...
 
     def state(self) -> dict[str, ndarray]:
@@ -65,7 +66,10 @@ class Trainer(Protocol):
 
 @runtime_checkable
 class Objective(Protocol):
-    """The summed loss over a whole split, and its gradient, at any parameters."""
+    """The summed loss over a whole split, and its gradient, at any parameters.
+
+    Features and parameters have one precision, float32 or float64, in which all is computed.
+    """
 
     def __call__(self, params: Params) -> tuple[Outcome, dict[str, ndarray]]:
         """The loss, without any L2 term, and its gradient by name."""
@@ -89,12 +93,21 @@ class Engine(Protocol):
     def objective(
         self,
         network: Network,
-        features: Float32[ndarray, "n f"],
+        features: Float[ndarray, "n f"],
         labels: UInt8[ndarray, " n"],
         loss: Loss,
     ) -> Objective:
         """The loss of `network` over features that are already chosen and standardised."""
         ...
+
+
+def precision(params: Params) -> np.dtype[Any]:
+    """The type in which an engine trains `params`: float64 if any of them is, else float32.
+
+    Trainings begin in float32. In float64 the engines differ so little that a test can tell
+    rounding from a mistake.
+    """
+    return np.result_type(np.float32, *(p.dtype for p in params.values()))
 
 
 def check_state(found: Mapping[str, ndarray], expected: Mapping[str, ndarray]) -> None:

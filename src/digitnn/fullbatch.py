@@ -17,13 +17,15 @@ from jaxtyping import Float64
 from numpy import ndarray
 
 from digitnn.cores import one_core_blas
-from digitnn.engine import Objective, Outcome
+from digitnn.engine import Objective, Outcome, precision
 from digitnn.errors import TrainingError
 from digitnn.layers import Shape
 from digitnn.network import Params
 from digitnn.optimisers import ConjugateGradient, FullBatchOptimiser, LBfgs
 
 Method: TypeAlias = Literal["CG", "L-BFGS-B"]
+
+FLOAT32 = np.dtype(np.float32)
 
 METHODS: Mapping[type[FullBatchOptimiser], Method] = {ConjugateGradient: "CG", LBfgs: "L-BFGS-B"}
 """What SciPy calls the method of each description."""
@@ -39,7 +41,7 @@ NO_OTHER_END: Mapping[Method, Mapping[str, Any]] = {
 class Point:
     """Where an iteration has come to.
 
-    params: float32, by name; outcome: without the L2 term; value: what is minimised, in nats an
+    params: by name; outcome: without the L2 term; value: what is minimised, in nats an
     image; evaluations: how often the objective has been computed so far.
     """
 
@@ -54,10 +56,14 @@ def to_vector(params: Params) -> Float64[ndarray, " p"]:
     return np.concatenate([np.ravel(p) for p in params.values()]).astype(np.float64)
 
 
-def from_vector(vector: Float64[ndarray, " p"], shapes: Mapping[str, Shape]) -> dict[str, ndarray]:
-    """The way back, in float32, as the engines work."""
+def from_vector(
+    vector: Float64[ndarray, " p"],
+    shapes: Mapping[str, Shape],
+    dtype: np.dtype[Any] = FLOAT32,
+) -> dict[str, ndarray]:
+    """The way back, in the precision in which an engine works."""
     ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes.values()])
-    parts = np.split(vector.astype(np.float32), ends[:-1])
+    parts = np.split(vector.astype(dtype), ends[:-1])
     return {
         name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)
     }
@@ -69,31 +75,32 @@ def minimise(
     """Minimise loss / n + l2 / (2 n) * (sum of squared weights), yielding after each iteration.
 
     n: how many images the objective sums over; method: conjugate gradient or L-BFGS. Weights are
-    arrays of two or more axes; biases are not penalised. Ends early only where SciPy finds no way
-    further down; a step to a loss that is not finite, conjugate gradient takes back, while L-BFGS
-    ends before it. Raises `TrainingError` where the loss or its gradient is not finite.
+    arrays of two or more axes; biases are not penalised. The objective is asked in the `precision`
+    of `start`. Ends early only where SciPy finds no way further down; a step to a loss that is not
+    finite, conjugate gradient takes back, while L-BFGS ends before it. Raises `TrainingError` where
+    the loss or its gradient is not finite.
     """
-    shapes = {name: p.shape for name, p in start.items()}
+    shapes, dtype = {name: p.shape for name, p in start.items()}, precision(start)
     evaluated: dict[bytes, Outcome] = {}
     count = 0
 
     def value_and_gradient(vector: ndarray) -> tuple[float, ndarray]:
         nonlocal count
         count += 1
-        params = from_vector(vector, shapes)
+        params = from_vector(vector, shapes, dtype)
         outcome, gradients = objective(params)
         evaluated[vector.tobytes()] = outcome
         value = outcome.total
         for name, p in params.items():
             if p.ndim >= 2:
                 value += l2 / 2 * float(np.vdot(p, p))
-                gradients[name] = gradients[name] + np.float32(l2) * p
+                gradients[name] = gradients[name] + dtype.type(l2) * p
         return value / n, to_vector({name: gradients[name] for name in shapes}) / n
 
     def report(vector: ndarray, value: float) -> Point:
         outcome = evaluated[vector.tobytes()]
         evaluated.clear()
-        return Point(from_vector(vector, shapes), outcome, value, count)
+        return Point(from_vector(vector, shapes, dtype), outcome, value, count)
 
     return _iterations(value_and_gradient, to_vector(start), iterations, method, report)
 

@@ -5,15 +5,16 @@ Axes: n images, c channels, h w pixels, f features, k classes.
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, Float32, UInt8
 from numpy import ndarray
 from torch import Tensor, nn
 
 from digitnn.batch import check_batch
 from digitnn.dataset import check_images
 from digitnn.dropout import kept_units
-from digitnn.engine import Outcome, check_state
+from digitnn.engine import Outcome, check_state, precision
 from digitnn.losses import Loss
 from digitnn.network import Network, Params, Standardise
 from digitnn.optimisers import MiniBatchOptimiser
@@ -57,7 +58,8 @@ class PytorchTrainer:
         self._network, self._seed = network, seed
         self._steps = torch.zeros((), dtype=torch.int64)
         self._device = chosen_device()
-        self._module = _placed(build(network, params), self._device).train()
+        self._dtype = torch.float64 if precision(params) == np.float64 else torch.float32
+        self._module = _placed(build(network, params, self._dtype), self._device).train()
         self._loss = loss
         self._optimiser = build_optimiser(optimiser, self._module.parameters())
 
@@ -73,7 +75,7 @@ class PytorchTrainer:
         for index, units in kept.items():
             self._module[index].kept = _to_tensor(units, self._device)
         buffers = [(buffer, buffer.clone()) for buffer in self._module.buffers()]
-        x = to_input(_to_tensor(images, self._device), self._network.standardise)
+        x = to_input(_to_tensor(images, self._device), self._network.standardise).to(self._dtype)
         targets = _to_tensor(labels, self._device).long()
         logits = self._module(x)
         total = LOSSES[type(self._loss)](self._loss, logits, targets)
@@ -91,7 +93,7 @@ class PytorchTrainer:
         return outcome
 
     def parameters(self) -> dict[str, ndarray]:
-        """A copy of the parameters as they are now, buffers among them, float32."""
+        """A copy of the parameters as they are now, buffers among them."""
         return parameters_of(self._module, self._network)
 
     def state(self) -> dict[str, ndarray]:
@@ -142,7 +144,7 @@ class PytorchEngine:
     def objective(
         self,
         network: Network,
-        features: Float32[ndarray, "n f"],
+        features: Float[ndarray, "n f"],
         labels: UInt8[ndarray, " n"],
         loss: Loss,
     ) -> SplitObjective:

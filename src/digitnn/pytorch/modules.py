@@ -63,11 +63,11 @@ def skeleton(network: Network) -> nn.Sequential:
         )
 
 
-def build(network: Network, params: Params) -> nn.Sequential:
-    """The module that computes logits from standardised images, with a float32 copy of `params`."""
+def build(network: Network, params: Params, dtype: torch.dtype = torch.float32) -> nn.Sequential:
+    """The module that computes logits from standardised images, with a copy of `params`."""
     network.check(params)
     module = skeleton(network)
-    tensors = {name: torch.tensor(p, dtype=torch.float32) for name, p in params.items()}
+    tensors = {name: torch.tensor(p, dtype=dtype) for name, p in params.items()}
     module.load_state_dict(tensors, assign=True)
     return module
 

@@ -1,12 +1,12 @@
 """The loss over a whole split and its gradient, as PyTorch derives it.
 
-What the from-scratch engine computes by hand, in the same blocks of images and the same single
-precision, so that SciPy's conjugate gradient can take the same steps on either.
+What the from-scratch engine computes by hand, in the same blocks of images and the same precision,
+so that SciPy's conjugate gradient can take the same steps on either.
 Axes: n images, f features.
 """
 
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, UInt8
 from numpy import ndarray
 from torch.func import functional_call
 
@@ -27,7 +27,7 @@ class SplitObjective:
     def __init__(
         self,
         network: Network,
-        features: Float32[ndarray, "n f"],
+        features: Float[ndarray, "n f"],
         labels: UInt8[ndarray, " n"],
         loss: Loss,
     ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, Float32, UInt8
 from numpy import ndarray
 
 from digitnn.cores import one_core_blas
@@ -65,7 +65,7 @@ class ScratchEngine:
     def objective(
         self,
         network: Network,
-        features: Float32[ndarray, "n f"],
+        features: Float[ndarray, "n f"],
         labels: UInt8[ndarray, " n"],
         loss: Loss,
     ) -> Objective:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from digitnn.engine import precision
 from digitnn.layers import Shape
 from digitnn.network import Params
 
@@ -71,8 +72,8 @@ class Layout:
             view[...] = params[name]
 
     def vector(self, params: Params) -> Float[ndarray, " p"]:
-        """A new float32 vector that holds `params`."""
-        vector = np.empty(self.size, np.float32)
+        """A new vector that holds `params`, in their precision."""
+        vector = np.empty(self.size, precision(params))
         self.write(params, vector)
         return vector
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from digitnn.engine import Outcome
@@ -21,13 +21,13 @@ from digitnn.scratch.losses import LOSSES
 
 @dataclass(frozen=True, eq=False)
 class SplitObjective:
-    """loss(params) = sum over all n images, in single precision, block by block.
+    """loss(params) = sum over all n images, block by block, in the precision of the features.
 
     Sums over blocks are added in a fixed order, so equal inputs give equal bits.
     """
 
     architecture: Architecture
-    features: Float32[ndarray, "n f"]
+    features: Float[ndarray, "n f"]
     labels: UInt8[ndarray, " n"]
     loss: Loss
 

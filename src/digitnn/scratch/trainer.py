@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from digitnn.batch import check_batch
@@ -46,7 +46,7 @@ class ScratchTrainer:
         self._layout = Layout(network.parameter_shapes())
         self._vector = self._layout.vector(params)
         self._buffers = {
-            name: np.array(params[name], np.float32) for name in network.buffer_shapes()
+            name: np.array(params[name], self._vector.dtype) for name in network.buffer_shapes()
         }
         self._weights = self._layout.weights()
         self._state = optimisers.init(optimiser, self._vector)
@@ -68,7 +68,7 @@ class ScratchTrainer:
         return outcome
 
     def parameters(self) -> dict[str, ndarray]:
-        """A copy of the parameters as they are now, buffers among them, float32."""
+        """A copy of the parameters as they are now, buffers among them."""
         params = self._params()
         return {name: np.array(params[name], order="C") for name in self._network.state_shapes()}
 
@@ -101,19 +101,20 @@ class ScratchTrainer:
 
     def _gradient(
         self, images: UInt8[ndarray, "n 28 28"], labels: UInt8[ndarray, " n"]
-    ) -> tuple[Outcome, Float32[ndarray, " p"], Statistics]:
+    ) -> tuple[Outcome, Float[ndarray, " p"], Statistics]:
         """The loss summed over the batch, the gradient of its mean, new running statistics."""
         n, network, loss_function = len(labels), self._network, LOSSES[type(self._loss)]
         block = n if self._undivided else block_of(network.layers)
         params = self._params()
         kept = kept_units(network, n, self._seed, int(self._state.steps))
         statistics: Statistics = {}
-        rows = np.empty((-(-n // block), self._layout.size), np.float32)
+        dtype = self._vector.dtype
+        rows = np.empty((-(-n // block), self._layout.size), dtype)
 
         def some_blocks(blocks: Sequence[slice]) -> Outcome:
             outcome = Outcome(0.0, 0)
             for at in blocks:
-                x = network.standardise(images[at])
+                x = network.standardise(images[at]).astype(dtype, copy=False)
                 own = {index: units[at] for index, units in kept.items()}
                 logits, backward, moved = forward_training(network.layers, params, x, own)
                 statistics.update(moved)

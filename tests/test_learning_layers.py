@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from both_engines import assert_equal_steps, steps
 from small_trainings import CNN, bits, trained
 from torch import nn
 from torch.nn import functional
@@ -53,10 +54,10 @@ LAYERS = (
 NETWORK = Network(LAYERS)
 DROPPING = Network(tuple(layer for layer in LAYERS if not isinstance(layer, BatchNorm)))
 WITHOUT_EFFECT = ("0.bias", "9.bias")
-# BatchNorm takes off what these add. Their gradient is 0; what is computed is rounding, of which
-# Adam would make whole steps: sqrt(v) of some 1e-9 must drown in epsilon to be compared.
+"""BatchNorm takes off what these add: their gradient is 0, what is computed is rounding."""
 RATE = 0.002
 ADAM = Adam(RATE, epsilon=1e-3)
+"""With a large epsilon, in which the rounding drowns: steps are as exact as gradients."""
 
 both_engines = pytest.mark.parametrize("engine", ["scratch", "pytorch"])
 both_networks = pytest.mark.parametrize(
@@ -78,16 +79,18 @@ def trainer_of(engine, network, start=None, seed=5):
 
 
 def after_steps(engine, network, digits, count, batch=60, seed=5):
-    trainer = trainer_of(engine, network, seed=seed)
-    outcomes = []
-    for step in range(count):
-        at = slice(step * batch, (step + 1) * batch)
-        outcomes.append(trainer.step(digits.images[at], digits.labels[at], RATE))
-    return trainer, outcomes
+    trainer, _ = steps(
+        *(engine, network, start_of(network), ADAM, digits, count),
+        rate=RATE,
+        batch=batch,
+        seed=seed,
+    )
+    return trainer
 
 
 def test_eight_steps_in_double_precision_are_those_of_pytorch_to_rounding(digits):
-    """Parameters, running statistics and Adam's state; rounding of 1e-16 grows to about 1e-14."""
+    """Parameters, running statistics and Adam's state. Rounding of a gradient, 1e-13 at most (see
+    `both_engines`), times the rate over epsilon is 2e-13 a step, of what is seen a hundredth."""
     layout = Layout(NETWORK.parameter_shapes())
     params = {name: p.astype(np.float64) for name, p in start_of(NETWORK).items()}
     vector = np.empty(layout.size)
@@ -130,25 +133,17 @@ def test_eight_steps_in_double_precision_are_those_of_pytorch_to_rounding(digits
 
 @both_networks
 def test_steps_on_both_engines_end_with_equal_numbers(network, digits):
-    """Six steps of up to 0.002: other units dropped, or another variance, would show in the third
-    digit. Rounding moves what BatchNorm takes off again by some 5e-6, all else by 1e-6."""
-    scratch, ours = after_steps("scratch", network, digits, 6)
-    pytorch, theirs = after_steps("pytorch", network, digits, 6)
-    for mine, other in zip(ours, theirs, strict=True):
-        assert mine.total == pytest.approx(other.total, rel=1e-4)
-        assert mine.correct == other.correct
-    found, expected, start = scratch.parameters(), pytorch.parameters(), start_of(network)
-    assert list(found) == list(expected) == list(network.state_shapes())
-    for name, p in found.items():
-        assert p.dtype == expected[name].dtype == np.float32
+    """Other units dropped, or another variance, would show in the third digit of a step."""
+    start = start_of(network)
+    end = assert_equal_steps(network, start, ADAM, digits, 6, rate=RATE)
+    for name, p in end.items():
         assert name in WITHOUT_EFFECT or np.abs(p - start[name]).max() > RATE
-        np.testing.assert_allclose(p, expected[name], atol=5e-5)
 
 
 @both_engines
 def test_the_seed_of_a_trainer_decides_what_is_dropped(engine, digits):
     first, again, other = (
-        after_steps(engine, DROPPING, digits, 2, seed=seed)[0].parameters() for seed in (5, 5, 6)
+        after_steps(engine, DROPPING, digits, 2, seed=seed).parameters() for seed in (5, 5, 6)
     )
     assert bits(first) == bits(again)
     assert np.abs(first["11.weight"] - other["11.weight"]).max() > 1e-3
@@ -159,7 +154,7 @@ def test_the_bits_do_not_depend_on_the_number_of_cores(network, digits, monkeypa
     found = []
     for cores in (1, 2, 3):
         monkeypatch.setattr(blocks, "threads", lambda cores=cores: cores)
-        trainer, _ = after_steps("scratch", network, digits, 3, batch=100)
+        trainer = after_steps("scratch", network, digits, 3, batch=100)
         found.append(bits(trainer.parameters()))
     assert found[0] == found[1] == found[2]
 
@@ -177,7 +172,7 @@ def test_a_step_whose_loss_is_not_finite_changes_no_statistics_either(engine, di
 
 @both_engines
 def test_a_classifier_reads_one_image_as_it_reads_many_by_the_running_statistics(engine, digits):
-    trainer, _ = after_steps(engine, NETWORK, digits, 8)
+    trainer = after_steps(engine, NETWORK, digits, 8)
     params = trainer.parameters()
     classifier = find_engine(engine).classifier(NETWORK, params)
     logits = classifier.logits(digits.images)
@@ -189,7 +184,7 @@ def test_a_classifier_reads_one_image_as_it_reads_many_by_the_running_statistics
 
 
 def test_a_pytorch_user_loads_the_parameters_into_modules_of_their_own(digits):
-    trainer, _ = after_steps("scratch", NETWORK, digits, 3)
+    trainer = after_steps("scratch", NETWORK, digits, 3)
     params = trainer.parameters()
     module = nn.Sequential(
         *(nn.Conv2d(1, 4, 5), nn.BatchNorm2d(4), nn.ReLU(), nn.AvgPool2d(2)),

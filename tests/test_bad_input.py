@@ -108,7 +108,7 @@ def test_a_last_batch_of_one_image_is_refused_before_the_first_epoch(digits):
 
 
 @both_engines
-def test_parameters_in_double_precision_are_run_in_single(engine, digits):
+def test_a_classifier_runs_in_single_precision_and_a_trainer_in_that_of_its_start(engine, digits):
     params = start_of(NETWORK)
     double = {name: p.astype(np.float64) for name, p in params.items()}
     expected, found = (
@@ -116,7 +116,10 @@ def test_parameters_in_double_precision_are_run_in_single(engine, digits):
         for p in (params, double)
     )
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-    trainer = find_engine(engine).trainer(NETWORK, double, Adam(0.01), SoftmaxCrossEntropy(), 0)
-    assert bits(trainer.parameters()) == bits(params)
-    trainer.step(digits.images[:20], digits.labels[:20], 0.01)
-    assert {p.dtype for p in trainer.parameters().values()} == {np.dtype(np.float32)}
+    for given in (params, double):
+        loss = SoftmaxCrossEntropy()
+        trainer = find_engine(engine).trainer(NETWORK, given, Adam(0.01), loss, 0)
+        assert bits(trainer.parameters()) == bits(given)
+        trainer.step(digits.images[:20], digits.labels[:20], 0.01)
+        dtypes = {p.dtype for p in trainer.parameters().values()}
+        assert dtypes == {p.dtype for p in given.values()}

@@ -1,5 +1,7 @@
 """What every test file shares: checked shapes, a random stream, a small data set of digits."""
 
+import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,32 @@ rooms = (
 scratch = Path(digitnn.__file__).parent / "scratch"
 layers = [f"scratch.{file.stem}" for file in scratch.glob("[a-z]*.py") if file.stem != "kernels"]
 install_import_hook([f"digitnn.{room}" for room in rooms.split() + layers], "checked.check")
+
+
+TESTS = Path(__file__).parent
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """After everything else that pytest prints: what was not run, and why."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is None or hasattr(config, "workerinput"):
+        return
+    reasons = Counter(_reason(report) for report in terminal.stats.get("skipped", ()))
+    lines = [f"{count} skipped, {reason}" for reason, count in sorted(reasons.items())]
+    named = [Path(argument.split("::")[0]).resolve() for argument in config.args]
+    if any(TESTS.is_relative_to(path) for path in named):
+        lines.append("tests/browser: only in a browser, by `make test-pages`")
+    if lines:
+        terminal.section("not run, and why")
+        for line in lines:
+            terminal.line(line)
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Where a test or a whole file was skipped, and what was said about it."""
+    path, line, why = report.longrepr
+    where = str(path).removeprefix(f"{TESTS.parent}{os.sep}")
+    return f"{where}:{line}: {why.removeprefix('Skipped: ')}"
 
 
 @pytest.fixture

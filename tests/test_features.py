@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from both_engines import in_double
 
 from digitnn.features import expand, features, restrict, varying_pixels
 from digitnn.layers import Dense, Flatten, Tanh
@@ -74,8 +75,9 @@ def test_expanding_the_restricted_parameters_clears_the_weights_of_other_pixels(
 
 def test_the_expanded_network_gives_the_logits_of_the_restricted_one(digits, some_pixels, rng):
     standardise = Standardise(33.0, 78.0)
-    narrow = random_params(rng, np.count_nonzero(some_pixels))
-    x = features(digits.images, standardise, some_pixels)
+    narrow = in_double(random_params(rng, np.count_nonzero(some_pixels)))
+    x = features(digits.images, standardise, some_pixels).astype(np.float64)
     restricted, _ = forward(LAYERS, narrow, x)
-    whole, _ = forward(LAYERS, expand(narrow, some_pixels), standardise(digits.images))
-    np.testing.assert_allclose(whole, restricted, rtol=1e-4, atol=1e-4)
+    pixels = standardise(digits.images).astype(np.float64)
+    whole, _ = forward(LAYERS, expand(narrow, some_pixels), pixels)
+    np.testing.assert_allclose(whole, restricted, rtol=0, atol=1e-11)  # sums of 784 numbers

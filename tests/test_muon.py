@@ -65,10 +65,11 @@ def test_singular_values_are_walked_and_directions_stay(orthogonalise, shape, it
     x = rng.normal(size=shape)
     found = orthogonalise(x, iterations)
     np.testing.assert_allclose(found, by_singular_values(x, iterations), atol=1e-9)
-    # in single precision errors of 1e-7 grow 3.4 times a step wherever singular values are small
+    # in single precision errors of 1e-7 times the square root of 100 summands grow 3.4 times a step
+    # wherever singular values are small
     single = orthogonalise(x.astype(np.float32), iterations)
     assert single.dtype == np.float32
-    np.testing.assert_allclose(single, found, atol=1e-7 * 3.4445 ** min(iterations, 6))
+    np.testing.assert_allclose(single, found, atol=1e-6 * 3.4445 ** min(iterations, 6))
 
 
 @both
@@ -111,6 +112,7 @@ def test_hidden_weights_move_along_singular_directions_and_all_else_by_adam(rng)
     matrix, rest, velocity = params[:24].reshape(4, 6).copy(), params[24:].copy(), 0
     adam = Adam(1.0, beta1=0.7, beta2=0.99)
     state, adam_state = init(optimiser, params), init(adam, rest)
+    close = {"rtol": 1e-12, "atol": 1e-12}
     for rate in (0.1, 0.02, 0.0, 0.3):
         g = rng.normal(size=len(params))
         velocity = 0.8 * velocity + g[:24].reshape(4, 6)
@@ -118,9 +120,9 @@ def test_hidden_weights_move_along_singular_directions_and_all_else_by_adam(rng)
         matrix = matrix * (1 - rate * 0.1) - rate * sqrt(6) * along
         rest, adam_state = update(adam, rest, g[24:], adam_state, rate * 0.5)
         params, state = update(optimiser, params, g, state, rate, weights)
-        np.testing.assert_allclose(params[:24].reshape(4, 6), matrix, rtol=1e-12)
-        np.testing.assert_allclose(params[24:], rest, rtol=1e-12)
-    np.testing.assert_allclose(state.sum[:24].reshape(4, 6), velocity, rtol=1e-12)
+        np.testing.assert_allclose(params[:24].reshape(4, 6), matrix, **close)
+        np.testing.assert_allclose(params[24:], rest, **close)
+    np.testing.assert_allclose(state.sum[:24].reshape(4, 6), velocity, **close)
 
 
 def test_entries_of_a_hidden_weight_move_by_about_the_rate(rng):

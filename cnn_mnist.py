@@ -14,7 +14,7 @@ try:
     from digitnn.cli.evaluate import evaluate
     from digitnn.cli.options import DataDir, Epochs, Out, Seed
     from digitnn.cli.train import train
-    from digitnn.runs import default_path
+    from digitnn.runs.run import default_path
 except ModuleNotFoundError as error:
     raise SystemExit(
         f"error: {error.name} is not installed: "

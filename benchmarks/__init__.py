@@ -1,4 +1,4 @@
 """Measurements that anyone can repeat: each is a command that prints JSON and checks its answers.
 
-python -m benchmarks.classic --json
+python -m benchmarks.timing.classic --json
 """

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from digitnn.experiment import TrainingData, load_training_data
-from digitnn.machine import describe_machine
+from digitnn.machine.describe import describe_machine
+from digitnn.runs.experiment import TrainingData, load_training_data
 
 Result = TypeVar("Result")
 

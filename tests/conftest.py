@@ -11,7 +11,7 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 import digitnn
-from digitnn.dataset import Dataset
+from digitnn.data.dataset import Dataset
 
 # No test asserts a time: a busy machine is no failure.
 settings.register_profile("patient", deadline=None)
@@ -21,14 +21,19 @@ settings.load_profile("patient")
 # Not where bad values are refused by our own errors, nor where bytes are parsed: fuzzing would
 # take minutes. Nor in kernels.py, whose functions numba compiles as they stand.
 rooms = (
-    "network features fullbatch engine pytorch evaluation training records minibatch_loop "
-    "fullbatch_loop lockstep comparison augmentation intervals paired calibration scores "
-    "risk_coverage seed_variance disputed appraisal leaderboard strokes corruptions.noise "
-    "corruptions.blur corruptions.affine corruptions.weather corruptions.lines corruptions.edges "
-    "robustness.corrupted robustness.sweeps"
+    "network.network evaluation training.pixel_selection training.scipy_minimise "
+    "training.training training.records training.minibatch training.fullbatch "
+    "engines.protocols engines.pytorch data.augmentation.apply data.augmentation.stroke_width "
+    "analysis.comparison.lockstep analysis.comparison.comparison analysis.comparison.leaderboard "
+    "analysis.robustness.corrupted analysis.robustness.sweeps "
+    "analysis.robustness.corruptions.noise analysis.robustness.corruptions.blur "
+    "analysis.robustness.corruptions.affine analysis.robustness.corruptions.weather "
+    "analysis.robustness.corruptions.lines analysis.robustness.corruptions.edges"
 )
-scratch = Path(digitnn.__file__).parent / "scratch"
-layers = [f"scratch.{file.stem}" for file in scratch.glob("[a-z]*.py") if file.stem != "kernels"]
+scratch = Path(digitnn.__file__).parent / "engines" / "scratch"
+layers = [
+    f"engines.scratch.{file.stem}" for file in scratch.glob("[a-z]*.py") if file.stem != "kernels"
+]
 install_import_hook([f"digitnn.{room}" for room in rooms.split() + layers], "checked.check")
 
 

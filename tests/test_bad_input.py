@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from small_trainings import CNN, bits, training_of
 
-from digitnn.engines import find_engine
+from digitnn.engines.find import find_engine
 from digitnn.errors import DataError, TrainingError
-from digitnn.initialisation import initial_parameters
-from digitnn.layers import BatchNorm, Conv2d, Dense, Flatten, Relu
-from digitnn.losses import SoftmaxCrossEntropy
-from digitnn.network import Network
-from digitnn.optimisers import Adam
+from digitnn.network.initialisation import initial_parameters
+from digitnn.network.layers import BatchNorm, Conv2d, Dense, Flatten, Relu
+from digitnn.network.losses import SoftmaxCrossEntropy
+from digitnn.network.network import Network
+from digitnn.recipes.optimisers import Adam
 
 NETWORK = Network((Conv2d(2, 5, stride=3), BatchNorm(), Flatten(), Dense(8), Relu(), Dense(10)))
 NORMALISED = Network((Flatten(), Dense(8), BatchNorm(), Relu(), Dense(10)))

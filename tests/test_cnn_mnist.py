@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from digitnn.dataset import Dataset
-from digitnn.formats.idx_folder import write_idx_folder
-from digitnn.runs import Run, load_run
+from digitnn.data.dataset import Dataset
+from digitnn.data.formats.idx_folder import write_idx_folder
+from digitnn.runs.run import Run, load_run
 
 ROOT = Path(__file__).parents[1]
 

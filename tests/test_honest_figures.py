@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from commands import CommandLine, assert_one_error_line
 
-from digitnn.appraisal import appraise, describe
-from digitnn.dataset import Dataset
+from digitnn.data.dataset import Dataset
+from digitnn.data.formats import read_part
+from digitnn.data.formats.idx import write_idx
+from digitnn.data.formats.idx_folder import idx_name, write_idx_folder
 from digitnn.errors import DataError, FormatError
-from digitnn.evaluation import LARGEST, evaluate
-from digitnn.formats import read_part
-from digitnn.formats.idx import write_idx
-from digitnn.formats.idx_folder import idx_name, write_idx_folder
-from digitnn.saved_network import load_network
-from digitnn.weights import save_safetensors
+from digitnn.evaluation.evaluation import LARGEST, evaluate
+from digitnn.evaluation.summary import appraise, describe
+from digitnn.network.storage.safetensors import save_safetensors
+from digitnn.network.storage.saved_network import load_network
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_a_reading_that_cannot_be_noted_is_not_shown(
         raise OSError(30, "Read-only file system")
 
     with monkeypatch.context() as patch:
-        patch.setattr("digitnn.runs.write_text", full)
+        patch.setattr("digitnn.runs.readings.write_text", full)
         done = digitnn("evaluate", "run", "--split", "test")
     assert_one_error_line(done, 1, "run/report.json", "Read-only file system", "not shown")
     (run / "report.json").mkdir()

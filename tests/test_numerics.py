@@ -6,9 +6,9 @@ import torch
 from small_trainings import CLASSIC, bits, trained
 from torch.nn import functional
 
-from digitnn.layers import MaxPool2d, Relu
-from digitnn.scratch.layers import relu
-from digitnn.scratch.pooling import max_pool2d
+from digitnn.engines.scratch.layers import relu
+from digitnn.engines.scratch.pooling import max_pool2d
+from digitnn.network.layers import MaxPool2d, Relu
 
 
 def slopes_in_pytorch(function, x):

@@ -13,11 +13,11 @@ from commands import write_digits
 from pictures import five
 from PIL import Image
 
-from digitnn.dataset import Dataset
-from digitnn.optimisers import Adam
-from digitnn.recipe_files import recipe_from_toml
-from digitnn.recipes import RECIPES
-from digitnn.schedules import OneCycle
+from digitnn.data.dataset import Dataset
+from digitnn.recipes.builtin import RECIPES
+from digitnn.recipes.optimisers import Adam
+from digitnn.recipes.schedules import OneCycle
+from digitnn.recipes.toml_reader import recipe_from_toml
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

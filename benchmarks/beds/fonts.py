@@ -13,7 +13,7 @@ from jaxtyping import Float32
 from numpy import ndarray
 from PIL import Image, ImageDraw, ImageFont
 
-from digitnn.synthesis.fonts import fetch_fonts
+from digitnn.data.synthesis.fonts import fetch_fonts
 
 FONTS: Mapping[str, tuple[int, str]] = {
     "architects-daughter": (

@@ -20,7 +20,7 @@ from benchmarks.beds.pens import Place, draw
 from benchmarks.beds.samples import Sample, as_bytes
 from benchmarks.beds.shapes import SHAPES, scribble, shape
 from benchmarks.beds.tracing import Strokes
-from digitnn.sources import load
+from digitnn.data.fetch.sources import load
 
 SIDE = 160
 """Ink is drawn on so many pixels a side; both forms are made from it."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from digitnn.intervals import wilson_interval
+from digitnn.evaluation.intervals import wilson_interval
 
 REFUSED = "?"
 

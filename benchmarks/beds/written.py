@@ -11,8 +11,8 @@ from scipy import ndimage
 from benchmarks.beds.hands import Hand, rewrite
 from benchmarks.beds.pens import Place, draw
 from benchmarks.beds.tracing import Strokes, trace
-from digitnn.dataset import CLASSES, Dataset, split
-from digitnn.sources import load
+from digitnn.data.dataset import CLASSES, Dataset, split
+from digitnn.data.fetch.sources import load
 
 LOOPED = frozenset({6, 8})
 """Without a loop, a 0 and a 9 are still to be read."""

@@ -7,39 +7,39 @@ loads neither torch nor matplotlib.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
-    from digitnn.dataset import Dataset, split
-    from digitnn.engines import find_engine
-    from digitnn.ensembles import load_run, make_ensemble
+    from digitnn.data.dataset import Dataset, split
+    from digitnn.data.fetch.sources import load
+    from digitnn.engines.find import find_engine
+    from digitnn.engines.gradient_check import check_gradient
     from digitnn.errors import DigitnnError, GradientError, PictureError
-    from digitnn.evaluation import evaluate
-    from digitnn.gradient_check import check_gradient
-    from digitnn.network import Network
-    from digitnn.paired import compare_paired
-    from digitnn.pickles.loading import load_pickle
-    from digitnn.picture.reader import Reader, Reading
-    from digitnn.recipe_files import read_recipe
-    from digitnn.recipes import RECIPES, Recipe, find_recipe
-    from digitnn.sources import load
-    from digitnn.training import Training
+    from digitnn.evaluation.evaluation import evaluate
+    from digitnn.evaluation.mcnemar import compare_paired
+    from digitnn.network.network import Network
+    from digitnn.network.storage.pickles.loading import load_pickle
+    from digitnn.reader.reader import Reader, Reading
+    from digitnn.recipes.builtin import RECIPES, Recipe, find_recipe
+    from digitnn.recipes.toml_reader import read_recipe
+    from digitnn.runs.ensembles import load_run, make_ensemble
+    from digitnn.training.training import Training
 
 _HOMES = {
-    "dataset": ("Dataset", "split"),
-    "engines": ("find_engine",),
-    "ensembles": ("load_run", "make_ensemble"),
+    "data.dataset": ("Dataset", "split"),
+    "data.fetch.sources": ("load",),
+    "engines.find": ("find_engine",),
+    "engines.gradient_check": ("check_gradient",),
     "errors": ("DigitnnError", "GradientError", "PictureError"),
-    "evaluation": ("evaluate",),
-    "gradient_check": ("check_gradient",),
-    "network": ("Network",),
-    "paired": ("compare_paired",),
-    "recipe_files": ("read_recipe",),
-    "recipes": ("RECIPES", "Recipe", "find_recipe"),
-    "sources": ("load",),
-    "training": ("Training",),
-    "pickles.loading": ("load_pickle",),
-    "picture.reader": ("Reader", "Reading"),
+    "evaluation.evaluation": ("evaluate",),
+    "evaluation.mcnemar": ("compare_paired",),
+    "network.network": ("Network",),
+    "network.storage.pickles.loading": ("load_pickle",),
+    "reader.reader": ("Reader", "Reading"),
+    "recipes.builtin": ("RECIPES", "Recipe", "find_recipe"),
+    "recipes.toml_reader": ("read_recipe",),
+    "runs.ensembles": ("load_run", "make_ensemble"),
+    "training.training": ("Training",),
 }
 """Each module and the public names that live in it."""
 

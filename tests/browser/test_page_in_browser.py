@@ -11,12 +11,12 @@ from commands import write_digits
 from PIL import Image
 from small_trainings import CNN
 
-from digitnn.dataset import Dataset
-from digitnn.ensembles import load_run
-from digitnn.experiment import TrainingData, run_experiment
-from digitnn.report_page.measured import Wanted
-from digitnn.report_page.measuring import measure
-from digitnn.report_page.page import render
+from digitnn.data.dataset import Dataset
+from digitnn.report.measured import Wanted
+from digitnn.report.measuring import measure
+from digitnn.report.page import render
+from digitnn.runs.ensembles import load_run
+from digitnn.runs.experiment import TrainingData, run_experiment
 
 WIDTHS, SCHEMES = (390, 1440), ("light", "dark")
 

@@ -6,21 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitnn.cli.console import print_json, print_text
+from digitnn.cli.console import print_json, print_text, say
 from digitnn.cli.fetching import ensure
 from digitnn.cli.options import AsJson, Collection, DataDir, Device, Epochs, Seed, Threads, at_least
-from digitnn.cli.talk import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy import ndarray
 
-    from digitnn.audit.findings import Found
-    from digitnn.audit.folds import Audit
+    from digitnn.analysis.label_audit.findings import Found
+    from digitnn.analysis.label_audit.folds import Audit
     from digitnn.cli.interruption import Stop
-    from digitnn.records import Record
-    from digitnn.training import Training
+    from digitnn.training.records import Record
+    from digitnn.training.training import Training
 
 
 def audit(
@@ -56,16 +55,16 @@ def audit(
     Each image is judged by a network that has not learned from it. No network is kept. After
     Ctrl-C the same command goes on with the next fold.
     """
-    from digitnn.audit.findings import find_audit, to_text
-    from digitnn.audit.folds import Audit
+    from digitnn.analysis.comparison.results_folder import check_writable
+    from digitnn.analysis.label_audit.findings import find_audit, to_text
+    from digitnn.analysis.label_audit.folds import Audit
     from digitnn.cli.interruption import stop_on_interrupt
-    from digitnn.engines import find_engine
+    from digitnn.data.fetch.sources import load
+    from digitnn.engines.find import find_engine
     from digitnn.errors import Interruption, UsageError
-    from digitnn.recipe_files import choose_recipe
-    from digitnn.report import new_figure
-    from digitnn.resources import use_resources
-    from digitnn.results import check_writable
-    from digitnn.sources import load
+    from digitnn.machine.resources import use_resources
+    from digitnn.plotting import new_figure
+    from digitnn.recipes.toml_reader import choose_recipe
 
     chosen = choose_recipe(recipe).with_epochs(epochs)
     if chosen.beside:
@@ -99,10 +98,10 @@ def _ask(what: "Audit", stop: "Stop") -> tuple["ndarray", int]:
     """What the networks say of every image, as far as they were asked, and how many folds."""
     import numpy as np
 
-    from digitnn.audit.folds import ask_all
+    from digitnn.analysis.label_audit.folds import ask_all
     from digitnn.cli.interruption import until
     from digitnn.cli.progress import follow
-    from digitnn.dataset import CLASSES
+    from digitnn.data.dataset import CLASSES
 
     def watch(training: "Training", title: str) -> "Iterable[Record]":
         return until(stop, follow(training, title))
@@ -122,10 +121,10 @@ def _write(what: "Audit", found: "Found", collection: str) -> None:
     """The list, the sheet, and all of it as JSON."""
     import json
 
-    from digitnn.atomic import write_text
-    from digitnn.audit.sheet import draw_suspects
-    from digitnn.audit.suspects import to_csv
-    from digitnn.report import write_figure
+    from digitnn.analysis.label_audit.sheet import draw_suspects
+    from digitnn.analysis.label_audit.suspects import to_csv
+    from digitnn.atomic_files import write_text
+    from digitnn.plotting import write_figure
 
     write_text(what.folder / "suspects.csv", to_csv(found.suspects))
     write_text(what.folder / "audit.json", json.dumps(found.to_json(), indent=2) + "\n")

@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from digitnn.cli.console import print_json, print_text
+from digitnn.cli.console import print_json, print_text, say
 from digitnn.cli.fetching import ensure
 from digitnn.cli.options import AsJson, DataDir, Device, Epochs, Threads, at_least
-from digitnn.cli.talk import say
 
 if TYPE_CHECKING:
-    from digitnn.experiment import TrainingData
-    from digitnn.recipe import EngineName, Recipe
-    from digitnn.records import Record
-    from digitnn.runs import Run
-    from digitnn.training import Training
+    from digitnn.recipes.recipe import EngineName, Recipe
+    from digitnn.runs.experiment import TrainingData
+    from digitnn.runs.run import Run
+    from digitnn.training.records import Record
+    from digitnn.training.training import Training
 
 DEFAULT_RECIPES = ["classic", "cnn"]
 
@@ -52,20 +51,21 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Train the recipes, evaluate each network once on the test split, and compare."""
-    from digitnn.comparison import Evaluated, check_same_test, make_comparison
-    from digitnn.comparison_page import to_markdown
-    from digitnn.engines import find_engine
-    from digitnn.ensembles import load_run
+    from digitnn.analysis.comparison.comparison import Evaluated, check_same_test, make_comparison
+    from digitnn.analysis.comparison.markdown import to_markdown
+    from digitnn.analysis.comparison.results_folder import check_writable, write_results
+    from digitnn.data.fetch.sources import load
+    from digitnn.engines.find import find_engine
     from digitnn.errors import UsageError
-    from digitnn.evaluation import evaluate
-    from digitnn.experiment import load_training_data
-    from digitnn.recipe_files import choose_recipes
-    from digitnn.recipes import RECIPES
-    from digitnn.report import new_figure
-    from digitnn.resources import use_resources
-    from digitnn.results import check_writable, write_results
-    from digitnn.runs import is_run, record_reading
-    from digitnn.sources import load
+    from digitnn.evaluation.evaluation import evaluate
+    from digitnn.machine.resources import use_resources
+    from digitnn.plotting import new_figure
+    from digitnn.recipes.builtin import RECIPES
+    from digitnn.recipes.toml_reader import choose_recipes
+    from digitnn.runs.ensembles import load_run
+    from digitnn.runs.experiment import load_training_data
+    from digitnn.runs.readings import record_reading
+    from digitnn.runs.run import is_run
 
     words = list(dict.fromkeys(recipes or DEFAULT_RECIPES))
     ready = [load_run(word) for word in words if word not in RECIPES and is_run(Path(word))]
@@ -105,8 +105,8 @@ def compare(
 
 def _compare_engines(recipes: Sequence["Recipe"], data: "TrainingData") -> list[dict[str, Any]]:
     """The grid: every two engines of each recipe side by side, from seed 0."""
-    from digitnn.experiment import learned_from
-    from digitnn.lockstep import compare_engines
+    from digitnn.analysis.comparison.lockstep import compare_engines
+    from digitnn.runs.experiment import learned_from
 
     grid = []
     for recipe in recipes:
@@ -125,8 +125,8 @@ def _train_all(
     from digitnn.cli.interruption import stop_on_interrupt, until
     from digitnn.cli.progress import follow
     from digitnn.errors import Interruption
-    from digitnn.experiment import run_experiment
-    from digitnn.runs import default_path
+    from digitnn.runs.experiment import run_experiment
+    from digitnn.runs.run import default_path
 
     trained: list[Run] = []
     with stop_on_interrupt() as stop:

@@ -1,8 +1,28 @@
-"""What the command line prints: results on stdout, errors on stderr. Talk: see `talk`."""
+"""What the command line prints: results on stdout, messages and errors on stderr."""
 
 import json
 import sys
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@cache
+def messages() -> "Console":
+    """The console of progress, remarks and warnings; colour only on a terminal without NO_COLOR.
+
+    rich is imported here, since reading a picture must not wait for it.
+    """
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(line: str) -> None:
+    """Print a message on stderr as it is: a path may hold what rich would take for markup."""
+    messages().print(line, markup=False)
 
 
 def complain(message: str) -> None:

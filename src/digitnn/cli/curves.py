@@ -23,7 +23,7 @@ def curves(
 ) -> None:
     """Draw training and validation error and loss of runs, over epochs and over seconds."""
     from digitnn.errors import RunError, UsageError
-    from digitnn.histories import read_histories
+    from digitnn.runs.histories import read_histories
 
     if as_json is (out is not None):
         raise UsageError("one of --out FILE.png and --json says what becomes of the histories")
@@ -33,8 +33,8 @@ def curves(
     if out is None:
         print_json({"schema": 1, "runs": [history.to_json() for history in histories]})
         return
-    from digitnn.curves import draw_curves
-    from digitnn.report import write_figure
+    from digitnn.analysis.comparison.curves import draw_curves
+    from digitnn.plotting import write_figure
 
     figure = draw_curves(histories)
     try:

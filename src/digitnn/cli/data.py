@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from digitnn.cli.console import print_json, print_text
+from digitnn.cli.console import print_json, print_text, say
 from digitnn.cli.fetching import ensure
 from digitnn.cli.options import AsJson, DataDir
-from digitnn.cli.talk import say
 
 if TYPE_CHECKING:
-    from digitnn.dataset import Dataset
+    from digitnn.data.dataset import Dataset
 
 app = typer.Typer(help="Get MNIST or Fashion-MNIST, look at it, write it in another format.")
 
@@ -42,7 +41,7 @@ def info(
     as_json: AsJson = False,
 ) -> None:
     """Show where a collection lies, what its splits hold, and their fingerprints."""
-    from digitnn.experiment import load_training_data
+    from digitnn.runs.experiment import load_training_data
 
     found = ensure(collection, data_dir)
     training = load_training_data(collection, data_dir, seed)
@@ -85,8 +84,8 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write a whole collection in another format: all of it, or nothing."""
-    from digitnn.formats import PARTS, destinations
-    from digitnn.formats import export as export_to
+    from digitnn.data.formats import PARTS, destinations
+    from digitnn.data.formats import export as export_to
 
     destinations(out, to, force)  # refuse before the work, not after it
     found = ensure(collection, data_dir)

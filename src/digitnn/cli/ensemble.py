@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from digitnn.cli.console import print_json, print_text
+from digitnn.cli.console import print_json, print_text, say
 from digitnn.cli.options import AsJson
-from digitnn.cli.talk import say
 
 
 def ensemble(
@@ -21,7 +20,7 @@ def ensemble(
 
     The runs are copied into it. `evaluate`, `compare` and `inspect` take it like any run.
     """
-    from digitnn.ensembles import make_ensemble
+    from digitnn.runs.ensembles import make_ensemble
 
     made = make_ensemble(runs, out)
     if as_json:

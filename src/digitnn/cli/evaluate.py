@@ -5,17 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from digitnn.cli.console import print_json, print_text
+from digitnn.cli.console import print_json, print_text, say
 from digitnn.cli.external import Labels, On, check_options, count_known
 from digitnn.cli.external import describe as describe_external
 from digitnn.cli.fetching import ensure
 from digitnn.cli.options import AsJson, DataDir, Device, Threads
 from digitnn.cli.robustness import Corruptions, Robustness, read_changed
-from digitnn.cli.talk import say
 
 if TYPE_CHECKING:
-    from digitnn.appraisal import Appraisal
-    from digitnn.trained import Trained
+    from digitnn.evaluation.summary import Appraisal
+    from digitnn.runs.protocol import Trained
 
 
 def evaluate(
@@ -45,14 +44,14 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Read a split with a trained network and tell all there is to tell. It is noted in the run."""
-    from digitnn.appraisal import appraise, describe
-    from digitnn.ensembles import load_run
-    from digitnn.evaluation import evaluate as evaluate_on
-    from digitnn.experiment import load_split_of
-    from digitnn.external import SPLIT, qmnist_shares
-    from digitnn.formats.labelled import read_labelled
-    from digitnn.resources import use_resources
-    from digitnn.runs import count_readings, read_readings, record_reading
+    from digitnn.analysis.comparison.external_data import SPLIT, qmnist_shares
+    from digitnn.data.formats.labelled import read_labelled
+    from digitnn.evaluation.evaluation import evaluate as evaluate_on
+    from digitnn.evaluation.summary import appraise, describe
+    from digitnn.machine.resources import use_resources
+    from digitnn.runs.ensembles import load_run
+    from digitnn.runs.experiment import load_split_of
+    from digitnn.runs.readings import count_readings, read_readings, record_reading
     from digitnn.wording import count, percent
 
     if figures is not None:
@@ -104,8 +103,8 @@ def evaluate(
 
 def _check_drawable(folder: Path) -> None:
     """Raise unless figures can be drawn and written to `folder`; call it before a split is read."""
-    from digitnn.report import new_figure
-    from digitnn.results import check_writable
+    from digitnn.analysis.comparison.results_folder import check_writable
+    from digitnn.plotting import new_figure
 
     new_figure(1, 1)
     check_writable(folder, "--figures")
@@ -113,10 +112,11 @@ def _check_drawable(folder: Path) -> None:
 
 def _draw(trained: "Trained", appraisal: "Appraisal", folder: Path) -> list[str]:
     """Write the figures, each whole or not at all; their paths."""
-    from digitnn.comparison import Evaluated
+    from digitnn.analysis.comparison.comparison import Evaluated
+    from digitnn.analysis.comparison.confidence_figures import draw_reliability, draw_risk_coverage
+    from digitnn.analysis.comparison.figures import draw_confusions
     from digitnn.errors import RunError
-    from digitnn.report import draw_confusions, write_figure
-    from digitnn.sureness_figures import draw_reliability, draw_risk_coverage
+    from digitnn.plotting import write_figure
 
     drawn = {
         folder / "reliability.png": draw_reliability(appraisal),

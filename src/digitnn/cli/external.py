@@ -10,10 +10,10 @@ from digitnn.wording import count, percent
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from digitnn.dataset import Dataset
-    from digitnn.external import Share
-    from digitnn.formats import Found
-    from digitnn.trained import Trained
+    from digitnn.analysis.comparison.external_data import Share
+    from digitnn.data.dataset import Dataset
+    from digitnn.data.formats import Found
+    from digitnn.runs.protocol import Trained
 
 On = Annotated[
     Path | None,
@@ -48,8 +48,8 @@ def count_known(
     trained: "Trained", dataset: "Dataset", found: "Found", data_dir: Path | None
 ) -> dict[str, int]:
     """How many of the images are those that `trained` learned from, was chosen or is tested by."""
-    from digitnn.experiment import load_split_of, load_training_data
-    from digitnn.external import count_shared
+    from digitnn.analysis.comparison.external_data import count_shared
+    from digitnn.runs.experiment import load_split_of, load_training_data
 
     about = trained.about["data"]
     training = load_training_data(about["collection"], data_dir, about["split_seed"])

@@ -14,17 +14,17 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from digitnn.cli.talk import say, talk
+from digitnn.cli.console import messages, say
 
 if TYPE_CHECKING:
-    from digitnn.download import Report
-    from digitnn.formats import Found
-    from digitnn.transports import Meter
+    from digitnn.data.fetch.download import Report
+    from digitnn.data.fetch.transports import Meter
+    from digitnn.data.formats import Found
 
 
 def ensure(collection: str, data_dir: Path | None = None) -> "Found":
     """Fetch `collection` if it is not at hand, and tell how; where it is. Raises as `find` does."""
-    from digitnn.sources import find
+    from digitnn.data.fetch.sources import find
 
     with _telling() as (report, meter):
         return find(collection, data_dir, report=report, meter=meter)
@@ -33,9 +33,9 @@ def ensure(collection: str, data_dir: Path | None = None) -> "Found":
 @contextmanager
 def _telling() -> Iterator[tuple["Report", "Meter"]]:
     """(report, meter) for as long as the fetching takes; the bars vanish at the end."""
-    from digitnn.transports import no_meter
+    from digitnn.data.fetch.transports import no_meter
 
-    if not talk.is_terminal:
+    if not messages().is_terminal:
         yield say, no_meter
         return
     columns = (
@@ -44,7 +44,7 @@ def _telling() -> Iterator[tuple["Report", "Meter"]]:
         DownloadColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=talk, transient=True) as progress:
+    with Progress(*columns, console=messages(), transient=True) as progress:
         tasks: dict[str, TaskID] = {}
 
         def meter(what: str, done: int, total: int | None) -> None:

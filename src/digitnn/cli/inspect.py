@@ -9,7 +9,7 @@ from digitnn.cli.console import print_json, print_text
 from digitnn.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from digitnn.inspection import Inspection
+    from digitnn.runs.inspection import Inspection
 
 
 def inspect(
@@ -23,7 +23,7 @@ def inspect(
     Kinds: IDX (also gzipped), .mat, .npz, .npy, pickle, safetensors, a run, folders of images.
     The content decides, not the name. A pickle is read without running anything in it.
     """
-    from digitnn.inspection import inspect_path
+    from digitnn.runs.inspection import inspect_path
 
     found = inspect_path(file)
     if as_json:

@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from digitnn.cli.console import print_json, print_text
+from digitnn.cli.console import print_json, print_text, say
 from digitnn.cli.fetching import ensure
 from digitnn.cli.options import AsJson, Collection, DataDir, Device, Seed, Threads, at_least
-from digitnn.cli.talk import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from digitnn.analysis.ladder.climbing import Climb
+    from digitnn.analysis.ladder.measuring import Measured
     from digitnn.cli.interruption import Stop
-    from digitnn.ladder.climbing import Climb
-    from digitnn.ladder.measuring import Measured
-    from digitnn.records import Record
-    from digitnn.training import Training
+    from digitnn.training.records import Record
+    from digitnn.training.training import Training
 
 
 def ladder(
@@ -62,16 +61,16 @@ def ladder(
 
     Each is kept in --out once it is measured: after Ctrl-C the same command goes on.
     """
+    from digitnn.analysis.comparison.results_folder import check_writable
+    from digitnn.analysis.ladder.climbing import SIZES, Climb
+    from digitnn.analysis.ladder.rungs import choose_rungs
     from digitnn.cli.interruption import stop_on_interrupt
-    from digitnn.engines import find_engine
+    from digitnn.data.fetch.sources import load
+    from digitnn.engines.find import find_engine
     from digitnn.errors import Interruption, UsageError
-    from digitnn.experiment import load_training_data
-    from digitnn.ladder.climbing import SIZES, Climb
-    from digitnn.ladder.rungs import choose_rungs
-    from digitnn.report import new_figure
-    from digitnn.resources import use_resources
-    from digitnn.results import check_writable
-    from digitnn.sources import load
+    from digitnn.machine.resources import use_resources
+    from digitnn.plotting import new_figure
+    from digitnn.runs.experiment import load_training_data
 
     if train and by_size:
         raise UsageError("--train and --by-size exclude one another")
@@ -110,9 +109,9 @@ def ladder(
 
 def _climb(what: "Climb", stop: "Stop") -> "list[Measured]":
     """All that could be measured before somebody asked to stop, each told as it is done."""
+    from digitnn.analysis.ladder.climbing import climb
     from digitnn.cli.interruption import until
     from digitnn.cli.progress import follow
-    from digitnn.ladder.climbing import climb
     from digitnn.wording import percent
 
     def watch(training: "Training", title: str) -> "Iterable[Record]":
@@ -132,10 +131,10 @@ def _climb(what: "Climb", stop: "Stop") -> "list[Measured]":
 
 def _write(what: "Climb", found: "list[Measured]", split: str) -> tuple[dict[str, Any], str]:
     """The page as JSON, as Markdown and as figures, in the folder; the first two returned."""
-    from digitnn.atomic import write_text
-    from digitnn.ladder.figures import draw_by_size, draw_ladder
-    from digitnn.ladder.page import to_json, to_markdown
-    from digitnn.report import write_figure
+    from digitnn.analysis.ladder.figures import draw_by_size, draw_ladder
+    from digitnn.analysis.ladder.page import to_json, to_markdown
+    from digitnn.atomic_files import write_text
+    from digitnn.plotting import write_figure
 
     value = to_json(found, what.asked, split, what.seed)
     text = to_markdown(found, split, what.seed)

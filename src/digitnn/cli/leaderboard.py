@@ -20,8 +20,8 @@ def leaderboard(
     as_json: AsJson = False,
 ) -> None:
     """Rank recipes by the mean over their seeds, and tell what best-of-n would have claimed."""
-    from digitnn.leaderboard import find_runs, rank, read_entry
-    from digitnn.leaderboard_page import to_text
+    from digitnn.analysis.comparison.leaderboard import find_runs, rank, read_entry
+    from digitnn.analysis.comparison.leaderboard_text import to_text
 
     board = rank([read_entry(path) for path in find_runs(runs or [Path("runs")])], split)
     if as_json:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
-from digitnn.cli.talk import say, talk
-from digitnn.records import EpochRecord, Record
-from digitnn.training import Training
+from digitnn.cli.console import messages, say
+from digitnn.training.records import EpochRecord, Record
+from digitnn.training.training import Training
 from digitnn.wording import percent
 
 PLAIN_LINES = 10
@@ -16,7 +16,7 @@ PLAIN_LINES = 10
 
 def follow(training: Training, title: str) -> Iterator[Record]:
     """Pass the records of `training` on, showing each."""
-    return _with_bar(training, title) if talk.is_terminal else _with_lines(training, title)
+    return _with_bar(training, title) if messages().is_terminal else _with_lines(training, title)
 
 
 def describe(record: EpochRecord, unit: str) -> str:
@@ -50,7 +50,7 @@ def _with_bar(training: Training, title: str) -> Iterator[Record]:
         TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True, min_width=5)),
     )
     valid = ""
-    with Progress(*columns, console=talk) as progress:
+    with Progress(*columns, console=messages()) as progress:
         task = progress.add_task(title, total=1.0, figures="")
         for record in training:
             if isinstance(record, EpochRecord):

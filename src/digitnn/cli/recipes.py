@@ -9,7 +9,7 @@ from digitnn.cli.console import print_json, print_text
 from digitnn.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from digitnn.recipe import Recipe
+    from digitnn.recipes.recipe import Recipe
 
 app = typer.Typer()
 
@@ -17,7 +17,7 @@ app = typer.Typer()
 @app.callback(invoke_without_command=True)
 def recipes(context: typer.Context, as_json: AsJson = False) -> None:
     """List what can be trained; `show` prints one recipe to start from."""
-    from digitnn.recipes import RECIPES
+    from digitnn.recipes.builtin import RECIPES
 
     if context.invoked_subcommand is not None:
         return
@@ -39,7 +39,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Print a recipe as TOML with comments: a file that `digitnn train` takes."""
-    from digitnn.recipe_template import recipe_to_toml
+    from digitnn.recipes.toml_writer import recipe_to_toml
 
     shown = _recipe_of(recipe)
     if as_json:
@@ -51,9 +51,9 @@ def show(
 def _recipe_of(name: str) -> "Recipe":
     """A recipe by name, from a file, or as a run has it; then under a name that is free."""
     from digitnn.errors import NetworkError, RunError
-    from digitnn.recipe_files import choose_recipe, with_free_name
-    from digitnn.recipes import RECIPES, Recipe
-    from digitnn.runs import is_run, load_run
+    from digitnn.recipes.builtin import RECIPES, Recipe
+    from digitnn.recipes.toml_reader import choose_recipe, with_free_name
+    from digitnn.runs.run import is_run, load_run
 
     if name in RECIPES or not is_run(Path(name)):
         return choose_recipe(name)

@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from digitnn.cli.console import print_json, print_text
+from digitnn.cli.console import print_json, print_text, say
 from digitnn.cli.fetching import ensure
 from digitnn.cli.options import AsJson, DataDir, Threads, at_least
-from digitnn.cli.talk import say
 
 ROBUSTNESS_IMAGES = 1000
 """So many are changed unless somebody says otherwise: with recipe `cnn` half a minute's work."""
@@ -51,12 +50,12 @@ def report(
 
     It is one file without scripts that loads nothing. The reading of the split is noted in the run.
     """
-    from digitnn.atomic import replace_file
-    from digitnn.ensembles import load_run
-    from digitnn.report_page.measured import Wanted
-    from digitnn.report_page.measuring import measure
-    from digitnn.report_page.page import check_libraries, render
-    from digitnn.resources import use_resources
+    from digitnn.atomic_files import replace_file
+    from digitnn.machine.resources import use_resources
+    from digitnn.report.measured import Wanted
+    from digitnn.report.measuring import measure
+    from digitnn.report.page import check_libraries, render
+    from digitnn.runs.ensembles import load_run
 
     use_resources(threads)
     trained = load_run(run)

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from digitnn.cli.talk import say
+from digitnn.cli.console import say
 from digitnn.wording import percent
 
 if TYPE_CHECKING:
-    from digitnn.dataset import Dataset
-    from digitnn.evaluation import Report
-    from digitnn.network import Classifier
-    from digitnn.robustness.adversarial import AdversarialRow
-    from digitnn.trained import Trained
+    from digitnn.analysis.robustness.adversarial import AdversarialRow
+    from digitnn.data.dataset import Dataset
+    from digitnn.evaluation.evaluation import Report
+    from digitnn.network.network import Classifier
+    from digitnn.runs.protocol import Trained
 
 Tell: TypeAlias = Callable[[str], None]
 
@@ -54,8 +54,12 @@ def read_changed(
 
 
 def _read_corrupted(classifier: "Classifier", dataset: "Dataset", tell: Tell) -> dict[str, Any]:
-    from digitnn.robustness.corrupted import CorruptionReport, CorruptionRow, evaluate_corruptions
-    from digitnn.robustness.reference import find_reference
+    from digitnn.analysis.robustness.corrupted import (
+        CorruptionReport,
+        CorruptionRow,
+        evaluate_corruptions,
+    )
+    from digitnn.analysis.robustness.reference import find_reference
 
     reference = find_reference(dataset.fingerprint())
     name = reference.source["recipe"] if reference else ""
@@ -86,7 +90,7 @@ def _read_corrupted(classifier: "Classifier", dataset: "Dataset", tell: Tell) ->
 def _read_sweeps(
     classifier: "Classifier", dataset: "Dataset", report: "Report", tell: Tell
 ) -> list[dict[str, Any]]:
-    from digitnn.robustness.sweeps import SWEEPS, Curve, measure_steps
+    from digitnn.analysis.robustness.sweeps import SWEEPS, Curve, measure_steps
 
     curves = []
     for sweep in SWEEPS.values():
@@ -104,9 +108,9 @@ def _read_sweeps(
 def _read_attacked(
     trained: "Trained", dataset: "Dataset", tell: Tell
 ) -> list[dict[str, Any]] | None:
-    from digitnn.robustness.adversarial import attack
-    from digitnn.runs import Run
-    from digitnn.scratch.pixels import pixel_gradient
+    from digitnn.analysis.robustness.adversarial import attack
+    from digitnn.engines.scratch.input_gradient import pixel_gradient
+    from digitnn.runs.run import Run
 
     if not isinstance(trained, Run):
         say("no adversarial steps: an ensemble has no one gradient; name one of its members")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitnn.cli.console import print_json, print_text
+from digitnn.cli.console import print_json, print_text, say
 from digitnn.cli.fetching import ensure
 from digitnn.cli.options import (
     AsJson,
@@ -26,11 +26,10 @@ from digitnn.cli.options import (
     TensorBoard,
     Threads,
 )
-from digitnn.cli.talk import say
 
 if TYPE_CHECKING:
-    from digitnn.records import EpochRecord, Record
-    from digitnn.training import Training
+    from digitnn.training.records import EpochRecord, Record
+    from digitnn.training.training import Training
 
 
 def train(
@@ -60,15 +59,15 @@ def train(
     """Train one network. Whatever ends it, the same command with --resume goes on."""
     from digitnn.cli.interruption import stop_on_interrupt, until
     from digitnn.cli.progress import follow
-    from digitnn.engines import find_engine
+    from digitnn.engines.find import find_engine
     from digitnn.errors import Interruption
-    from digitnn.experiment import load_training_data, run_experiment
-    from digitnn.recipe_files import choose_recipe
-    from digitnn.resources import use_resources
-    from digitnn.runs import check_free, default_path
-    from digitnn.scalars import log_scalars, prepare_folder
-    from digitnn.stopping import Stopping
-    from digitnn.unfinished import Keeping
+    from digitnn.machine.resources import use_resources
+    from digitnn.recipes.toml_reader import choose_recipe
+    from digitnn.runs.experiment import load_training_data, run_experiment
+    from digitnn.runs.resume import Keeping
+    from digitnn.runs.run import check_free, default_path
+    from digitnn.training.stopping import Stopping
+    from digitnn.training.tensorboard import log_scalars, prepare_folder
 
     chosen = choose_recipe(recipe).with_epochs(epochs)
     chosen_engine = chosen.engine(engine)

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitnn.cli.console import print_json, print_text
+from digitnn.cli.console import print_json, print_text, say
 from digitnn.cli.fetching import ensure
 from digitnn.cli.options import AsJson, DataDir, Threads, at_least
-from digitnn.cli.talk import say
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -45,14 +44,14 @@ def understand(
     image on its way through the layers, the pixels that the
     answer hangs on, the nearest training images, and a map of what it was validated on.
     """
+    from digitnn.analysis.comparison.results_folder import check_writable
+    from digitnn.analysis.explain.over_epochs import has_snapshots
+    from digitnn.analysis.explain.plates import plates
     from digitnn.errors import UsageError
-    from digitnn.experiment import load_split_of, load_training_data
-    from digitnn.report import new_figure, write_figure
-    from digitnn.resources import use_resources
-    from digitnn.results import check_writable
-    from digitnn.runs import load_run
-    from digitnn.understanding.over_epochs import has_snapshots
-    from digitnn.understanding.plates import plates
+    from digitnn.machine.resources import use_resources
+    from digitnn.plotting import new_figure, write_figure
+    from digitnn.runs.experiment import load_split_of, load_training_data
+    from digitnn.runs.run import load_run
 
     if image is not None and picture is not None:
         raise UsageError("--image and --picture exclude one another")
@@ -98,7 +97,7 @@ def understand(
 def _image_of(picture: Path, run: Path) -> "ndarray":
     """The one digit of a picture as the network gets it."""
     from digitnn.errors import PictureError
-    from digitnn.picture.reader import Reader
+    from digitnn.reader.reader import Reader
 
     reading = Reader.load(run).read(picture, single=True)
     if not reading.digits:

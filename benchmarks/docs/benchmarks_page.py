@@ -1,0 +1,215 @@
+"""Write docs/benchmarks.md from the JSON that the benchmarks printed into benchmarks/results/.
+
+python -m benchmarks.timing.classic --json > benchmarks/results/classic.json
+python -m benchmarks.timing.cnn --json > benchmarks/results/cnn.json
+python -m benchmarks.docs.benchmarks_page
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from digitnn.atomic_files import write_text
+from digitnn.wording import percent
+
+RESULTS = Path(__file__).parents[1] / "results"
+PAGE = Path("docs/benchmarks.md")
+
+
+def classic(found: Mapping[str, Any]) -> str:
+    """The recipe `classic` beside the textbook."""
+    ours, textbook = found["ours"], found["textbook"]
+    return f"""## `classic` and the same network as a textbook writes it
+
+The same {found["features"]} features, start, loss and {found["iterations"]} iterations of conjugate
+gradient ({found["evaluations"]} evaluations); the textbook computes in double precision with
+whole-batch matrices. In turns, {ours["seconds"]["n"]} repeats, seed {found["seed"]}.
+
+| | median seconds | least to most | validation accuracy |
+|---|---|---|---|
+| textbook | {times(textbook["seconds"])} | {percent(textbook["valid_accuracy"])} |
+| digitnn | {times(ours["seconds"])} | {percent(ours["valid_accuracy"])} |
+
+**The textbook takes {found["textbook_over_ours"]:.1f} times as long.** digitnn reaches
+{found["gflops"]:.0f} of the {found["sgemm_gflops"]:.0f} GFLOP/s that long single-precision matrix
+products reach on this machine: {100 * found["of_sgemm_rate"]:.0f} %.
+"""
+
+
+def cnn(found: Mapping[str, Any]) -> str:
+    """The recipe `cnn` beside a plain script."""
+    ours, plain = found["ours"], found["plain"]
+    bound = "at least " if found["plain_over_ours_is_a_lower_bound"] else ""
+    to_goal = ", ".join("never" if s is None else f"{s:.0f}" for s in plain["seconds_to_98.9"])
+    return f"""## `cnn` and a plain PyTorch script for the same network
+
+The script is `benchmarks/plain_cnn.py`: DataLoader, batches of 64, Adam at 1e-3, defaults. It
+trains until its validation accuracy reaches the recipe's, at most {max(plain["epochs"])} epochs here. In
+turns, {ours["seconds"]["n"]} seeds.
+
+| | median seconds | least to most | validation accuracy |
+|---|---|---|---|
+| plain script | {times(plain["seconds"])} | {percent(plain["best_valid_accuracy"])} (best of its epochs) |
+| digitnn | {times(ours["seconds"])} | {percent(ours["valid_accuracy"])} |
+
+**The script takes {bound}{found["plain_over_ours"]:.1f} times as long** to be as accurate; it came
+that far for {sum(plain["reached_ours"])} of {len(plain["reached_ours"])} seeds. To a validation
+accuracy of 98.9 % it needed {to_goal} seconds.
+"""
+
+
+def engines(found: Mapping[str, Any]) -> str:
+    """The two engines beside each other."""
+    cnn_step, mlp_step = found["cnn_step"], found["mlp_step"]
+    epoch, predict = found["mlp_epoch"], found["predict"]
+    rows = [
+        ("CNN step, batch 128", "PyTorch", cnn_step["scratch_over_torch"]),
+        ("", "PyTorch, channels-last", cnn_step["scratch_over_torch_channels_last"]),
+        ("without numba", "PyTorch", cnn_step["numpy_only_over_torch"]),
+        ("MLP 784-256-10 step, batch 200", "PyTorch", mlp_step["scratch_over_torch"]),
+        ("without numba", "PyTorch", mlp_step["numpy_only_over_torch"]),
+        ("MLP epoch, batch 200", "scikit-learn", epoch["scratch_over_sklearn"]),
+        ("CNN, logits of 1,024 images", "PyTorch", predict["cnn"]["scratch_over_torch"]),
+        ("MLP, logits of 1,024 images", "PyTorch", predict["mlp"]["scratch_over_torch"]),
+    ]
+    table = "\n".join(f"| {work} | {peer} | {ratio:.2f} |" for work, peer, ratio in rows)
+    return f"""## The from-scratch engine and its peers
+
+Forward, backward and Adam in single precision, from equal weights over equal batches, in turns,
+{found["repeats"]} repeats; both sides were seen to take equal steps before they were timed. Ratios of
+median times: below 1, NumPy is the faster.
+{"With numba (the extra `fast`) for what waits for memory" if found["numba"] else "Without numba"};
+the rows "without numba" are NumPy alone.
+
+| work | peer | NumPy's time over the peer's |
+|---|---|---|
+{table}
+
+Of the {found["sgemm_gflops"]:.0f} GFLOP/s that long matrix products reach, the CNN step reaches
+{100 * cnn_step["of_sgemm_rate"]:.0f} %, the MLP step {100 * mlp_step["of_sgemm_rate"]:.0f} %, the MLP
+epoch with its validation {100 * epoch["of_sgemm_rate"]:.0f} %. PyTorch's times move by a third from hour
+to hour on a shared machine, NumPy's by a tenth: docs/decisions/006 has the range of the ratios. The
+first step of the CNN let the process grow by {cnn_step["first_step_grew_by_megabytes"]:.0f} MB, importing numba included.
+"""
+
+
+def speedrun(found: Mapping[str, Any]) -> str:
+    """The least time to each mark."""
+    rows = "\n".join(
+        f"| {mark} % | `{m['recipe']}` | {m['seconds_mean']:.2f} +- {m['seconds_sd']:.2f} | "
+        f"{percent(m['accuracy_mean'])} | {interval(m['accuracy_interval'])} | "
+        f"{'yes' if m['reached'] else 'no'} |"
+        for mark, m in found["marks"].items()
+    )
+    plain, race = found["plain"], found["marks"]["99.0"]
+    curve = ", ".join(
+        f"{percent(epoch['accuracy_mean'])} at {epoch['seconds_mean']:.0f} s"
+        for epoch in plain["epochs"]
+    )
+    bound = "at least " if found["plain_script_over_ours_is_a_lower_bound"] else ""
+    return f"""## Speedrun: the least time to a mean accuracy on the test split
+
+{race["n"]} seeds, each in a fresh process, {found["threads"]} threads. The clock runs from uint8 arrays
+in memory to a network that is ready to predict; construction, augmentation and first touch of every
+library count. Imports ({race["import_seconds_mean"]:.1f} s, with what PyTorch imports at its first
+optimiser), reading the files ({race["reading_seconds_mean"]:.1f} s) and evaluation
+({race["evaluation_seconds_mean"]:.2f} s) are apart. Recipes were chosen on the validation split; test
+was read once a training.
+
+| mark | recipe | seconds, mean +- sd | accuracy, mean | 95 % interval of the mean | reached |
+|---|---|---|---|---|---|
+{rows}
+
+The plain PyTorch script (`benchmarks/plain_cnn.py`: Adam at 1e-3, batches of 64, defaults; means over
+{plain["n"]} seeds after each epoch, on test): {curve}. **To 99.0 % it takes {bound}
+{found["plain_script_over_ours"]:.0f} times as long as `cnn-fast`.**
+"""
+
+
+def accuracy(found: Mapping[str, Any]) -> str:
+    """Every recipe on the test split."""
+    rows = "\n".join(
+        f"| `{r['recipe']}` | {r['engine']} | {r['parameters']:,} | {percent(r['accuracy_mean'])} | "
+        f"{100 * r['accuracy_sd']:.3f} | {interval(r['accuracy_interval'])} | "
+        f"{r['seconds_mean']:.1f} | {r['n']} |"
+        for r in found["recipes"]
+    )
+    return f"""## Accuracy of every recipe on the test split
+
+Means over seeds 0, 1, ...; sd in percentage points, over seeds; seconds as in the speedrun, but with
+the validation after every epoch that users have. Test was read once a training.
+
+| recipe | engine | parameters | accuracy | sd | 95 % interval of the mean | seconds | seeds |
+|---|---|---|---|---|---|---|---|
+{rows}
+"""
+
+
+def crash(found: Mapping[str, Any]) -> str:
+    """Killed and resumed."""
+    rows = "\n".join(
+        f"| {case['case']} | {case['kills']} | {case['damaged']} | {case['trainings']} | "
+        f"{case['equal']} |"
+        for case in found["cases"]
+    )
+    return f"""## Killed at random instants and resumed
+
+{found["kills"]} kills (SIGKILL) of small trainings that write a checkpoint after every batch;
+{found["damaged"]} times a checkpoint was then cut or a bit of it flipped. Every training was brought to
+its end: **{found["equal"]} of {found["trainings"]} ended with the bytes of an undisturbed one.**
+
+| case | kills | damaged | trainings | equal bytes and history |
+|---|---|---|---|---|
+{rows}
+"""
+
+
+SECTIONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "classic": classic,
+    "cnn": cnn,
+    "engines": engines,
+    "speedrun": speedrun,
+    "accuracy": accuracy,
+    "crash": crash,
+}
+"""What each file of results becomes, in the order of the page."""
+
+
+def times(seconds: Mapping[str, float]) -> str:
+    """Two cells: the median, and the range."""
+    return f"{seconds['median']:.1f} | {seconds['min']:.1f} to {seconds['max']:.1f}"
+
+
+def interval(bounds: Sequence[float]) -> str:
+    """Two percentages."""
+    return f"{100 * bounds[0]:.2f} to {100 * bounds[1]:.2f} %"
+
+
+def measured(name: str, machine: Mapping[str, Any]) -> str:
+    """By which command, on what."""
+    versions = ", ".join(f"{library} {version}" for library, version in machine["versions"].items())
+    return (
+        f"Measured by `python -m benchmarks.{name} --json` on {machine['processor']}, "
+        f"{machine['cores']} cores, at commit {machine['commit']}; {versions}.\n"
+    )
+
+
+def main() -> None:
+    """Write the page from all results that are there."""
+    parts = [
+        "# Benchmarks\n",
+        "Written by `python -m benchmarks.docs.benchmarks_page`. Times are wall-clock seconds on shared, noisy\n"
+        "machines: the ratios of times taken in turns are what counts. Each command checks that\n"
+        "both sides' answers are right. Only speedrun and accuracy read the test split.\n",
+    ]
+    for name, section in SECTIONS.items():
+        path = RESULTS / f"{name}.json"
+        if path.exists():
+            found = json.loads(path.read_text())
+            parts += [section(found), measured(name, found["machine"])]
+    write_text(PAGE, "\n".join(parts))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""Write docs/results.md from what was measured: not one of its figures is typed.
+
+digitnn compare --grid --seeds 3
+digitnn train cnn-robust --seed S --out runs/cnn-robust-S      # S: 0, 1, 2
+python -m benchmarks.docs.appraisals RUN... --split test
+python -m benchmarks.docs.results_page
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from benchmarks.docs.appraisals import KEPT
+from digitnn.analysis.comparison.markdown import to_markdown
+from digitnn.atomic_files import write_text
+from digitnn.wording import percent
+
+PAGE = Path("docs/results.md")
+COMPARISON = Path("results/comparison.json")
+
+Found = Mapping[str, Any]
+Groups = Mapping[str, Sequence[Found]]
+"""The runs of each recipe and engine, by what both are called."""
+
+
+def groups(found: Sequence[Found]) -> dict[str, list[Found]]:
+    """Runs that differ by their seed alone, together, those with the higher error first."""
+    together: dict[str, list[Found]] = {}
+    for one in sorted(found, key=lambda one: (one["recipe"], one["engine"], one["seed"])):
+        together.setdefault(f"`{one['recipe']}` ({one['engine']})", []).append(one)
+    return dict(sorted(together.items(), key=lambda group: mean(group[1], "accuracy")))
+
+
+def mean(runs: Sequence[Found], *keys: str | int) -> float:
+    """The mean over runs of what lies at `keys`."""
+    return fmean(_at(one, keys) for one in runs)
+
+
+def _at(value: Any, keys: Sequence[str | int]) -> float:
+    for key in keys:
+        value = value[key]
+    return float(value)
+
+
+def spread(runs: Sequence[Found], *keys: str | int) -> str:
+    """Mean and, of several, standard deviation over seeds, in percent."""
+    values = [_at(one, keys) for one in runs]
+    return percent(fmean(values)) + (f" ± {100 * stdev(values):.2f}" if len(values) > 1 else "")
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of Markdown."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def sureness(recipes: Groups) -> str:
+    """How far probabilities can be trusted, a row a recipe."""
+    heads = ["recipe", "accuracy", "calibration error", "with the temperature", "Brier score"]
+    covered = {point["coverage"]: at for at, point in enumerate(_points(recipes))}
+    heads += [f"wrong of the surest {share:.0%}" for share in covered]
+    heads += ["15 disputed labels, right"]
+    rows = [
+        [
+            name,
+            spread(runs, "accuracy"),
+            percent(mean(runs, "calibration_error")),
+            percent(mean(runs, "tempered", "calibration_error")),
+            f"{mean(runs, 'brier'):.4f}",
+            *(
+                percent(mean(runs, "risk_coverage", "points", at, "error"))
+                for at in covered.values()
+            ),
+            f"{mean(runs, 'disputed', 'among', 'right'):.1f}",
+        ]
+        for name, runs in recipes.items()
+    ]
+    return table(heads, rows)
+
+
+def _points(recipes: Groups) -> Sequence[Found]:
+    found: Sequence[Found] = next(iter(recipes.values()))[0]["risk_coverage"]["points"]
+    return found
+
+
+def corruptions(recipes: Groups) -> str:
+    """A row a corruption, a column a recipe."""
+    first = next(iter(recipes.values()))[0]["corruptions"]["rows"]
+    rows = [["none", *(spread(runs, "accuracy") for runs in recipes.values())]]
+    rows += [
+        [
+            row["corruption"].replace("_", " "),
+            *(spread(runs, "corruptions", "rows", at, "accuracy") for runs in recipes.values()),
+        ]
+        for at, row in enumerate(first)
+    ]
+    rows += [
+        ["**mean of the fifteen**"]
+        + [f"**{spread(runs, 'corruptions', 'mean')}**" for runs in recipes.values()],
+        ["error relative to `cnn`"]
+        + [f"{mean(runs, 'corruptions', 'relative'):.2f}" for runs in recipes.values()],
+    ]
+    return table(["corruption", *recipes], rows)
+
+
+def conditions(found: Sequence[Found]) -> str:
+    """From what, on what and how often test was read."""
+    machine = found[0]["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    commits = sorted({str(one["machine"]["commit"]) for one in found})
+    seeds = sorted({one["seed"] for one in found})
+    reads = max(one["test_reads"] for one in found)
+    return (
+        f"`{found[0]['command']}` of each run, seeds {', '.join(map(str, seeds))}; "
+        f"{found[0]['n']:,} images of the {found[0]['split']} split, which each run had read "
+        f"{reads} times at most by then. {machine['processor']}, {machine['cores']} cores; "
+        f"{versions}; commit {', '.join(commits)}. Means over seeds; ± is the standard deviation "
+        "over them."
+    )
+
+
+def page(comparison: Found, found: Sequence[Found]) -> str:
+    """The whole page."""
+    recipes = groups(found)
+    return f"""# Results
+
+Everything here is written by `python -m benchmarks.docs.results_page` from what commands measured. The
+test split is for these figures alone: recipes were chosen on the validation split.
+[statistics.md](statistics.md) says what each figure is.
+
+## How good
+
+`digitnn compare --grid --seeds 3`: each recipe on each engine that can train it.
+
+{to_markdown(comparison)}
+More recipes, over more seeds: [benchmarks.md](benchmarks.md).
+
+## How sure
+
+A network may be right and its probabilities be wrong: trained with smoothed labels it is less sure
+than it could be. One number, the temperature, fitted on the validation split, mends that. Of the
+images it is surest of, fewer are misread. Where experts dispute the label
+([15 test images](statistics.md#labels-in-dispute)) nobody can be right but by agreeing with whoever
+wrote it down.
+
+{sureness(recipes)}
+
+## How robust
+
+The fifteen corruptions of MNIST-C ([robustness.md](robustness.md)).
+
+{corruptions(recipes)}
+
+{conditions(found)}
+"""
+
+
+def main() -> None:
+    """Write the page."""
+    comparison = json.loads(COMPARISON.read_text())
+    found = [json.loads(path.read_text()) for path in sorted(KEPT.glob("*-test.json"))]
+    if not found:
+        raise SystemExit(
+            f"nothing in {KEPT}: python -m benchmarks.docs.appraisals RUN... --split test"
+        )
+    write_text(PAGE, page(comparison, found))
+
+
+if __name__ == "__main__":
+    main()

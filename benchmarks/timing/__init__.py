@@ -1,0 +1,1 @@
+"""How quickly: trainings, steps and readings timed in turns."""

@@ -1,0 +1,62 @@
+"""What `one_training` times; a module of its own, to time its import apart."""
+
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from benchmarks.timing.plain_cnn import accuracy_of, train_plain
+from digitnn.data.dataset import Dataset
+from digitnn.data.fetch.sources import load
+from digitnn.engines.find import find_engine
+from digitnn.evaluation.evaluation import evaluate
+from digitnn.recipes.toml_reader import choose_recipe
+from digitnn.runs.experiment import TrainingData, load_training_data
+from digitnn.runs.run import save_run
+from digitnn.training.training import Training
+
+
+def read_data(split: str) -> tuple[TrainingData, Dataset]:
+    """MNIST to train on, and the split "valid" or "test" to judge by."""
+    data = load_training_data("mnist")
+    return data, data.valid if split == "valid" else load("mnist", "test")
+
+
+def train_recipe(
+    name: str,
+    engine_name: str | None,
+    seed: int,
+    train: Dataset,
+    valid: Dataset,
+    test: Dataset,
+    keep: Path | None,
+) -> dict[str, Any]:
+    """Seconds of the clock and of evaluation, and the accuracy on `test`; saves at `keep`."""
+    start = perf_counter()
+    recipe = choose_recipe(name)
+    engine = find_engine(recipe.engine(engine_name))
+    training = Training(recipe, engine, train, valid, seed)
+    for _ in training:
+        pass
+    classifier = engine.classifier(training.network, training.params())
+    trained = perf_counter()
+    report = evaluate(classifier, test)
+    evaluated = perf_counter()
+    if keep is not None:
+        save_run(keep, training, recipe.engine(engine_name), "mnist")
+    return {
+        "seconds": trained - start,
+        "evaluation_seconds": evaluated - trained,
+        "accuracy": report.accuracy,
+        "parameters": training.network.parameter_count(),
+    }
+
+
+def train_plainly(seed: int, epochs: int, train: Dataset, test: Dataset) -> dict[str, Any]:
+    """Seconds and accuracy of the plain script after each epoch; only its training is timed."""
+    seconds, curve = 0.0, []
+    start = perf_counter()
+    for model in train_plain(train, seed, epochs):
+        seconds += perf_counter() - start
+        curve.append({"seconds": seconds, "accuracy": accuracy_of(model, test)})
+        start = perf_counter()
+    return {"epochs": curve}

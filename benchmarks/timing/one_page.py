@@ -1,0 +1,55 @@
+"""One picture read in a process of its own, so that its memory is its own.
+
+python -m benchmarks.timing.one_page PICTURE [--model RUN]
+"""
+
+import argparse
+import json
+import resource
+import sys
+from pathlib import Path
+from subprocess import PIPE, run
+from time import perf_counter
+from typing import Any
+
+from digitnn.reader.reader import Reader
+
+
+def in_fresh_process(picture: Path, model: str | None) -> dict[str, Any]:
+    """What this module prints, from a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.timing.one_page", str(picture)]
+    done = run(
+        [*command, *(["--model", model] if model else [])], stdout=PIPE, text=True, check=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def main() -> None:
+    """Read it; print seconds without imports, the peak of memory with them, and the text."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("picture", type=Path)
+    parser.add_argument("--model")
+    options = parser.parse_args()
+    reader = Reader.load(options.model)
+    start = perf_counter()
+    text = reader.read(options.picture).text
+    seconds = perf_counter() - start
+    print(json.dumps({"seconds": seconds, "peak_megabytes": peak_megabytes(), "text": text}))
+
+
+def peak_megabytes() -> float:
+    """The most memory this process ever held.
+
+    Linux's ru_maxrss counts what the parent held when it started us; VmHWM is our own.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        kilobytes = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM:"))
+        return int(kilobytes.split()[1]) * 1024 / 1e6
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+if __name__ == "__main__":
+    main()

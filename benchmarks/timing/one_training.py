@@ -1,0 +1,64 @@
+"""One training in a process of its own, timed by a strict clock; `speedrun` and `accuracy` call it.
+
+The clock runs from uint8 arrays in memory to a network that is ready to predict: construction,
+first touch of every library, augmentation and training all count. Imports, reading the files and
+evaluation are timed apart.
+
+    python -m benchmarks.timing.one_training RECIPE --seed 0 [--engine pytorch] [--split valid]
+    python -m benchmarks.timing.one_training plain --seed 0 --epochs 8
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from subprocess import PIPE, run
+from time import perf_counter
+from typing import Any
+
+PLAIN = "plain"
+"""What the plain script is called among the recipes."""
+
+
+def in_fresh_process(recipe: str, seed: int, *options: str) -> dict[str, Any]:
+    """What this module prints for `recipe` and `seed`, from a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.timing.one_training", recipe, "--seed", str(seed)]
+    done = run([*command, *options], stdout=PIPE, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Train once and print what came of it as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipe")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--engine")
+    parser.add_argument("--split", choices=("valid", "test"), default="valid")
+    parser.add_argument("--epochs", type=int, default=8, help="of the plain script")
+    parser.add_argument("--validate", action="store_true", help="after every epoch, as users do")
+    parser.add_argument("--keep", type=Path, metavar="RUN", help="save the run there")
+    given = parser.parse_args(arguments)
+    start = perf_counter()
+    import_module("torch._dynamo")  # torch.optim imports it with the first optimiser
+    clocked = import_module("benchmarks.timing.clocked_training")
+    imported = perf_counter()
+    data, judge = clocked.read_data(given.split)
+    read = perf_counter()
+    if given.recipe == PLAIN:
+        found = clocked.train_plainly(given.seed, given.epochs, data.train, judge)
+    else:
+        # a training validates after every epoch; one image, so that the clock has training only
+        valid = data.valid if given.validate else data.valid[:1]
+        found = clocked.train_recipe(
+            given.recipe, given.engine, given.seed, data.train, valid, judge, given.keep
+        )
+    times = {"import_seconds": imported - start, "reading_seconds": read - imported}
+    about = {"recipe": given.recipe, "seed": given.seed, "split": given.split}
+    print(json.dumps({**about, **found, **times}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

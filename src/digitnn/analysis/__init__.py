@@ -1,0 +1,1 @@
+"""What networks did, compared and explained: comparison, robustness, ladder, label audit."""

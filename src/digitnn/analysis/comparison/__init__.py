@@ -1,0 +1,1 @@
+"""Recipes and engines side by side: tables, tests, figures, leaderboard."""

@@ -1,0 +1,191 @@
+"""The main job's arithmetic: from evaluated runs to rows and pairs.
+
+Axes: n images of the test split.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import combinations
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
+from numpy import ndarray
+
+from digitnn.data.dataset import Dataset
+from digitnn.errors import RunError
+from digitnn.evaluation.evaluation import Report
+from digitnn.evaluation.intervals import t_interval, wilson_interval
+from digitnn.evaluation.mcnemar import adjust_by_holm, compare_paired
+from digitnn.evaluation.seed_variance import part_variance
+from digitnn.machine.describe import describe_machine
+from digitnn.runs.identity import settings_of, tell_apart
+from digitnn.runs.protocol import Trained
+from digitnn.runs.readings import read_readings
+
+REPORTED: tuple[Mapping[str, Any], ...] = (
+    {"recipe": "original, from scratch", "accuracy": 0.9327, "train_seconds": 37.0},
+    {"recipe": "original, PyTorch CNN", "accuracy": 0.987, "train_seconds": 170.0},
+)
+"""What the original repository's README reports of itself; not measured by us."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """A run and what it did on the test split.
+
+    note: what tells it from runs of the same recipe that were set otherwise, where there are some.
+    """
+
+    run: Trained
+    report: Report
+    note: str = ""
+
+    @property
+    def seed(self) -> int:
+        """The seed that the run was trained from."""
+        return int(self.run.about["seed"])
+
+    @property
+    def name(self) -> str:
+        """The recipe, and the note if there is one: "cnn" or "cnn, l2 5"."""
+        return f"{self.run.recipe}, {self.note}" if self.note else self.run.recipe
+
+    @property
+    def title(self) -> str:
+        """name (engine)."""
+        return f"{self.name} ({self.run.engine})"
+
+    def right(self, test: Dataset) -> Bool[ndarray, " n"]:
+        """Which images were read right."""
+        return self.report.predictions == test.labels
+
+
+def grouped(evaluated: Sequence[Evaluated]) -> list[list[Evaluated]]:
+    """The runs that differ by seed alone together, in the order they came.
+
+    Groups of one recipe and engine get notes, so that no two have the same title.
+    """
+    groups: dict[tuple[str, str], list[Evaluated]] = {}
+    for one in evaluated:
+        groups.setdefault((one.title, settings_of(one.run.about)), []).append(one)
+    titles = [title for title, _ in groups]
+    for title in {title for title in titles if titles.count(title) > 1}:
+        alike = [key for key in groups if key[0] == title]
+        notes = tell_apart([groups[key][0].run.about for key in alike])
+        for key, note in zip(alike, notes, strict=True):
+            groups[key] = [replace(one, note=note) for one in groups[key]]
+    return list(groups.values())
+
+
+def make_row(group: Sequence[Evaluated], test: Dataset) -> dict[str, Any]:
+    """One row of the comparison: means over the seeds of one recipe on one engine.
+
+    interval: 95 % Wilson, for the mean accuracy on n test images: how much another 10,000 digits
+    could differ. Where there are several seeds, spread: the standard deviation over them;
+    seeds_interval: 95 % of the mean over all seeds, on these images; variance: see `seed_variance`;
+    both only if no seed comes twice.
+    """
+    first = group[0].run
+    n = group[0].report.n
+    accuracies = [one.report.accuracy for one in group]
+    accuracy = fmean(accuracies)
+    row: dict[str, Any] = {
+        "recipe": group[0].name,
+        "engine": first.engine,
+        "accuracy": accuracy,
+        "interval": list(wilson_interval(round(accuracy * n), n)),
+        "n": n,
+        "train_seconds": fmean(one.run.about["seconds"] for one in group),
+        "predict_seconds": fmean(one.report.seconds for one in group),
+        "epochs": first.about["epochs"],
+        "parameters": first.parameter_count(),
+        "seed": group[0].seed,
+        "run": str(first.path),
+    }
+    seeds = [one.seed for one in group]
+    if len(group) > 1:
+        row |= {
+            "seeds": seeds,
+            "spread": stdev(accuracies),
+            "runs": [str(one.run.path) for one in group],
+        }
+    if len(set(seeds)) == len(group) > 1 < n:
+        row |= {
+            "seeds_interval": t_interval(accuracies),
+            "variance": part_variance(np.stack([one.right(test) for one in group])).to_json(),
+        }
+    return row
+
+
+def make_pairs(groups: Sequence[Sequence[Evaluated]], test: Dataset) -> dict[str, Any]:
+    """The exact McNemar test of every two recipes, first seed against first seed.
+
+    holm: the p-value adjusted for the number of pairs; digits: which images only one reads.
+    """
+    found = [(a[0], b[0]) for a, b in combinations(groups, 2)]
+    compared = [compare_paired(a.right(test), b.right(test)) for a, b in found]
+    adjusted = adjust_by_holm([pair.p_value for pair in compared])
+    pairs = [
+        {
+            "first": a.title,
+            "second": b.title,
+            "seeds": [a.seed, b.seed],
+            **asdict(pair),
+            "holm": holm,
+            "digits": _find_digits(a.right(test), b.right(test)),
+        }
+        for (a, b), pair, holm in zip(found, compared, adjusted, strict=True)
+    ]
+    return {"test": "exact McNemar, two-sided; holm: adjusted for all pairs", "pairs": pairs}
+
+
+def _find_digits(first: Bool[ndarray, " n"], second: Bool[ndarray, " n"]) -> dict[str, Any]:
+    """The places in the test split of the images that only one of two networks reads."""
+    return {
+        "only_first": np.flatnonzero(first & ~second).tolist(),
+        "only_second": np.flatnonzero(second & ~first).tolist(),
+    }
+
+
+def check_same_test(runs: Sequence[Trained], test: Dataset) -> None:
+    """Raise `RunError` for a run that was last tested on other images than `test`.
+
+    What it was trained on may lie in `test`; nothing else would tell. Runs whose readings are of a
+    version that noted no fingerprint pass, as do those that have never been tested.
+    """
+    ours = test.fingerprint()
+    for run in runs:
+        tested = [one for one in read_readings(run.path) if one["split"] == "test"]
+        theirs = tested[-1].get("data", {}).get("sha256", ours) if tested else ours
+        if theirs != ours:
+            raise RunError(
+                f"{run.path} was last tested on other images than these of {test.name} "
+                f"(fingerprints {theirs[:12]} and {ours[:12]}): name the data with --data-dir, or "
+                "test it on these first with `digitnn evaluate --split test`"
+            )
+
+
+def make_comparison(
+    evaluated: Sequence[Evaluated],
+    test: Dataset,
+    grid: Sequence[Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """The object that `digitnn compare --json` prints.
+
+    grid: with `--grid`, how far equal steps lead the engines apart, as `lockstep` tells it.
+    """
+    groups = grouped(evaluated)
+    return {
+        "schema": 1,
+        "rows": [make_row(group, test) for group in groups],
+        "reported": [dict(row) for row in REPORTED],
+        "paired": make_pairs(groups, test),
+        "data": {
+            "test": {"name": test.name, "n": len(test), "sha256": test.fingerprint()},
+            **evaluated[0].run.about["data"],
+        },
+        "machine": describe_machine(),
+        **({} if grid is None else {"grid": list(grid)}),
+    }

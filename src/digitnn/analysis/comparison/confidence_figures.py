@@ -1,0 +1,159 @@
+"""Figures of how far a network's sureness can be trusted: do its probabilities mean what they say,
+and are the images that it is least sure of those that it reads wrongly?
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from digitnn.evaluation.calibration import Bin
+from digitnn.evaluation.intervals import wilson_interval
+from digitnn.evaluation.risk_coverage import errors_in_best_order
+from digitnn.evaluation.summary import Appraisal
+from digitnn.plotting import COLOURS, GREY, new_figure
+from digitnn.wording import percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def draw_reliability(appraisal: Appraisal, narrow: bool = False) -> Figure:
+    """The share read right in each bin of confidence, as trained and with the temperature.
+
+    Side by side, or, `narrow`, one above the other.
+
+    Bars: accuracy, with its 95 % Wilson interval; a line across each: what the network claims, the
+    mean confidence; below, how many images are in the bin. Calibrated is who claims what is so.
+    Guo et al. 2017, figure 1.
+    """
+    after = appraisal.tempered
+    source = "these same images" if after.in_sample else "validation"
+    if narrow:
+        figure = new_figure(4.8, 8.4)
+        grid = figure.subplots(4, 1, sharex=True, height_ratios=[3, 1, 3, 1]).reshape(2, 2).T
+    else:
+        figure = new_figure(9, 5.4)
+        grid = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=[3, 1])
+    for column, (bins, error, title) in enumerate(
+        (
+            (appraisal.bins, appraisal.calibration_error, "as trained"),
+            (
+                after.bins,
+                after.calibration_error,
+                f"with temperature {appraisal.temperature:.2f}, fitted on {source}",
+            ),
+        )
+    ):
+        above, below = grid[:, column]
+        _draw_bins(above, bins)
+        above.set_title(f"{title}\ncalibration error {percent(error)}", fontsize=11)
+        _draw_counts(below, bins)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    ncols = 1 if narrow else 3
+    figure.legend(handles, labels, frameon=False, loc="outside lower center", ncols=ncols)
+    most = max(one.n for one in (*appraisal.bins, *after.bins))
+    for above, below in grid.T if narrow else grid[:, :1].T:
+        above.set_ylabel("% of digits read rightly")
+        below.set_ylabel("images")
+        below.set_yscale("log")
+        below.set_ylim(0.7, 12 * most)
+        below.yaxis.set_major_formatter("{x:,.0f}")
+    return figure
+
+
+def _draw_bins(axes: Axes, bins: tuple[Bin, ...]) -> None:
+    axes.plot([0, 100], [0, 100], color=GREY, linewidth=1, linestyle="--", label="claimed is so")
+    filled = [one for one in bins if one.accuracy is not None and one.confidence is not None]
+    middles = [50 * (one.low + one.high) for one in filled]
+    accuracies = [100 * (one.accuracy or 0.0) for one in filled]
+    bounds = [wilson_interval(round((one.accuracy or 0.0) * one.n), one.n) for one in filled]
+    reach = np.abs(100 * np.array(bounds).T - accuracies)
+    width = 92 / len(bins)
+    axes.bar(
+        middles, accuracies, width, color=COLOURS[5], label="read rightly, with its 95 % interval"
+    )
+    axes.errorbar(middles, accuracies, yerr=reach, fmt="none", color=COLOURS[0], capsize=2)
+    axes.hlines(
+        [100 * (one.confidence or 0.0) for one in filled],
+        [middle - width / 2 for middle in middles],
+        [middle + width / 2 for middle in middles],
+        color=COLOURS[1],
+        linewidth=2.5,
+        label="probability claimed, its mean",
+    )
+    axes.set_xlim(0, 100)
+    axes.set_ylim(0, 103)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_counts(axes: Axes, bins: tuple[Bin, ...]) -> None:
+    """Bars on a logarithmic scale, each with its number; the caller sets the scale."""
+    for one in bins:
+        if one.n:
+            middle = 50 * (one.low + one.high)
+            axes.bar(middle, one.n, 92 / len(bins), color=GREY)
+            axes.text(middle, 1.25 * one.n, f"{one.n:,}", ha="center", va="bottom", fontsize=7)
+    axes.set_xlabel("% probability of what is read")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def draw_risk_coverage(appraisal: Appraisal) -> Figure:
+    """The error among the most confident images, over the share of images that get an answer.
+
+    Marks at 50, 80, 90, 95 and 99 %, with 95 % Wilson intervals. For reference the best order there
+    can be, all mistakes last, and none at all, which leaves the error as it is. Where a mistake is
+    among the first few images the curve leaves the top: a share of so few says little.
+    """
+    found = appraisal.risk_coverage
+    last = found.curve[-1]
+    best = errors_in_best_order(last.n, last.errors)
+    figure = new_figure(7, 4.4)
+    axes = figure.subplots()
+    axes.axhline(
+        100 * last.error,
+        color=GREY,
+        linestyle="--",
+        label=f"in random order, area {100 * last.error:.2g} %",
+    )
+    axes.plot(
+        [100 * point.coverage for point in found.curve],
+        [100 * point.error for point in found.curve],
+        color=COLOURS[0],
+        label=f"the surest first, area {100 * found.area:.2g} %",
+    )
+    axes.plot(
+        100 * np.arange(1, last.n + 1) / last.n,
+        100 * best,
+        color=COLOURS[2],
+        label=f"all mistakes last, area {100 * best.mean():.2g} %",
+    )
+    errors = [100 * point.error for point in found.points]
+    bounds = 100 * np.array([point.interval for point in found.points]).T
+    axes.errorbar(
+        [100 * point.coverage for point in found.points],
+        errors,
+        yerr=np.abs(bounds - errors),
+        fmt="o",
+        color=COLOURS[0],
+        capsize=3,
+    )
+    for point, error in zip(found.points, errors, strict=True):
+        axes.annotate(
+            f"{error:.2f}",
+            (100 * point.coverage, error),
+            xytext=(-4, 5),
+            textcoords="offset points",
+            ha="right",
+            fontsize=8,
+        )
+    axes.set_xlim(0, 102)
+    axes.set_ylim(0, 1.2 * max(100 * last.error, float(bounds.max()), 0.01))
+    axes.set_xlabel("% of images that get an answer, the surest first")
+    axes.set_ylabel("% of these read wrongly")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, fontsize=9, loc="center left")
+    return figure

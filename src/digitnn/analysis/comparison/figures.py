@@ -1,0 +1,128 @@
+"""Figures of runs and comparisons: each `draw_...` returns a matplotlib figure.
+
+Figures are built without pyplot, so nothing global changes and no window opens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from digitnn.analysis.comparison.comparison import Evaluated
+from digitnn.data.dataset import CLASSES, Dataset
+from digitnn.plotting import COLOURS, GREY, new_figure, use_log_scale
+from digitnn.runs.protocol import Trained
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def draw_overview(comparison: Mapping[str, Any]) -> Figure:
+    """Test error and training time of every row, those reported elsewhere in grey."""
+    rows = [*comparison["reported"], *comparison["rows"]]
+    names = [f"{row['recipe']}\n{row.get('engine', 'as reported')}" for row in rows]
+    colours = [COLOURS[0] if "interval" in row else GREY for row in rows]
+    figure = new_figure(9, 0.75 * len(rows) + 1.1)
+    left, right = figure.subplots(1, 2, sharey=True)
+    errors = [100 * (1 - row["accuracy"]) for row in rows]
+    left.barh(names, errors, color=colours, height=0.62)
+    for y, (row, error) in enumerate(zip(rows, errors, strict=True)):
+        reach = error
+        if "interval" in row:
+            low, high = (100 * (1 - bound) for bound in reversed(row["interval"]))
+            left.errorbar(error, y, xerr=[[error - low], [high - error]], color="black", capsize=3)
+            reach = high
+        left.text(reach + max(errors) * 0.02, y, f"{error:.2f} %", va="center")
+    left.set_xlim(0, max(errors) * 1.2)
+    left.set_title("test error, with its 95 % interval", fontsize=11)
+    left.invert_yaxis()
+    seconds = [row["train_seconds"] for row in rows]
+    right.barh(names, seconds, color=colours, height=0.62)
+    for y, value in enumerate(seconds):
+        right.text(value + max(seconds) * 0.015, y, f"{value:.0f} s", va="center")
+    right.set_xlim(0, max(seconds) * 1.15)
+    right.set_title("training time", fontsize=11)
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+    left.set_xlabel("% of digits read wrongly")
+    right.set_xlabel("seconds")
+    return figure
+
+
+def draw_learning_curves(runs: Sequence[Trained]) -> Figure:
+    """Training and validation error over the epochs of each run, side by side."""
+    figure = new_figure(5 * len(runs), 3.4)
+    for run, axes in zip(runs, _row(figure, len(runs)), strict=True):
+        epochs = [record.epoch for record in run.history]
+        marker = "o" if len(epochs) < 20 else None
+        for label, colour, values in (
+            ("training", COLOURS[0], [1 - record.accuracy for record in run.history]),
+            ("validation", COLOURS[1], [1 - record.valid_accuracy for record in run.history]),
+        ):
+            axes.plot(epochs, [100 * v for v in values], label=label, color=colour, marker=marker)
+        use_log_scale(axes)
+        axes.set_title(f"{run.recipe} ({run.engine})", fontsize=11)
+        axes.set_xlabel("iteration" if run.history[-1].evaluations else "epoch")
+        axes.set_ylabel("% of digits read wrongly")
+        if marker:
+            axes.set_xticks(epochs)
+        axes.grid(alpha=0.3, which="both")
+        axes.legend(frameon=False)
+    return figure
+
+
+def draw_confusions(evaluated: Sequence[Evaluated]) -> Figure:
+    """How often each digit was read as each other one; what was right is left out."""
+    figure = new_figure(4.6 * len(evaluated), 4.6)
+    for one, axes in zip(evaluated, _row(figure, len(evaluated)), strict=True):
+        wrong = one.report.confusion.copy()
+        np.fill_diagonal(wrong, 0)
+        axes.imshow(wrong, cmap="Oranges")
+        for i in range(CLASSES):
+            for j in range(CLASSES):
+                if wrong[i, j]:
+                    shade = "white" if wrong[i, j] > 0.6 * wrong.max() else "black"
+                    axes.text(j, i, wrong[i, j], ha="center", va="center", color=shade, fontsize=8)
+            axes.text(i, i, "·", ha="center", va="center", color=GREY)
+        axes.set_xticks(range(CLASSES))
+        axes.set_yticks(range(CLASSES))
+        axes.set_xlabel("read as")
+        axes.set_ylabel("digit")
+        axes.set_title(f"{one.title}: {one.report.errors} of {one.report.n:,} wrong", fontsize=11)
+    return figure
+
+
+def draw_disagreements(first: Evaluated, second: Evaluated, test: Dataset) -> Figure:
+    """Digits that only one of two networks reads, each with what the two say."""
+    columns, most_rows = 12, 2
+    sides = []
+    for good, bad in ((first, second), (second, first)):
+        only = np.flatnonzero(good.right(test) & ~bad.right(test))
+        sides.append((good, bad, only, min(most_rows, max(1, -(-len(only) // columns)))))
+    rows = [side[-1] for side in sides]
+    figure = new_figure(10, 0.8 + 0.95 * sum(rows))
+    panels = figure.subfigures(2, 1, height_ratios=[0.4 + n for n in rows], squeeze=False)
+    for panel, (good, bad, only, n_rows) in zip(panels.flat, sides, strict=True):
+        shown = only[: columns * n_rows]
+        number = f"{len(shown)} of {len(only)}" if len(only) > len(shown) else f"{len(only)}"
+        panel.suptitle(
+            f"only {good.title} reads these ({number}); in orange, what {bad.title} reads",
+            fontsize=10,
+        )
+        grid = panel.subplots(n_rows, columns, squeeze=False)
+        for axes in grid.flat:
+            axes.set_axis_off()
+        for index, axes in zip(shown, grid.flat, strict=False):
+            axes.imshow(255 - test.images[index], cmap="gray", vmin=0, vmax=255)
+            read = bad.report.predictions[index]
+            axes.set_title(str(read), fontsize=9, pad=1, color=COLOURS[1])
+    return figure
+
+
+def _row(figure: Figure, n: int) -> list[Axes]:
+    """n axes side by side."""
+    return list(np.atleast_1d(figure.subplots(1, n)))

@@ -1,0 +1,249 @@
+"""Which recipe is best, told so that nobody fools themselves.
+
+A recipe's figure is the mean over its seeds, with the interval of that mean. The best seed is what
+an unlucky reader would be shown instead: it stands beside, with what it claims too much. Nothing
+is read here but what the runs have noted of themselves.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any, Literal
+
+from digitnn.errors import RunError
+from digitnn.evaluation.intervals import Interval, t_interval
+from digitnn.runs.ensembles import load_run
+from digitnn.runs.identity import settings_of
+from digitnn.runs.protocol import Trained
+from digitnn.runs.readings import count_readings, read_readings
+from digitnn.runs.run import RECIPE, Run, is_run
+
+SplitName = Literal["valid", "test"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run, and what it has noted of itself.
+
+    settings: see `settings_of`; seeds: several for an ensemble;
+    complete: trained to its end; chosen_on: see `Standing`; valid, test: None if never measured.
+    """
+
+    path: Path
+    recipe: str
+    engine: str
+    settings: str
+    seeds: tuple[int, ...]
+    complete: bool
+    chosen_on: str | None
+    test_reads: int
+    valid: "Measured | None"
+    test: "Measured | None"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An accuracy, and the fingerprint of the data it was measured on, None if nobody noted it."""
+
+    accuracy: float
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One row: the runs of one recipe with the same settings on one engine.
+
+    interval: 95 % of the mean over all seeds (Student), None for one run; best: what "best of n"
+    would claim; excess: by how much that exceeds the mean; by_validation: on test, the accuracy of
+    the run that validates best, which may be claimed; chosen_on: the split that decided which epoch
+    was kept, if one did; test_reads: by all runs together.
+    """
+
+    rank: int
+    recipe: str
+    engine: str
+    settings: str
+    n: int
+    seeds: tuple[int, ...]
+    mean: float
+    interval: Interval | None
+    spread: float | None
+    best: float
+    excess: float
+    by_validation: float | None
+    chosen_on: str | None
+    test_reads: int
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Standings on one split of one data set; unranked: (run, why)."""
+
+    split: SplitName
+    sha256: str
+    standings: tuple[Standing, ...]
+    unranked: tuple[tuple[str, str], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain builtins."""
+        unranked = [{"run": run, "reason": reason} for run, reason in self.unranked]
+        return asdict(self) | {"unranked": unranked}
+
+
+def find_runs(paths: Sequence[Path]) -> list[Path]:
+    """The runs among `paths`, and those that lie in folders among them, each once.
+
+    Raises `RunError` for a path that is neither a run nor a folder, and if there is no run at all.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if not path.is_dir():
+            raise RunError(f"{path} is neither a run nor a folder of runs: no such folder")
+        inside = [path] if is_run(path) else sorted(filter(_is_finished, path.iterdir()))
+        found |= dict.fromkeys(inside)
+    if not found:
+        where = " or ".join(map(str, paths))
+        raise RunError(f"there are no runs in {where}: `digitnn train` makes one")
+    return list(found)
+
+
+def _is_finished(path: Path) -> bool:
+    return is_run(path) and (path / RECIPE).is_file()
+
+
+def read_entry(path: Path) -> Entry:
+    """What the run at `path` says of itself. Raises `RunError`."""
+    run = load_run(path)
+    readings = read_readings(path)
+    stopping = run.about.get("stopping") or {}
+    decided = stopping.get("keep") == "best" or stopping.get("patience") is not None
+    return Entry(
+        path=path,
+        recipe=run.recipe,
+        engine=run.engine,
+        settings=settings_of(run.about),
+        seeds=tuple(run.about.get("seeds", [run.about["seed"]])),
+        complete=bool(run.about.get("complete", True)),
+        chosen_on="valid" if decided else None,
+        test_reads=count_readings(readings, "test"),
+        valid=_measured_on_valid(run, readings),
+        test=_last(readings, "test"),
+    )
+
+
+def _measured_on_valid(run: Trained, readings: Sequence[Mapping[str, Any]]) -> Measured | None:
+    """By an evaluation, or else when the epoch that was kept came to its end."""
+    sha256 = run.about["data"]["valid"]["sha256"]
+    if noted := _last(readings, "valid"):
+        return Measured(noted.accuracy, sha256)
+    kept = run.kept if isinstance(run, Run) else None
+    return Measured(kept.valid_accuracy, sha256) if kept else None
+
+
+def _last(readings: Sequence[Mapping[str, Any]], split: str) -> Measured | None:
+    """The newest of the readings of `split`; of these rather one that names its data."""
+    mine = [reading for reading in readings if reading["split"] == split]
+    if not mine:
+        return None
+    newest = next((one for one in reversed(mine) if "data" in one), mine[-1])
+    return Measured(float(newest["accuracy"]), newest.get("data", {}).get("sha256"))
+
+
+def rank(entries: Sequence[Entry], split: SplitName) -> Leaderboard:
+    """Order recipes by their mean accuracy on `split`.
+
+    Raises `RunError` if runs were measured on different data, or if none can be ranked.
+    """
+    groups: dict[str, list[Entry]] = {}
+    unranked: list[tuple[str, str]] = []
+    for entry in entries:
+        group = groups.get(entry.settings, [])
+        if reason := _why_not(entry, group, split):
+            unranked.append((str(entry.path), reason))
+        else:
+            groups.setdefault(entry.settings, []).append(entry)
+    if not groups:
+        path, reason = unranked[0]
+        more = f" (and {len(unranked) - 1} more)" if len(unranked) > 1 else ""
+        raise RunError(f"nothing to rank on {split}: {path}{more}: {reason}")
+    sha256 = _check_same_data([one for group in groups.values() for one in group], split)
+    rows = sorted(groups.values(), key=lambda group: -fmean(_accuracies(group, split)))
+    standings = tuple(_stand(number, group, split) for number, group in enumerate(rows, 1))
+    return Leaderboard(split, sha256, standings, tuple(unranked))
+
+
+def _why_not(entry: Entry, group: Sequence[Entry], split: SplitName) -> str | None:
+    """The reason for not ranking `entry` beside those of `group`, which are of equal settings."""
+    if not entry.complete:
+        return "it was not trained to its end"
+    measured = _on(entry, split)
+    if measured is None:
+        return f"never read {split}: `digitnn evaluate {entry.path} --split {split}` would"
+    if measured.sha256 is None:
+        return (
+            f"an older digitnn did not note which {split} data it read: "
+            f"`digitnn evaluate {entry.path} --split {split}` would"
+        )
+    for other in group:
+        if shared := set(entry.seeds) & set(other.seeds):
+            return f"of the same recipe and seed {min(shared)} as {other.path}: counted once"
+    return None
+
+
+def _check_same_data(entries: Iterable[Entry], split: SplitName) -> str:
+    seen: dict[str, Path] = {}
+    for entry in entries:
+        measured = _on(entry, split)
+        assert measured is not None
+        assert measured.sha256 is not None
+        seen.setdefault(measured.sha256, entry.path)
+    if len(seen) > 1:
+        (first, one), (second, two), *_ = seen.items()
+        raise RunError(
+            f"{one} and {two} were measured on different {split} data (fingerprints {first[:12]} "
+            f"and {second[:12]}): their figures cannot be ranked; name runs of the same data"
+        )
+    return next(iter(seen))
+
+
+def _stand(rank: int, group: Sequence[Entry], split: SplitName) -> Standing:
+    accuracies = _accuracies(group, split)
+    first, mean, best = group[0], fmean(accuracies), max(accuracies)
+    return Standing(
+        rank=rank,
+        recipe=first.recipe,
+        engine=first.engine,
+        settings=first.settings[:8],
+        n=len(group),
+        seeds=tuple(seed for entry in group for seed in entry.seeds),
+        mean=mean,
+        interval=t_interval(accuracies),
+        spread=stdev(accuracies) if len(group) > 1 else None,
+        best=best,
+        excess=best - mean,
+        by_validation=_choose_by_validation(group) if split == "test" else None,
+        chosen_on=first.chosen_on,
+        test_reads=sum(entry.test_reads for entry in group),
+        runs=tuple(str(entry.path) for entry in group),
+    )
+
+
+def _choose_by_validation(group: Sequence[Entry]) -> float | None:
+    """The test accuracy of the run that validates best; None if one has never been validated."""
+    pairs = [
+        (entry.valid.accuracy, entry.test.accuracy)
+        for entry in group
+        if entry.valid is not None and entry.test is not None
+    ]
+    best = max(pairs, key=lambda pair: pair[0], default=None)
+    return best[1] if best is not None and len(pairs) == len(group) else None
+
+
+def _on(entry: Entry, split: SplitName) -> Measured | None:
+    return entry.test if split == "test" else entry.valid
+
+
+def _accuracies(group: Sequence[Entry], split: SplitName) -> list[float]:
+    return [one.accuracy for one in (_on(entry, split) for entry in group) if one is not None]

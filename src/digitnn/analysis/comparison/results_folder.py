@@ -1,0 +1,158 @@
+"""The folder `results/` that a comparison leaves: tables, figures and the two artefacts.
+
+comparison.json        what `digitnn compare --json` prints
+comparison.md          the same as a page
+overview.png, time_accuracy.png, learning_curves.png, confusion.png, disagreements.png
+digitnn_results.json   each model's name, training time and test accuracy, and its origin
+params.pickle          the from-scratch network as NumPy arrays and plain builtins
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import Any
+
+import numpy as np
+
+from digitnn.analysis.comparison.comparison import Evaluated, grouped
+from digitnn.analysis.comparison.figures import (
+    draw_confusions,
+    draw_disagreements,
+    draw_learning_curves,
+    draw_overview,
+)
+from digitnn.analysis.comparison.markdown import to_markdown
+from digitnn.analysis.comparison.pareto import draw_time_and_accuracy
+from digitnn.atomic_files import write_text
+from digitnn.data.dataset import Dataset
+from digitnn.errors import RunError
+from digitnn.network.layers import Dense, Flatten, Sigmoid
+from digitnn.network.storage.pickles.loading import save_pickle
+from digitnn.plotting import write_figure
+from digitnn.runs.run import Run
+
+NAMES = (
+    "comparison.json",
+    "comparison.md",
+    "overview.png",
+    "time_accuracy.png",
+    "learning_curves.png",
+    "confusion.png",
+    "disagreements.png",
+    "digitnn_results.json",
+    "params.pickle",
+)
+CLASSIC_LAYERS = (Flatten, Dense, Sigmoid, Dense)
+
+
+def check_writable(folder: Path, option: str = "--results") -> None:
+    """Raise `RunError` unless files can be written to `folder`; call it before training.
+
+    option: the one that names another folder.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise RunError(
+            f"cannot write results to {folder}: {error.strerror or error}; choose another {option}"
+        ) from None
+
+
+def write_results(
+    folder: Path, comparison: Mapping[str, Any], evaluated: Sequence[Evaluated], test: Dataset
+) -> list[Path]:
+    """Write everything, or leave the folder as it was; the paths in the order of the list above.
+
+    All is first written to a folder inside and then moved. What an earlier comparison left and
+    this one does not make is removed, so that all that is there belongs together.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".", dir=folder) as staging:
+        names = _write_all(Path(staging), comparison, evaluated, test)
+        for name in names:
+            (Path(staging) / name).replace(folder / name)
+    for name in NAMES:
+        if name not in names:
+            (folder / name).unlink(missing_ok=True)
+    return [folder / name for name in names]
+
+
+def _write_all(
+    folder: Path, comparison: Mapping[str, Any], evaluated: Sequence[Evaluated], test: Dataset
+) -> list[str]:
+    """Every file's name."""
+    firsts = [group[0] for group in grouped(evaluated)]
+    write_text(folder / "comparison.json", json.dumps(comparison, indent=2) + "\n")
+    write_text(folder / "comparison.md", "# Comparison\n\n" + to_markdown(comparison))
+    figures = {
+        "overview.png": draw_overview(comparison),
+        "time_accuracy.png": draw_time_and_accuracy(comparison["rows"]),
+        "confusion.png": draw_confusions(firsts),
+    }
+    if learned := [one.run for one in firsts if one.run.history]:
+        figures["learning_curves.png"] = draw_learning_curves(learned)
+    if len(firsts) > 1:
+        figures["disagreements.png"] = draw_disagreements(firsts[0], firsts[-1], test)
+    for name, figure in figures.items():
+        write_figure(folder / name, figure)
+    write_text(
+        folder / "digitnn_results.json",
+        json.dumps({"schema": 1, "models": [_model(one) for one in evaluated]}, indent=2) + "\n",
+    )
+    written = ["comparison.json", "comparison.md", *figures, "digitnn_results.json"]
+    runs = [one.run for one in firsts if isinstance(one.run, Run)]
+    scratch = [run for run in runs if run.engine == "scratch"]
+    if scratch:
+        save_pickle(folder / "params.pickle", to_plain(scratch[0]))
+        written.append("params.pickle")
+    return written
+
+
+def to_plain(run: Run) -> dict[str, Any]:
+    """A run as a dictionary of NumPy arrays and plain builtins.
+
+    A network with one hidden layer of sigmoid units also gets the names that courses use for it:
+    w1 (n_hidden, features + 1) and w2 (10, n_hidden + 1), biases in the last column,
+    selected_features (indices of the pixels that w1 sees), lambda.
+    """
+    value: dict[str, Any] = {
+        "recipe": run.recipe,
+        "seed": run.about["seed"],
+        "standardise": {
+            "mean": run.network.standardise.mean,
+            "std": run.network.standardise.std,
+        },
+        "parameters": dict(run.params),
+    }
+    if tuple(type(layer) for layer in run.network.layers) == CLASSIC_LAYERS:
+        first, second = run.params["1.weight"], run.params["3.weight"]
+        selected = np.flatnonzero(np.any(first != 0, axis=0))
+        value |= {
+            "selected_features": selected,
+            "n_hidden": len(first),
+            "w1": np.column_stack([first[:, selected], run.params["1.bias"]]),
+            "w2": np.column_stack([second, run.params["3.bias"]]),
+            "lambda": run.about["recipe"]["l2"],
+        }
+    return value
+
+
+def _model(one: Evaluated) -> dict[str, Any]:
+    about = one.run.about
+    return {
+        "model": one.run.recipe,
+        "engine": one.run.engine,
+        "training_seconds": about["seconds"],
+        "test_accuracy": one.report.accuracy,
+        "test_interval": list(one.report.interval),
+        "seed": about["seed"],
+        "epochs": about["epochs"],
+        "recipe": about["recipe"],
+        "data": about["data"],
+        "machine": about["machine"],
+        "when": about["when"],
+        "run": str(one.run.path),
+    }

@@ -1,0 +1,105 @@
+"""The training images that are nearest to an image: as the network sees them, and pixel by pixel.
+
+Axes: n training images, d numbers that describe an image, m nearest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Num, UInt8
+from numpy import ndarray
+
+from digitnn.analysis.explain.mosaic import show_image
+from digitnn.data.dataset import Dataset
+from digitnn.plotting import COLOURS, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MANY = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The nearest, nearest first: where in the training split, their labels, how far away."""
+
+    indices: tuple[int, ...]
+    labels: tuple[int, ...]
+    distances: tuple[float, ...]
+    images: UInt8[ndarray, "m 28 28"]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain builtins, without the pixels."""
+        return {
+            "indices": list(self.indices),
+            "labels": list(self.labels),
+            "distances": list(self.distances),
+        }
+
+
+def nearest(
+    features: Num[ndarray, "n d"], one: Num[ndarray, " d"], train: Dataset, many: int = MANY
+) -> Neighbours:
+    """The `many` rows of `features` at the least Euclidean distance from `one`.
+
+    features: of the images of `train`, in their order.
+    """
+    squared = np.empty(len(features), np.float32)
+    for start in range(0, len(features), 1024):
+        difference = features[start : start + 1024].astype(np.float32) - one.astype(np.float32)
+        squared[start : start + 1024] = np.einsum("nd,nd->n", difference, difference)
+    order = np.argsort(squared, kind="stable")[:many]
+    return Neighbours(
+        tuple(map(int, order)),
+        tuple(map(int, train.labels[order])),
+        tuple(float(d) for d in np.sqrt(squared[order])),
+        train.images[order],
+    )
+
+
+def nearest_by_pixels(
+    image: UInt8[ndarray, "28 28"], train: Dataset, many: int = MANY
+) -> Neighbours:
+    """The same of the pixels themselves, in units of full ink."""
+    found = nearest(train.images.reshape(len(train), -1), image.reshape(-1), train, many)
+    distances = tuple(d / 255 for d in found.distances)
+    return Neighbours(found.indices, found.labels, distances, found.images)
+
+
+def draw_neighbours(
+    image: UInt8[ndarray, "28 28"], read: int, hidden: Neighbours, pixels: Neighbours
+) -> Figure:
+    """Two rows, each with the image at its left; a label that is not what was read is orange."""
+    figure = new_figure(10, 3.5)
+    rows = (hidden, "nearest in the last hidden layer"), (pixels, "nearest pixel by pixel")
+    panels = figure.subfigures(2, 1, squeeze=False)
+    for panel, (found, title) in zip(panels.flat, rows, strict=True):
+        panel.suptitle(f"{title}: label, and distance", fontsize=10, x=0.01, ha="left")
+        first, *others = panel.subplots(1, len(found.indices) + 1)
+        show_image(first, image)
+        first.set_title(f"read as {read}", fontsize=9, pad=3, fontweight="bold")
+        for spine in first.spines.values():
+            spine.set(color="black", linewidth=1.5)
+        for i, axes in enumerate(others):
+            show_image(axes, found.images[i])
+            colour = "black" if found.labels[i] == read else COLOURS[1]
+            axes.set_title(
+                f"{found.labels[i]}   {found.distances[i]:.1f}", fontsize=9, pad=3, color=colour
+            )
+    return figure
+
+
+def describe_neighbours(read: int, hidden: Neighbours, pixels: Neighbours) -> str:
+    """How many of the nearest have the digit that was read, and what the two rows share."""
+    agree, by_pixels = (sum(label == read for label in n.labels) for n in (hidden, pixels))
+    shared = len(set(hidden.indices) & set(pixels.indices))
+    many = len(hidden.indices)
+    return (
+        f"What the network takes to be most like the image, of all that it was trained on: {agree} "
+        f"of the {many} nearest in its last hidden layer are labelled {read}. Pixel by pixel, "
+        f"where a shift or a slant counts as much as another digit, {by_pixels} of {many} are; the "
+        f"two rows share {shared} image{'' if shared == 1 else 's'}."
+    )

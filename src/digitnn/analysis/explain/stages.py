@@ -1,0 +1,183 @@
+"""How one image goes through the network: what each stage makes of it.
+
+A stage is a layer with weights and what follows it up to the next one: Conv2d, Relu, MaxPool2d.
+Axes: c planes of h w pixels, u units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from numpy import ndarray
+
+from digitnn.analysis.explain.mosaic import AMOUNT, show_image, show_mosaic
+from digitnn.engines.scratch.activations import activations
+from digitnn.network.layers import Conv2d, Crop, Dense, Dropout, Flatten, Layer
+from digitnn.network.network import Architecture, Network, Params
+from digitnn.plotting import COLOURS, GREY, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST, COLUMNS = 32, 16
+"""Planes in a figure and in a row; of more the most active are drawn."""
+UNITS_IN_A_ROW = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """name: its layers; output: planes (c, h, w) or units (u,)."""
+
+    name: str
+    output: Float32[ndarray, "*shape"]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain builtins."""
+        return {"name": self.name, "output": self.output.tolist()}
+
+
+@dataclass(frozen=True, eq=False)
+class Stages:
+    """An image and all that becomes of it; the last stage gives the logits."""
+
+    image: UInt8[ndarray, "28 28"]
+    labels: tuple[str, ...]
+    stages: tuple[Stage, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain builtins."""
+        return {"stages": [stage.to_json() for stage in self.stages]}
+
+
+def stages_of(network: Network, params: Params, image: UInt8[ndarray, "28 28"]) -> Stages:
+    """Run one image through, and keep what each stage gives."""
+    outputs = activations(network, params, image[None])
+    found = [
+        Stage(
+            ", ".join(_short(layer) for layer in network.layers[first : last + 1] if _tells(layer)),
+            outputs[_before_flatten(network.layers, first, last)][0],
+        )
+        for first, last in _cuts(network.layers)
+    ]
+    return Stages(image, network.labels, tuple(found))
+
+
+def _cuts(architecture: Architecture) -> list[tuple[int, int]]:
+    """(first, last layer) of each stage."""
+    starts = [i for i, layer in enumerate(architecture) if isinstance(layer, Conv2d | Dense)]
+    ends = [start - 1 for start in starts[1:]] + [len(architecture) - 1]
+    return list(zip(starts, ends, strict=True))
+
+
+def _before_flatten(architecture: Architecture, first: int, last: int) -> int:
+    """The last layer of a stage whose output still has the form of planes, if it has."""
+    flat = [i for i in range(first, last + 1) if isinstance(architecture[i], Flatten)]
+    return flat[0] - 1 if flat else last
+
+
+def _tells(layer: Layer) -> bool:
+    """Whether it does anything to what is seen: not when it only turns planes to a vector."""
+    return not isinstance(layer, Flatten | Dropout | Crop)
+
+
+def _short(layer: Layer) -> str:
+    match layer:
+        case Conv2d():
+            return f"{layer.channels} filters {layer.kernel} × {layer.kernel}"
+        case Dense():
+            return f"{layer.units} units"
+    return {
+        "MaxPool2d": "max-pooling",
+        "AveragePool2d": "mean-pooling",
+        "BatchNorm": "batch norm",
+        "Relu": "ReLU",
+    }.get(type(layer).__name__, type(layer).__name__.lower())
+
+
+def draw_stages(found: Stages) -> Figure:
+    """The image, then a row for each stage from top to bottom, the logits as bars at the end."""
+    *hidden, last = found.stages
+    heights = [1.1, *(_height(stage) for stage in hidden), 1.9]
+    figure = new_figure(9, sum(heights) + 0.42 * len(heights))
+    rows = figure.subplots(len(heights), 1, height_ratios=heights)
+    show_image(rows[0], found.image)
+    rows[0].set_title("the image", fontsize=10, loc="left")
+    rows[0].set_anchor("W")
+    for axes, stage in zip(rows[1:], hidden, strict=False):
+        _draw_stage(axes, stage)
+    _draw_logits(rows[-1], last, found.labels)
+    return figure
+
+
+def _height(stage: Stage) -> float:
+    if stage.output.ndim == 1:
+        return 0.16 * -(-len(stage.output) // UNITS_IN_A_ROW) + 0.05
+    return 0.55 * -(-min(len(stage.output), MOST) // COLUMNS)
+
+
+def _draw_stage(axes: Axes, stage: Stage) -> None:
+    """Its planes, or its units as a strip of squares; each stage has a scale of its own."""
+    output, gap = stage.output, 1
+    least, largest = min(0.0, float(output.min())), float(output.max())
+    if output.ndim == 1:
+        planes, columns, gap = output[:, None, None], UNITS_IN_A_ROW, 0
+        many = f"{np.count_nonzero(output)} of them not 0"
+    else:
+        order = np.argsort(-output.max(axis=(1, 2)), kind="stable")[:MOST]
+        planes, columns = output[np.sort(order)], COLUMNS
+        most = f", the {MOST} most active" if len(output) > MOST else ""
+        many = f"{len(output)} planes of {output.shape[1]} × {output.shape[2]}{most}"
+    show_mosaic(axes, planes, columns, gap, cmap=AMOUNT, vmin=least, vmax=largest)
+    axes.set_anchor("W")
+    axes.set_title(
+        f"{stage.name}: {many} (dark to light: {least:.1f} to {largest:.1f})",
+        fontsize=10,
+        loc="left",
+    )
+
+
+def _draw_logits(axes: Axes, stage: Stage, labels: tuple[str, ...]) -> None:
+    logits = stage.output
+    best = int(logits.argmax())
+    colours = [COLOURS[0] if i == best else GREY for i in range(len(logits))]
+    axes.bar(labels, logits, color=colours, width=0.62)
+    axes.axhline(0, color="black", linewidth=0.8)
+    for i, z in enumerate(logits):
+        axes.annotate(
+            f"{z:.1f}",
+            (i, z),
+            (0, 3 if z >= 0 else -3),
+            textcoords="offset points",
+            ha="center",
+            va="bottom" if z >= 0 else "top",
+            fontsize=8,
+        )
+    axes.margins(y=0.18)
+    axes.set_ylabel("logit (nats)")
+    axes.set_title(f"the logits, one a digit: {labels[best]} is read", fontsize=10, loc="left")
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    axes.tick_params(axis="x", length=0)
+
+
+def describe_stages(found: Stages) -> str:
+    """How the numbers become fewer, and who decides."""
+    *hidden, last = found.stages
+    sizes = [f"{stage.output.size:,}" for stage in (*hidden, last)]
+    order = np.argsort(-last.output, kind="stable")
+    lead = last.output[order[0]] - last.output[order[1]]
+    planes = (
+        "Early planes still show the digit, its edges and strokes; later ones say only that "
+        "something is there, and roughly where. "
+        if any(stage.output.ndim == 3 for stage in hidden)
+        else ""
+    )
+    return (
+        f"From top to bottom: {found.image.size} pixels become {', then '.join(sizes)} numbers, "
+        f"the last of them the logits. Light is active. {planes}"
+        f"{found.labels[order[0]]} leads {found.labels[order[1]]} by {lead:.1f} nats: it is taken "
+        f"to be {np.exp(lead):,.0f} times as likely."
+    )

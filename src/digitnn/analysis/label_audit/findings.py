@@ -1,0 +1,99 @@
+"""What an audit found: the suspects, how many labels were contradicted, and what others found."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from jaxtyping import Float32
+from numpy import ndarray
+
+from digitnn.analysis.label_audit.folds import Audit
+from digitnn.analysis.label_audit.suspects import Recall, Suspect, find_suspects, recall_at
+from digitnn.evaluation.disputed_labels import SOURCE, find_disputed
+from digitnn.machine.describe import describe_machine
+from digitnn.wording import percent
+
+KS = (15, 50, 100, 200)
+SHOWN = 10
+"""Suspects in the text; the files have all."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """recalls: against the published list, where the test split is the one that it is about."""
+
+    collection: str
+    recipe: str
+    engine: str
+    folds: int
+    seed: int
+    n: int
+    suspects: tuple[Suspect, ...]
+    recalls: tuple[Recall, ...]
+
+    @property
+    def accuracy(self) -> float:
+        """The share of labels that the networks agree with."""
+        return 1 - len(self.suspects) / self.n
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `digitnn audit --json` prints."""
+        known = {"source": SOURCE, "recall": [asdict(one) for one in self.recalls]}
+        return {
+            "schema": 1,
+            "collection": self.collection,
+            "recipe": self.recipe,
+            "engine": self.engine,
+            "folds": self.folds,
+            "seed": self.seed,
+            "n": self.n,
+            "accuracy": self.accuracy,
+            "suspects": [one.to_json() for one in self.suspects],
+            **({"known": known} if self.recalls else {}),
+            "machine": describe_machine(),
+        }
+
+
+def find_audit(
+    what: Audit, answers: Float32[ndarray, "n k"], n_train: int, test_sha256: str
+) -> Found:
+    """answers: out-of-fold log-probabilities; n_train: how many images the training file has."""
+    suspects = find_suspects(answers, what.data.labels, n_train)
+    known = frozenset(one.index for one in find_disputed(test_sha256))
+    return Found(
+        collection=what.data.name,
+        recipe=what.recipe.name,
+        engine=what.engine,
+        folds=what.folds,
+        seed=what.seed,
+        n=len(what.data),
+        suspects=tuple(suspects),
+        recalls=tuple(recall_at(suspects, known, "test", KS)) if known else (),
+    )
+
+
+def to_text(found: Found) -> str:
+    """How many, the first of them, and the recall."""
+    rows = [
+        f"{one.rank:>4}  {one.part:<5} {one.index:>6}  {one.label} -> {one.proposal}  "
+        f"{percent(one.probability)}"
+        for one in found.suspects[:SHOWN]
+    ]
+    lines = [
+        f"of {found.n:,} labels, {len(found.suspects):,} are contradicted by networks that never "
+        f"saw them ({found.recipe}, {found.folds} folds, {percent(found.accuracy)} agree)",
+        "rank  part   index  label -> proposal, its probability",
+        *rows,
+        *_recall_lines(found.recalls),
+    ]
+    return "\n".join(lines)
+
+
+def _recall_lines(recalls: Sequence[Recall]) -> list[str]:
+    if not recalls:
+        return []
+    shares = ", ".join(f"{one.found} among the first {one.k}" for one in recalls)
+    return [
+        f"of the {recalls[0].known} test labels that people dispute ({SOURCE}): {shares} test "
+        "suspects"
+    ]

@@ -1,0 +1,97 @@
+"""The ladder on one page: JSON for programs, Markdown for people."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from digitnn.analysis.ladder.climbing import at_full_height
+from digitnn.analysis.ladder.measuring import Measured
+from digitnn.data.dataset import Dataset
+from digitnn.machine.describe import describe_machine
+from digitnn.wording import percent
+
+SPLITS = {"valid": "validation", "test": "test"}
+"""What the splits are called for people."""
+
+
+def to_json(found: Sequence[Measured], asked: Dataset, split: str, seed: int) -> dict[str, Any]:
+    """The object that `digitnn ladder --json` prints."""
+    return {
+        "schema": 1,
+        "split": split,
+        "seed": seed,
+        "rows": [one.to_json() for one in found],
+        "data": {"name": asked.name, "n": len(asked), "sha256": asked.fingerprint()},
+        "machine": describe_machine(),
+    }
+
+
+def to_markdown(found: Sequence[Measured], split: str, seed: int) -> str:
+    """A table of all rungs, one of accuracy over the number of images if there are several."""
+    full = at_full_height(found)
+    lines = [
+        f"# The ladder: {full[0].n_train:,} training images",
+        "",
+        f"| rung | what it is | {SPLITS[split]} accuracy | 95 % interval | training "
+        "| reading an image | numbers kept |",
+        "|---|---|---|---|---|---|---|",
+        *(_row(one) for one in full),
+        "",
+    ]
+    sizes = sorted({one.n_train for one in found})
+    if len(sizes) > 1:
+        lines += _by_size(found, sizes)
+    notes = _notes(found)
+    return "\n".join([*lines, " ".join([*notes, _conditions(full[0], split, seed)]), ""])
+
+
+def _row(one: Measured) -> str:
+    low, high = one.interval
+    return (
+        f"| `{one.rung}` | {one.summary} ({one.engine}) | **{percent(one.accuracy)}** | "
+        f"{100 * low:.2f} to {percent(high)} | {one.train_seconds:.1f} s | "
+        f"{microseconds(one):,.0f} µs | {one.numbers:,} |"
+    )
+
+
+def _notes(found: Sequence[Measured]) -> list[str]:
+    """A sentence for each rung and what there is to say of it."""
+    sizes: dict[tuple[str, str], list[str]] = {}
+    for one in found:
+        if one.note:
+            sizes.setdefault((one.rung, one.note), []).append(f"{one.n_train:,}")
+    return [
+        f"`{rung}` {note} with {' and '.join(numbers)} images."
+        for (rung, note), numbers in sizes.items()
+    ]
+
+
+def microseconds(one: Measured) -> float:
+    """To read one image, when many are read together."""
+    return 1e6 * one.predict_seconds / one.n
+
+
+def _by_size(found: Sequence[Measured], sizes: Sequence[int]) -> list[str]:
+    names = list(dict.fromkeys(one.rung for one in found))
+    cell = {(one.rung, one.n_train): percent(one.accuracy) for one in found}
+    return [
+        "| accuracy with so many images | " + " | ".join(f"{size:,}" for size in sizes) + " |",
+        "|---" * (len(sizes) + 1) + "|",
+        *(
+            f"| `{name}` | " + " | ".join(cell.get((name, size), "") for size in sizes) + " |"
+            for name in names
+        ),
+        "",
+    ]
+
+
+def _conditions(one: Measured, split: str, seed: int) -> str:
+    machine = describe_machine()
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    threads = machine["threads"]
+    return (
+        f"Of {one.n:,} images of the {SPLITS[split]} split, one network or model each, "
+        f"seed {seed}. Intervals are Wilson's. Training from arrays in memory; pixels converted "
+        "before, for scikit-learn. Where there are fewer than 12,800 images, a network sees each "
+        f"as often as fills so long an epoch. Measured on {machine['processor']}, "
+        f"{threads} thread{'s' if threads > 1 else ''}; {versions}; commit {machine['commit']}."
+    )

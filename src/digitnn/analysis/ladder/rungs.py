@@ -1,0 +1,102 @@
+"""The rungs of the ladder, from the simplest classifier up."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from digitnn.errors import MissingExtraError, UsageError
+from digitnn.recipes.builtin import RECIPES
+from digitnn.recipes.recipe import Recipe
+from digitnn.recipes.toml_reader import choose_recipe
+from digitnn.wording import did_you_mean
+
+NEIGHBOURS = 3
+"""k of k nearest neighbours. Not chosen by any result: the smallest that can outvote a slip."""
+ITERATIONS = 200
+"""Of logistic regression at most; it says so where they did not suffice."""
+
+
+def nearest_mean() -> Any:
+    """Ten mean images; the nearest of them."""
+    from sklearn.neighbors import NearestCentroid
+
+    return NearestCentroid()
+
+
+def logistic_regression() -> Any:
+    """Softmax of one weight a pixel and digit; L2 as scikit-learn has it, C = 1."""
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(max_iter=ITERATIONS)
+
+
+def nearest_neighbours() -> Any:
+    """The majority of the nearest training images, pixel by pixel."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    return KNeighborsClassifier(NEIGHBOURS, algorithm="brute")
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A classifier and how it comes about: a recipe, or a model of scikit-learn's."""
+
+    name: str
+    summary: str
+    recipe: Recipe | None = None
+    make: Callable[[], Any] | None = None
+
+    def model(self) -> Any:
+        """A fresh model of scikit-learn's. Raises `MissingExtraError` without it."""
+        assert self.make is not None
+        try:
+            return self.make()
+        except ImportError:
+            raise MissingExtraError("scikit-learn", "sklearn", f"the rung {self.name}") from None
+
+
+def recipe_rung(recipe: Recipe) -> Rung:
+    """A network as its recipe trains it."""
+    return Rung(recipe.name, recipe.summary, recipe=recipe)
+
+
+RUNGS: Mapping[str, Rung] = {
+    rung.name: rung
+    for rung in (
+        Rung("nearest-mean", "ten mean images, the nearest of them", make=nearest_mean),
+        Rung("logistic", "logistic regression on the pixels", make=logistic_regression),
+        Rung(
+            "neighbours",
+            f"the {NEIGHBOURS} nearest training images, pixel by pixel",
+            make=nearest_neighbours,
+        ),
+        *(
+            recipe_rung(RECIPES[name])
+            for name in ("classic", "mlp", "cnn-fast", "cnn", "cnn-99.3", "cnn-99.5", "cnn-best")
+        ),
+    )
+}
+"""All of them, by name, from the bottom up."""
+
+
+def choose_rungs(words: Sequence[str]) -> tuple[Rung, ...]:
+    """The rungs of these names in the order of the ladder, then other recipes, by name or file.
+
+    None named: all. Raises `UsageError` for what is neither, or named twice.
+    """
+    if not words:
+        return tuple(RUNGS.values())
+    others = []
+    for word in words:
+        if word not in RUNGS:
+            if word not in RECIPES and not word.endswith(".toml"):
+                known = f"known: {', '.join(RUNGS)}{did_you_mean(word, [*RUNGS, *RECIPES])}"
+                raise UsageError(f"unknown rung {word!r}; {known}")
+            others.append(recipe_rung(choose_recipe(word)))
+            if others[-1].recipe and others[-1].recipe.beside:
+                raise UsageError(f"{word} learns from more than the collection: it is no rung")
+    chosen = (*(rung for name, rung in RUNGS.items() if name in words), *others)
+    names = [rung.name for rung in chosen]
+    if len(names) < len(words) or len(set(names)) < len(names):
+        raise UsageError(f"--rungs names one twice: {', '.join(words)}")
+    return chosen

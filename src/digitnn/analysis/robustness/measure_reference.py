@@ -1,0 +1,82 @@
+"""Measure the reference: the error of the `cnn` recipe on each corruption.
+
+    python -m digitnn.analysis.robustness.measure_reference RUN ... [--split valid]
+
+measures runs of one recipe and writes their mean to `reference.json` beside this file, with what
+it was measured on. A reading of the test split is noted in each run, as always.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from digitnn.analysis.robustness.reference import FILE
+from digitnn.atomic_files import write_text
+from digitnn.errors import DigitnnError, UsageError
+
+
+def measure(paths: Sequence[Path], splits: Sequence[str], data_dir: Path | None) -> dict[str, Any]:
+    """The mean errors of the runs at `paths` on each of `splits`, and what they were measured on.
+
+    Raises `UsageError` for runs of several recipes, or of one seed twice; the data of the first run
+    count for all.
+    """
+    from digitnn.analysis.robustness.corrupted import SEED, corrupted_splits
+    from digitnn.evaluation.evaluation import evaluate
+    from digitnn.machine.describe import describe_machine
+    from digitnn.runs.experiment import load_split_of
+    from digitnn.runs.readings import record_reading
+    from digitnn.runs.run import load_run
+
+    runs = [load_run(path) for path in paths]
+    recipes, seeds = {run.recipe for run in runs}, [int(run.about["seed"]) for run in runs]
+    if len(recipes) > 1:
+        raise UsageError(f"a reference is of one recipe, got runs of {', '.join(sorted(recipes))}")
+    if len(set(seeds)) < len(seeds):
+        raise UsageError(f"a reference takes a run a seed, got the seeds {sorted(seeds)}")
+    measured = []
+    for split in splits:
+        dataset = load_split_of(runs[0], split, data_dir)
+        classifiers = [run.classifier() for run in runs]
+        for run, classifier in zip(runs, classifiers, strict=True):
+            record_reading(run, split, evaluate(classifier, dataset), dataset)
+        errors = {}
+        for name, corrupted in corrupted_splits(dataset):
+            right = [evaluate(classifier, corrupted).accuracy for classifier in classifiers]
+            errors[name] = round(1 - sum(right) / len(right), 8)
+        measured.append(
+            {"split": split, "sha256": dataset.fingerprint(), "n": len(dataset), "errors": errors}
+        )
+    source = {
+        "recipe": recipes.pop(),
+        "seeds": seeds,
+        "corruption_seed": SEED,
+        "command": "python -m digitnn.analysis.robustness.measure_reference RUN ...",
+        "machine": describe_machine(),
+    }
+    return {"schema": 1, "source": source, "splits": measured}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and write a reference; print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("--split", action="append", choices=("valid", "test"))
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--out", type=Path, default=FILE)
+    options = parser.parse_args(arguments)
+    try:
+        reference = measure(options.runs, options.split or ["valid"], options.data_dir)
+    except DigitnnError as error:
+        parser.exit(error.exit_code, f"error: {error}\n")
+    text = json.dumps(reference, indent=2) + "\n"
+    write_text(options.out, text)
+    sys.stdout.write(text)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,120 @@
+"""One thing changed step by step: shifts, turns, sizes, thicknesses; accuracy at each step.
+
+Nothing is drawn by chance: every image is changed by the same amount.
+Axes: n images, h w pixels.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
+
+from digitnn.analysis.robustness.corruptions.affine import moved
+from digitnn.data.augmentation.stroke_width import change_thickness
+from digitnn.data.dataset import Dataset
+from digitnn.evaluation.evaluation import Report, evaluate
+from digitnn.evaluation.intervals import wilson_interval
+from digitnn.network.network import Classifier
+
+BLOCK = 256
+"""Images changed at once: few enough to stay in cache."""
+
+Change: TypeAlias = Callable[[ndarray, float], ndarray]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """An amount, the steps it takes, and what it does to images. unit: for the axis."""
+
+    name: str
+    unit: str
+    steps: tuple[float, ...]
+    change: Change
+
+    def images(self, images: UInt8[ndarray, "n h w"], amount: float) -> UInt8[ndarray, "n h w"]:
+        """`images` changed by `amount`."""
+        changed = np.empty_like(images)
+        for start in range(0, len(images), BLOCK):
+            changed[start : start + BLOCK] = self.change(images[start : start + BLOCK], amount)
+        return changed
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The accuracy on `n` images at each step of a sweep, and its 95 % Wilson interval."""
+
+    name: str
+    unit: str
+    n: int
+    steps: tuple[float, ...]
+    accuracy: tuple[float, ...]
+
+    @property
+    def intervals(self) -> tuple[tuple[float, float], ...]:
+        """Of each accuracy."""
+        return tuple(wilson_interval(round(a * self.n), self.n) for a in self.accuracy)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain builtins."""
+        values = {name: list(v) if isinstance(v, tuple) else v for name, v in vars(self).items()}
+        return {**values, "intervals": [list(interval) for interval in self.intervals]}
+
+
+def shift(images: UInt8[ndarray, "n h w"], pixels: float) -> UInt8[ndarray, "n h w"]:
+    """Moved by `pixels`: the first image down, the next right, then up, left, down, ..."""
+    ways = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])
+    return moved(images, shift=pixels * ways[np.arange(len(images)) % len(ways)])
+
+
+def turn(images: UInt8[ndarray, "n h w"], degrees: float) -> UInt8[ndarray, "n h w"]:
+    """Turned about the centre by `degrees`, anticlockwise."""
+    return moved(images, degrees=np.full(len(images), float(degrees)))
+
+
+def resize(images: UInt8[ndarray, "n h w"], factor: float) -> UInt8[ndarray, "n h w"]:
+    """`factor` times as high and as wide, about the centre."""
+    return moved(images, scale=np.full((len(images), 2), float(factor)))
+
+
+def thicken(images: UInt8[ndarray, "n h w"], pixels: float) -> UInt8[ndarray, "n h w"]:
+    """The outline of the strokes moved out by `pixels`, or in where they are below 0."""
+    ink = change_thickness(images.astype(np.float32) / 255, np.full(len(images), pixels))
+    return np.rint(np.clip(ink, 0, 1) * 255).astype(np.uint8)
+
+
+SWEEPS: Mapping[str, Sweep] = {
+    sweep.name: sweep
+    for sweep in (
+        Sweep("shift", "pixels", tuple(float(p) for p in range(7)), shift),
+        Sweep("rotation", "degrees", tuple(7.5 * d for d in range(-6, 7)), turn),
+        Sweep("size", "times", tuple(s / 10 for s in range(6, 15)), resize),
+        Sweep("thickness", "pixels", (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0), thicken),
+    )
+}
+"""Every sweep by its name; each passes the point where nothing is changed."""
+
+
+def measure_curves(classifier: Classifier, dataset: Dataset, plain: Report) -> Iterator[Curve]:
+    """A curve for each sweep, as it is measured. plain: as in `measure_steps`."""
+    for sweep in SWEEPS.values():
+        accuracy = tuple(measure_steps(sweep, classifier, dataset, plain))
+        yield Curve(sweep.name, sweep.unit, len(dataset), sweep.steps, accuracy)
+
+
+def measure_steps(
+    sweep: Sweep, classifier: Classifier, dataset: Dataset, plain: Report
+) -> Iterator[float]:
+    """The accuracy at each step of `sweep`, as it is measured.
+
+    plain: what the classifier did on `dataset` as it is; images that a step leaves as they are, bit
+    for bit, are not read again.
+    """
+    for amount in sweep.steps:
+        images = sweep.images(dataset.images, amount)
+        if np.array_equal(images, dataset.images):
+            yield plain.accuracy
+        else:
+            yield evaluate(classifier, replace(dataset, images=images)).accuracy

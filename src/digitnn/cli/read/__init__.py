@@ -1,0 +1,5 @@
+"""`digitnn read`: its options, its inputs, the work in threads, its output."""
+
+from digitnn.cli.read.command import read
+
+__all__ = ["read"]

@@ -1,0 +1,109 @@
+"""`digitnn read`: the digits in pictures."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from digitnn.cli.options import AsJson, above_zero
+from digitnn.errors import UsageError
+
+if TYPE_CHECKING:
+    from digitnn.cli.read.drawings import Drawings
+    from digitnn.cli.read.inputs import PictureFile
+
+
+def read(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FILE",
+            help="Pictures, folders of them, patterns such as 'scans/**/*.png', - for stdin.",
+            show_default=False,
+        ),
+    ] = None,
+    single: Annotated[
+        bool, typer.Option("--single", help="Each picture holds one digit at most.")
+    ] = False,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", metavar="RUN", help="Read with this run or ensemble instead."),
+    ] = None,
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(
+            "--min-confidence",
+            metavar="P",
+            help="Refuse what is less likely than P, 0 to 1; 0.5 if absent.",
+        ),
+    ] = None,
+    clipboard: Annotated[
+        bool, typer.Option("--clipboard", help="Read the picture that was copied last.")
+    ] = False,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(
+            "--boxes", metavar="OUT", help="Draw what was found: a .png, or a folder for many."
+        ),
+    ] = None,
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            "--explain", metavar="OUT", help="Draw each step to each digit: a .png or a folder."
+        ),
+    ] = None,
+    max_megapixels: Annotated[
+        float,
+        typer.Option(
+            "--max-megapixels", parser=above_zero, metavar="N", help="Refuse larger pictures."
+        ),
+    ] = 64.0,
+    as_json: AsJson = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print a table with a row for each mark.")
+    ] = False,
+) -> None:
+    """Read the digits in pictures: photos, scans, drawings. "?" is what is no digit, or not clear.
+
+    Of a folder its pictures are read, in natural order, not those of folders in it. Exit code 1 if
+    any picture cannot be read; the others are read all the same.
+    """
+    from digitnn.cli.read.inputs import find_pictures, from_clipboard
+    from digitnn.cli.read.job import Job, with_progress
+    from digitnn.cli.read.output import print_csv, print_json, print_text
+    from digitnn.reader.input.opening import Limits
+    from digitnn.reader.reader import Reader
+
+    if not files and not clipboard:
+        raise UsageError("no picture to read: name files, folders, - for stdin, or --clipboard")
+    if as_json and as_csv:
+        raise UsageError("--json and --csv exclude one another")
+    if boxes and boxes == explain and boxes.suffix:
+        raise UsageError(f"--boxes and --explain cannot both write {boxes}")
+    found = find_pictures(files or []) + (from_clipboard() if clipboard else [])
+    reader = Reader.load(model, min_confidence, Limits(megapixels=max_megapixels))
+    job = Job(found, reader, single, _drawings(boxes, explain, found, reader.min_confidence))
+    show = print_json if as_json else print_csv if as_csv else print_text
+    if not show(with_progress(job.entries(), len(found))):
+        raise typer.Exit(1)
+
+
+def _drawings(
+    boxes: Path | None, explain: Path | None, found: list["PictureFile"], min_confidence: float
+) -> list["Drawings"]:
+    """What is to be drawn; who asks for nothing does not import how."""
+    if not boxes and not explain:
+        return []
+    from digitnn.cli.read.drawings import drawings_to
+    from digitnn.reader.drawing.boxes import draw_boxes
+    from digitnn.reader.drawing.explanation import explain as draw_steps
+
+    paths = [file.path for file in found]
+    asked = []
+    if boxes:
+        asked.append(drawings_to(boxes, "boxes", paths, draw_boxes))
+    if explain:
+        steps = partial(draw_steps, min_confidence=min_confidence)
+        asked.append(drawings_to(explain, "explained", paths, steps))
+    return asked

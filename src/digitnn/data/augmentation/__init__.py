@@ -1,0 +1,1 @@
+"""Training images changed as they are drawn: shifted, distorted, disturbed, redrawn."""

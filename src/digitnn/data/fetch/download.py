@@ -1,0 +1,120 @@
+"""A collection's files into a folder: from the first source that has them, each one checked.
+
+A file is unpacked, held against its known size and SHA-256, written to a sibling and renamed, so
+that a folder only ever holds right files, also when two processes fill it at once.
+"""
+
+import hashlib
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TypeAlias
+from urllib.error import HTTPError, URLError
+
+from digitnn.atomic_files import replace_file
+from digitnn.data.fetch.transports import KnownFile, Meter, Source, no_meter
+from digitnn.data.formats.magic import GZIP, kind_of, looks_like_html
+from digitnn.errors import FormatError, SourceError
+
+Report: TypeAlias = Callable[[str], None]
+"""Called with a line for people at each step."""
+
+
+def no_report(line: str) -> None:
+    """A report that nobody reads."""
+
+
+def missing_files(
+    files: Sequence[KnownFile], folder: Path, report: Report = no_report
+) -> list[KnownFile]:
+    """Those of `files` that `folder` does not hold as they should be; a wrong one is reported."""
+    missing = []
+    for file in files:
+        path = folder / file.name
+        if not path.is_file():
+            missing.append(file)
+        elif path.stat().st_size != file.size or _sha256_of(path) != file.sha256:
+            report(f"{path} does not match its SHA-256; fetching it anew")
+            missing.append(file)
+    return missing
+
+
+def download(
+    files: Sequence[KnownFile],
+    folder: Path,
+    sources: Sequence[Source],
+    report: Report = no_report,
+    meter: Meter = no_meter,
+) -> list[str]:
+    """Write `files` to `folder`, each from the first of `sources` that gives it whole.
+
+    Returns an empty list; or, if some files are still missing when all sources have had their
+    turn, why each one failed. Raises `SourceError` if a file cannot be written.
+    """
+    missing, failures = list(files), []
+    for source in sources:
+        if not missing:
+            break
+        try:
+            with closing(source.deliver(tuple(missing), meter)) as deliveries:
+                for file, content in deliveries:
+                    _keep(folder / file.name, _checked(file, content))
+                    missing.remove(file)
+                    report(f"{file.name}: {file.size:,} bytes from {source.name}")
+            if missing:
+                raise FormatError(f"does not hold {', '.join(file.name for file in missing)}")
+        except SourceError:
+            raise
+        except Exception as error:  # a transport may fail in any way; the next one has its turn
+            failures.append(f"{source.name}: {reason(error)}")
+            report(f"{failures[-1]}; trying on")
+    return failures if missing else []
+
+
+def reason(error: Exception) -> str:
+    """Why a source failed, in a few words without secrets: an address may hold a password."""
+    if isinstance(error, HTTPError):
+        words = f"HTTP {error.code} {error.reason}"
+    elif isinstance(error, URLError):
+        words = str(getattr(error.reason, "strerror", None) or error.reason)
+    else:
+        words = str(error)
+    words = re.sub(r"//[^/@\s]*@", "//", " ".join(words.split()))
+    return words[:300] or type(error).__name__
+
+
+def _checked(file: KnownFile, content: bytes) -> bytes:
+    """The plain bytes of `file`; `FormatError` if that is not what `content` is."""
+    if content.startswith(GZIP):
+        try:
+            content = zlib.decompressobj(wbits=31).decompress(content, file.size + 1)
+        except zlib.error as error:
+            raise FormatError(f"{file.name}: damaged gzip data ({error})") from None
+    if looks_like_html(content[:512]):
+        raise FormatError(f"{file.name}: it sent {kind_of(content[:512])}")
+    if len(content) < file.size:
+        raise FormatError(f"{file.name}: cut short: {len(content):,} of {file.size:,} bytes")
+    found = hashlib.sha256(content).hexdigest()
+    if found != file.sha256:
+        raise FormatError(
+            f"{file.name}: wrong content (SHA-256 {found[:16]}..., expected {file.sha256[:16]}...)"
+        )
+    return content
+
+
+def _keep(path: Path, content: bytes) -> None:
+    try:
+        with replace_file(path) as file:
+            file.write(content)
+    except OSError as error:
+        raise SourceError(
+            f"cannot write {path}: {error.strerror or error}; make room, or set "
+            "DIGITNN_CACHE_DIR to another folder"
+        ) from error
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

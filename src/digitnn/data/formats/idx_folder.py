@@ -1,0 +1,69 @@
+"""A folder of IDX files: four of them, as LeCun's page, torchvision and Keras name them.
+
+    train-images-idx3-ubyte  train-labels-idx1-ubyte  t10k-images-idx3-ubyte  t10k-labels-idx1-ubyte
+
+Each may be gzipped, with or without `.gz` to say so, and may have a dot before `idx`.
+torchvision's `MNIST/raw` is such a folder.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from digitnn.data.dataset import Dataset, check_images
+from digitnn.data.formats.idx import read_idx, write_idx
+from digitnn.data.formats.part import PARTS, Part
+from digitnn.errors import DataError, FormatError
+
+Content = Literal["images", "labels"]
+
+PREFIX: dict[Part, str] = {"train": "train", "test": "t10k"}
+AXES: dict[Content, int] = {"images": 3, "labels": 1}
+
+
+def idx_name(part: Part, content: Content) -> str:
+    """The canonical name: `idx_name("test", "labels")` is t10k-labels-idx1-ubyte."""
+    return f"{PREFIX[part]}-{content}-idx{AXES[content]}-ubyte"
+
+
+def idx_file(folder: Path, part: Part, content: Content) -> Path | None:
+    """The file in `folder` that holds `content` of `part`, under any of its usual names."""
+    name = idx_name(part, content)
+    for stem in (name, name.replace("-idx", ".idx")):
+        for suffix in ("", ".gz"):
+            if (folder / (stem + suffix)).is_file():
+                return folder / (stem + suffix)
+    return None
+
+
+def idx_parts(folder: Path) -> tuple[Part, ...]:
+    """The parts whose images are there."""
+    return tuple(part for part in PARTS if idx_file(folder, part, "images"))
+
+
+def read_idx_folder(folder: Path, part: Part, name: str) -> Dataset:
+    """The two files of `part`; the two of the other part are not opened.
+
+    Raises `FormatError` naming the file that is missing or damaged.
+    """
+    paths: dict[Content, Path] = {}
+    for content in AXES:
+        path = idx_file(folder, part, content)
+        if path is None:
+            raise FormatError(f"{folder}: no file {idx_name(part, content)} (plain or .gz)")
+        paths[content] = path
+    images, labels = (read_idx(path) for path in paths.values())
+    at_fault = paths["images"]
+    try:
+        check_images(images, name)
+        at_fault = paths["labels"]
+        return Dataset(images, labels, name)
+    except DataError as error:
+        raise FormatError(f"{at_fault}: {error}") from None
+
+
+def write_idx_folder(folder: Path, train: Dataset, test: Dataset, compress: bool = False) -> None:
+    """Write the four files, with `.gz` at the end of their names if `compress`."""
+    suffix = ".gz" if compress else ""
+    for part, data in zip(PARTS, (train, test), strict=True):
+        write_idx(folder / (idx_name(part, "images") + suffix), data.images, compress)
+        write_idx(folder / (idx_name(part, "labels") + suffix), data.labels, compress)

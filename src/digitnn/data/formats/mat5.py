@@ -1,0 +1,182 @@
+"""MATLAB 5 to 7 files, as far as matrices of uint8 go.
+
+    128 bytes    text, version, and two bytes that tell the byte order ("IM" is little-endian)
+    then         one element a variable: a tag (type, size: 2 x uint32) and that many bytes
+
+An element is a matrix, or a zlib stream that unpacks to one. A matrix consists of elements again,
+each padded to 8 bytes: flags with its class, lengths of its axes, name, items column by column.
+Not scipy's reader, since that trusts the types and sizes it finds: one wrong byte in a file can
+end the whole process with a segmentation fault (seen with scipy 1.17.1).
+Source: MathWorks, MAT-File Format, "Level 5 MAT-File Format".
+"""
+
+import math
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
+
+from digitnn.data.formats.magic import HDF5, head_of, kind_of
+from digitnn.data.formats.part import DEFLATE_RATIO, MOST_UNPACKED
+from digitnn.errors import FormatError
+from digitnn.wording import words_of
+
+CLASSES = {
+    1: "cell",
+    2: "struct",
+    3: "object",
+    4: "char",
+    5: "sparse",
+    6: "double",
+    7: "single",
+    8: "int8",
+    9: "uint8",
+    10: "int16",
+    11: "uint16",
+    12: "int32",
+    13: "uint32",
+    14: "int64",
+    15: "uint64",
+}
+_HEADER_BYTES = 128
+_HDF5_OFFSET = 512  # where the HDF5 signature of a MATLAB 7.3 file stands
+_HEAD_BYTES = 1024  # of a matrix: holds its class, shape and name, which MATLAB keeps below 64
+_UINT8, _INT32, _UINT32, _MATRIX, _COMPRESSED = 2, 5, 6, 14, 15
+_LOGICAL = 0x0200  # a flag of a uint8 matrix whose items are truth values
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable: MATLAB's word for its class, its shape, and where its element lies.
+
+    items: where in the unpacked element the items' own tag stands. byte_order: "<" or ">".
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    start: int
+    size: int
+    compressed: bool
+    items: int
+    byte_order: str
+
+
+class _DamagedError(Exception):
+    """Something does not fit; the message says what."""
+
+
+def list_variables(path: Path) -> dict[str, Variable]:
+    """Every variable of `path` by name, from the heads alone.
+
+    Raises `FormatError` naming the file if it is no MATLAB 5 to 7 file, or cut, or damaged.
+    """
+    order = _byte_order(head_of(path, _HDF5_OFFSET + len(HDF5)), path)
+    variables = {}
+    size, at = path.stat().st_size, _HEADER_BYTES
+    try:
+        with path.open("rb") as file:
+            while at < size:
+                file.seek(at)
+                kind, length = _unpack(order, file.read(8))
+                if at + 8 + length > size:
+                    raise _DamagedError("a variable is cut short")
+                if kind in (_MATRIX, _COMPRESSED):
+                    file.seek(at)
+                    head = file.read(min(8 + length, _HEAD_BYTES))
+                    found = _variable(head, order, at, 8 + length, kind == _COMPRESSED)
+                    if found:
+                        variables[found.name] = found
+                at += 8 + length
+    except (_DamagedError, zlib.error) as error:
+        raise _damaged(path, error) from None
+    return variables
+
+
+def read_uint8(path: Path, variable: Variable) -> UInt8[ndarray, "..."]:
+    """The items of a variable of kind uint8, as `list_variables` found it in `path`."""
+    try:
+        with path.open("rb") as file:
+            file.seek(variable.start)
+            element = file.read(variable.size)
+        matrix = _inflate(element[8:], variable) if variable.compressed else element
+        items, _ = _element(matrix, variable.items, variable.byte_order, _UINT8)
+        if len(items) != math.prod(variable.shape):
+            raise _DamagedError(f"{variable.name} holds {len(items):,} items")
+    except (_DamagedError, zlib.error) as error:
+        raise _damaged(path, error) from None
+    return np.frombuffer(items, np.uint8).reshape(variable.shape, order="F")
+
+
+def _byte_order(head: bytes, path: Path) -> str:
+    if head.startswith((HDF5, b"MATLAB 7.3")) or head[_HDF5_OFFSET:] == HDF5:
+        raise FormatError(
+            f"{path}: a MATLAB 7.3 (HDF5) file; save it from MATLAB with the option '-v7'"
+        )
+    order = {b"IM": "<", b"MI": ">"}.get(head[_HEADER_BYTES - 2 : _HEADER_BYTES])
+    if order is None and head.startswith(b"MATLAB"):
+        raise FormatError(f"{path}: truncated or damaged MATLAB header; fetch the file anew")
+    if order is None:
+        raise FormatError(f"{path}: not a MATLAB file: it looks like {kind_of(head)}")
+    return order
+
+
+def _variable(head: bytes, order: str, start: int, size: int, compressed: bool) -> Variable | None:
+    """The variable whose element opens with `head`; None for a class without shape or name."""
+    if compressed:
+        head = zlib.decompressobj().decompress(head[8:], _HEAD_BYTES)
+    if _unpack(order, head)[0] != _MATRIX:
+        raise _DamagedError("a variable is not a matrix")
+    flags, at = _element(head, 8, order, _UINT32)
+    bits = _unpack(order, flags)[0]
+    kind = "logical" if bits & _LOGICAL else CLASSES.get(bits & 0xFF)
+    if kind is None:
+        return None
+    lengths, at = _element(head, at, order, _INT32)
+    shape = struct.unpack(f"{order}{len(lengths) // 4}i", lengths[: len(lengths) // 4 * 4])
+    name, at = _element(head, at, order)
+    if min(shape, default=-1) < 0 or len(shape) > 32:
+        raise _DamagedError("a variable has impossible lengths")
+    label = name.decode("ascii", "backslashreplace")
+    return Variable(label, kind, shape, start, size, compressed, at, order)
+
+
+def _inflate(packed: bytes, variable: Variable) -> bytes:
+    """The matrix in a zlib stream: as long as its tag says, with the right checksum."""
+    head = zlib.decompressobj().decompress(packed, 8)
+    promised = 8 + _unpack(variable.byte_order, head)[1]
+    if promised > min(MOST_UNPACKED, len(packed) * DEFLATE_RATIO):
+        raise _DamagedError(f"{variable.name} promises {promised:,} bytes")
+    unpacker = zlib.decompressobj()
+    matrix = unpacker.decompress(packed, promised + 1)
+    if len(matrix) != promised or not unpacker.eof:
+        raise _DamagedError(f"{variable.name} is cut short")
+    return matrix
+
+
+def _element(content: bytes, at: int, order: str, expected: int | None = None) -> tuple[bytes, int]:
+    """(bytes of the element whose tag stands at `at`, where the next tag stands)."""
+    kind, size = _unpack(order, content[at : at + 8])
+    start, end = at + 8, at + 8 + size + -size % 8
+    if kind >> 16:  # up to four bytes lie inside the tag itself
+        kind, size, start, end = kind & 0xFFFF, kind >> 16, at + 4, at + 8
+    if (expected is not None and kind != expected) or (start == at + 4 and size > 4):
+        raise _DamagedError(f"an element of type {kind} and {size:,} bytes is out of place")
+    if start + size > len(content):
+        raise _DamagedError("an element is cut short")
+    return content[start : start + size], end
+
+
+def _unpack(order: str, tag: bytes) -> tuple[int, int]:
+    if len(tag) < 8:
+        raise _DamagedError("a tag is cut short")
+    kind, size = struct.unpack_from(f"{order}2I", tag)
+    return kind, size
+
+
+def _damaged(path: Path, error: Exception) -> FormatError:
+    return FormatError(f"{path}: damaged MATLAB file ({words_of(error)}); fetch it anew")

@@ -1,0 +1,194 @@
+"""Digits as they are written where MNIST's writers did not go to school.
+
+Europe's 1 has a long up-stroke, its 7 a bar; a 4 may be open or closed; the tail of a 9 straight or
+curled, the stem of a 6 as well; a 2 has a loop or a corner; an 8 may be two circles, a 0 need not
+close. Each function draws one digit as one of its writers would, with what chance decides.
+Sizes are shares of the height: x from 0 to about 0.7, y from 0, above, to 1.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from digitnn.data.synthesis.pen import Stroke, arc, smooth
+
+Strokes = list[Stroke]
+Drawer = Callable[[np.random.Generator], Strokes]
+
+
+def zero(rng: np.random.Generator) -> Strokes:
+    """Round or narrow; the end stops short of the start, meets it, or goes past it inside."""
+    w, start = rng.uniform(0.22, 0.45), rng.uniform(-140, -60)
+    turn = rng.choice([-1, 1]) * (360 + rng.uniform(-28, 25))
+    ring = arc((0.4, 0.5), (w, 0.5), start, start + turn, 28)
+    inward = np.linspace(1, rng.uniform(0.8, 1.02), len(ring))
+    return [
+        [(0.4 + (x - 0.4) * s, 0.5 + (y - 0.5) * s) for (x, y), s in zip(ring, inward, strict=True)]
+    ]
+
+
+def one(rng: np.random.Generator) -> Strokes:
+    """A stem; mostly with an up-stroke, from near the top or near the foot; sometimes a foot."""
+    strokes: Strokes = [[(0.5, 0), (0.5 + rng.uniform(-0.05, 0.05), 1)]]
+    if rng.random() < 0.85:
+        far = rng.random() < 0.35
+        length = rng.uniform(0.3, 0.7) if far else rng.uniform(0.12, 0.5)
+        # A long one that hardly drops is the top of a 7.
+        drop = rng.uniform(0.45, 0.95) if far else rng.uniform(max(0.12, 0.7 * length), 0.5)
+        up = smooth(
+            [(0.5 - length, drop), (0.5 - length / 2, drop * rng.uniform(0.4, 0.7)), (0.5, 0)]
+        )
+        strokes.append(up)
+    if rng.random() < 0.35:
+        foot = rng.uniform(0.1, 0.3)
+        strokes.append(
+            [(0.5 - foot, 1), (0.5 + foot * rng.uniform(0.7, 1.2), 1 + rng.uniform(-0.04, 0.04))]
+        )
+    return strokes
+
+
+def two(rng: np.random.Generator) -> Strokes:
+    """A bow, then a corner or a loop, then a straight or a waved base."""
+    w, knee = rng.uniform(0.45, 0.7), rng.uniform(0.25, 0.35)
+    bow = [(0.02, knee), (w * 0.2, 0.05), (w * 0.55, 0), (w * 0.95, 0.18), (w * 0.85, 0.45)]
+    end = (w * rng.uniform(1.0, 1.25), 1 + rng.uniform(-0.06, 0.03))
+    if rng.random() < 0.5:  # a loop at the lower left
+        size = rng.uniform(0.06, 0.16)
+        rest = [
+            (w * 0.4, 0.8),
+            (size, 1.0),
+            (0, 1 - size),
+            (size, 0.98 - 2 * size),
+            (w * 0.5, 0.95),
+            end,
+        ]
+        return [smooth(bow + rest)]
+    return [smooth([*bow, (0, 1)]), smooth([(0, 1), (w * 0.5, 1 + rng.uniform(-0.08, 0.03)), end])]
+
+
+def three(rng: np.random.Generator) -> Strokes:
+    """Two bows; or a flat top and a diagonal, then one bow."""
+    w, waist = rng.uniform(0.4, 0.6), rng.uniform(0.4, 0.5)
+    lower = [
+        (w * 0.6, waist + 0.05),
+        (w, (1 + waist) / 2 + 0.02),
+        (w * 0.6, 0.97),
+        (w * 0.2, 1),
+        (0, 0.87),
+    ]
+    if rng.random() < 0.35:
+        return [[(0, 0), (w * 0.95, 0), (w * 0.35, waist)], smooth([(w * 0.35, waist), *lower])]
+    upper = [(0, 0.14), (w * 0.35, 0), (w * 0.85, 0.1), (w * 0.8, waist - 0.13)]
+    return [
+        smooth([*upper, (w * rng.uniform(0.25, 0.4), waist)]),
+        smooth([(w * 0.3, waist), *lower]),
+    ]
+
+
+def four(rng: np.random.Generator) -> Strokes:
+    """Open, with two uprights, or closed, with a diagonal; the stem ends below the bar.
+
+    Or in one stroke, as lightning is drawn: the stem begins where the bar ends.
+    """
+    bar, reach, stem = rng.uniform(0.5, 0.72), rng.uniform(0.6, 0.85), rng.uniform(0.4, 0.58)
+    lean = rng.uniform(-0.05, 0.08)
+    if rng.random() < 0.2:  # in one stroke
+        end = (reach - rng.uniform(0, 0.2), 1.0)
+        elbow = (reach - rng.uniform(0, 0.1), bar + rng.uniform(-0.1, 0.05))
+        return [[(rng.uniform(0.2, 0.55), 0), (0, bar), elbow, end]]
+    if rng.random() < 0.6:  # open
+        top, start = rng.uniform(-0.02, 0.3), rng.uniform(0.02, 0.25)
+        left = smooth([(start, 0), (start * 0.5, bar * 0.6), (0, bar)])
+        return [
+            [*left, (reach, bar + rng.uniform(-0.1, 0.04))],
+            [(stem + lean, top), (stem - lean, 1)],
+        ]
+    over = rng.uniform(0, 0.06)
+    return [[(stem + over, 0), (0, bar), (reach, bar)], [(stem, over), (stem - lean, 1)]]
+
+
+def five(rng: np.random.Generator) -> Strokes:
+    """The bar joined, or a stroke of its own that may not touch."""
+    w, neck = rng.uniform(0.45, 0.65), rng.uniform(0.35, 0.48)
+    left = w * rng.uniform(0.05, 0.25)
+    belly = [(left * 0.6, neck), (w * 0.5, neck - 0.07), (w, 0.66), (w * 0.6, 0.97), (0, 0.9)]
+    gap = rng.uniform(-0.02, 0.1) if rng.random() < 0.5 else 0.0
+    bar = [
+        (left + gap, rng.uniform(-0.05, 0.04)),
+        (w * rng.uniform(0.9, 1.2), rng.uniform(-0.06, 0.04)),
+    ]
+    return [bar, [(left, 0.02), (left * 0.6, neck)], smooth(belly)]
+
+
+def six(rng: np.random.Generator) -> Strokes:
+    """A stem, straight or bent, short or long, and a bowl."""
+    w, bowl = rng.uniform(0.4, 0.6), rng.uniform(0.42, 0.66)
+    top = (w * rng.uniform(0.5, 1.1), 0.0)
+    stem = [top, (w * rng.uniform(0.15, 0.35), 0.3), (0, 0.68), (w * 0.3, 0.97)]
+    ring = [(w * 0.75, 0.96), (w, 0.77), (w * 0.7, bowl), (w * 0.3, bowl + 0.06)]
+    return [smooth([*stem, *ring, (0.02 + w * rng.uniform(0, 0.12), 0.78)])]
+
+
+def seven(rng: np.random.Generator) -> Strokes:
+    """With a bar through it more often than not; with a serif; the stem straight or bent."""
+    w, foot = rng.uniform(0.45, 0.7), rng.uniform(0.02, 0.4)
+    top = smooth([(0, rng.uniform(-0.02, 0.08)), (w / 2, rng.uniform(-0.02, 0.05)), (w, 0)])
+    bend = rng.uniform(-0.03, 0.1)
+    stem = smooth([(w, 0), ((w + foot) / 2 - bend * 0.5, 0.45), (foot * w, 1)])
+    strokes: Strokes = [top, stem]
+    if rng.random() < 0.65:
+        middle, half = rng.uniform(0.4, 0.58), rng.uniform(0.13, 0.3)
+        x = w + (foot * w - w) * middle
+        tilt = rng.uniform(-0.08, 0.05)
+        strokes.append([(x - half, middle - tilt), (x + half, middle + tilt)])
+    if rng.random() < 0.35:
+        strokes.append([(0, 0), (rng.uniform(-0.03, 0.03), rng.uniform(0.08, 0.2))])
+    return strokes
+
+
+def eight(rng: np.random.Generator) -> Strokes:
+    """Two circles, or one stroke that crosses itself."""
+    upper, waist = rng.uniform(0.17, 0.27), rng.uniform(0.42, 0.52)
+    lower = rng.uniform(0.22, 0.33)
+    if rng.random() < 0.5:
+        touch = rng.uniform(-0.02, 0.04)
+        start = rng.uniform(0, 360)
+        return [
+            arc((0.35, waist / 2), (upper, waist / 2 + touch), start, start + 360, 20),
+            arc((0.35, (1 + waist) / 2), (lower, (1 - waist) / 2), start, start + 360, 20),
+        ]
+    x = 0.35
+    end = (x + upper * rng.uniform(0.5, 1.1), rng.uniform(0.02, 0.12))
+    path = [(x + upper, 0.1), (x, 0), (x - upper, waist / 2), (x, waist), (x + lower, 0.75), (x, 1)]
+    return [smooth([*path, (x - lower, 0.75), (x, waist), end])]
+
+
+def nine(rng: np.random.Generator) -> Strokes:
+    """A ring and a tail: straight down, slanted, or curled back to the left."""
+    w, ring = rng.uniform(0.38, 0.56), rng.uniform(0.38, 0.52)
+    bow = arc((w / 2, ring / 2), (w / 2, ring / 2), rng.uniform(-60, -10), -370, 22)
+    if rng.random() < 0.5:
+        return [bow, [(w, rng.uniform(-0.02, 0.15)), (w * rng.uniform(0.5, 1.05), 1)]]
+    curl = smooth(
+        [
+            (w, ring * 0.3),
+            (w, 0.6),
+            (w * 0.8, 0.92),
+            (w * 0.4, 1),
+            (w * rng.uniform(-0.1, 0.2), rng.uniform(0.82, 0.95)),
+        ]
+    )
+    return [bow, curl]
+
+
+DRAWERS: tuple[Drawer, ...] = (zero, one, two, three, four, five, six, seven, eight, nine)
+"""One for each digit."""
+
+
+def shaken(strokes: Strokes, amount: float, rng: np.random.Generator) -> Strokes:
+    """Each stroke moved a little on its own, as a hand does not quite meet what it has drawn."""
+    moved: Strokes = []
+    for stroke in strokes:
+        dx, dy = rng.normal(scale=amount, size=2)
+        moved.append([(x + dx, y + dy) for x, y in stroke])
+    return moved

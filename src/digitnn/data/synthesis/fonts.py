@@ -1,0 +1,63 @@
+"""Handwriting fonts, fetched into the cache like a collection and checked by SHA-256."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from digitnn.data.fetch.download import Report, download, missing_files, no_report
+from digitnn.data.fetch.sources import cache_base
+from digitnn.data.fetch.transports import KnownFile, Meter, no_meter
+from digitnn.data.fetch.transports.programs import npm_package
+from digitnn.errors import SourceError
+
+LETTERED = {
+    "caveat-brush": (63092, "2c57f92c541e3d7c8050ca99d8ce3f6ee2f64cbdfe72f304f6d7683f0db388ba"),
+    "cedarville-cursive": (
+        26004,
+        "8d8360a98492b42d02c17e94c38bcd2a3cce6db6b9b430f3a110e71f81d7149c",
+    ),
+    "covered-by-your-grace": (
+        18568,
+        "876d8371eedf1f9add237910aea034ca42cd5bdc8f7d722c7a04819ab3f711b8",
+    ),
+    "just-another-hand": (
+        31660,
+        "996689005263a02315843bd1eff3f67b71ec1ca25be7fa9ee4523e4d282b7b89",
+    ),
+    "kalam": (17668, "70ab8c1d2c10a28f213c6f1c359888624d5e650ffcd64f93a8194c3e14403746"),
+    "patrick-hand": (17652, "0f7031f6665437e04d6f354c5f64d6ae6777b498afbe804638c45b957a7ce8aa"),
+    "permanent-marker": (36116, "ab8ac2bb72d48e089e37d8eefbacdfe2d74ccd48ae786d952fce9874837d2b2b"),
+    "reenie-beanie": (21444, "1b86681155e125625f01839b2e6688dde2b2a7766a8eb49645b3a8707c2bee9f"),
+    "rock-salt": (59136, "358d065405a805204d48cc51cc48a8447f8d86369aa05d44c70e0111d7ee7e29"),
+    "walter-turncoat": (69916, "90a2eac28cf08ea30ebc93308f5de15abbfa6b8e54253f5fc9cfedb3971b9f89"),
+}
+"""Size and SHA-256; all by their authors under the SIL Open Font License 1.1 or Apache 2.0."""
+
+VERSION = "5.3.0"
+
+
+def handwriting_fonts(report: Report = no_report, meter: Meter = no_meter) -> list[Path]:
+    """The files of the ten fonts that training images are lettered in. Raises as `fetch_fonts`."""
+    return fetch_fonts(LETTERED, report, meter)
+
+
+def fetch_fonts(
+    known: Mapping[str, tuple[int, str]], report: Report = no_report, meter: Meter = no_meter
+) -> list[Path]:
+    """The Latin files of fonts, fetched from their npm packages first if need be.
+
+    known: size and SHA-256 by name. Raises `SourceError` for one that cannot be had.
+    """
+    folder = cache_base() / "fonts"
+    files = {
+        name: KnownFile(f"{name}-latin-400-normal.woff", *kept) for name, kept in known.items()
+    }
+    missing = missing_files(list(files.values()), folder, report)
+    sources = [
+        npm_package(f"@fontsource/{name}@{VERSION}")
+        for name, file in files.items()
+        if file in missing
+    ]
+    failures = download(missing, folder, sources, report, meter)
+    if failures:
+        raise SourceError(f"cannot fetch the fonts: {'; '.join(failures)} -- is npm installed?")
+    return [folder / file.name for file in files.values()]

@@ -1,0 +1,64 @@
+"""What cutting out wrongly leaves: halves of digits, and two of them as one mark.
+
+Axes: n images, h w pixels.
+"""
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+from numpy import ndarray
+
+from digitnn.data.augmentation.resampling import boxes, fitted
+from digitnn.data.dataset import SIDE, Dataset
+
+DIGITS_THEMSELVES = {
+    "left": (0, 1, 4, 5, 6),
+    "right": (0, 1, 3, 4, 5, 7, 8, 9),
+    "top": (1, 2, 3, 4, 6, 7, 8, 9),
+    "bottom": (1, 2, 4, 6, 7, 8, 9),
+}
+"""Digits of which this half may be a digit too: a 9's upper half is 0, its lower half 1, a slanted
+5's left half 5 again."""
+
+
+def halves(digits: Dataset, n: int, rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
+    """`n` halves, a little more or less, of digits of which a half is none."""
+    found = []
+    for side, apart in DIGITS_THEMSELVES.items():
+        usable = np.flatnonzero(~np.isin(digits.labels, apart))
+        images = digits.images[rng.choice(usable, -(-n // 4))].astype(np.float32) / 255
+        axis = 1 if side in ("left", "right") else 0
+        starts, extents = boxes(images > 0.3)
+        share = rng.uniform(0.38, 0.52, len(images))
+        first = side in ("left", "top")
+        edge = starts[:, axis] + extents[:, axis] * (share if first else 1 - share)
+        before = np.arange(SIDE) + 0.5 < edge[:, None]
+        kept = before if first else ~before
+        found.append(images * (kept[:, None, :] if axis else kept[:, :, None]))
+    return fitted(np.concatenate(found)[:n])
+
+
+def glued(digits: Dataset, n: int, rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
+    """`n` pairs of digits that touch: the second is pushed to the left until it does, or more."""
+    chosen = rng.integers(len(digits), size=(n, 2))
+    pairs = digits.images[chosen].astype(np.float32) / 255
+    # A 1 that lies within the other digit makes a 4 or an 8 of it.
+    most = np.where((digits.labels[chosen] == 1).any(axis=1), 2, 4)
+    pages = np.zeros((n, 2 * SIDE, 2 * SIDE), np.float32)
+    for page, (first, second), further in zip(pages, pairs, most, strict=True):
+        overlap = min(
+            _until_they_touch(first > 0.3, second > 0.3) + int(rng.integers(further)), SIDE
+        )
+        down = int(rng.integers(-3, 4)) + SIDE // 2
+        page[SIDE // 2 : SIDE // 2 + SIDE, :SIDE] = first
+        at = page[down : down + SIDE, SIDE - overlap : 2 * SIDE - overlap]
+        np.maximum(at, second, out=at)
+    return fitted(pages)
+
+
+def _until_they_touch(first: Bool[ndarray, "h w"], second: Bool[ndarray, "h w"]) -> int:
+    """By how many pixels the frames overlap when ink meets ink in some row, or near it."""
+    right = SIDE - first[:, ::-1].argmax(axis=1)
+    left = second.argmax(axis=1)
+    both = first.any(axis=1) & second.any(axis=1)
+    gaps = (SIDE - right + left)[both]
+    return int(gaps.min()) + 1 if gaps.size else 8

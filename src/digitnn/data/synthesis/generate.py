@@ -1,0 +1,78 @@
+"""What a network learns beside the training split: digits drawn in other styles, and junk.
+
+All of it comes from the training split, from strokes, from fonts and from Fashion-MNIST's training
+part; each image is then redrawn every time that it is learned from (see `redrawing`).
+Axes: n images.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
+
+from digitnn.data.augmentation.resampling import fitted
+from digitnn.data.dataset import NO_DIGIT, Dataset
+from digitnn.data.fetch.sources import load
+from digitnn.data.synthesis.digits import DRAWERS, Drawer, shaken
+from digitnn.data.synthesis.fonts import handwriting_fonts
+from digitnn.data.synthesis.fragments import glued, halves
+from digitnn.data.synthesis.pen import draw
+from digitnn.data.synthesis.printed import LETTERS, lettering
+from digitnn.data.synthesis.shapes import FIGURES, scribble
+from digitnn.data.synthesis.spec import Beside
+
+THICKNESSES = (1.5, 4.0)
+"""Of a pen, in pixels of the image."""
+
+SEED = 20
+"""Everybody's images are the same, whatever the seed of the training."""
+
+
+def with_beside(train: Dataset, beside: Beside, seed: int = SEED) -> Dataset:
+    """`train` and then what is learned beside it, as one dataset, junk labelled `NO_DIGIT`.
+
+    Raises `SourceError` where fonts or clothes are needed and cannot be had.
+    """
+    rng = np.random.default_rng(seed)
+    fonts = handwriting_fonts() if beside.printed or beside.letters else []
+    images, labels = [train.images], [train.labels]
+
+    def add(found: UInt8[ndarray, "n 28 28"], what: UInt8[ndarray, " n"] | None = None) -> None:
+        images.append(found)
+        labels.append(np.full(len(found), NO_DIGIT, np.uint8) if what is None else what)
+
+    digits = (np.arange(beside.hands) % len(DRAWERS)).astype(np.uint8)
+    add(drawings([DRAWERS[digit] for digit in digits], rng), digits)
+    if beside.printed:
+        printed, characters = lettering(fonts, "0123456789", beside.printed, rng)
+        add(printed, np.array(characters).astype(np.uint8))
+    if beside.letters:
+        add(lettering(fonts, LETTERS, beside.letters, rng)[0])
+    add(drawings([FIGURES[number % len(FIGURES)] for number in range(beside.figures)], rng))
+    add(drawings([scribble] * beside.scribbles, rng))
+    add(halves(train, beside.halves, rng))
+    add(glued(train, beside.glued, rng))
+    if beside.clothes:
+        clothes = load("fashion-mnist", "train").images
+        add(fitted(clothes[: beside.clothes].astype(np.float32) / 255))
+    add(blots(beside.blots, rng))
+    return Dataset(np.concatenate(images), np.concatenate(labels), train.name, mixed=True)
+
+
+def drawings(drawers: Sequence[Drawer], rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
+    """One drawing of each, by pens of all widths."""
+    found = [draw(shaken(drawer(rng), 0.015, rng), rng.uniform(*THICKNESSES)) for drawer in drawers]
+    return np.stack(found) if found else np.empty((0, 28, 28), np.uint8)
+
+
+def blots(n: int, rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
+    """Spots with ragged outlines, from one that fills the image to many small ones."""
+    size = 28
+    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(size), np.fft.fftfreq(size)))
+    found = np.empty((n, size, size), np.float32)
+    for blot in found:
+        noise = np.fft.fft2(rng.standard_normal((size, size)))
+        field = np.fft.ifft2(noise * np.exp(-((frequency * rng.uniform(3, 40)) ** 2))).real
+        blot[:] = field > np.quantile(field, rng.uniform(0.5, 0.95))
+    return fitted(found)

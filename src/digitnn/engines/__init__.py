@@ -1,0 +1,1 @@
+"""What runs a network: the protocols, the from-scratch engine and the PyTorch engine."""

@@ -1,0 +1,168 @@
+"""The PyTorch engine as the rest of digitnn sees it.
+
+Axes: n images, c channels, h w pixels, f features, k classes.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, UInt8
+from numpy import ndarray
+from torch import Tensor, nn
+
+from digitnn.data.dataset import check_images
+from digitnn.engines.batch_checks import check_batch
+from digitnn.engines.dropout_masks import kept_units
+from digitnn.engines.protocols import Outcome, check_state, precision
+from digitnn.engines.pytorch.device import chosen_device
+from digitnn.engines.pytorch.losses import LOSSES
+from digitnn.engines.pytorch.modules import build, parameters_of, to_array
+from digitnn.engines.pytorch.objective import SplitObjective
+from digitnn.engines.pytorch.optimisers import build_optimiser
+from digitnn.machine.resources import threads
+from digitnn.network.losses import Loss
+from digitnn.network.network import Network, Params, Standardise
+from digitnn.recipes.optimisers import MiniBatchOptimiser
+
+BLOCK = 500
+"""Images that go through the network at once when it only predicts."""
+
+
+class PytorchClassifier:
+    """Runs a network forward without recording anything for gradients."""
+
+    def __init__(self, network: Network, params: Params) -> None:
+        self._standardise = network.standardise
+        self._device = chosen_device()
+        self._module = _placed(build(network, params), self._device).eval()
+
+    def logits(self, images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n k"]:
+        """One row of logits an image. Raises `DataError` for anything but raw pixels."""
+        check_images(images, "input")
+        with torch.inference_mode():
+            pixels = _to_tensor(images, self._device)
+            parts = [
+                self._module(to_input(part, self._standardise))
+                for part in torch.split(pixels, BLOCK)
+            ]
+            return torch.cat(parts).cpu().numpy()
+
+
+class PytorchTrainer:
+    """A network that learns from mini-batches with PyTorch's own optimisers."""
+
+    def __init__(
+        self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss, seed: int
+    ) -> None:
+        self._network, self._seed = network, seed
+        self._steps = torch.zeros((), dtype=torch.int64)
+        self._device = chosen_device()
+        self._dtype = torch.float64 if precision(params) == np.float64 else torch.float32
+        self._module = _placed(build(network, params, self._dtype), self._device).train()
+        self._loss = loss
+        self._optimiser = build_optimiser(optimiser, self._module.parameters())
+
+    def step(
+        self,
+        images: UInt8[ndarray, "n 28 28"],
+        labels: UInt8[ndarray, " n"],
+        learning_rate: float,
+    ) -> Outcome:
+        """Forward, backward, one step of the optimiser."""
+        check_batch(self._network, images, labels)
+        kept = kept_units(self._network, len(labels), self._seed, int(self._steps))
+        for index, units in kept.items():
+            self._module[index].kept = _to_tensor(units, self._device)
+        buffers = [(buffer, buffer.clone()) for buffer in self._module.buffers()]
+        x = to_input(_to_tensor(images, self._device), self._network.standardise).to(self._dtype)
+        targets = _to_tensor(labels, self._device).long()
+        logits = self._module(x)
+        total = LOSSES[type(self._loss)](self._loss, logits, targets)
+        outcome = Outcome(total.item(), int((logits.argmax(dim=1) == targets).sum()))
+        if total.isfinite():
+            for group in self._optimiser.param_groups:
+                group["lr"] = learning_rate
+            self._optimiser.zero_grad()
+            (total / len(targets)).backward()  # type: ignore[no-untyped-call]
+            self._optimiser.step()
+            self._steps += 1
+        else:  # BatchNorm has already taken its statistics
+            for buffer, before in buffers:
+                buffer.copy_(before)
+        return outcome
+
+    def parameters(self) -> dict[str, ndarray]:
+        """A copy of the parameters as they are now, buffers among them."""
+        return parameters_of(self._module, self._network)
+
+    def state(self) -> dict[str, ndarray]:
+        """A copy of the module's arrays and of what `torch.optim` remembers of each parameter."""
+        return {name: to_array(tensor) for name, tensor in self._remembered().items()}
+
+    def restore(self, state: Mapping[str, ndarray]) -> None:
+        """Go on from what `state` gave.
+
+        Copied into the tensors there are: fused optimisers walk through memory, and take it for
+        granted that a kernel and what they remember of it are laid out alike.
+        """
+        remembered = self._remembered()
+        check_state(state, {name: to_array(tensor) for name, tensor in remembered.items()})
+        for name, tensor in remembered.items():
+            tensor.copy_(torch.tensor(state[name]))
+
+    def _remembered(self) -> dict[str, Tensor]:
+        """All that changes from step to step, by name, in the memory that is used."""
+        tensors = {f"parameters.{name}": p for name, p in self._module.state_dict().items()}
+        tensors["steps"] = self._steps
+        for name, parameter in self._module.named_parameters():
+            for what, tensor in self._optimiser.state[parameter].items():
+                tensors[f"optimiser.{name}.{what}"] = tensor
+        return tensors
+
+
+class PytorchEngine:
+    """PyTorch, on the threads and the device that `resources` names.
+
+    Raises `UsageError` when there is no such device.
+    """
+
+    def __init__(self) -> None:
+        torch.set_num_threads(threads())
+        chosen_device()
+
+    def classifier(self, network: Network, params: Params) -> PytorchClassifier:
+        """A classifier with its own copy of the parameters."""
+        return PytorchClassifier(network, params)
+
+    def trainer(
+        self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss, seed: int
+    ) -> PytorchTrainer:
+        """A network that starts to learn from `params`; seed decides what `Dropout` drops."""
+        return PytorchTrainer(network, params, optimiser, loss, seed)
+
+    def objective(
+        self,
+        network: Network,
+        features: Float[ndarray, "n f"],
+        labels: UInt8[ndarray, " n"],
+        loss: Loss,
+    ) -> SplitObjective:
+        """The loss over all images at once, computed block by block."""
+        return SplitObjective(network, features, labels, loss)
+
+
+def to_input(pixels: Tensor, standardise: Standardise) -> Tensor:
+    """uint8 (n, 28, 28) to standardised float32 (n, 1, 28, 28)."""
+    return pixels[:, None].float().sub_(standardise.mean).mul_(1 / standardise.std)
+
+
+def _to_tensor(array: ndarray, device: torch.device) -> Tensor:
+    """A copy on `device`: PyTorch cannot share an array that is read-only or runs backwards."""
+    return torch.from_numpy(array.copy()).to(device)
+
+
+def _placed(module: nn.Sequential, device: torch.device) -> nn.Sequential:
+    """On its device, with planes stored channels-last, which convolutions like best."""
+    module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return module

@@ -1,0 +1,156 @@
+"""Pooling, alone and as the tail of a convolution, each with its derivative under it.
+
+Windows lie side by side; pixels that fill no whole window are left out, and their dx is 0.
+Axes: n images, c channels, h w pixels, u channels out of a convolution, a b rows and columns of the
+output. How planes lie in memory: see `convolution`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from digitnn.engines.scratch.compiled import compiled
+from digitnn.engines.scratch.convolution import correlate, pixels_first, pixels_last
+from digitnn.engines.scratch.layers import Backward, Gradients, sum_over_rows
+from digitnn.network import layers
+
+BackwardTail: TypeAlias = Callable[[ndarray], tuple[ndarray, ndarray]]
+
+
+def max_pool2d(
+    layer: layers.MaxPool2d, params: Mapping[str, ndarray], x: Float[ndarray, "n c h w"]
+) -> tuple[Float[ndarray, "n c a b"], Backward]:
+    """y = the largest entry of each size x size window; dy goes to the entry that y is.
+
+    An entry (i, j) is taken of all windows at once: the largest so far stays unless the challenger
+    is strictly larger, so of equal ones the first in reading order wins, as in PyTorch. On the way
+    back the challengers come last to first, each takes dy where it won and nobody after it did,
+    and the very first entry gets what is left.
+    """
+    n, c, h, w = x.shape
+    first, *challengers = _entries(pixels_first(x), layer.size)
+    y = first.copy()
+    won = []
+    for challenger in challengers:
+        won.append(challenger > y)
+        np.maximum(challenger, y, out=y)
+
+    def backward(
+        dy: Float[ndarray, "n c a b"], need_dx: bool, need_params: bool = True
+    ) -> tuple[ndarray, Gradients]:
+        dx = np.zeros((h, w, n, c), x.dtype)
+        left = pixels_first(dy).copy()
+        first, *challengers = _entries(dx, layer.size)
+        for share, win in zip(reversed(challengers), reversed(won), strict=True):
+            np.multiply(left, win, out=share)
+            left -= share
+        first[...] = left
+        return pixels_last(dx), {}
+
+    return pixels_last(y), backward
+
+
+def average_pool2d(
+    layer: layers.AveragePool2d, params: Mapping[str, ndarray], x: Float[ndarray, "n c h w"]
+) -> tuple[Float[ndarray, "n c a b"], Backward]:
+    """y = the mean of each size x size window; each entry of it gets dy / size^2."""
+    n, c, h, w = x.shape
+    first, *others = _entries(pixels_first(x), layer.size)
+    y = first.copy()
+    for entry in others:
+        y += entry
+    y *= 1 / layer.size**2
+
+    def backward(
+        dy: Float[ndarray, "n c a b"], need_dx: bool, need_params: bool = True
+    ) -> tuple[ndarray, Gradients]:
+        dx = np.zeros((h, w, n, c), x.dtype)
+        share = pixels_first(dy) * (1 / layer.size**2)
+        for entry in _entries(dx, layer.size):
+            entry[...] = share
+        return pixels_last(dx), {}
+
+    return pixels_last(y), backward
+
+
+def _entries(planes: Float[ndarray, "h w n c"], size: int) -> list[Float[ndarray, "a b n c"]]:
+    """For each place (i, j) in a window, in reading order, a view of that entry of all windows."""
+    h, w = planes.shape[:2]
+    whole = planes[: h // size * size, : w // size * size]
+    return [whole[i::size, j::size] for i in range(size) for j in range(size)]
+
+
+def conv_relu_pool(
+    conv: layers.Conv2d,
+    pool: layers.MaxPool2d,
+    params: Mapping[str, ndarray],
+    x: Float[ndarray, "n c h w"],
+) -> tuple[Float[ndarray, "n u a b"], Backward]:
+    """max_pool2d(relu(conv2d(x))), pooling first: the same y, with fewer biases and ReLUs.
+
+    With v the convolution without its bias: adding a bias and ReLU keep the order of numbers,
+    rounding included, so max(relu(v + bias)) = relu(max(v) + bias) to the bit. So are the
+    gradients, unless two v of a window differ by less than their sums with the bias can show: then
+    the larger v wins here, and the first in layer after layer.
+    """
+    v, backward_product = correlate(conv, params["weight"], x)
+    kernels = compiled.kernels  # asked once: another thread may switch them off meanwhile
+    # a winner is a byte: entries 0 to 15 * 15 - 1, and NOBODY
+    if kernels is not None and v.dtype == np.float32 and pool.size <= 15:
+        y, backward_tail = _compiled_relu_pool(kernels, pool, params["bias"], pixels_first(v))
+    else:
+        y, backward_tail = relu_pool(pool, params["bias"], pixels_first(v))
+
+    def backward(
+        dy: Float[ndarray, "n u a b"], need_dx: bool, need_params: bool = True
+    ) -> tuple[ndarray | None, Gradients]:
+        dv, dbias = backward_tail(pixels_first(dy))
+        dx, dweight = backward_product(pixels_last(dv), need_dx, need_params)
+        if dweight is None:
+            return dx, {}
+        return dx, {"weight": dweight, "bias": dbias}
+
+    return pixels_last(y), backward
+
+
+def relu_pool(
+    pool: layers.MaxPool2d, bias: Float[ndarray, " u"], v: Float[ndarray, "h w n u"]
+) -> tuple[Float[ndarray, "a b n u"], BackwardTail]:
+    """y = relu(largest v of each window + bias); backward, from dy: dv and dbias."""
+    largest, backward_pool = max_pool2d(pool, {}, pixels_last(v))
+    y = pixels_first(largest)
+    y += bias
+    np.maximum(y, 0, out=y)
+
+    def backward(dy: Float[ndarray, "a b n u"]) -> tuple[ndarray, ndarray]:
+        dlargest = dy * (y > 0)
+        dv, _ = backward_pool(pixels_last(dlargest), True)
+        assert dv is not None
+        return pixels_first(dv), sum_over_rows(dlargest)
+
+    return y, backward
+
+
+def _compiled_relu_pool(
+    kernels: Any,
+    pool: layers.MaxPool2d,
+    bias: Float[ndarray, " u"],
+    v: Float[ndarray, "h w n u"],
+) -> tuple[Float[ndarray, "a b n u"], BackwardTail]:
+    """The same in one pass each way, see `kernels`."""
+    size = pool.size
+    h, w, n, u = v.shape
+    y = np.empty((h // size, w // size, n, u), v.dtype)
+    winners = np.empty(y.shape, np.uint8)
+    kernels.relu_pool(v, bias, size, y, winners)
+
+    def backward(dy: Float[ndarray, "a b n u"]) -> tuple[ndarray, ndarray]:
+        covered = h % size == 0 and w % size == 0
+        dv = np.empty(v.shape, v.dtype) if covered else np.zeros(v.shape, v.dtype)
+        kernels.relu_pool_backward(dy, winners, size, dv)
+        return dv, sum_over_rows(dy * (y > 0))
+
+    return y, backward

@@ -1,0 +1,1 @@
+"""The answers of a classifier, counted: accuracy, intervals, calibration, McNemar's test."""

@@ -1,0 +1,189 @@
+"""All that can be said of a trained network on one split, in one value.
+
+What each figure means, and who defined it: docs/statistics.md.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+from numpy import ndarray
+
+from digitnn.data.dataset import Dataset
+from digitnn.evaluation.calibration import (
+    Bin,
+    bin_confidences,
+    calibration_error,
+    fit_temperature,
+    mean_nats,
+)
+from digitnn.evaluation.disputed_labels import Disputed, find_disputed, settle
+from digitnn.evaluation.evaluation import Report
+from digitnn.evaluation.risk_coverage import RiskCoverage, log_odds, measure_risk_coverage
+from digitnn.evaluation.scores import (
+    ClassScore,
+    Mistake,
+    brier_score,
+    find_most_wrong,
+    score_classes,
+)
+from digitnn.wording import count, percent
+
+
+@dataclass(frozen=True)
+class Tempered:
+    """The scores of softmax(logits / T).
+
+    in_sample: T was fitted on these very images, so the scores flatter.
+    """
+
+    in_sample: bool
+    loss_nats: float
+    brier: float
+    calibration_error: float
+    bins: tuple[Bin, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain builtins."""
+        return {"fitted_on": "valid", **asdict(self), "bins": [asdict(one) for one in self.bins]}
+
+
+@dataclass(frozen=True, eq=False)
+class Appraisal:
+    """A report, and the scores that follow from its logits, which are those of softmax(logits).
+
+    temperature: the one that validation asks for; disputed: None unless it is MNIST's test split.
+    """
+
+    report: Report
+    brier: float
+    calibration_error: float
+    bins: tuple[Bin, ...]
+    temperature: float
+    tempered: Tempered
+    classes: tuple[ClassScore, ...]
+    risk_coverage: RiskCoverage
+    most_wrong: tuple[Mistake, ...]
+    disputed: Disputed | None
+
+    @property
+    def absent(self) -> tuple[int, ...]:
+        """The digits that no image shows."""
+        return tuple(score.label for score in self.classes if not score.images)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain builtins: what `digitnn evaluate --json` prints of it."""
+        counted = self.report.to_json()
+        confusion, seconds = counted.pop("confusion"), counted.pop("seconds")
+        return {
+            **counted,
+            "brier": self.brier,
+            "calibration_error": self.calibration_error,
+            "bins": [asdict(one) for one in self.bins],
+            "temperature": self.temperature,
+            "tempered": self.tempered.to_json(),
+            "per_class": [score.to_json() for score in self.classes],
+            "confusion": confusion,
+            "risk_coverage": self.risk_coverage.to_json(),
+            "most_wrong": [asdict(mistake) for mistake in self.most_wrong],
+            "seconds": seconds,
+            "disputed": self.disputed.to_json() if self.disputed else None,
+        }
+
+
+def appraise(
+    report: Report, dataset: Dataset, validation: tuple[Report, Dataset] | None = None
+) -> Appraisal:
+    """Every score of the `report` on `dataset`.
+
+    validation: the same classifier's report on the validation images, to fit the temperature on;
+    None: `dataset` is these.
+    """
+    logits, labels = report.logits, dataset.labels
+    fitted, fitted_on = validation or (report, dataset)
+    temperature = fit_temperature(fitted.logits, fitted_on.labels)
+    bins = bin_confidences(logits, labels)
+    disputed = find_disputed(dataset.fingerprint())
+    right = report.predictions == labels
+    return Appraisal(
+        report=report,
+        brier=brier_score(logits, labels),
+        calibration_error=calibration_error(bins),
+        bins=bins,
+        temperature=temperature,
+        tempered=_temper(logits, dataset, temperature, in_sample=validation is None),
+        classes=score_classes(report.confusion),
+        risk_coverage=measure_risk_coverage(log_odds(logits), right),
+        most_wrong=find_most_wrong(logits, labels),
+        disputed=settle(report.predictions, labels, disputed) if disputed else None,
+    )
+
+
+def _temper(
+    logits: Float32[ndarray, "n k"], dataset: Dataset, temperature: float, in_sample: bool
+) -> Tempered:
+    cooled, labels = logits / np.float32(temperature), dataset.labels
+    bins = bin_confidences(cooled, labels)
+    return Tempered(
+        in_sample=in_sample,
+        loss_nats=mean_nats(cooled, labels),
+        brier=brier_score(cooled, labels),
+        calibration_error=calibration_error(bins),
+        bins=bins,
+    )
+
+
+def describe(appraisal: Appraisal) -> list[str]:
+    """What matters most of it beside the accuracy, a line each."""
+    lines = [_describe_probabilities(appraisal), _describe_sureness(appraisal.risk_coverage)]
+    lines += _describe_digits(appraisal)
+    if appraisal.disputed:
+        lines.append(_describe_disputed(appraisal.disputed))
+    return lines
+
+
+def _describe_probabilities(appraisal: Appraisal) -> str:
+    after = appraisal.tempered
+    where = "these same images ask" if after.in_sample else "validation asks"
+    return (
+        f"probabilities: Brier score {appraisal.brier:.4f}, calibration error "
+        f"{percent(appraisal.calibration_error)}; {where} for temperature "
+        f"{appraisal.temperature:.2f}, with which it is {percent(after.calibration_error)}"
+        + (" (in sample)" if after.in_sample else "")
+    )
+
+
+def _describe_sureness(curve: RiskCoverage) -> str:
+    parts = [f"{percent(p.error)} of the surest {100 * p.coverage:.0f} %" for p in curve.points[1:]]
+    return "wrong: " + ", ".join(parts)
+
+
+def _describe_digits(appraisal: Appraisal) -> list[str]:
+    """The digit that is read worst, the commonest confusion, and digits that are not there."""
+    lines = []
+    shown = [(score.recall, score) for score in appraisal.classes if score.recall is not None]
+    recall, worst = min(shown, key=lambda pair: pair[0])
+    wrong = appraisal.report.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    if wrong.any() and worst.recall_interval is not None:
+        i, j = np.unravel_index(wrong.argmax(), wrong.shape)
+        low, high = worst.recall_interval
+        lines.append(
+            f"hardest digit: {worst.label}, {percent(recall)} of {worst.images} read "
+            f"({percent(low)} to {percent(high)}); commonest mistake: {i} read as {j}, "
+            f"{count(int(wrong[i, j]), 'time')}"
+        )
+    if absent := appraisal.absent:
+        digits = ", ".join(map(str, absent))
+        lines.append(f"no image shows {digits}: nothing is known of how these are read")
+    return lines
+
+
+def _describe_disputed(disputed: Disputed) -> str:
+    n = len(disputed.labels)
+    return (
+        f"labels in dispute (Northcutt et al. 2021): {n}; without them "
+        f"{percent(disputed.without.accuracy)}, as corrected "
+        f"{percent(disputed.corrected.accuracy)}, on them alone {disputed.among.right} of {n}"
+    )

@@ -1,0 +1,210 @@
+"""A network is data: a description here, parameters beside it, engines elsewhere.
+
+The parameters, learned ones and buffers, are a flat mapping name -> array, named and shaped as
+`torch.nn.Sequential(...).state_dict()` names and shapes them: "0.weight", "0.bias", ...
+(PyTorch counts BatchNorm's batches as well; it fills that in itself where it is missing.)
+Axes: n images, c channels, h w pixels, d inputs, k classes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Annotated, Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float32, Num, UInt8
+from numpy import ndarray
+
+from digitnn.errors import NetworkError, ShapeError
+from digitnn.network.codec import OneOf, fields_to_json, value_from_json, value_to_json
+from digitnn.network.layers import KINDS, Layer, Shape
+
+Params = Mapping[str, ndarray]
+Architecture: TypeAlias = tuple[Annotated[Layer, OneOf("layer", KINDS)], ...]
+
+FORMAT_VERSION = 1
+INPUT_SHAPE: Shape = (1, 28, 28)
+DIGITS = tuple("0123456789")
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """Anything that turns images into logits; every engine gives one."""
+
+    def logits(self, images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n k"]:
+        """One row of k unnormalised log-probabilities an image."""
+        ...
+
+
+@dataclass(frozen=True)
+class Standardise:
+    """The network's first step: (pixel - mean) / std.
+
+    mean: in units of a uint8 pixel, 0 to 255.
+    std: likewise, above 0.
+    """
+
+    mean: float
+    std: float
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.mean) and np.isfinite(self.std) and self.std > 0):
+            raise NetworkError(f"{self}: mean and std must be finite and std above 0")
+
+    def __call__(self, images: UInt8[ndarray, "n *hw"]) -> Float32[ndarray, "n 1 *hw"]:
+        """Raw pixels, whole images or chosen pixels of them, to what the first layer takes."""
+        return self.between_levels(images)
+
+    def between_levels(self, images: Num[ndarray, "n *hw"]) -> Float32[ndarray, "n 1 *hw"]:
+        """The same for who looks for the way up the loss: pixels between whole levels too."""
+        x = images[:, None].astype(np.float32)
+        x -= np.float32(self.mean)
+        x *= np.float32(1 / self.std)
+        return x
+
+
+MNIST_PIXELS = Standardise(mean=33.32, std=78.57)
+"""Mean and standard deviation of MNIST's training pixels, rounded."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers from pixels to logits, checked as a whole when it is made.
+
+    Raises `ShapeError` naming the layer whose input does not fit, and `NetworkError` if the last
+    layer does not give one logit a label.
+
+    rejects: whether it has learned to tell what is no digit: beside its logits then stands one of
+    0, of "no digit".
+    """
+
+    layers: Architecture
+    standardise: Standardise = MNIST_PIXELS
+    temperature: float = 1.0
+    labels: tuple[str, ...] = DIGITS
+    rejects: bool = False
+
+    def __post_init__(self) -> None:
+        if self.shapes()[-1] != (len(self.labels),):
+            raise NetworkError(
+                f"the last layer must give {len(self.labels)} logits, one a label, "
+                f"but gives {self.shapes()[-1]}",
+                ("layers",),
+            )
+        if not (np.isfinite(self.temperature) and self.temperature > 0):
+            raise NetworkError(f"temperature must be finite and above 0, got {self.temperature}")
+
+    def shapes(self) -> list[Shape]:
+        """The shape of the input and then that of every layer's output."""
+        shapes = [INPUT_SHAPE]
+        for index, layer in enumerate(self.layers):
+            try:
+                shapes.append(layer.output_shape(shapes[-1]))
+            except ShapeError as error:
+                raise ShapeError(f"layer {index}: {error}", ("layers", index)) from None
+        return shapes
+
+    def parameter_shapes(self) -> dict[str, Shape]:
+        """The full name and the shape of all that is learned, in the order of the layers."""
+        buffers = self.buffer_shapes()
+        return {name: s for name, s in self.state_shapes().items() if name not in buffers}
+
+    def buffer_shapes(self) -> dict[str, Shape]:
+        """The same of what the layers keep but no gradient moves."""
+        return {
+            f"{index}.{name}": buffer
+            for index, (layer, shape) in enumerate(zip(self.layers, self.shapes(), strict=False))
+            for name, buffer in layer.buffer_shapes(shape).items()
+        }
+
+    def state_shapes(self) -> dict[str, Shape]:
+        """Both: all that is saved, loaded, and needed to predict, in PyTorch's order."""
+        return {
+            f"{index}.{name}": numbers
+            for index, (layer, shape) in enumerate(zip(self.layers, self.shapes(), strict=False))
+            for own in (layer.parameter_shapes(shape), layer.buffer_shapes(shape))
+            for name, numbers in own.items()
+        }
+
+    def parameter_count(self) -> int:
+        """How many numbers the network learns."""
+        return sum(prod(shape) for shape in self.parameter_shapes().values())
+
+    def check(self, params: Params) -> None:
+        """Raise `ShapeError` unless `params` are this network's: names, shapes, finite floats."""
+        expected = self.state_shapes()
+        if params.keys() != expected.keys():
+            missing = sorted(expected.keys() - params.keys())
+            surplus = sorted(params.keys() - expected.keys())
+            raise ShapeError(
+                f"the parameters are not this network's: missing {missing or 'none'}, "
+                f"unexpected {surplus or 'none'}"
+            )
+        for name, shape in expected.items():
+            array = params[name]
+            if array.shape != shape or array.dtype.kind != "f":
+                raise ShapeError(
+                    f"parameter {name} must be floats of shape {shape}, "
+                    f"got {array.dtype} {array.shape}"
+                )
+            if not np.isfinite(array).all():
+                raise ShapeError(f"parameter {name} holds NaN or infinity")
+            if name.endswith(".running_var") and (array < 0).any():
+                raise ShapeError(f"parameter {name} holds a negative variance")
+
+    def to_json(self) -> dict[str, Any]:
+        """The description as plain builtins, which `from_json` reads back."""
+        rejects = {"rejects": True} if self.rejects else {}
+        return {
+            "format": FORMAT_VERSION,
+            "input": list(INPUT_SHAPE),
+            "standardise": fields_to_json(self.standardise),
+            "layers": value_to_json(self.layers, Architecture, "layers"),
+            "temperature": self.temperature,
+            "labels": list(self.labels),
+            **rejects,
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Network":
+        """The network that `to_json` described. Raises `NetworkError` for anything else."""
+        version = _get(value, "format", int)
+        if version < 1:
+            raise NetworkError(f"the network's format must be at least 1, got {version}")
+        if version > FORMAT_VERSION:
+            raise NetworkError(
+                f"the network's format is {version}; this digitnn reads up to {FORMAT_VERSION}: "
+                "install a newer digitnn"
+            )
+        layers = _get(value, "layers", list)
+        pixels = _get(value, "standardise", dict)
+        labels = _get(value, "labels", list)
+        rejects = _get(value, "rejects", bool) if "rejects" in value else False
+        if tuple(_get(value, "input", list)) != INPUT_SHAPE:
+            raise NetworkError(f"the input must be {INPUT_SHAPE}, got {value['input']}")
+        if not all(isinstance(label, str) for label in labels):
+            raise NetworkError(f"labels must be text, got {labels}")
+        return cls(
+            layers=value_from_json(layers, Architecture, "layers", ("layers",)),
+            standardise=Standardise(_number(pixels, "mean"), _number(pixels, "std")),
+            temperature=_number(value, "temperature"),
+            labels=tuple(labels),
+            rejects=rejects,
+        )
+
+
+def _get(value: Any, key: str, kind: type) -> Any:
+    found = value.get(key) if isinstance(value, dict) else None
+    if type(found) is not kind:
+        raise NetworkError(f"a network needs {key!r} of type {kind.__name__}, got {found!r}")
+    return found
+
+
+def _number(value: Any, key: str) -> float:
+    found = value.get(key)
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise NetworkError(f"a network needs a number {key!r}, got {found!r}")
+    try:
+        return float(found)
+    except OverflowError:
+        raise NetworkError(f"the number {key!r} of a network is too large") from None

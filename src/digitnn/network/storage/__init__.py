@@ -1,0 +1,1 @@
+"""Parameters on disk: safetensors, pickles that are not trusted, eight-bit weights."""

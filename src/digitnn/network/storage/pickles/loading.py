@@ -1,0 +1,235 @@
+"""Reading pickles without trusting them, and writing such as can be read so.
+
+A pickle is a program for a small machine with a stack and a memo. Python's own machine imports
+and calls whatever the program names, and believes its counts: nine bytes that file a value under
+memo number 2^28 cost it 4 GB. This is that machine without the dangerous instructions: the names
+it knows are those of `admitted`, a count is checked against the file before it is used, and
+memory stays within some 400 times the file's size (one byte can ask for an empty set).
+"""
+
+import pickle
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+from numpy import ndarray
+
+from digitnn.atomic_files import replace_file
+from digitnn.errors import DataError, FormatError
+from digitnn.network.storage.pickles.admitted import ADMITTED, Allowance, PendingDType, fill_array
+from digitnn.network.storage.pickles.literals import Source, is_literal, read_literal
+from digitnn.network.storage.pickles.plain_values import NotPlainError, check_plain
+
+MOST_STEPS = 2_000_000
+"""About four seconds of instructions. Arrays take a dozen each, however large they are."""
+
+_TUPLES = {pickle.TUPLE1: 1, pickle.TUPLE2: 2, pickle.TUPLE3: 3}
+_NAMES = {code: name for name, code in vars(pickle).items() if type(code) is bytes}
+
+
+def load_pickle(path: Path | str) -> Any:
+    """The value of a pickle that holds nothing but plain values (see `plain_values`).
+
+    Any protocol, also as Python 2 and old NumPy wrote it. Raises `FormatError`, one line naming
+    the file, for whatever else the file asks for, and if it is damaged.
+    """
+    path = Path(path)
+    try:
+        value = _Machine(path.read_bytes()).run()
+        check_plain(value)
+    except NotPlainError as error:
+        raise FormatError(
+            f"{path}: refused: {error} (a pickle may hold only NumPy arrays and plain values)"
+        ) from None
+    except (ValueError, OverflowError) as error:
+        reason = " ".join(str(error).split())
+    except (LookupError, TypeError):
+        reason = "its instructions do not fit together"
+    except MemoryError:
+        reason = "it does not fit into the memory"
+    else:
+        return value
+    raise FormatError(f"{path}: not a pickle, or a damaged one ({reason:.200})")
+
+
+def save_pickle(path: Path, value: object) -> None:
+    """Write plain values as a pickle of protocol 4, whole or not at all.
+
+    Arrays are written as `numpy.ndarray(shape, dtype, bytearray)`, names that every NumPy knows,
+    old or new. Raises `DataError` if `value` holds anything that `load_pickle` would refuse.
+    """
+    try:
+        check_plain(value)
+    except NotPlainError as error:
+        raise DataError(f"{path}: not written: {error}") from None
+    with replace_file(path) as file:
+        _Pickler(file, protocol=4).dump(value)
+
+
+class _Pickler(pickle.Pickler):
+    def reducer_override(self, value: Any) -> Any:
+        if type(value) is ndarray:
+            return ndarray, (value.shape, value.dtype.str, bytearray(value.tobytes()))
+        return NotImplemented
+
+
+class _Machine:
+    """One run over the instructions of one pickle."""
+
+    def __init__(self, data: bytes) -> None:
+        self.source = Source(data)
+        self.stack: list[Any] = []
+        self.below: list[list[Any]] = []  # the stacks beneath each mark, the newest last
+        self.memo: dict[int, Any] = {}
+        self.allowance = Allowance(len(data))
+
+    def run(self) -> Any:
+        """Follow the instructions to the end; return the value they leave."""
+        for _ in range(MOST_STEPS):
+            code = self.source.take(1)
+            if code == pickle.STOP:
+                return self.result()
+            if is_literal(code):
+                self.push(read_literal(code, self.source))
+            else:
+                self.arrange(code)
+        raise NotPlainError(
+            f"it has more than {MOST_STEPS:,} instructions; many numbers belong into an array"
+        )
+
+    def result(self) -> Any:
+        if self.source.left():
+            raise NotPlainError(f"{self.source.left():,} bytes follow after its end")
+        if self.below or len(self.stack) != 1:
+            raise ValueError("it ends with an unfinished value")
+        return self.stack[0]
+
+    def arrange(self, code: bytes) -> None:
+        """Carry out an instruction that works on what is on the stack or in the memo."""
+        match code:
+            case pickle.MEMOIZE:
+                self.memo[len(self.memo)] = self.stack[-1]
+            case pickle.BINPUT:
+                self.memo[self.source.count(1)] = self.stack[-1]
+            case pickle.LONG_BINPUT:
+                self.memo[self.source.count(4)] = self.stack[-1]
+            case pickle.PUT:
+                self.memo[int(self.source.line())] = self.stack[-1]
+            case pickle.BINGET:
+                self.push(self.memo[self.source.count(1)])
+            case pickle.LONG_BINGET:
+                self.push(self.memo[self.source.count(4)])
+            case pickle.GET:
+                self.push(self.memo[int(self.source.line())])
+            case pickle.MARK:
+                self.below.append(self.stack)
+                self.stack = []
+            case pickle.POP:
+                if self.stack:
+                    self.stack.pop()
+                else:
+                    self.pop_to_mark()
+            case pickle.POP_MARK:
+                self.pop_to_mark()
+            case pickle.DUP:
+                self.push(self.stack[-1])
+            case pickle.APPEND:
+                self.extend(self.pop(1))
+            case pickle.APPENDS:
+                self.extend(self.pop_to_mark())
+            case pickle.SETITEM:
+                self.update(self.pop(2))
+            case pickle.SETITEMS:
+                self.update(self.pop_to_mark())
+            case pickle.ADDITEMS:
+                self.add(self.pop_to_mark())
+            case pickle.LIST:
+                self.push(self.pop_to_mark())
+            case pickle.TUPLE1 | pickle.TUPLE2 | pickle.TUPLE3:
+                self.push(tuple(self.pop(_TUPLES[code])))
+            case pickle.TUPLE:
+                self.push(tuple(self.pop_to_mark()))
+            case pickle.DICT:
+                items = self.pop_to_mark()
+                self.push({})
+                self.update(items)
+            case pickle.FROZENSET:
+                self.call(ADMITTED["builtins.frozenset"], (self.pop_to_mark(),))
+            case pickle.GLOBAL | pickle.INST:
+                self.name(self.source.line().decode(), self.source.line().decode())
+                if code == pickle.INST:
+                    raise NotPlainError("it makes an instance of a class")
+            case pickle.STACK_GLOBAL:
+                self.name(*self.pop(2))
+            case pickle.REDUCE:
+                self.call(*self.pop(2))
+            case pickle.BUILD:
+                self.build(*self.pop(1))
+            case pickle.PROTO:
+                if self.source.count(1) > pickle.HIGHEST_PROTOCOL:
+                    raise NotPlainError("its protocol does not exist yet")
+            case pickle.FRAME:
+                if self.source.count(8) > self.source.left():
+                    raise ValueError("a frame is longer than the file")
+            case _:
+                name = _NAMES.get(code, repr(code))
+                raise NotPlainError(f"byte {self.source.at - 1} is the instruction {name}")
+
+    def push(self, value: Any) -> None:
+        self.stack.append(value)
+
+    def pop(self, n: int) -> list[Any]:
+        if n > len(self.stack):
+            raise ValueError("it takes a value that is not there")
+        values = self.stack[-n:]
+        del self.stack[-n:]
+        return values
+
+    def pop_to_mark(self) -> list[Any]:
+        values = self.stack
+        self.stack = self.below.pop()
+        return values
+
+    def top(self, kind: type) -> Any:
+        """The value on top of the stack, which must be exactly of this kind."""
+        if type(self.stack[-1]) is not kind:
+            raise NotPlainError(f"it treats a {type(self.stack[-1]).__name__} as a {kind.__name__}")
+        return self.stack[-1]
+
+    def extend(self, values: list[Any]) -> None:
+        self.top(list).extend(values)
+
+    def update(self, items: list[Any]) -> None:
+        """Put keys and values, which alternate in `items`, into the dict on top."""
+        target = self.top(dict)
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            self.allowance.key(key)
+            target[key] = value
+
+    def add(self, members: list[Any]) -> None:
+        target = self.top(set)
+        for member in members:
+            self.allowance.key(member)
+            target.add(member)
+
+    def name(self, module: Any, attribute: Any) -> None:
+        """Push the constructor of ours that stands for a name, if the name is admitted."""
+        dotted = f"{module}.{attribute}" if type(module) is type(attribute) is str else "no name"
+        if dotted not in ADMITTED:
+            raise NotPlainError(f"it asks for {ascii(dotted[:80])[1:-1]}")
+        self.push(ADMITTED[dotted])
+
+    def call(self, constructor: Any, arguments: Any) -> None:
+        if type(constructor) is not FunctionType or type(arguments) is not tuple:
+            raise NotPlainError("it calls something that is not a function")
+        self.push(constructor(self.allowance, arguments))
+
+    def build(self, state: Any) -> None:
+        """Give the value on top its state: only arrays and dtypes take one."""
+        target = self.stack[-1]
+        if type(target) is PendingDType:
+            target.set_state(state)
+        elif type(target) is ndarray:
+            fill_array(self.allowance, target, state)
+        else:
+            raise NotPlainError(f"it changes the state of a {type(target).__name__}")

@@ -1,0 +1,200 @@
+"""Parameters on disk: safetensors files, guarded before the library sees them.
+
+Parameters are a flat mapping from names, as `torch.nn.Sequential.state_dict()` gives them
+("0.weight"), to arrays. A file is
+
+    8 bytes      the length of the header, little-endian
+    the header   JSON: name -> {"dtype", "shape", "data_offsets": [begin, end]}, and possibly
+                 "__metadata__" -> {text: text}
+    the rest     the arrays, one after the other, without gaps
+
+A hostile header can cost gigabytes to parse, so it is refused by its length, and every entry is
+held against the size of the file, before anything is parsed or read by the library.
+Source of the format: https://huggingface.co/docs/safetensors
+"""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy import ndarray
+
+from digitnn.atomic_files import replace_file
+from digitnn.errors import DataError, FormatError
+
+MOST_HEADER_BYTES = 64 * 1024
+"""Room for some 700 arrays; the networks here have tens."""
+
+_DTYPES = {
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "C64": "complex64",
+    "I64": "int64",
+    "I32": "int32",
+    "I16": "int16",
+    "I8": "int8",
+    "U64": "uint64",
+    "U32": "uint32",
+    "U16": "uint16",
+    "U8": "uint8",
+    "BOOL": "bool",
+}
+_UNKNOWN_TO_NUMPY = {"BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1}  # bytes an item
+_METADATA = "__metadata__"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One array as the header describes it; `dtype` is NumPy's name, or BF16 and the like."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a safetensors file holds, in the order of its data."""
+
+    entries: tuple[Entry, ...]
+    metadata: Mapping[str, str]
+
+
+def save_safetensors(
+    path: Path, params: Mapping[str, ndarray], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write `params` to `path`, whole or not at all.
+
+    Raises `DataError` for a dtype the format lacks, and for a header that could not be read back.
+    """
+    from safetensors.numpy import save
+
+    for name, array in params.items():
+        if array.dtype.name not in _DTYPES.values() or name == _METADATA:
+            raise DataError(
+                f"{path}: cannot hold {name!a} of the dtype {array.dtype}; "
+                f"safetensors takes {', '.join(_DTYPES.values())}"
+            )
+    # The library writes the memory as it lies: it must lie in C order, in the machine's bytes.
+    arrays = {
+        name: np.array(array, array.dtype.newbyteorder("="), order="C")
+        for name, array in params.items()
+    }
+    content = save(arrays, dict(metadata) if metadata else None)
+    if (length := int.from_bytes(content[:8], "little")) > MOST_HEADER_BYTES:
+        raise DataError(
+            f"{path}: {len(params)} names and their metadata need a header of {length:,} bytes; "
+            f"at most {MOST_HEADER_BYTES:,} are read again"
+        )
+    with replace_file(path) as file:
+        file.write(content)
+
+
+def load_safetensors(path: Path) -> dict[str, ndarray]:
+    """The parameters in `path`, writable, in the order of the file.
+
+    Raises `FormatError`, one line naming the file, if it is damaged, hostile, or holds a dtype
+    that NumPy does not know.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    with path.open("rb") as file:
+        header = _read_header(file, path)
+        file.seek(0)
+        content = file.read()
+    for entry in header.entries:
+        if entry.dtype in _UNKNOWN_TO_NUMPY:
+            raise FormatError(
+                f"{path}: {entry.name!a} is {entry.dtype}, which NumPy does not have; "
+                "save it as F32"
+            )
+    try:
+        params = load(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise _damaged(path, " ".join(str(error).split())) from None
+    return {entry.name: params[entry.name].copy() for entry in header.entries}
+
+
+def read_header(path: Path) -> Header:
+    """What `path` holds, checked against its size; the arrays stay unread."""
+    with path.open("rb") as file:
+        return _read_header(file, path)
+
+
+def _read_header(file: BinaryIO, path: Path) -> Header:
+    size = os.fstat(file.fileno()).st_size
+    start = file.read(8)
+    length = int.from_bytes(start, "little")
+    if len(start) < 8 or length > size - 8:
+        raise _damaged(path, f"a header of {length:,} bytes in a file of {size:,}")
+    if length > MOST_HEADER_BYTES:
+        raise FormatError(
+            f"{path}: its safetensors header has {length:,} bytes; at most "
+            f"{MOST_HEADER_BYTES:,} are read"
+        )
+    try:
+        header = json.loads(file.read(length).decode(), object_pairs_hook=_without_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, f"its header is not the JSON expected: {error}") from None
+    if not isinstance(header, dict):
+        raise _damaged(path, "its header is not a JSON object")
+    metadata = header.pop(_METADATA, {})
+    if not isinstance(metadata, dict) or not all(type(text) is str for text in metadata.values()):
+        raise _damaged(path, "its metadata is not text by text")
+    entries = sorted(
+        (_entry(name, value, path) for name, value in header.items()),
+        key=lambda entry: (entry.begin, entry.end),
+    )
+    end = 0
+    for entry in entries:
+        if entry.begin != end:
+            raise _damaged(
+                path, f"{entry.name!a} begins at byte {entry.begin:,} of the data, not at {end:,}"
+            )
+        end = entry.end
+    if end != size - 8 - length:
+        raise _damaged(
+            path, f"its header promises {end:,} bytes of data, the file has {size - 8 - length:,}"
+        )
+    return Header(tuple(entries), metadata)
+
+
+def _entry(name: str, value: Any, path: Path) -> Entry:
+    """One entry of the header, if its shape, its dtype and its place in the file agree."""
+    match value:
+        case {"dtype": str(code), "shape": [*shape], "data_offsets": [int(begin), int(end)]}:
+            pass
+        case _:
+            raise _damaged(path, f"{name!a} lacks its dtype, its shape or its place")
+    if code not in _DTYPES and code not in _UNKNOWN_TO_NUMPY:
+        raise FormatError(f"{path}: {name!a} is of the unknown safetensors dtype {code!a:.40}")
+    # A length is bounded even where another one is 0: an array (0, 2^60) has no bytes, its
+    # column sums have.
+    if len(shape) > 32 or not all(type(d) is int and 0 <= d < 2**31 for d in shape):
+        raise _damaged(path, f"{name!a} has an impossible shape")
+    itemsize = _UNKNOWN_TO_NUMPY.get(code) or np.dtype(_DTYPES[code]).itemsize
+    if not 0 <= begin <= end or end - begin != math.prod(shape) * itemsize:
+        raise _damaged(
+            path, f"{name!a}, {code} of the shape {shape}, cannot be bytes {begin} to {end}"
+        )
+    return Entry(name, _DTYPES.get(code, code), tuple(shape), begin, end)
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    held = dict(pairs)
+    if len(held) < len(pairs):
+        raise ValueError("a name stands in it twice")
+    return held
+
+
+def _damaged(path: Path, reason: str) -> FormatError:
+    return FormatError(f"{path}: not a safetensors file, or a damaged one: {reason:.200}")

@@ -1,0 +1,49 @@
+"""A network on disk: what it is and its parameters, the two files that are needed to read digits.
+
+    network.json         the description
+    params.safetensors   the parameters, of any precision
+
+Importing this costs next to nothing: reading one picture takes no part of what trains.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from numpy import ndarray
+
+from digitnn.errors import DigitnnError, RunError, ShapeError
+from digitnn.network.network import DIGITS, Network
+from digitnn.network.storage.quantisation import widened
+from digitnn.network.storage.safetensors import load_safetensors
+
+NETWORK, PARAMS = "network.json", "params.safetensors"
+
+
+def load_network(folder: Path) -> tuple[Network, dict[str, ndarray]]:
+    """The network of digits in `folder` and its parameters, those of lower precision as float32.
+
+    Raises `RunError`, naming what is missing, damaged or does not fit.
+    """
+    try:
+        network = Network.from_json(read_json(folder / NETWORK))
+        params = widened(load_safetensors(folder / PARAMS))
+        network.check(params)
+        if network.labels != DIGITS:
+            raise ShapeError(f"its labels must be 0 to 9, got {', '.join(network.labels)}")
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be read ({error.strerror or error})") from None
+    except DigitnnError as error:
+        raise RunError(f"{folder}: {error}") from None
+    return network, params
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file of JSON. Raises `RunError`."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{path} is damaged: {error}") from None
+    if not isinstance(value, dict):
+        raise RunError(f"{path} is damaged: expected an object, got {type(value).__name__}")
+    return value

@@ -1,0 +1,49 @@
+"""Figures: made without pyplot, so that nothing global changes and no window opens."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from digitnn.atomic_files import replace_file
+from digitnn.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+"""Okabe and Ito's palette, told apart by colour-blind readers too."""
+GREY = "#8a8a8a"
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, in inches. Raises `MissingExtraError` without matplotlib."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtraError("matplotlib", "plots", "drawing figures") from None
+    return Figure(figsize=(width, height), dpi=120, layout="constrained")
+
+
+def use_log_scale(axes: Axes) -> None:
+    """Values upwards on a logarithmic scale, below which zeros are, with plain numbers: 1, 2, 5."""
+    from matplotlib.ticker import LogLocator
+
+    if not np.isfinite(axes.dataLim.minposy):  # nothing drawn is above 0
+        return
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("")
+
+
+def write_figure(path: Path, figure: Figure) -> None:
+    """Write `figure` as a PNG, whole or not at all. Raises `OSError`."""
+    image = io.BytesIO()
+    figure.savefig(image, format="png", metadata={"Software": None})
+    with replace_file(path) as file:
+        file.write(image.getvalue())

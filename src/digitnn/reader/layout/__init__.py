@@ -1,0 +1,1 @@
+"""A page to glyphs: rulings removed, lines found, touching digits cut."""

@@ -1,0 +1,1 @@
+"""A recipe is data: architecture, loss, optimiser, schedule, augmentation, epochs."""

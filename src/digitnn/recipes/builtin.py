@@ -1,0 +1,254 @@
+"""The named experiments. How they were found: docs/decisions/002, 003 and 007."""
+
+from collections.abc import Mapping
+
+from digitnn.data.augmentation.distortion import Distortion
+from digitnn.data.augmentation.disturbance import Disturbance
+from digitnn.data.augmentation.redrawing import Redrawing
+from digitnn.data.augmentation.shift import Shift
+from digitnn.data.synthesis.spec import Beside
+from digitnn.errors import UsageError
+from digitnn.network.layers import (
+    BatchNorm,
+    Conv2d,
+    Crop,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool2d,
+    Relu,
+    Sigmoid,
+)
+from digitnn.network.losses import SoftmaxCrossEntropy
+from digitnn.network.network import Architecture
+from digitnn.recipes.optimisers import Adadelta, Adam, ConjugateGradient, Muon
+from digitnn.recipes.recipe import EngineName, Recipe
+from digitnn.recipes.schedules import OneCycle, Step
+from digitnn.wording import brief, did_you_mean
+
+__all__ = ["RECIPES", "EngineName", "Recipe", "find_recipe"]
+
+NORMALISED: Architecture = (BatchNorm(), Relu())
+POOLED: Architecture = (MaxPool2d(2), *NORMALISED)
+HEAD: Architecture = (Flatten(), Dense(128), *NORMALISED, Dense(10))
+
+QUICK: Architecture = (
+    Crop(2),
+    *(Conv2d(16, 5, stride=2), *NORMALISED),
+    *(Conv2d(32, 3), *POOLED),
+    *HEAD,
+)
+"""Pooling stands before BatchNorm and ReLU, which then have a quarter of the numbers to work on."""
+FINER: Architecture = (Crop(2), *(Conv2d(16, 5), *POOLED), *(Conv2d(32, 3), *POOLED), *HEAD)
+DEEPER: Architecture = (
+    Crop(2),
+    *(Conv2d(16, 5), *POOLED),
+    *(Conv2d(32, 3, padding=1), *NORMALISED),
+    *(Conv2d(48, 3), *POOLED),
+    *HEAD,
+)
+DEEPEST: Architecture = (
+    Crop(2),
+    *(Conv2d(24, 5), *POOLED),
+    *(Conv2d(48, 3, padding=1), *NORMALISED),
+    *(Conv2d(64, 3), *POOLED),
+    *(Conv2d(96, 3, padding=1), *NORMALISED),
+    *(Conv2d(128, 3), *NORMALISED),
+    *(Flatten(), Dropout(0.3), Dense(10)),
+)
+
+WHOLE: Architecture = (
+    *(Conv2d(24, 5), *POOLED),
+    *(Conv2d(48, 3, padding=1), *NORMALISED),
+    *(Conv2d(64, 3), *POOLED),
+    *(Conv2d(96, 3, padding=1), *NORMALISED),
+    *(Conv2d(128, 3), *NORMALISED),
+    *(Flatten(), Dropout(0.3), Dense(10)),
+)
+"""The whole image: digits that are moved, or of a stranger, are not always as narrow as MNIST's."""
+
+FINEST: Architecture = (
+    *(Conv2d(32, 5), *POOLED),
+    *(Conv2d(64, 3, padding=1), *NORMALISED),
+    *(Conv2d(80, 3), *POOLED),
+    *(Conv2d(128, 3, padding=1), *NORMALISED),
+    *(Conv2d(144, 3, padding=1), *NORMALISED),
+    *(Conv2d(144, 3), *NORMALISED),
+    *(Flatten(), Dropout(0.3), Dense(10)),
+)
+"""As large as the reader may be: 525,000 parameters, a byte each once it is shipped."""
+
+SPRINT = Muon(
+    learning_rate=0.02, momentum=0.7, beta1=0.8, beta2=0.99, schedule=OneCycle(warm_up=0.3)
+)
+"""For trainings of a few hundred steps, of which a longer memory would count the first too much."""
+
+RECIPES: Mapping[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="classic",
+            summary="one hidden layer of sigmoid units, L2, conjugate gradient over all images",
+            layers=(Flatten(), Dense(100), Sigmoid(), Dense(10)),
+            engines=("scratch", "pytorch"),
+            optimiser=ConjugateGradient(),
+            epochs=90,
+            initialisation="glorot",
+            l2=5.0,
+            least_std=25.5,
+        ),
+        Recipe(
+            name="cnn",
+            summary="two 5x5 convolutions with ReLU and max-pooling, 128 units, Adam",
+            layers=(
+                Conv2d(32, 5),
+                Relu(),
+                MaxPool2d(2),
+                Conv2d(64, 5),
+                Relu(),
+                MaxPool2d(2),
+                Flatten(),
+                Dense(128),
+                Relu(),
+                Dense(10),
+            ),
+            engines=("pytorch", "scratch"),
+            optimiser=Adam(learning_rate=0.003, beta2=0.99, schedule=OneCycle(warm_up=0.3)),
+            epochs=2,
+            batch_size=64,
+            loss=SoftmaxCrossEntropy(label_smoothing=0.05),
+            initialisation="pytorch",
+        ),
+        Recipe(
+            name="mlp",
+            summary="one hidden layer of 256 ReLU units, Adam",
+            layers=(Flatten(), Dense(256), Relu(), Dense(10)),
+            engines=("scratch", "pytorch"),
+            optimiser=Adam(learning_rate=0.003, beta2=0.99, schedule=OneCycle(warm_up=0.3)),
+            epochs=8,
+            initialisation="pytorch",
+        ),
+        Recipe(
+            name="cnn-98.7",
+            summary="98.7 % of the test digits in the least time: a quarter of an epoch",
+            layers=QUICK,
+            engines=("pytorch", "scratch"),
+            optimiser=SPRINT,
+            epochs=1,
+            epoch_size=14_080,
+            loss=SoftmaxCrossEntropy(label_smoothing=0.1),
+            initialisation="pytorch",
+        ),
+        Recipe(
+            name="cnn-fast",
+            summary="99.0 % of the test digits in the least time: six tenths of an epoch",
+            layers=QUICK,
+            engines=("pytorch", "scratch"),
+            optimiser=SPRINT,
+            epochs=1,
+            epoch_size=28_160,
+            loss=SoftmaxCrossEntropy(label_smoothing=0.1),
+            initialisation="pytorch",
+            augmentation=Shift(1),
+        ),
+        Recipe(
+            name="cnn-99.3",
+            summary="99.3 % of the test digits in the least time: an epoch of a finer first layer",
+            layers=FINER,
+            engines=("pytorch", "scratch"),
+            optimiser=SPRINT,
+            epochs=1,
+            loss=SoftmaxCrossEntropy(label_smoothing=0.1),
+            initialisation="pytorch",
+            augmentation=Shift(1),
+        ),
+        Recipe(
+            name="cnn-99.5",
+            summary="99.5 % of the test digits in the least time: three convolutions",
+            layers=DEEPER,
+            engines=("pytorch", "scratch"),
+            optimiser=SPRINT,
+            epochs=2,
+            epoch_size=35_200,
+            loss=SoftmaxCrossEntropy(label_smoothing=0.1),
+            initialisation="pytorch",
+            augmentation=Shift(1),
+        ),
+        Recipe(
+            name="cnn-best",
+            summary="the most accurate single network: five convolutions, distorted images",
+            layers=DEEPEST,
+            engines=("pytorch", "scratch"),
+            optimiser=Adam(learning_rate=0.006, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
+            epochs=14,
+            batch_size=128,
+            loss=SoftmaxCrossEntropy(label_smoothing=0.05),
+            initialisation="pytorch",
+            augmentation=Distortion(
+                degrees=8, scale=0.06, shear=0.1, shift=1, elastic=0.3, smoothness=2.5
+            ),
+        ),
+        Recipe(
+            name="cnn-robust",
+            summary="for images that are not quite as they should be: five convolutions, disturbed",
+            layers=WHOLE,
+            engines=("pytorch", "scratch"),
+            optimiser=Adam(learning_rate=0.005, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
+            epochs=10,
+            batch_size=128,
+            loss=SoftmaxCrossEntropy(label_smoothing=0.05),
+            initialisation="pytorch",
+            augmentation=Disturbance(
+                shape=Distortion(
+                    degrees=25, scale=0.3, shear=0.3, shift=3.5, elastic=0.4, smoothness=3
+                )
+            ),
+        ),
+        Recipe(
+            name="reader",
+            summary="for strangers' pictures: digits redrawn in many ways, and junk to refuse",
+            layers=FINEST,
+            engines=("pytorch", "scratch"),
+            optimiser=Adam(learning_rate=0.005, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
+            epochs=30,
+            batch_size=128,
+            loss=SoftmaxCrossEntropy(label_smoothing=0.02, no_digit=True),
+            initialisation="pytorch",
+            augmentation=Redrawing(
+                hand=Distortion(degrees=12, scale=0.15, shear=0.25, elastic=0.9, smoothness=4)
+            ),
+            beside=Beside(),
+        ),
+        Recipe(
+            name="pytorch-example",
+            summary="what PyTorch's own MNIST example trains: two 3x3 convolutions, Adadelta",
+            layers=(
+                Conv2d(32, 3),
+                Relu(),
+                Conv2d(64, 3),
+                Relu(),
+                MaxPool2d(2),
+                Dropout(0.25),
+                Flatten(),
+                Dense(128),
+                Relu(),
+                Dropout(0.5),
+                Dense(10),
+            ),
+            engines=("pytorch", "scratch"),
+            optimiser=Adadelta(learning_rate=1.0, schedule=Step(every=1 / 14, factor=0.7)),
+            epochs=14,
+            batch_size=64,
+            initialisation="pytorch",
+        ),
+    )
+}
+"""Every recipe by its name."""
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe called `name`. Raises `UsageError` with the nearest name for an unknown one."""
+    if name in RECIPES:
+        return RECIPES[name]
+    known = f"known: {', '.join(RECIPES)}{did_you_mean(name, RECIPES)}"
+    raise UsageError(f"unknown recipe {brief(name)}; {known}")

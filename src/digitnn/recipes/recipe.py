@@ -1,0 +1,163 @@
+"""What a recipe is: everything that decides how a network is trained, as data."""
+
+import re
+from dataclasses import dataclass, field, replace
+from math import ceil, isfinite
+from typing import Any, Literal, TypeAlias, get_args
+
+from digitnn.data.augmentation.apply import Augmentation
+from digitnn.data.synthesis.spec import Beside
+from digitnn.errors import UsageError
+from digitnn.network.codec import fields_from_json, fields_to_json
+from digitnn.network.initialisation import Initialisation
+from digitnn.network.layers import BatchNorm, Dense, Dropout, Flatten
+from digitnn.network.losses import Loss, SoftmaxCrossEntropy
+from digitnn.network.network import MNIST_PIXELS, Architecture, Network, Standardise
+from digitnn.recipes.averaging import Averaging
+from digitnn.recipes.optimisers import FullBatchOptimiser, Optimiser
+from digitnn.wording import brief
+
+EngineName: TypeAlias = Literal["scratch", "pytorch"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One experiment.
+
+    name: what runs and tables call it: letters, digits, ".", "_" and "-", at most 64.
+    summary: one line about it.
+    layers: from (1, 28, 28), the pixels, to (10,), the logits, one a digit.
+    engines: those that can train it, the usual one first.
+    optimiser: how the weights change at a step.
+    epochs: passes over the training split; for a full-batch optimiser, iterations.
+    loss: what the optimiser makes small, in nats, the mean over the images.
+    batch_size: images a step; a full-batch optimiser takes all at once.
+    initialisation: how the first weights are drawn.
+    standardise: what happens to the pixels before the first layer.
+    l2: lambda in loss + lambda / (2 n) * (sum of squared weights; biases are free); full batch
+    only.
+    least_std: pixels whose standard deviation over the training images is below this, in units
+    of a uint8 pixel, carry no weight at all: their weights are zero and are not learned; full
+    batch only.
+    augmentation: how each image is distorted or moved before it is learned from; None: not at all.
+    averaging: the average of the parameters that is the result; None takes the last ones.
+    beside: what is learned beside the training split: digits in other styles, and junk.
+    epoch_size: how many images an epoch learns from, drawn anew each epoch and rounded up to whole
+    batches; without it all.
+    """
+
+    name: str
+    summary: str
+    layers: Architecture
+    engines: tuple[EngineName, ...]
+    optimiser: Optimiser
+    epochs: int
+    loss: Loss = field(default_factory=SoftmaxCrossEntropy)
+    batch_size: int = 128
+    initialisation: Initialisation = "he"
+    standardise: Standardise = MNIST_PIXELS
+    l2: float = 0.0
+    least_std: float = 0.0
+    augmentation: Augmentation | None = None
+    averaging: Averaging | None = None
+    beside: Beside | None = None
+    epoch_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", self.name):  # it names folders
+            raise UsageError(
+                'name must be 1 to 64 letters (a to z), digits, ".", "_" and "-" and begin with a '
+                f"letter or digit, got {brief(self.name)}"
+            )
+        if not self.summary.isprintable():
+            raise UsageError(f"summary must be one line of text, got {brief(self.summary)}")
+        known = get_args(EngineName)
+        if not self.engines or not set(self.engines) <= set(known):
+            raise UsageError(
+                f"engines must be one or more of {', '.join(known)}, got {brief(self.engines)}"
+            )
+        if len(set(self.engines)) < len(self.engines):
+            raise UsageError(f"engines must differ, got {brief(self.engines)}")
+        for name in ("epochs", "batch_size", "epoch_size"):
+            value = getattr(self, name)
+            absent = value is None and name == "epoch_size"
+            if not absent and (type(value) is not int or value < 1):
+                raise UsageError(f"{name} must be a whole number of at least 1, got {value!r}")
+        if self.is_full_batch and [type(layer) for layer in self.layers[:2]] != [Flatten, Dense]:
+            raise UsageError(
+                f"recipe {self.name}: full-batch training takes a network that begins with "
+                "Flatten, Dense"
+            )
+        for layer in self.layers:
+            if self.is_full_batch and isinstance(layer, BatchNorm | Dropout):
+                raise UsageError(
+                    f"recipe {self.name}: full-batch training minimises one fixed function, but "
+                    f"{layer} changes it with every batch: train in mini-batches, with Adam say"
+                )
+        for name in ("l2", "least_std"):
+            value = getattr(self, name)
+            if not (isfinite(value) and value >= 0):
+                raise UsageError(f"{name} must be a finite number of at least 0, got {value!r}")
+            if value and not self.is_full_batch:
+                raise UsageError(
+                    f"recipe {self.name}: {name} takes effect in full-batch training only, "
+                    f"got {value!r}"
+                )
+        for name in ("augmentation", "averaging", "beside", "epoch_size"):
+            if getattr(self, name) and self.is_full_batch:
+                raise UsageError(
+                    f"recipe {self.name}: {name} takes effect with mini-batches only; leave it out "
+                    f"or take another optimiser than {type(self.optimiser).__name__}"
+                )
+
+        if self.beside and not self.rejects:
+            raise UsageError(
+                f"recipe {self.name}: what is beside the digits is partly none, which only a loss "
+                "with no_digit can learn"
+            )
+
+    @property
+    def rejects(self) -> bool:
+        """Whether the network learns to tell what is no digit."""
+        return isinstance(self.loss, SoftmaxCrossEntropy) and self.loss.no_digit
+
+    @property
+    def is_full_batch(self) -> bool:
+        """Whether an epoch is an iteration over all images at once, rather than many batches."""
+        return isinstance(self.optimiser, FullBatchOptimiser)
+
+    def network(self) -> Network:
+        """The network that this recipe trains."""
+        return Network(self.layers, self.standardise, rejects=self.rejects)
+
+    def images_an_epoch(self, n: int) -> int:
+        """How many of `n` images an epoch learns from."""
+        return n if self.epoch_size is None else min(self.epoch_size, n)
+
+    def steps_an_epoch(self, n: int) -> int:
+        """How many steps an epoch of `n` images takes; one, an iteration, if full batch."""
+        return 1 if self.is_full_batch else ceil(self.images_an_epoch(n) / self.batch_size)
+
+    def with_epochs(self, epochs: int | None) -> "Recipe":
+        """This recipe with another number of epochs; None keeps it."""
+        return self if epochs is None else replace(self, epochs=epochs)
+
+    def engine(self, wanted: str | None) -> EngineName:
+        """The engine to use: `wanted`, or the usual one. Raises `UsageError` if it cannot."""
+        if wanted is None:
+            return self.engines[0]
+        for engine in self.engines:
+            if engine == wanted:
+                return engine
+        raise UsageError(
+            f"recipe {self.name} trains on engine {' or '.join(self.engines)}, not {wanted!r}"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field as plain builtins, which `from_json` reads back."""
+        return fields_to_json(self)
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Recipe":
+        """The recipe that `to_json` wrote. Raises `NetworkError` for anything else."""
+        return fields_from_json(value, cls)

@@ -1,0 +1,182 @@
+"""Recipes of a user's own: TOML files with the fields of `Recipe`.
+
+    base = "cnn"        # optional: a named recipe, which gives the fields that are left out
+    name = "my-cnn"
+    epochs = 5
+
+A field that is given replaces the whole field of the base. Without a base, what has a default may
+be left out. Errors name the file and, where it can be found, the line.
+"""
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from digitnn.errors import FormatError, NetworkError, UsageError
+from digitnn.network.codec import Place
+from digitnn.recipes.builtin import RECIPES, Recipe, find_recipe
+from digitnn.wording import brief
+
+MOST_BYTES = 64 << 10
+"""Far more than a recipe of a hundred layers with every comment takes."""
+
+MOST_PARAMETERS = 100_000_000
+"""A network of more is a slip of the hand: 400 MB of weights, and a multiple of it to train."""
+
+_MOST_BYTES_SEARCHED, _MOST_LINES_TRIED = 16 << 10, 200
+_MOST_DOTS = 1000  # on a line: reading a.a.a... takes tomllib seconds for 10,000, and grows squared
+
+
+def choose_recipe(name: str) -> Recipe:
+    """The built-in recipe called `name`, or that of the TOML file at the path `name`."""
+    path = Path(name)
+    is_file = name not in RECIPES and (path.suffix.lower() == ".toml" or path.exists())
+    return read_recipe(path) if is_file else find_recipe(name)
+
+
+def choose_recipes(names: Iterable[str]) -> list[Recipe]:
+    """Each recipe once. Raises `UsageError` if two that differ have the same name."""
+    chosen: dict[str, Recipe] = {}
+    for recipe in map(choose_recipe, names):
+        if chosen.setdefault(recipe.name, recipe) != recipe:
+            raise UsageError(
+                f"two different recipes are called {recipe.name!r}: give one another name"
+            )
+    return list(chosen.values())
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a TOML file.
+
+    Raises `FormatError` if it cannot be read as text, `UsageError` if that is no recipe.
+    """
+    if path.exists() and not path.is_file():
+        raise FormatError(f"{path}: a recipe is a TOML file, and this is not a file")
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        remedy = f"`digitnn recipes show cnn > {path}` writes one to start from"
+        raise FormatError(f"{path}: no such file; {remedy}") from None
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if len(content) > MOST_BYTES:
+        raise FormatError(f"{path}: a recipe takes at most {MOST_BYTES:,} bytes, and this has more")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FormatError(
+            f"{path}: a recipe is UTF-8 text, but byte {error.start} is {content[error.start]:#04x}"
+        ) from None
+    return recipe_from_toml(text, str(path))
+
+
+def recipe_from_toml(text: str, source: str = "recipe") -> Recipe:
+    """The recipe that `text` describes. Raises `UsageError`; its message begins with `source`."""
+    value = _parse(text, source)
+    try:
+        recipe = Recipe.from_json(_with_base(value))
+        _check_trainable(recipe)
+        _check_name(recipe)
+    except NetworkError as error:
+        line = _line_of(error.place, text)
+        where = f"{source}, line {line}" if line else source
+        raise UsageError(f"{where}: {error}") from None
+    return recipe
+
+
+def _parse(text: str, source: str) -> dict[str, Any]:
+    too_deep = UsageError(f"{source}: not a recipe: nested too deeply")
+    if any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
+        raise too_deep
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise too_deep from None
+    except ValueError as error:
+        raise UsageError(f"{source}: not TOML: {error}") from None
+
+
+def _with_base(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields given, on top of those of the base if one is named; a new name is still due."""
+    given = dict(value)
+    if "base" not in given:
+        return given
+    base = given.pop("base")
+    try:
+        inherited = find_recipe(base if isinstance(base, str) else brief(base)).to_json()
+    except UsageError as error:
+        raise NetworkError(f"base: {error}", ("base",)) from None
+    del inherited["name"]
+    changed = [name for name in given if name not in ("name", "summary")]
+    inherited["summary"] = f"{base} with other {', '.join(changed)}" if changed else f"as {base}"
+    return {**inherited, **given}
+
+
+def _check_trainable(recipe: Recipe) -> None:
+    """Raise `NetworkError` unless the layers fit together and in memory."""
+    count = recipe.network().parameter_count()
+    if count > MOST_PARAMETERS:
+        raise NetworkError(
+            f"the network has {brief(count)} parameters; at most {MOST_PARAMETERS:,} are taken",
+            ("layers",),
+        )
+
+
+def with_free_name(recipe: Recipe) -> Recipe:
+    """The recipe, renamed if it would pose as a built-in one that it is not."""
+    is_taken = RECIPES.get(recipe.name.lower(), recipe) != recipe
+    return replace(recipe, name=f"my-{recipe.name}") if is_taken else recipe
+
+
+def _check_name(recipe: Recipe) -> None:
+    """Raise `NetworkError` if the recipe would pose as a built-in one."""
+    free = with_free_name(recipe).name
+    if recipe.name != free:
+        built_in = RECIPES[recipe.name.lower()]
+        names = [field.name for field in fields(Recipe)]
+        different = [name for name in names if getattr(recipe, name) != getattr(built_in, name)]
+        raise NetworkError(
+            f"name {recipe.name!r} is that of a built-in recipe, which differs in "
+            f"{', '.join(different)}: choose another, such as {free!r}",
+            ("name",),
+        )
+
+
+def _line_of(place: Place, text: str) -> int | None:
+    """The line on which `place` stands, if a short search finds it.
+
+    Read from its first line on, the file has the place from that line on; a list that is still open
+    there is closed for the reading.
+    """
+    if not place or len(text) > _MOST_BYTES_SEARCHED:
+        return None
+    word = "" if isinstance(place[-1], int) else place[-1]
+    lines = text.split("\n")
+    likely = (n for n, line in enumerate(lines, 1) if line.strip() and word in line)
+    for count in islice(likely, _MOST_LINES_TRIED):
+        beginning = "\n".join(lines[:count])
+        if any(_has(place, value) for value in _readings(beginning)):
+            return count
+    return None
+
+
+def _readings(beginning: str) -> Iterator[Any]:
+    """What the beginning of a file holds, as it is or with a list closed."""
+    for closing in ("", "\n]"):
+        try:
+            yield tomllib.loads(beginning + closing)
+        except (ValueError, RecursionError):
+            continue
+
+
+def _has(place: Place, value: Any) -> bool:
+    for step in place:
+        try:
+            value = value[step]
+        except (LookupError, TypeError):
+            return False
+    return True

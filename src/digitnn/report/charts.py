@@ -1,0 +1,223 @@
+"""The figures that only the page has; each `draw_...` returns a matplotlib figure.
+
+All are narrow, so that they can be read on a telephone without turning it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from digitnn.analysis.explain.over_epochs import OverEpochs
+from digitnn.analysis.robustness.adversarial import AdversarialRow
+from digitnn.evaluation.scores import ClassScore
+from digitnn.plotting import COLOURS, GREY, new_figure, use_log_scale
+from digitnn.report.measured import Seed
+from digitnn.runs.histories import History
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from digitnn.evaluation.next_test import NextTest
+
+WIDE, HALF = 4.8, 3.4
+"""Inches: alone in a line, and beside another."""
+SMALL = 9
+"""Points of type."""
+
+
+def draw_digits(classes: Sequence[ClassScore]) -> Figure:
+    """Recall and precision of each digit with their intervals, side by side."""
+    figure, axes = _new(WIDE, 2.9)
+    for name, colour, marker, aside in (
+        ("recall", COLOURS[0], "o", -0.13),
+        ("precision", COLOURS[1], "s", 0.13),
+    ):
+        shown = [
+            (one.label, getattr(one, name), getattr(one, f"{name}_interval")) for one in classes
+        ]
+        known = [(label, value, interval) for label, value, interval in shown if interval]
+        if not known:
+            continue
+        places = [label + aside for label, _, _ in known]
+        values = 100 * np.array([value for _, value, _ in known])
+        reach = np.abs(100 * np.array([interval for _, _, interval in known]).T - values)
+        axes.errorbar(
+            places,
+            values,
+            yerr=reach,
+            fmt=marker,
+            color=colour,
+            markersize=4,
+            elinewidth=1.4,
+            label=name,
+        )
+    axes.set_xticks(range(len(classes)))
+    axes.set_xlabel("digit")
+    axes.set_ylabel("%")
+    axes.grid(axis="y", alpha=0.6, linewidth=0.6)
+    axes.legend(frameon=False, fontsize=SMALL, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
+    return figure
+
+
+def draw_attacks(rows: Sequence[AdversarialRow], accuracy: float) -> Figure:
+    """The accuracy over epsilon, in one step and in ten, from that of the images as they are."""
+    figure, axes = _new(WIDE, 2.9)
+    for name, label, colour, dash in (
+        ("fgsm", "one step (FGSM)", COLOURS[0], "-"),
+        ("pgd", "ten steps (PGD)", COLOURS[1], "--"),
+    ):
+        mine = [row for row in rows if row.attack == name]
+        x = [0, *(row.epsilon for row in mine)]
+        low, high = 100 * np.array([(accuracy, accuracy), *(row.interval for row in mine)]).T
+        axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+        y = [100 * accuracy, *(100 * row.accuracy for row in mine)]
+        axes.plot(x, y, color=colour, linestyle=dash, marker=".", label=label)
+    axes.set_ylim(0, 101)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("each pixel moved by at most so many of 255 levels")
+    axes.set_ylabel("% read rightly")
+    axes.grid(alpha=0.6, linewidth=0.6)
+    axes.legend(frameon=False, fontsize=SMALL)
+    return figure
+
+
+def draw_learning(histories: Sequence[History], what: str) -> Figure:
+    """The "error" or the "loss" over the epochs; thin lines where there are several members."""
+    from matplotlib.ticker import MaxNLocator
+
+    figure, axes = _new(HALF, 2.8)
+    many = len(histories) > 1
+    for number, history in enumerate(histories):
+        records = history.records
+        for label, colour, dash, values in (
+            (
+                "training",
+                COLOURS[1],
+                "--",
+                [r.loss if what == "loss" else 100 * (1 - r.accuracy) for r in records],
+            ),
+            (
+                "validation",
+                COLOURS[0],
+                "-",
+                [r.valid_loss if what == "loss" else 100 * (1 - r.valid_accuracy) for r in records],
+            ),
+        ):
+            axes.plot(
+                history.epochs,
+                values,
+                color=colour,
+                linestyle=dash,
+                linewidth=1 if many else 1.8,
+                marker="o" if len(records) < 30 else None,
+                markersize=3.5,
+                label=None if number else label,
+            )
+    use_log_scale(axes)
+    axes.set_xlim(left=0)
+    unit = "iteration" if all(one.recipe.is_full_batch for one in histories) else "epoch"
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    axes.set_xlabel(unit)
+    axes.set_ylabel("loss (nats an image)" if what == "loss" else "% read wrongly")
+    axes.grid(alpha=0.6, linewidth=0.6, which="both")
+    axes.legend(frameon=False, fontsize=SMALL)
+    return figure
+
+
+def draw_moves(found: OverEpochs) -> Figure:
+    """How far the weights of each layer are from where they began, by their length there."""
+    figure, axes = _new(WIDE, 2.7)
+    for number, path in enumerate(found.layers):
+        known = [
+            (e, v) for e, v in zip(found.epochs, path.from_start, strict=True) if v is not None
+        ]
+        axes.plot(
+            [epoch for epoch, _ in known],
+            [value for _, value in known],
+            color=COLOURS[number % len(COLOURS)],
+            linestyle=("-", "--", ":", "-.")[number // len(COLOURS) % 4],
+            marker="." if len(known) < 30 else None,
+            label=path.name,
+        )
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(found.unit)
+    axes.set_ylabel("distance, by the length at the start")
+    axes.grid(alpha=0.6, linewidth=0.6)
+    if len(found.layers) <= len(COLOURS):
+        axes.legend(frameon=False, fontsize=SMALL)
+    return figure
+
+
+def draw_next_test(found: NextTest) -> Figure:
+    """How likely each number of errors is on another test of as many images."""
+    figure, axes = _new(WIDE, 2.6)
+    errors, likely = found.errors, 100 * found.probabilities
+    inside = (errors >= found.low) & (errors <= found.high)
+    axes.fill_between(errors, likely, color=COLOURS[0], alpha=0.18, linewidth=0, step="mid")
+    axes.fill_between(
+        errors, np.where(inside, likely, 0), color=COLOURS[0], alpha=0.35, linewidth=0, step="mid"
+    )
+    axes.step(errors, likely, where="mid", color=COLOURS[0], linewidth=1.4)
+    axes.axvline(found.count, color=COLOURS[1], linewidth=1.6, linestyle="--")
+    axes.annotate(
+        f"this test: {found.count:,}",
+        (found.count, 1.02),
+        xycoords=("data", "axes fraction"),
+        ha="center",
+        va="bottom",
+        fontsize=SMALL,
+    )
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(f"errors among another {found.n:,} images")
+    axes.spines["left"].set_visible(False)
+    axes.set_yticks([])
+    return figure
+
+
+def draw_seeds(seeds: Sequence[Seed], mean: float) -> Figure:
+    """The accuracy of each seed with its interval, and the mean of all."""
+    figure, axes = _new(WIDE, 1.1 + 0.3 * len(seeds))
+    axes.axvline(100 * mean, color=GREY, linestyle="--", linewidth=1.2)
+    axes.annotate(
+        "mean",
+        (100 * mean, 1.01),
+        xycoords=("data", "axes fraction"),
+        ha="center",
+        va="bottom",
+        fontsize=SMALL,
+    )
+    for place, seed in enumerate(seeds):
+        low, high = seed.interval
+        axes.errorbar(
+            100 * seed.accuracy,
+            place,
+            xerr=[[100 * (seed.accuracy - low)], [100 * (high - seed.accuracy)]],
+            fmt="o" if seed.own else "s",
+            color=COLOURS[1] if seed.own else COLOURS[0],
+            markersize=4.5,
+        )
+    axes.set_yticks(
+        range(len(seeds)),
+        [f"seed {seed.seeds}" + (" (this run)" if seed.own else "") for seed in seeds],
+    )
+    axes.set_ylim(len(seeds) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("% read rightly")
+    axes.grid(axis="x", alpha=0.6, linewidth=0.6)
+    return figure
+
+
+def _new(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of one panel, in inches."""
+    figure = new_figure(width, height)
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=SMALL)
+    axes.xaxis.label.set_fontsize(SMALL)
+    axes.yaxis.label.set_fontsize(SMALL)
+    return figure, axes

@@ -1,0 +1,87 @@
+"""All the work of a page: a network evaluated, changed images read, its inside looked at."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from time import perf_counter
+
+from digitnn.data.dataset import Dataset
+from digitnn.errors import RunError
+from digitnn.evaluation.evaluation import evaluate
+from digitnn.evaluation.summary import Appraisal, appraise
+from digitnn.machine.describe import describe_machine
+from digitnn.report.fragile import measure_fragility
+from digitnn.report.inside import look_inside
+from digitnn.report.measured import Insight, Measured, Wanted
+from digitnn.report.siblings import find_siblings, measure_siblings
+from digitnn.runs.experiment import load_split_of, load_training_data
+from digitnn.runs.histories import History, read_histories
+from digitnn.runs.protocol import Trained
+from digitnn.runs.readings import count_readings, read_readings, record_reading
+from digitnn.runs.run import Run
+from digitnn.wording import count
+
+Tell = Callable[[str], None]
+
+
+def measure(run: Trained, wanted: Wanted, tell: Tell) -> Measured:
+    """All that a page says of `run`; the reading of the split is noted in it, as every other.
+
+    tell: gets a line before each piece of work. Raises as `evaluate` does, and `RunError`.
+    """
+    start = perf_counter()
+    others, left_out = find_siblings(run, wanted.beside)
+    classifier = run.classifier()
+    dataset = load_split_of(run, wanted.split, wanted.data_dir)
+    tell(f"reading {count(len(dataset), 'image')} of the {wanted.split} split")
+    report = evaluate(classifier, dataset, str(run.path))
+    validation = None
+    if wanted.split == "test":  # the temperature is fitted where the test labels are not seen
+        valid = load_split_of(run, "valid", wanted.data_dir)
+        validation = evaluate(classifier, valid, str(run.path)), valid
+    appraisal = appraise(report, dataset, validation)
+    reads = record_reading(run, wanted.split, report, dataset)
+    fragility = None
+    if wanted.robustness_images:
+        part = dataset[: min(wanted.robustness_images, len(dataset))]
+        fragility = measure_fragility(run, classifier, part, tell)
+    insight = _insight(run, dataset, appraisal, wanted, tell)
+    siblings = measure_siblings(run, others, report, dataset, wanted.split, tell)
+    return Measured(
+        run=run,
+        split=wanted.split,
+        dataset=dataset,
+        appraisal=appraisal,
+        reads=reads,
+        test_reads=count_readings(read_readings(run.path), "test"),
+        fragility=fragility,
+        insight=insight,
+        histories=_histories(run),
+        siblings=siblings,
+        left_out=left_out,
+        command=wanted.command,
+        when=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=perf_counter() - start,
+        machine=describe_machine(),
+    )
+
+
+def _insight(
+    run: Trained, dataset: Dataset, appraisal: Appraisal, wanted: Wanted, tell: Tell
+) -> Insight | None:
+    if not isinstance(run, Run):
+        return None
+    data = run.about["data"]
+    tell("looking into the network")
+    train = load_training_data(data["collection"], wanted.data_dir, data["split_seed"]).train
+    mistakes = appraisal.most_wrong
+    index = mistakes[0].index if mistakes else 0
+    return look_inside(run, dataset, appraisal.report.predictions, train, index)
+
+
+def _histories(run: Trained) -> tuple[History, ...]:
+    """Those that can be drawn; a history that is damaged is no reason to withhold the rest."""
+    try:
+        found = read_histories(run.path)
+    except RunError:
+        return ()
+    return tuple(history for history in found if history.records)

@@ -1,0 +1,1 @@
+"""The run directory: training into it, resuming, evaluating and recording, ensembles."""

@@ -1,0 +1,170 @@
+"""Ensembles: several networks that answer as one.
+
+Networks that were trained apart err apart, so together they err less (Hansen and Salamon 1990).
+Here they do not vote but average their probabilities, as a uniform mixture of the members
+(Lakshminarayanan, Pritzel and Blundell 2017, section 2.4):
+
+    p(digit | image) = 1/m * sum over the m members of softmax(logits of the member)
+
+    members/0, members/1, ...   the runs, whole
+    recipe.json                 what they have in common, and what they add up to
+    report.json                 every evaluation of them together
+
+Axes: n images, k classes, m members.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from numpy import ndarray
+
+from digitnn.atomic_files import new_directory, write_text
+from digitnn.errors import RunError, UsageError
+from digitnn.evaluation.evaluation import log_softmax
+from digitnn.machine.describe import describe_machine
+from digitnn.network.network import Classifier
+from digitnn.network.storage.saved_network import PARAMS
+from digitnn.runs.run import FORMAT_VERSION, MEMBERS, RECIPE, Run, check_free, read_about
+from digitnn.runs.run import load_run as load_network
+from digitnn.training.records import EpochRecord
+
+LEFT_OUT = ("checkpoint",)
+"""What a member leaves behind when it is copied: nobody goes on training it there."""
+
+
+@dataclass(frozen=True, eq=False)
+class AveragedClassifier:
+    """Members that answer together."""
+
+    members: tuple[Classifier, ...]
+
+    def logits(self, images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n k"]:
+        """log p, the logarithm of the members' mean probability: logits whose softmax is p."""
+        log_p = np.stack([log_softmax(member.logits(images)) for member in self.members])
+        mean: ndarray = np.logaddexp.reduce(log_p, axis=0) - np.log(len(self.members))
+        return mean.astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Several runs as one, with what everybody asks of a `Run`. about: as in recipe.json."""
+
+    path: Path
+    members: tuple[Run, ...]
+    about: Mapping[str, Any]
+    history: tuple[EpochRecord, ...] = ()
+
+    @property
+    def recipe(self) -> str:
+        """The recipes of its members, and how many they are."""
+        return str(self.about["recipe"]["name"])
+
+    @property
+    def engine(self) -> str:
+        """The engine, or engines, that trained its members."""
+        return str(self.about["engine"])
+
+    def parameter_count(self) -> int:
+        """Of all members."""
+        return sum(member.parameter_count() for member in self.members)
+
+    def classifier(self, engine: str | None = None) -> Classifier:
+        """Its members ready to read digits, each on the engine that trained it or on another."""
+        return AveragedClassifier(tuple(member.classifier(engine) for member in self.members))
+
+
+def load_run(path: Path | str) -> Run | Ensemble:
+    """Read back what `digitnn train` or `digitnn ensemble` left. Raises `RunError`."""
+    path = Path(path)
+    if not (path / MEMBERS).is_dir():
+        return load_network(path)
+    about = read_about(path)
+    n = about.get("members")
+    if type(n) is not int or n < 2:
+        raise RunError(f"{path / RECIPE} is damaged: members cannot be {n!r:.60}")
+    members = tuple(load_network(path / MEMBERS / str(number)) for number in range(n))
+    return Ensemble(path, members, about)
+
+
+def make_ensemble(paths: Sequence[Path], out: Path) -> Ensemble:
+    """Copy the runs at `paths` into a new ensemble at `out`; of an ensemble, its members.
+
+    Raises `UsageError` for fewer than two networks, `RunError` where two of them are the same one
+    or were not trained and validated on the same images.
+    """
+    check_free(out)
+    members: list[Run] = []
+    for path in paths:
+        found = load_run(path)
+        members += found.members if isinstance(found, Ensemble) else [found]
+    if len(members) < 2:
+        raise UsageError(f"an ensemble takes at least 2 runs, got {len(members)}")
+    _check_same_data(members)
+    _check_different(members)
+    about = _describe(members)
+    try:
+        with new_directory(out) as folder:
+            for number, member in enumerate(members):
+                shutil.copytree(
+                    member.path,
+                    folder / MEMBERS / str(number),
+                    ignore=shutil.ignore_patterns(*LEFT_OUT),
+                )
+            write_text(folder / RECIPE, json.dumps(about, indent=2) + "\n")
+    except OSError as error:
+        raise RunError(f"cannot write the ensemble to {out}: {error.strerror or error}") from None
+    return Ensemble(out, tuple(members), about)
+
+
+def _check_same_data(members: Sequence[Run]) -> None:
+    """What one was trained on must not be what another is validated on."""
+    first = members[0]
+    for other in members[1:]:
+        for name in ("collection", "train", "valid"):
+            one, two = (run.about["data"].get(name) for run in (first, other))
+            if name != "collection":
+                one, two = (part and part["sha256"] for part in (one, two))
+            if one != two:
+                what = f"{one} and {two}" if name == "collection" else "fingerprints differ"
+                raise RunError(
+                    f"{first.path} and {other.path} are of other data ({name}: {what}): "
+                    "an ensemble takes runs of the same split"
+                )
+
+
+def _check_different(members: Sequence[Run]) -> None:
+    seen: dict[str, Path] = {}
+    for member in members:
+        digest = sha256((member.path / PARAMS).read_bytes()).hexdigest()
+        if digest in seen:
+            raise RunError(
+                f"{seen[digest]} and {member.path} hold the same network: name each one once"
+            )
+        seen[digest] = member.path
+
+
+def _describe(members: Sequence[Run]) -> dict[str, Any]:
+    """recipe.json of an ensemble: the fields of a run's, summed where that has a meaning."""
+    recipes = " and ".join(dict.fromkeys(member.recipe for member in members))
+    return {
+        "format": FORMAT_VERSION,
+        "recipe": {"name": f"{len(members)} x {recipes}"},
+        "engine": " and ".join(dict.fromkeys(member.engine for member in members)),
+        "seed": members[0].about["seed"],
+        "seeds": [member.about["seed"] for member in members],
+        "members": len(members),
+        "data": members[0].about["data"],
+        "epochs": sum(member.about["epochs"] for member in members),
+        "complete": all(member.about["complete"] for member in members),
+        "seconds": sum(member.about["seconds"] for member in members),
+        "machine": describe_machine(),
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,96 @@
+"""The epochs of a run, whether it is finished, was stopped, or is still being trained."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from digitnn.errors import CheckpointError, NetworkError, RunError
+from digitnn.recipes.recipe import Recipe
+from digitnn.runs.ensembles import Ensemble, load_run
+from digitnn.runs.resume import is_unfinished, read_unfinished
+from digitnn.runs.run import RECIPE, Run
+from digitnn.training.records import EpochRecord
+
+
+@dataclass(frozen=True)
+class History:
+    """The epochs of one training so far. path: its run."""
+
+    path: Path
+    recipe: Recipe
+    engine: str
+    seed: int
+    records: tuple[EpochRecord, ...]
+
+    @property
+    def epochs(self) -> tuple[float, ...]:
+        """How many epochs had passed at each record; a run stopped for time ends amid one."""
+        return tuple(record.done * self.recipe.epochs for record in self.records)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain builtins."""
+        return {
+            "path": str(self.path),
+            "recipe": self.recipe.name,
+            "engine": self.engine,
+            "seed": self.seed,
+            "history": [asdict(record) for record in self.records],
+        }
+
+
+def read_histories(path: Path) -> list[History]:
+    """That of the run at `path`; of an ensemble, which has none of its own, those of its members.
+
+    While a run is trained, or trained on, it is the one of its newest checkpoint. Raises `RunError`
+    for what is no run, is damaged, or keeps no history before its end, as full batch does.
+    """
+    if is_unfinished(path) and not (path / RECIPE).is_file():
+        return [_so_far(path)]
+    trained = load_run(path)
+    if isinstance(trained, Ensemble):
+        return [_of_run(member) for member in trained.members]
+    whole = _of_run(trained)
+    if not is_unfinished(path) or whole.recipe.is_full_batch:
+        return [whole]
+    # Stopped: the run alone has the epoch that it was stopped in. Resumed since: the checkpoint
+    # has come further.
+    return [max(whole, _so_far(path), key=_reach)]
+
+
+def _reach(history: History) -> float:
+    return history.records[-1].done if history.records else 0.0
+
+
+def _of_run(run: Run) -> History:
+    return _history(run.path, run.about, run.history)
+
+
+def _so_far(path: Path) -> History:
+    try:
+        about, records = read_unfinished(path)
+    except CheckpointError as error:
+        raise RunError(f"{path} has no history that can be read: {error}") from None
+    found = _history(path, about, records)
+    if found.recipe.is_full_batch:
+        raise RunError(
+            f"{path} is trained in full batch, whose history is written when it ends or is "
+            "interrupted: wait for that"
+        )
+    return found
+
+
+def _history(path: Path, about: Mapping[str, Any], records: tuple[EpochRecord, ...]) -> History:
+    """about: what recipe.json says, or as much of it as is known before the end."""
+    try:
+        recipe = Recipe.from_json(about["recipe"])
+    except NetworkError as error:
+        raise RunError(f"{path}: its recipe is damaged: {error}") from None
+    for record in records:
+        for name, value in asdict(record).items():
+            if value is None and name == "evaluations":
+                continue
+            if not isinstance(value, int | float) or not isfinite(value):
+                raise RunError(f"{path}: its history is damaged: {name} cannot be {value!r:.60}")
+    return History(path, recipe, str(about["engine"]), int(about["seed"]), records)

@@ -1,0 +1,213 @@
+"""What a data or weights file holds: its kind, and its arrays with their shapes.
+
+The content decides the kind, not the name. Arrays stay unread where a header describes them; only
+a pickle is read as a whole, by the loader that admits nothing but plain values.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from numpy import ndarray
+
+from digitnn.data.dataset import CLASSES
+from digitnn.data.formats import idx, idx_folder, png_folder
+from digitnn.data.formats.headers import (
+    NPY,
+    ArrayHeader,
+    dtype_name,
+    mat_headers,
+    npy_headers,
+    npz_headers,
+)
+from digitnn.data.formats.magic import EMPTY_ZIP, GZIP, PNG, ZIP, head_of, kind_of
+from digitnn.data.formats.part import PARTS
+from digitnn.errors import FormatError
+from digitnn.network.storage.pickles.loading import load_pickle
+from digitnn.network.storage.safetensors import read_header
+
+KINDS = "IDX (also gzipped), .mat, .npz, .npy, pickle, safetensors, a run, a folder of IDX or PNG"
+_HEAD_BYTES = 16
+_MOST_RECIPE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """kind: "idx", "safetensors", ...; about: what else there is to say, as JSON takes it."""
+
+    kind: str
+    arrays: tuple[ArrayHeader, ...]
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `digitnn inspect --json` prints."""
+        arrays = [
+            {"name": array.name, "shape": list(array.shape), "dtype": array.dtype}
+            for array in self.arrays
+        ]
+        return {"schema": 1, "kind": self.kind, "arrays": arrays, **self.about}
+
+
+def inspect_path(path: Path) -> Inspection:
+    """What the file or folder at `path` holds.
+
+    Raises `FormatError`, one line, if it is damaged, hostile, or of no known kind; `OSError` if
+    it cannot be read.
+    """
+    if path.is_dir():
+        return _inspect_folder(path)
+    if path.exists() and not path.is_file():
+        raise FormatError(f"{path}: neither a file nor a folder")
+    head = head_of(path, _HEAD_BYTES)
+    for is_such, inspect in _KINDS:
+        if is_such(head):
+            return inspect(path)
+    if _may_be_old_pickle(path, head):
+        return _inspect_pickle(path)
+    raise FormatError(f"{path}: {kind_of(head_of(path))}; known kinds: {KINDS}")
+
+
+def _is_idx(head: bytes) -> bool:
+    return len(head) > 3 and head[:2] == b"\0\0" and head[2] in idx.TYPES
+
+
+def _is_nearly_idx(head: bytes) -> bool:
+    """Gzipped, little-endian, of an unknown type: the reader of IDX knows what is wrong."""
+    is_little_endian = len(head) > 3 and head[2:4] == b"\0\0" and head[1] in idx.TYPES
+    return head.startswith((GZIP, b"\0\0")) or is_little_endian
+
+
+def _is_safetensors(head: bytes) -> bool:
+    """A JSON object behind its length in eight bytes, the highest two of which are zero."""
+    return head[6:9] == b"\0\0{"
+
+
+def _is_pickle(head: bytes) -> bool:
+    return len(head) > 1 and head[0] == 0x80 and head[1] < 32
+
+
+def _may_be_old_pickle(path: Path, head: bytes) -> bool:
+    """Protocols 0 and 1 have no magic number: they open with a value and end with a full stop."""
+    if head[:1] not in (b"(", b"]", b"}", b")", b"c", b"i") and not head[:1].isupper():
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"."
+
+
+def _inspect_idx(path: Path) -> Inspection:
+    header = idx.read_header(path)
+    array = ArrayHeader(path.name, header.shape, dtype_name(header.dtype))
+    return Inspection("idx", (array,), {"gzipped": head_of(path, 2) == GZIP})
+
+
+def _inspect_safetensors(path: Path) -> Inspection:
+    header = read_header(path)
+    arrays = (ArrayHeader(entry.name, entry.shape, entry.dtype) for entry in header.entries)
+    return Inspection("safetensors", tuple(arrays), {"metadata": dict(header.metadata)})
+
+
+def _inspect_pickle(path: Path) -> Inspection:
+    value = load_pickle(path)
+    found = list(_named_leaves(value, ""))
+    arrays = tuple(
+        ArrayHeader(name or path.name, leaf.shape, dtype_name(leaf.dtype))
+        for name, leaf in found
+        if isinstance(leaf, ndarray)
+    )
+    about = {"holds": type(value).__name__, "other_values": len(found) - len(arrays)}
+    return Inspection("pickle", arrays, about)
+
+
+def _named_leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Every value under names such as `layers[0].weight`; a set, which holds no array, is one."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _named_leaves(part, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list | tuple):
+        for n, part in enumerate(value):
+            yield from _named_leaves(part, f"{name}[{n}]")
+    else:
+        yield name, value
+
+
+def _inspect_folder(path: Path) -> Inspection:
+    from digitnn.network.storage.saved_network import NETWORK, PARAMS
+    from digitnn.runs.run import MEMBERS, RECIPE
+
+    if (path / MEMBERS).is_dir() and (path / RECIPE).is_file():
+        arrays = tuple(_arrays_of_members(path))
+        return Inspection("ensemble", arrays, _about_run(path / RECIPE))
+    if (path / PARAMS).is_file():
+        arrays = _inspect_safetensors(path / PARAMS).arrays
+        return Inspection("run", arrays, _about_run(path / RECIPE))
+    if (path / NETWORK).is_file():
+        raise FormatError(f"{path}: a run that lacks {PARAMS}")
+    if idx_folder.idx_parts(path):
+        kinds = [(part, content) for part in PARTS for content in idx_folder.AXES]
+        files = (idx_folder.idx_file(path, part, content) for part, content in kinds)
+        arrays = tuple(array for file in files if file for array in _inspect_idx(file).arrays)
+        return Inspection("idx-folder", arrays)
+    if png_folder.png_parts(path):
+        return Inspection("image-folder", tuple(_class_folders(path)))
+    raise FormatError(f"{path}: a folder without known content; known kinds: {KINDS}")
+
+
+def _arrays_of_members(path: Path) -> Iterator[ArrayHeader]:
+    """Each member's arrays under names such as members/0/0.weight."""
+    from digitnn.network.storage.saved_network import PARAMS
+    from digitnn.runs.run import MEMBERS
+
+    for params in sorted((path / MEMBERS).glob(f"*/{PARAMS}")):
+        for array in _inspect_safetensors(params).arrays:
+            name = f"{params.parent.relative_to(path).as_posix()}/{array.name}"
+            yield replace(array, name=name)
+
+
+def _about_run(path: Path) -> dict[str, Any]:
+    """Recipe, engine and seed, where recipe.json has them: `digitnn.runs.run` judges a run."""
+    try:
+        if path.stat().st_size > _MOST_RECIPE_BYTES:
+            return {}
+        about = json.loads(path.read_text(encoding="utf-8"))
+        recipe = about["recipe"]
+        name = recipe["name"] if isinstance(recipe, dict) else recipe
+        found = {"recipe": name, "engine": about.get("engine"), "seed": about.get("seed")}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return {}
+    return {key: value for key, value in found.items() if isinstance(value, str | int)}
+
+
+def _class_folders(path: Path) -> Iterator[ArrayHeader]:
+    """The pictures of each class as (n, h, w), with the height and width of the first."""
+    places = [path / part for part in PARTS if (path / part).is_dir()] or [path]
+    for folder in (place / str(digit) for place in places for digit in range(CLASSES)):
+        pictures = sorted(folder.glob("*.[pP][nN][gG]"))
+        if pictures:
+            name = folder.relative_to(path).as_posix()
+            yield ArrayHeader(name, (len(pictures), *_png_size(pictures[0])), "uint8")
+
+
+def _png_size(path: Path) -> tuple[int, int]:
+    """Height and width, from the first chunk of a PNG."""
+    head = head_of(path, 24)
+    if len(head) < 24 or not head.startswith(PNG):
+        raise FormatError(f"{path}: not a PNG: it looks like {kind_of(head)}")
+    return int.from_bytes(head[20:24]), int.from_bytes(head[16:20])
+
+
+_KINDS: tuple[tuple[Callable[[bytes], bool], Callable[[Path], Inspection]], ...] = (
+    (_is_idx, _inspect_idx),
+    (_is_safetensors, _inspect_safetensors),
+    (_is_pickle, _inspect_pickle),
+    (_is_nearly_idx, _inspect_idx),
+    (lambda head: head.startswith(b"MATLAB"), lambda path: Inspection("mat", mat_headers(path))),
+    (lambda head: head.startswith(NPY), lambda path: Inspection("npy", npy_headers(path))),
+    (
+        lambda head: head.startswith((ZIP, EMPTY_ZIP)),
+        lambda path: Inspection("npz", npz_headers(path)),
+    ),
+)

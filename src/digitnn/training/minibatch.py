@@ -1,0 +1,133 @@
+"""Learning from mini-batches, epoch after epoch; it can be left and taken up at any step.
+
+All that the next step depends on is the trainer's state and the number of steps taken: the order
+of the batches is drawn again from the seed, how they are distorted and the rate follow from the
+step.
+Axes: n images.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from math import isfinite
+from typing import Any
+
+from numpy import ndarray
+
+from digitnn.data.augmentation.apply import augment_batch
+from digitnn.data.dataset import Dataset, batches
+from digitnn.engines.protocols import Engine, Outcome
+from digitnn.errors import TrainingError
+from digitnn.network.network import Params
+from digitnn.recipes import averaging
+from digitnn.recipes.optimisers import MiniBatchOptimiser, learning_rate
+from digitnn.recipes.recipe import Recipe
+from digitnn.training.random_streams import Streams
+from digitnn.training.records import Stage
+
+
+class MiniBatchLoop:
+    """The steps of `recipe`, whose optimiser is `optimiser`, from the parameters `start` on."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        optimiser: MiniBatchOptimiser,
+        engine: Engine,
+        start: Params,
+        train: Dataset,
+        streams: Streams,
+    ) -> None:
+        self._recipe, self._optimiser = recipe, optimiser
+        self._train, self._streams = train, streams
+        self._trainer = engine.trainer(
+            recipe.network(), start, optimiser, recipe.loss, streams.dropout
+        )
+        self._steps_of_epoch = recipe.steps_an_epoch(len(train))
+        self._steps_in_all = recipe.epochs * self._steps_of_epoch
+        self.step = 0
+        self._outcome = Outcome(0.0, 0)
+        self._average = None if recipe.averaging is None else averaging.begin(start)
+
+    def params(self) -> dict[str, ndarray]:
+        """The parameters as they are now: their average, if the recipe wants that."""
+        return dict(self._average.arrays) if self._average else self._trainer.parameters()
+
+    def state(self) -> dict[str, Mapping[str, ndarray]]:
+        """The arrays of the trainer, and the average if there is one."""
+        groups: dict[str, Mapping[str, ndarray]] = {"trainer": self._trainer.state()}
+        if self._average:
+            groups["average"] = self._average.arrays
+        return groups
+
+    def position(self) -> dict[str, Any]:
+        """Where in the data it stands, and the running sums of the epoch, as plain builtins."""
+        return {
+            "step": self.step,
+            "loss": float(self._outcome.total),
+            "correct": int(self._outcome.correct),
+            "updates": self._average.updates if self._average else 0,
+        }
+
+    def restore(
+        self, state: Mapping[str, Mapping[str, ndarray]], position: Mapping[str, Any]
+    ) -> None:
+        """Stand where `state` and `position` were taken."""
+        self._trainer.restore(state["trainer"])
+        self.step = position["step"]
+        self._outcome = Outcome(position["loss"], position["correct"])
+        if self._average:
+            self._average = averaging.Average(state["average"], position["updates"])
+
+    def __iter__(self) -> Iterator[Stage]:
+        n = len(self._train)
+        epochs_before, steps_before = divmod(self.step, self._steps_of_epoch)
+        for _ in range(epochs_before):
+            self._streams.batches.permutation(n)  # each epoch draws one: see `batches`
+        for epoch in range(epochs_before + 1, self._recipe.epochs + 1):
+            if steps_before == 0:
+                self._outcome = Outcome(0.0, 0)
+            drawn = batches(n, self._recipe.batch_size, self._streams.batches)
+            for batch in islice(drawn, steps_before, self._steps_of_epoch):
+                self._take_step(batch)
+                yield self._stage(epoch)
+            steps_before = 0
+
+    def _take_step(self, batch: ndarray) -> None:
+        optimiser, recipe = self._optimiser, self._recipe
+        rate = learning_rate(optimiser, self.step, self._steps_in_all)
+        images = self._train.images[batch]
+        if recipe.augmentation:
+            images = augment_batch(
+                images, recipe.augmentation, self._streams.augmentation, self.step
+            )
+        outcome = self._trainer.step(images, self._train.labels[batch], rate)
+        if not isfinite(outcome.total):
+            raise diverged(
+                f"the loss became {outcome.total} at step {self.step}, learning rate {rate:.3g}"
+            )
+        self.step += 1
+        self._outcome += outcome
+        if self._average and recipe.averaging and recipe.averaging.is_due(self.step):
+            self._average = averaging.update(
+                self._average, self._trainer.parameters(), recipe.averaging
+            )
+
+    def _stage(self, epoch: int) -> Stage:
+        steps = self.step - (epoch - 1) * self._steps_of_epoch
+        size, n = self._recipe.batch_size, len(self._train)
+        seen = min(steps * size, n)
+        return Stage(
+            done=self.step / self._steps_in_all,
+            epoch=epoch,
+            outcome=self._outcome,
+            seen=seen,
+            images=(epoch - 1) * min(self._steps_of_epoch * size, n) + seen,
+            ends_epoch=steps == self._steps_of_epoch,
+        )
+
+
+def diverged(what: str) -> TrainingError:
+    """The error for numbers that grew without bound."""
+    return TrainingError(
+        f"{what}: try a smaller learning rate; what was learned in whole epochs is kept"
+    )

@@ -1,0 +1,175 @@
+"""Full-batch optimisation: SciPy's minimisers as generators of iterations.
+
+SciPy minimises functions of one float64 vector and calls back after each iteration. Here the
+vector is made of named parameters and the calls become a `for` loop that can be left at any time.
+Axes: p numbers to learn.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from math import inf
+from queue import Queue
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from jaxtyping import Float64
+from numpy import ndarray
+
+from digitnn.engines.protocols import Objective, Outcome, precision
+from digitnn.errors import TrainingError
+from digitnn.machine.blas import one_core_blas
+from digitnn.network.layers import Shape
+from digitnn.network.network import Params
+from digitnn.recipes.optimisers import ConjugateGradient, FullBatchOptimiser, LBfgs
+
+Method: TypeAlias = Literal["CG", "L-BFGS-B"]
+
+FLOAT32 = np.dtype(np.float32)
+
+METHODS: Mapping[type[FullBatchOptimiser], Method] = {ConjugateGradient: "CG", LBfgs: "L-BFGS-B"}
+"""What SciPy calls the method of each description."""
+
+NO_OTHER_END: Mapping[Method, Mapping[str, Any]] = {
+    "CG": {"gtol": 0.0},
+    "L-BFGS-B": {"gtol": 0.0, "ftol": 0.0, "maxfun": inf},
+}
+"""Options that leave the number of iterations as the only end, but for a place with no way down."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where an iteration has come to.
+
+    params: by name; outcome: without the L2 term; value: what is minimised, in nats an
+    image; evaluations: how often the objective has been computed so far.
+    """
+
+    params: dict[str, ndarray]
+    outcome: Outcome
+    value: float
+    evaluations: int
+
+
+def to_vector(params: Params) -> Float64[ndarray, " p"]:
+    """All parameters one after the other, in float64, as SciPy works."""
+    return np.concatenate([np.ravel(p) for p in params.values()]).astype(np.float64)
+
+
+def from_vector(
+    vector: Float64[ndarray, " p"],
+    shapes: Mapping[str, Shape],
+    dtype: np.dtype[Any] = FLOAT32,
+) -> dict[str, ndarray]:
+    """The way back, in the precision in which an engine works."""
+    ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes.values()])
+    parts = np.split(vector.astype(dtype), ends[:-1])
+    return {
+        name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)
+    }
+
+
+def minimise(
+    objective: Objective, start: Params, n: int, l2: float, iterations: int, method: Method = "CG"
+) -> Iterator[Point]:
+    """Minimise loss / n + l2 / (2 n) * (sum of squared weights), yielding after each iteration.
+
+    n: how many images the objective sums over; method: conjugate gradient or L-BFGS. Weights are
+    arrays of two or more axes; biases are not penalised. The objective is asked in the `precision`
+    of `start`. Ends early only where SciPy finds no way further down; a step to a loss that is not
+    finite, conjugate gradient takes back, while L-BFGS ends before it. Raises `TrainingError` where
+    the loss or its gradient is not finite.
+    """
+    shapes, dtype = {name: p.shape for name, p in start.items()}, precision(start)
+    evaluated: dict[bytes, Outcome] = {}
+    count = 0
+
+    def value_and_gradient(vector: ndarray) -> tuple[float, ndarray]:
+        nonlocal count
+        count += 1
+        params = from_vector(vector, shapes, dtype)
+        outcome, gradients = objective(params)
+        evaluated[vector.tobytes()] = outcome
+        value = outcome.total
+        for name, p in params.items():
+            if p.ndim >= 2:
+                value += l2 / 2 * float(np.vdot(p, p))
+                gradients[name] = gradients[name] + dtype.type(l2) * p
+        return value / n, to_vector({name: gradients[name] for name in shapes}) / n
+
+    def report(vector: ndarray, value: float) -> Point:
+        outcome = evaluated[vector.tobytes()]
+        evaluated.clear()
+        return Point(from_vector(vector, shapes, dtype), outcome, value, count)
+
+    return _iterations(value_and_gradient, to_vector(start), iterations, method, report)
+
+
+class _Stop(Exception):
+    """Raised inside the minimiser's thread when nobody wants its next iteration."""
+
+
+def _iterations(
+    function: Callable[[ndarray], tuple[float, ndarray]],
+    start: ndarray,
+    iterations: int,
+    method: Method,
+    report: Callable[[ndarray, float], Point],
+) -> Iterator[Point]:
+    """Run SciPy in a thread that waits, at each callback, until the next point is asked for."""
+    from scipy.optimize import OptimizeResult, minimize
+
+    options: Any = {"maxiter": iterations, **NO_OTHER_END[method]}
+    points: Queue[Point | BaseException | None] = Queue()
+    go_on = threading.Semaphore(0)
+    stopped = threading.Event()
+
+    def evaluate(vector: ndarray) -> tuple[float, ndarray]:
+        if stopped.is_set():
+            raise _Stop
+        return function(vector)
+
+    def after_iteration(intermediate_result: OptimizeResult) -> None:
+        if not np.isfinite(intermediate_result.fun):
+            raise _not_finite(intermediate_result.fun)
+        points.put(report(intermediate_result.x, float(intermediate_result.fun)))
+        go_on.acquire()
+
+    def run() -> None:
+        try:
+            with one_core_blas:  # else SciPy's short dot products wake helpers that then spin
+                last = minimize(
+                    evaluate,
+                    start,
+                    jac=True,
+                    method=method,
+                    callback=after_iteration,
+                    options=options,
+                )
+            if not np.isfinite(np.append(last.jac, last.fun)).all():
+                raise _not_finite(last.fun)
+            points.put(None)
+        except _Stop:
+            pass
+        except BaseException as error:
+            points.put(error)
+
+    worker = threading.Thread(target=run, name="minimise", daemon=True)
+    worker.start()
+    try:
+        while (point := points.get()) is not None:
+            if isinstance(point, BaseException):
+                raise point
+            yield point
+            go_on.release()
+    finally:
+        stopped.set()
+        go_on.release()
+        worker.join()
+
+
+def _not_finite(loss: float) -> TrainingError:
+    """The error for a place that SciPy has come to but cannot leave; it would just stop there."""
+    return TrainingError(
+        f"full-batch training cannot go on: the loss, {loss}, or its gradient is not finite"
+    )

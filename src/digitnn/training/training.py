@@ -1,0 +1,252 @@
+"""A network learns, and tells how it goes: what both kinds of loop have in common.
+
+`Training` is iterated for its records; to stop is `break`, and what has been learned by then is
+in `params()`. The test split is not among its arguments, so training cannot read it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from numpy import ndarray
+
+from digitnn.data.dataset import Dataset
+from digitnn.engines.batch_checks import check_size
+from digitnn.engines.protocols import Engine
+from digitnn.errors import CheckpointError, DataError, ShapeError, TrainingError
+from digitnn.evaluation.evaluation import evaluate
+from digitnn.network.initialisation import initial_parameters
+from digitnn.recipes.optimisers import FullBatchOptimiser
+from digitnn.recipes.recipe import Recipe
+from digitnn.training.clock import Clock
+from digitnn.training.fullbatch import FullBatchLoop, Memory
+from digitnn.training.minibatch import MiniBatchLoop, diverged
+from digitnn.training.pixel_selection import expand, restrict, varying_pixels
+from digitnn.training.random_streams import streams
+from digitnn.training.records import EpochRecord, Record, Stage, StepRecord
+from digitnn.training.stopping import Reason, Stopping, best_epoch
+
+__all__ = ["Checkpoint", "EpochRecord", "Record", "StepRecord", "Training"]
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """All that a mini-batch training needs to go on bit for bit.
+
+    arrays: groups of arrays by name, those of the loop, "last_epoch", and "best" where that is
+    kept; progress: position, history and seconds so far as plain builtins, whose floats JSON gives
+    back exactly.
+    """
+
+    arrays: Mapping[str, Mapping[str, ndarray]]
+    progress: Mapping[str, Any]
+
+    @property
+    def step(self) -> int:
+        """How many mini-batches have been learned from."""
+        return int(self.progress["position"]["step"])
+
+
+class Training:
+    """A network that learns by `recipe` on `engine`; iterate it, once, to make it happen.
+
+    seed decides the initial weights, the order of the batches, how images are distorted and which
+    units are dropped, in separate streams, so that both engines start alike and see the same
+    batches. Raises `TrainingError` when there are too few images, or when the loss is no longer
+    finite; `params()` then gives what the last whole epoch left, which the last record of `history`
+    describes. `complete` says whether it ran to its end, `stopped` why that, or it, came early.
+
+    To go on where another process was: `resume` what its `checkpoint` gave after any record; in
+    full batch `remember` what it evaluated. Either ends with the same bits as if never left.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        engine: Engine,
+        train: Dataset,
+        valid: Dataset,
+        seed: int,
+        stopping: Stopping | None = None,
+    ) -> None:
+        least = 1 if recipe.is_full_batch else recipe.batch_size
+        if len(train) < least:
+            raise TrainingError(
+                f"recipe {recipe.name} takes batches of at least {least} images, "
+                f"but there are only {len(train)} to train on"
+            )
+        if len(valid) == 0:
+            raise TrainingError(f"{valid.name}: no images to validate on")
+        self.recipe, self.engine, self.train, self.valid = recipe, engine, train, valid
+        self.seed, self.stopping = seed, stopping or Stopping()
+        self.network = recipe.network()
+        self._check_last_batch()
+        self.history: list[EpochRecord] = []
+        self._streams = streams(seed)
+        self._best: dict[str, ndarray] | None = None
+        self._good = initial_parameters(self.network, recipe.initialisation, self._streams.weights)
+        self._loop: MiniBatchLoop | FullBatchLoop | None = None
+        self._resumed: Checkpoint | None = None
+        self._memory: Memory | None = None
+        self._clock: Clock | None = None
+        self._left: Checkpoint | None = None
+        self.complete = False
+        self.stopped: Reason | None = None
+
+    def params(self) -> dict[str, ndarray]:
+        """The parameters learned so far, float32: the last, or those of the best epoch yet."""
+        if self._best is not None:
+            return self._best
+        return self._good if self._loop is None else self._loop.params()
+
+    def start(self) -> dict[str, ndarray]:
+        """The parameters that it begins from, float32; in full batch 0 for pixels left out."""
+        recipe = self.recipe
+        start = initial_parameters(self.network, recipe.initialisation, streams(self.seed).weights)
+        if not recipe.is_full_batch:
+            return start
+        kept = varying_pixels(self.train.images, recipe.least_std)
+        return expand(restrict(start, kept), kept)
+
+    def latest(self) -> dict[str, ndarray]:
+        """The parameters after the last epoch that was validated, whichever are kept in the end."""
+        return self._good
+
+    @property
+    def kept(self) -> EpochRecord | None:
+        """The epoch whose parameters are left; None while there is none."""
+        if not self.history:
+            return None
+        if self.stopping.keep == "best":
+            return best_epoch(self.history)
+        return self.history[-1] if self.complete or self.stopped else None
+
+    def checkpoint(self) -> Checkpoint:
+        """What it takes to go on from here, after any record of a mini-batch training.
+
+        Where it stopped amid an epoch that is before it was validated there: whoever goes on shall
+        not find what a training that was not stopped would never have had.
+        """
+        if self._left is not None:
+            return self._left
+        assert isinstance(self._loop, MiniBatchLoop), "mini-batches, between two records"
+        assert self._clock is not None
+        best = {} if self._best is None else {"best": self._best}
+        return Checkpoint(
+            arrays=self._loop.state() | {"last_epoch": self._good} | best,
+            progress={
+                "position": self._loop.position(),
+                "history": [asdict(record) for record in self.history],
+                "seconds": self._clock.seconds(),
+            },
+        )
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Go on, when iterated, from where `checkpoint` was taken.
+
+        That must have been the same recipe, engine, data and seed; what does not fit at all is a
+        `CheckpointError`.
+        """
+        try:
+            self.network.check(checkpoint.arrays["last_epoch"])
+            loop = self._begin(Clock())
+            assert isinstance(loop, MiniBatchLoop), "a full-batch training remembers"
+            loop.restore(checkpoint.arrays, checkpoint.progress["position"])
+            history = [EpochRecord(**record) for record in checkpoint.progress["history"]]
+            best = None
+            if history and self.stopping.keep == "best":
+                self.network.check(best := dict(checkpoint.arrays["best"]))
+        except (LookupError, TypeError, ShapeError) as error:
+            raise CheckpointError(f"a checkpoint of another training: {error}") from None
+        self._good, self._best, self.history = dict(checkpoint.arrays["last_epoch"]), best, history
+        self._resumed, self._loop = checkpoint, loop
+
+    def remember(self, memory: Memory) -> None:
+        """Full batch: evaluate nothing that `memory` knows, and tell it what is evaluated."""
+        self._memory = memory
+
+    def __iter__(self) -> Iterator[Record]:
+        if self._clock is not None:
+            raise TrainingError("a training is iterated once; make another one to start again")
+        self._clock = Clock()
+        if self._resumed is not None:
+            self._clock.advance_to(self._resumed.progress["seconds"])
+        self._loop = loop = self._loop or self._begin(self._clock)
+        try:
+            yield from self._learn(loop, self._clock)
+            self.complete = self.stopped != "max_seconds"
+        except TrainingError:
+            self._loop = None
+            raise
+
+    def _learn(self, loop: MiniBatchLoop | FullBatchLoop, clock: Clock) -> Iterator[Record]:
+        """The records until the end of `loop`, or until there is a reason to stop."""
+        stopping = self.stopping
+        if stopping.is_out_of_patience(self.history):  # as the checkpoint was taken
+            self.stopped = "patience"
+            return
+        for stage in loop:
+            seconds = clock.seconds()
+            yield self._end_epoch(stage) if stage.ends_epoch else _step_record(stage, seconds)
+            if stage.done < 1 and (reason := stopping.reason(self.history, clock.seconds())):
+                self.stopped = reason
+                if not stage.ends_epoch:
+                    self._left = self.checkpoint()
+                    yield self._end_epoch(stage)
+                return
+
+    def _begin(self, clock: Clock) -> MiniBatchLoop | FullBatchLoop:
+        recipe, optimiser, engine = self.recipe, self.recipe.optimiser, self.engine
+        start, train = self._good, self.train
+        if isinstance(optimiser, FullBatchOptimiser):
+            return FullBatchLoop(recipe, optimiser, engine, start, train, self._memory, clock)
+        return MiniBatchLoop(recipe, optimiser, engine, start, train, self._streams)
+
+    def _end_epoch(self, stage: Stage) -> EpochRecord:
+        """Validate, and enter the epoch into the history."""
+        assert self._clock is not None
+        assert self._loop is not None
+        params = self._loop.params()
+        try:
+            report = evaluate(self.engine.classifier(self.network, params), self.valid)
+        except (DataError, ShapeError) as error:
+            raise diverged(f"epoch {stage.epoch} cannot be validated: {error}") from error
+        self._good = params
+        seconds = self._clock.seconds()
+        record = EpochRecord(
+            done=stage.done,
+            epoch=stage.epoch,
+            loss=stage.outcome.total / stage.seen,
+            accuracy=stage.outcome.correct / stage.seen,
+            valid_loss=report.loss_nats,
+            valid_accuracy=report.accuracy,
+            seconds=seconds,
+            images_per_second=stage.images / seconds,
+            evaluations=stage.evaluations,
+        )
+        self.history.append(record)
+        if self.kept is record and self.stopping.keep == "best":
+            self._best = params
+        return record
+
+    def _check_last_batch(self) -> None:
+        """Say before the first epoch, not at its end, that its last batch is too small to use."""
+        n, size = len(self.train), self.recipe.batch_size
+        last = n if self.recipe.is_full_batch else n % size or size
+        try:
+            check_size(self.network, last)
+        except TrainingError as error:
+            raise TrainingError(
+                f"recipe {self.recipe.name}: of {n} images, {size} at a time, the last batch of an "
+                f"epoch holds {last}: {error}"
+            ) from None
+
+
+def _step_record(stage: Stage, seconds: float) -> StepRecord:
+    return StepRecord(
+        done=stage.done,
+        epoch=stage.epoch,
+        loss=stage.outcome.total / stage.seen,
+        accuracy=stage.outcome.correct / stage.seen,
+        images_per_second=stage.images / seconds,
+    )

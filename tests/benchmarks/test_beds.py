@@ -1,0 +1,265 @@
+"""The test beds draw what they say they draw, the same each time, and are scored rightly."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import ndimage
+
+from benchmarks.beds import digits, junk, pages, styles, written
+from benchmarks.beds.fragments import HALVES
+from benchmarks.beds.layout import WIDE, Layout, numbers, write
+from benchmarks.beds.pens import Place, draw
+from benchmarks.beds.samples import as_bytes
+from benchmarks.beds.scoring import Answer, character_error_rate, edit_distance, line, row
+from benchmarks.beds.skeleton import thin
+from benchmarks.beds.styles import STYLES, curve
+from benchmarks.beds.thresholds import Read
+from benchmarks.beds.thresholds import curve as trade_off
+from benchmarks.beds.tracing import fit_box, trace
+from digitnn.data.dataset import Dataset
+
+QUICK = [name for name in digits.DRAWINGS if name not in digits.SLOW]
+QUICK_PAGES = ["row, drawn", "page, pencil", "page, touching", "page, squared", "page, boxed"]
+QUICK_JUNK = [name for name in junk.JUNK if not name.startswith(("letters", "clothes"))]
+"""Those that need neither fonts nor clothes from elsewhere."""
+
+
+def as_image(strokes):
+    """28 x 28, light on dark, as MNIST's."""
+    return as_bytes(255 * draw(strokes, (28, 28), Place(14, 14, 19), 2.4, np.random.default_rng(0)))
+
+
+@pytest.fixture(autouse=True)
+def drawn_digits(monkeypatch):
+    """Digits of our own in place of MNIST's validation part."""
+    rng = np.random.default_rng(1)
+    drawn = [(styles.written(style, rng), style.digit) for style in STYLES.values() for _ in "123"]
+    images = np.stack([as_image(strokes) for strokes, _ in drawn])
+    data = Dataset(images, np.array([digit for _, digit in drawn], np.uint8))
+    monkeypatch.setattr(written, "validation", lambda: data)
+
+
+def same(first, second):
+    return first.content == second.content and np.array_equal(first.pixels(), second.pixels())
+
+
+def test_a_bar_three_pixels_wide_is_thinned_to_a_line():
+    bar = np.zeros((9, 20), bool)
+    bar[3:6, 2:18] = True
+    found = thin(bar)
+    assert found.sum(axis=0).max() == 1
+    assert_array_equal(np.flatnonzero(found.any(axis=1)), [4])
+    assert found.sum() >= 13
+
+
+def test_a_ring_is_traced_as_one_closed_line():
+    angle = np.linspace(0, 2 * np.pi, 60)
+    ring = np.stack([np.cos(angle), np.sin(angle)], axis=1) / 2
+    (found,) = trace(as_image((ring,)))
+    assert_array_equal(found[0], found[-1])
+    assert_allclose(np.hypot(*found.T), 0.5, atol=0.04)
+
+
+def test_a_cross_is_traced_as_four_lines_that_meet():
+    down, across = np.array([[0, -0.5], [0, 0.5]]), np.array([[-0.5, 0], [0.5, 0]])
+    found = trace(as_image((down, across)))
+    assert len(found) == 4
+    ends = np.concatenate([stroke[[0, -1]] for stroke in found])
+    assert (np.hypot(*ends.T) < 0.08).sum() == 4
+
+
+def test_an_eight_without_a_loop_is_no_eight():
+    bar = (np.array([[0.0, -0.5], [0.0, 0.5]]),)
+    assert not written.legible(bar, 8)
+    assert written.legible(bar, 1)
+    assert written.legible(styles.written(STYLES["8, two circles"], np.random.default_rng(0)), 8)
+    assert written.legible(styles.written(STYLES["6, long stem"], np.random.default_rng(0)), 6)
+
+
+def test_a_loop_that_has_run_full_is_not_traced():
+    y, x = np.indices((28, 28))
+    blot = np.hypot(y - 18, x - 14) < 6
+    stem = (abs(x - 14) < 1.5) & (y > 3) & (y < 14)
+    assert trace(np.where(blot | stem, 255, 0).astype(np.uint8)) is None
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_a_traced_digit_lies_where_the_image_has_ink(name):
+    image = as_image(styles.written(STYLES[name], np.random.default_rng(2)))
+    found = trace(image)
+    if found is None:  # the loop of this one has run full
+        return
+    again = as_image(found) > 127
+    ink = image > 127
+    rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
+    grown = ndimage.binary_dilation(ink, iterations=2)
+    assert again[grown].sum() > 0.9 * again.sum()
+    assert 0.7 < np.ptp(rows) / max(np.ptp(np.flatnonzero(again.any(axis=1))), 1) < 1.4
+    assert columns.size
+
+
+def test_a_curve_goes_through_its_points():
+    points = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    assert_allclose(curve(points, 10)[::10], points)
+
+
+def test_strokes_fit_a_box_of_side_one_around_the_origin():
+    (found,) = fit_box((np.array([[2.0, 3.0], [4.0, 7.0]]),))
+    assert_allclose(found, [[-0.25, -0.5], [0.25, 0.5]])
+
+
+def test_a_pen_of_five_pixels_draws_a_line_of_five_pixels():
+    bar = (np.array([[-0.5, 0.0], [0.5, 0.0]]),)
+    ink = draw(bar, (40, 80), Place(40, 20, 60), 5, np.random.default_rng(0))
+    assert ink[:, 40].sum() == pytest.approx(5, abs=0.5)
+    assert ink[20].sum() == pytest.approx(65, abs=1.5)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_bed_is_the_same_for_the_same_seed_and_other_for_another(name):
+    few, more, other = (list(digits.samples(name, n, seed)) for n, seed in ((1, 0), (2, 0), (2, 1)))
+    assert all(same(a, b) for a, b in zip(few, more, strict=False))
+    assert not any(same(a, b) for a, b in zip(more, other, strict=True))
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_bed_has_ink_and_more_paper_and_says_one_digit(name):
+    for sample in digits.samples(name, 3):
+        assert sample.content in "0123456789"
+        pixels = sample.pixels()
+        if pixels.shape[2:] == (4,):
+            pixels = 255 - pixels[..., 3]
+        grey = pixels.reshape(*pixels.shape[:2], -1).mean(axis=2)
+        assert min(grey.shape) >= 5
+        assert np.ptp(grey) > 40
+        middle = (grey.max() + grey.min()) / 2
+        share = min((grey > middle).mean(), (grey < middle).mean())
+        assert 0.002 < share <= 0.5
+
+
+def test_bitmaps_have_two_colours_and_fill_their_box():
+    for sample in digits.samples("bitmap 16", 8):
+        assert set(np.unique(sample.picture)) == {0, 255}
+        assert sample.picture.shape == (16, 16)
+        ink = sample.picture == 0
+        assert ink[0].any()
+        assert ink[-1].any()
+    for sample in digits.samples("grey 8", 8):
+        assert sample.picture.shape == (8, 8)
+
+
+def test_the_polarity_is_what_the_bed_says():
+    for name, light in (("paint 28, thin", True), ("paint 400, hair", False), ("chalk", False)):
+        for sample in digits.samples(name, 4):
+            assert (np.median(sample.picture) > 127) == light
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_a_style_says_its_own_digit(name):
+    assert {sample.content for sample in styles.samples(name, 2)} == {name[0]}
+
+
+def test_a_wide_gap_is_wider_than_every_gap_within_a_number():
+    layout = Layout(height=50, degrees=0, heights=(1, 1))
+    page = write([[3, 2], [4]], layout, (5,))
+    first, second = page.content.split("\n")
+    assert [len(word) for word in first.split(" ")] == [3, 2]
+    assert len(second) == 4
+    ink = draw(page.strokes, page.shape, Place(0, 0, 1), 3, np.random.default_rng(0)) > 0.5
+    between = round((page.feet[0] + page.feet[1] - 50) / 2)
+    assert not ink[between].any()  # lines do not touch
+    columns = np.flatnonzero(ink[:between].any(axis=0))
+    gaps = np.diff(columns)
+    assert (gaps > 0.8 * WIDE[0] * 50).sum() == 1
+    assert np.sort(gaps)[-2] < 0.6 * WIDE[0] * 50
+
+
+@pytest.mark.parametrize("name", QUICK_PAGES)
+def test_a_page_is_the_same_each_time_and_says_what_is_written(name):
+    (page,), (again,) = pages.samples(name, 1), pages.samples(name, 1)
+    assert same(page, again)
+    assert set(page.content) <= set("0123456789 \n")
+    assert page.content.strip() == page.content
+    assert len(page.content) > 0
+
+
+def test_lines_hold_numbers_of_one_to_six_digits():
+    found = numbers(np.random.default_rng(0), (2, 4), (1, 3))
+    assert 2 <= len(found) <= 4
+    assert all(1 <= count <= 6 for words in found for count in words)
+
+
+@pytest.mark.parametrize("name", QUICK_JUNK)
+def test_junk_says_nothing_and_is_the_same_each_time(name):
+    few, more = list(junk.samples(name, 1)), list(junk.samples(name, 2))
+    assert all(same(a, b) for a, b in zip(few, more, strict=False))
+    assert {sample.content for sample in more} == {""}
+    assert (few[0].pixels().shape == (28, 28)) == name.endswith("28")
+
+
+def test_letters_that_are_like_digits_are_junk_without_a_goal():
+    alike = {c for c in junk.ALPHABET if junk.like_a_digit(c, "caveat")}
+    assert {"O", "o", "I", "l", "Z", "S", "B", "q", "g"} <= alike
+    assert not alike & set("AEFHKMNRWX")
+    assert junk.like_a_digit("F", "homemade-apple")
+    assert not junk.counted("letters like digits, 28")
+    assert junk.counted("letters, large")
+
+
+def test_no_half_of_a_one_is_junk():
+    assert 1 not in HALVES
+
+
+@pytest.mark.parametrize(
+    ("truth", "text", "edits"),
+    [("", "", 0), ("12", "12", 0), ("12", "", 2), ("", "12", 2), ("kitten", "sitting", 3),
+     ("12 34", "1234", 1), ("12\n34", "12 34", 1), ("123", "321", 2), ("7", "?", 1)],
+)  # fmt: skip
+def test_the_edit_distance_has_its_values_by_hand(truth, text, edits):
+    assert edit_distance(truth, text) == edits == edit_distance(text, truth)
+
+
+def test_the_character_error_rate_is_edits_by_characters_of_the_truth():
+    answers = [Answer("1234", "1234"), Answer("56 78", "5678"), Answer("9", "?")]
+    assert character_error_rate(answers) == pytest.approx(2 / 10)
+
+
+def test_a_row_counts_right_wrong_and_refused():
+    found = row([Answer("1", "1"), Answer("2", "3"), Answer("4", "?"), Answer("5", "")])
+    assert (found["n"], found["right"], found["wrong"], found["refused"]) == (4, 1, 1, 2)
+    assert found["accuracy"] == 0.25
+    assert "character_error_rate" not in found
+    assert "1 of     4 right" in line("bed", found)
+
+
+def test_a_page_with_question_marks_is_refused_unless_something_else_is_wrong():
+    assert Answer("12 3", "1? 3").refused
+    assert not Answer("12 3", "1? 4").refused
+    assert not Answer("12 3", "1?3").refused
+    assert not Answer("12", "12?").right
+
+
+def test_a_row_of_junk_counts_what_was_accepted():
+    found = row([Answer("", ""), Answer("", "?"), Answer("", "7"), Answer("", "?3")])
+    assert (found["n"], found["accepted"], found["share"]) == (4, 2, 0.5)
+
+
+def test_a_threshold_refuses_the_marks_below_it():
+    read = Read("12\n3", "12\n3", (0.9, 0.4, 0.6))
+    assert read.at(0.5).text == "1?\n3"
+    assert read.at(0.4).right
+
+
+def test_the_trade_off_counts_junk_refused_digits_and_wrong_ones():
+    real = [Read("1", "1", (0.9,)), Read("2", "3", (0.6,)), Read("4", "", ())]
+    refuse = [
+        Read("", "8", (0.55,)),
+        Read("", "", ()),
+        Read("", "1", (0.2,)),
+        Read("", "1", (0.3,)),
+    ]
+    half = next(point for point in trade_off(real, refuse) if point["threshold"] == 0.5)
+    assert half["junk_accepted"] == 25
+    assert half["digits_refused"] == pytest.approx(100 / 3)
+    assert half["wrong_among_accepted"] == 50
+    assert [p["threshold"] for p in trade_off(real, refuse)][::98] == [0.01, 0.99]

@@ -1,0 +1,152 @@
+"""`digitnn evaluate`: everything it promises, and what it says where it cannot."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import CommandLine, assert_one_error_line
+
+from digitnn.data.dataset import Dataset
+from digitnn.data.formats.idx_folder import write_idx_folder
+from digitnn.evaluation import disputed_labels as disputed
+from digitnn.evaluation.disputed_labels import DisputedLabel
+from digitnn.evaluation.evaluation import Report, evaluate
+from digitnn.evaluation.summary import appraise, describe
+from digitnn.network.storage.safetensors import save_safetensors
+from digitnn.network.storage.saved_network import load_network
+from digitnn.runs.run import load_run
+
+KEYS = (
+    "schema run split reads test_reads n accuracy interval errors loss_nats brier "
+    "calibration_error bins temperature tempered per_class confusion risk_coverage most_wrong "
+    "seconds disputed"
+)
+
+
+class Guess:
+    """A classifier that gives these logits."""
+
+    def __init__(self, logits: np.ndarray) -> None:
+        self._logits = logits
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        return self._logits
+
+
+def read(logits: np.ndarray, dataset: Dataset) -> Report:
+    return evaluate(Guess(logits), dataset)
+
+
+@pytest.fixture
+def run(digitnn: CommandLine) -> Path:
+    digitnn("train", "classic", "--epochs", "4", "--out", "run")
+    return Path("run")
+
+
+def test_the_object_holds_all_that_it_promises(digitnn: CommandLine, run: Path) -> None:
+    found = digitnn("evaluate", "run", "--split", "test", "--json").json()
+    assert list(found) == KEYS.split()
+    assert (found["reads"], found["test_reads"], found["n"]) == (1, 1, 120)
+    assert found["errors"] == 120 - sum(found["confusion"][i][i] for i in range(10))
+    assert [score["label"] for score in found["per_class"]] == list(range(10))
+    assert sum(score["images"] for score in found["per_class"]) == 120
+    assert sum(one["n"] for one in found["bins"]) == 120
+    assert [p["coverage"] for p in found["risk_coverage"]["points"]] == [0.5, 0.8, 0.9, 0.95, 0.99]
+    assert (found["tempered"]["fitted_on"], found["tempered"]["in_sample"]) == ("valid", False)
+    assert found["disputed"] is None
+    assert len(found["most_wrong"]) == min(20, found["errors"])
+    for mistake in found["most_wrong"]:
+        assert mistake["label"] != mistake["read"]
+
+
+def test_the_temperature_is_validation_s_also_on_test(digitnn: CommandLine, run: Path) -> None:
+    valid = digitnn("evaluate", "run", "--json").json()
+    test = digitnn("evaluate", "run", "--split", "test", "--json").json()
+    assert valid["temperature"] == test["temperature"] != 1
+    assert valid["tempered"]["in_sample"]
+    assert valid["tempered"]["loss_nats"] < valid["loss_nats"]
+    assert valid["test_reads"] == 0
+    readings = json.loads((run / "report.json").read_text())["readings"]
+    assert [reading["split"] for reading in readings] == ["valid", "test"]
+    assert "(in sample)" in digitnn("evaluate", "run").out
+    assert "(in sample)" not in digitnn("evaluate", "run", "--split", "test").out
+
+
+def test_labels_in_dispute_are_told_for_the_data_that_they_are_of(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = int(digits.labels[3])
+    labels = (DisputedLabel(3, given, 1, (given + 1) % 10, 4),)
+    monkeypatch.setattr(disputed, "MNIST_TEST", digits.fingerprint())
+    monkeypatch.setattr(disputed, "DISPUTED", labels)
+    logits = 4 * np.eye(10, dtype=np.float32)[digits.labels]
+    logits[3] = np.roll(logits[3], 1)
+    found = appraise(read(logits, digits), digits)
+    assert found.disputed is not None
+    assert found.report.accuracy == 599 / 600
+    assert (found.disputed.without.accuracy, found.disputed.corrected.accuracy) == (1, 1)
+    assert (
+        "without them 100.00 %, as corrected 100.00 %, on them alone 0 of 1" in describe(found)[-1]
+    )
+
+
+def test_a_digit_that_no_image_shows_is_named(digits: Dataset) -> None:
+    some = digits[(digits.labels != 4) & (digits.labels != 7)]
+    found = appraise(read(np.zeros((len(some), 10), np.float32), some), some)
+    assert found.absent == (4, 7)
+    assert describe(found)[-1].startswith("no image shows 4, 7:")
+    assert found.to_json()["per_class"][4]["recall"] is None
+
+
+def test_a_network_without_a_mistake_is_described_as_well(digits: Dataset) -> None:
+    found = appraise(read(50 * np.eye(10, dtype=np.float32)[digits.labels], digits), digits)
+    assert found.most_wrong == ()
+    assert found.risk_coverage.area == 0
+    assert "0.00 % of the surest 99 %" in describe(found)[1]
+    json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_an_empty_test_split_is_refused_in_a_line(
+    digitnn: CommandLine, run: Path, digits: Dataset
+) -> None:
+    write_idx_folder(Path("data"), digits[:480], digits[:0])
+    assert_one_error_line(digitnn("evaluate", "run", "--split", "test"), 1, "test", "no images")
+    assert not (run / "report.json").exists()
+
+
+@pytest.mark.parametrize("engine", ["scratch", "pytorch"])
+def test_logits_that_overflow_are_refused_in_a_line(
+    engine: str, digitnn: CommandLine, run: Path
+) -> None:
+    _, params = load_network(run)
+    huge = {name: np.full_like(p, 3e38) for name, p in params.items()}
+    save_safetensors(run / "params.safetensors", huge)
+    done = digitnn("evaluate", "run", "--engine", engine, "--threads", "2")
+    assert_one_error_line(done, 1, "NaN or infinite for", "of 80 images")
+    assert "Warning" not in done.err
+
+
+def test_a_run_of_other_labels_or_shapes_is_refused_in_a_line(
+    digitnn: CommandLine, run: Path
+) -> None:
+    description = json.loads((run / "network.json").read_text())
+    for change, words in (
+        ({"labels": list("abcdefghij")}, "its labels must be 0 to 9"),
+        ({"input": [1, 32, 32]}, "the input must be (1, 28, 28)"),
+    ):
+        (run / "network.json").write_text(json.dumps(description | change))
+        assert_one_error_line(digitnn("evaluate", "run"), 1, "run", words)
+
+
+def test_a_comparison_of_runs_tested_on_different_data_is_refused_in_a_line(
+    digitnn: CommandLine, run: Path, digits: Dataset
+) -> None:
+    write_idx_folder(Path("data"), digits[:480], digits[500:])
+    assert digitnn("evaluate", "run", "--split", "test").code == 0
+    write_idx_folder(Path("data"), digits[:480], digits[480:])
+    assert digitnn("train", "classic", "--epochs", "1", "--out", "second").code == 0
+    done = digitnn("compare", "run", "second")
+    assert_one_error_line(done, 1, "run was last tested on other images", "--data-dir")
+    assert load_run(run).about["seed"] == 0
+    assert not Path("results/comparison.json").exists()

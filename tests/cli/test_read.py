@@ -1,0 +1,423 @@
+"""`digitnn read`: its contract with programs, what it tells people, and how it takes bad input."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import CommandLine, assert_one_error_line
+from pictures import five
+from PIL import Image
+
+from digitnn.cli.app import main
+from digitnn.cli.console import messages
+from digitnn.cli.read.inputs import natural
+from digitnn.cli.read.job import MANY
+from digitnn.reader.page import Glyph, Line
+from digitnn.reader.reader import DEFAULT_MIN_CONFIDENCE
+
+BLANK = np.full((40, 40), 255, np.uint8)
+
+
+def junk_if_thick(images):
+    """A 5 with probability 0.9; thick ones are junk, most like a 6."""
+    rows = np.zeros((len(images), 11), np.float32)
+    thick = images.mean(axis=(1, 2)) > 60
+    rows[~thick, 5], rows[~thick, 3] = 0.9, 0.1
+    rows[thick, 6], rows[thick, 10] = 0.25, 0.75
+    return rows
+
+
+@pytest.fixture
+def read(digitnn: CommandLine, monkeypatch):
+    """`digitnn read ...` in an empty folder, with a network that reads thin fives."""
+    monkeypatch.setattr("digitnn.reader.reader.load_recogniser", lambda model: junk_if_thick)
+    return lambda *arguments: digitnn("read", *arguments)
+
+
+@pytest.fixture
+def page(monkeypatch):
+    """Every picture is segmented into `05 5` above `?`."""
+    p = np.zeros(11, np.float32)
+
+    def glyph(digit: int, share: float, left: int, top: int) -> Glyph:
+        row = p.copy()
+        row[[digit, 10]] = share, 1 - share
+        return Glyph(five(28), (left, top, left + 10, top + 12), row)
+
+    first = Line((glyph(0, 1, 2, 2), glyph(5, 0.6, 13, 2), glyph(5, 0.9, 28, 3)), (0, 0, 1))
+    lines = (first, Line((glyph(8, 0.25, 2, 20),), (False,)))
+    monkeypatch.setattr("digitnn.reader.reader.segment", lambda picture, recognise: lines)
+
+
+def save(path: str, grey=None, **options) -> str:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(five(40, pen=6) if grey is None else grey).save(path, **options)
+    return path
+
+
+def test_the_json_is_what_the_contract_says(read, page):
+    found = read("--json", save("a.png"), "missing.png", save("b.jpg"))
+    assert found.code == 1
+    assert found.err == ""
+    assert found.json() == {
+        "schema": 1,
+        "pictures": [
+            {
+                "path": path,
+                "text": "05 5\n?",
+                "digits": [
+                    {"digit": 0, "confidence": 1.0, "box": [2, 2, 12, 14]},
+                    {"digit": 5, "confidence": 0.6, "box": [13, 2, 23, 14]},
+                    {"digit": 5, "confidence": 0.9, "box": [28, 3, 38, 15]},
+                    {"digit": None, "confidence": 0.25, "box": [2, 20, 12, 32]},
+                ],
+                "error": None,
+            }
+            if path != "missing.png"
+            else {
+                "path": path,
+                "text": "",
+                "digits": [],
+                "error": "missing.png: no such file",
+            }
+            for path in ("a.png", "missing.png", "b.jpg")
+        ],
+    }
+
+
+def test_the_text_is_for_people(read, page):
+    done = read(save("a.png"))
+    assert done.code == 0
+    assert done.err == ""
+    assert done.out == ("a.png:\n  05 5\n  ?\n  (5 is not sure: 60 %; ? is no digit: 75 %)\n")
+
+
+def test_one_line_of_text_stands_beside_its_path(read):
+    done = read("--single", save("thin.png"), save("thick.png", five(40, pen=25)), "no.png")
+    assert done.out.splitlines() == [
+        "thin.png: 5",
+        "thick.png: ?  (? is no digit: 75 %)",
+    ]
+    assert done.err == "error: no.png: no such file\n"
+    assert done.code == 1
+
+
+def test_a_mark_that_is_like_several_digits_is_told_from_one_that_is_none(read):
+    done = read("--min-confidence", "0.95", save("thin.png"))
+    assert done.out == "thin.png: ?  (? is not clear: most like 5, 90 %)\n"
+
+
+def test_the_table_has_a_row_for_each_mark(read, page):
+    done = read("--csv", save("a.png"), "no, none.png")
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    assert [(row["path"], row["line"], row["place"], row["digit"]) for row in rows] == [
+        ("a.png", "1", "1", "0"),
+        ("a.png", "1", "2", "5"),
+        ("a.png", "1", "3", "5"),
+        ("a.png", "2", "1", "?"),
+        ("no, none.png", "", "", ""),
+    ]
+    assert [rows[2][side] for side in ("left", "top", "right", "bottom")] == ["28", "3", "38", "15"]
+    assert rows[4]["error"] == "no, none.png: no such file"
+    assert done.code == 1
+    assert done.err == ""
+
+
+def test_least_confidence_and_limit_are_taken_from_the_options(read):
+    thick = save("thick.png", five(40, pen=25))
+    assert read("--json", "--min-confidence", "0.2", thick).json()["pictures"][0]["text"] == "6"
+    assert read("--json", "--min-confidence", "0.3", thick).json()["pictures"][0]["text"] == "?"
+    done = read("--json", "--max-megapixels", "0.001", thick)
+    assert "40 x 40 pixels; the limit is 0.001" in done.json()["pictures"][0]["error"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ["no picture to read", "--clipboard"]),
+        (["--json", "--csv", "a.png"], ["--json", "--csv"]),
+        (["--min-confidence", "1.5", "a.png"], ["0 to 1", "1.5"]),
+        (["--min-confidence", "high", "a.png"], ["--min-confidence"]),
+        (["--max-megapixels", "0", "a.png"], ["above 0"]),
+        (["--boxes", "out.png", "a.png", "b.png"], ["out.png", "2 pictures", "folder"]),
+        (["--boxes", "a.png", "a.png"], ["a.png", "choose another"]),
+        (["--boxes", "notes.txt", "a.png"], ["notes.txt", "a .png or a folder"]),
+        (["--boxes", "x.png", "--explain", "x.png", "a.png"], ["both", "x.png"]),
+        (["--colour", "a.png"], ["--colour"]),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_two(read, arguments, words):
+    save("a.png")
+    Path("notes.txt").write_text("mine")
+    assert_one_error_line(read(*arguments), 2, *words)
+    assert Path("notes.txt").read_text() == "mine"
+
+
+def test_a_model_that_is_no_run_is_one_line(digitnn: CommandLine):
+    assert_one_error_line(digitnn("read", "--model", "no", save("a.png")), 1, "no such folder")
+
+
+def test_folders_are_read_in_natural_order_without_what_is_no_picture(read):
+    for name in ("page10.png", "page9.png", "Page1.jpg", "sub/deep.png", ".hidden.png"):
+        save(f"scans/{name}")
+    Path("scans/notes.txt").write_text("BM: not a bitmap")
+    Path("scans/sound").write_bytes(b"RIFF\0\0\0\0WAVE")
+    Path("scans/unnamed").write_bytes(Path("scans/page9.png").read_bytes())
+    found = read("--json", "scans").json()["pictures"]
+    expected = [f"scans/{name}" for name in ("Page1.jpg", "page9.png", "page10.png", "unnamed")]
+    assert [picture["path"] for picture in found] == expected
+    deep = read("--json", "scans/**/d*.png").json()["pictures"]
+    assert [picture["path"] for picture in deep] == ["scans/sub/deep.png"]
+    whole = read("--json", str(Path("scans").absolute() / "page*.png")).json()["pictures"]
+    assert [Path(picture["path"]).name for picture in whole] == ["page9.png", "page10.png"]
+
+
+def test_numbers_in_names_sort_as_numbers():
+    assert sorted(["B1", "a10b2", "a9", "a10b1", "A2", "10", "9"], key=natural) == [
+        *("9", "10", "A2", "a9", "a10b1", "a10b2", "B1")
+    ]
+
+
+def test_what_leads_to_no_picture_is_an_error_in_its_place(read):
+    Path("empty").mkdir()
+    found = read("--json", "empty", "*.webp", "**x", save("a.png"), "\0", "x" * 300)
+    errors = [picture["error"] for picture in found.json()["pictures"]]
+    assert "empty: a folder without pictures" in errors[0]
+    assert "no such file, and no picture" in errors[1]
+    assert "no such file" in errors[2]
+    assert errors[3] is None
+    assert all(error and "\n" not in error for error in errors[4:])
+    assert found.code == 1
+
+
+def test_a_name_with_a_star_is_that_file(read):
+    assert read("--json", save("a[1]*.png")).json()["pictures"][0]["path"] == "a[1]*.png"
+
+
+BAD = {
+    "empty.png": (b"", "empty"),
+    "text.png": (b"Dear reader,\nthis is no picture\n", "not a picture"),
+    "drawing.svg": (b'<?xml version="1.0"?><svg/>', "SVG"),
+    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0", "pip install pillow-heif"),
+    "film.mp4": (b"\0\0\0\x18ftypisom\0\0\0\0", "film"),
+}
+
+
+def test_bad_files_are_one_line_each_and_the_rest_is_read(read, monkeypatch, recwarn):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    for name, (content, _) in BAD.items():
+        Path(name).write_bytes(content)
+    Path("cut.png").write_bytes(Path(save("whole.png")).read_bytes()[:60])
+    save("long.png", np.zeros((1, 100_000), np.uint8))
+    Image.new("1", (12_000, 12_000), 1).save("bomb.png")
+    save("wrong.jpg", format="PNG")
+    save("ink.png", np.zeros((40, 40), np.uint8))
+    save("blank.png", BLANK)
+    words = {name: word for name, (_, word) in BAD.items()}
+    words |= {"cut.png": "damaged PNG", "long.png": "100000 x 1 pixels", "bomb.png": "megapixels"}
+    good = ["whole.png", "wrong.jpg", "ink.png", "blank.png"]
+    done = read("--json", *words, *good)
+    assert done.code == 1
+    assert done.err == ""
+    found = {picture["path"]: picture for picture in done.json()["pictures"]}
+    assert list(found) == [*words, *good]
+    for name, word in words.items():
+        assert word in found[name]["error"], name
+        assert found[name]["error"].startswith(name)
+        assert "\n" not in found[name]["error"]
+        assert (found[name]["text"], found[name]["digits"]) == ("", [])
+    assert [found[name]["error"] for name in good] == [None] * 4
+    assert [found[name]["text"] for name in ("whole.png", "wrong.jpg", "blank.png")] == [
+        "5",
+        "5",
+        "",
+    ]
+    told = read(*words, *good)
+    assert told.err.count("\n") == told.err.count("error: ") == len(words)
+    assert told.out.splitlines()[-1] == "blank.png:  (no digits)"
+    assert not recwarn.list
+
+
+def test_a_blank_page_is_no_failure(read):
+    done = read("--json", save("blank.png", BLANK))
+    assert done.code == 0
+    assert done.json()["pictures"][0] == {
+        "path": "blank.png",
+        "text": "",
+        "digits": [],
+        "error": None,
+    }
+
+
+def test_stdin_is_read_as_a_picture(read, monkeypatch):
+    with Path(save("a.png")).open("rb") as file:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
+        assert read("-").out == "-: 5\n"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    assert "empty" in read("--json", "-").json()["pictures"][0]["error"]
+    monkeypatch.setattr(sys, "stdin", None)
+    assert "closed" in read("--json", "-").json()["pictures"][0]["error"]
+
+
+def test_the_clipboard_is_read_if_there_is_one(read, monkeypatch):
+    for held, out in (
+        (Image.fromarray(five(40, pen=6)), "clipboard: 5\n"),
+        ([save("a.png")], "a.png: 5\n"),
+    ):
+        monkeypatch.setattr("PIL.ImageGrab.grabclipboard", lambda held=held: held)
+        assert read("--clipboard").out == out
+
+    monkeypatch.setattr("PIL.ImageGrab.grabclipboard", lambda: None)
+    assert_one_error_line(read("--clipboard"), 1, "holds no picture")
+
+    def nothing_there():
+        raise NotImplementedError("wl-paste or xclip is required")
+
+    monkeypatch.setattr("PIL.ImageGrab.grabclipboard", nothing_there)
+    assert_one_error_line(read("--clipboard"), 1, "clipboard", "xclip is required")
+
+
+def test_the_pages_of_a_tiff_are_read_one_by_one(read):
+    pages = [Image.fromarray(grey) for grey in (five(40, pen=6), BLANK, five(60, pen=25))]
+    pages[0].save("scan.tif", save_all=True, append_images=pages[1:])
+    found = read("--json", "scan.tif", save("a.png")).json()["pictures"]
+    assert [(picture["path"], picture.get("page"), picture["text"]) for picture in found] == [
+        ("scan.tif", 1, "5"),
+        ("scan.tif", 2, ""),
+        ("scan.tif", 3, "?"),
+        ("a.png", None, "5"),
+    ]
+    assert read("scan.tif").out.startswith("scan.tif, page 1: 5\nscan.tif, page 2:")
+
+
+def test_a_pdf_says_what_to_install(read, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    Path("scan.pdf").write_bytes(b"%PDF-1.4\n")
+    error = read("--json", "scan.pdf").json()["pictures"][0]["error"]
+    assert "pip install 'digitnn[pdf]'" in error
+
+
+def test_the_pages_of_a_pdf_are_read_where_its_package_is(read):
+    pytest.importorskip("pypdfium2")
+    pages = [Image.fromarray(five(200, pen=pen)) for pen in (6, 25)]
+    pages[0].save("scan.pdf", save_all=True, append_images=pages[1:])
+    found = read("--json", "scan.pdf").json()["pictures"]
+    assert [(picture["page"], picture["text"]) for picture in found] == [(1, "5"), (2, "?")]
+    Path("cut.pdf").write_bytes(b"%PDF-1.4\n")
+    assert "PDF" in read("--json", "cut.pdf").json()["pictures"][0]["error"]
+
+
+def test_drawings_go_to_a_file_or_to_a_folder(read, page):
+    one, two = save("a.png"), save("sub/a.png")
+    assert read("--boxes", "out.png", "--explain", "why.png", one).code == 0
+    assert read("--boxes", "out", "--explain", "out", one, two, "missing.png").code == 1
+    names = {path.name for path in Path("out").iterdir()}
+    assert names == {
+        f"{stem}-{kind}.png" for stem in ("a", "a-2") for kind in ("boxes", "explained")
+    }
+    for path in (Path("out.png"), Path("why.png"), *Path("out").iterdir()):
+        with Image.open(path) as drawing:
+            assert drawing.mode == "RGB"
+            assert max(drawing.size) >= 400
+    assert np.array_equal(
+        np.asarray(Image.open("out.png")), np.asarray(Image.open("out/a-boxes.png"))
+    )
+
+
+def test_drawings_of_pages_are_numbered(read):
+    pages = [Image.fromarray(five(40, pen=6))] * 2
+    pages[0].save("scan.tif", save_all=True, append_images=pages[1:])
+    read("--boxes", "out.png", "scan.tif")
+    read("--boxes", "out", "scan.tif")
+    assert {path.name for path in Path().glob("out-*")} == {"out-page1.png", "out-page2.png"}
+    assert {path.name for path in Path("out").iterdir()} == {
+        "scan-page1-boxes.png",
+        "scan-page2-boxes.png",
+    }
+
+
+def test_a_drawing_that_cannot_be_written_is_one_line(read):
+    Path("file").touch()
+    assert_one_error_line(read("--boxes", "file/out.png", save("a.png")), 1, "file")
+
+
+def test_readings_are_printed_as_they_come(read, monkeypatch, capsys):
+    seen = []
+
+    def slow(images):
+        seen.append(capsys.readouterr().out)
+        return junk_if_thick(images)
+
+    monkeypatch.setattr("digitnn.reader.reader.load_recogniser", lambda model: slow)
+    monkeypatch.setattr("digitnn.cli.read.job.threads", lambda: 1)
+    for name in "abc":
+        save(f"{name}.png")
+    read("a.png", "b.png", "c.png")
+    assert seen[0] == ""
+    assert [out for out in seen if out] == ["a.png: 5\n", "b.png: 5\n"]
+
+
+def test_five_hundred_files_are_read_in_order(read):
+    names = [f"many/{n}.png" for n in range(500)]
+    Path("many").mkdir()
+    contents = [Path(save(f"{pen}.png", five(28, pen=pen))).read_bytes() for pen in (6, 25)]
+    for n, name in enumerate(names):
+        Path(name).write_bytes(contents[n % 7 == 0])
+    start = time.perf_counter()
+    for found in (read("--json", *names), read("--json", "many")):
+        pictures = found.json()["pictures"]
+        assert [picture["path"] for picture in pictures] == names
+        assert [picture["text"] for picture in pictures] == [
+            "5" if n % 7 else "?" for n in range(500)
+        ]
+    assert time.perf_counter() - start < 60
+
+
+def test_a_pipe_closed_early_ends_quietly(tmp_path):
+    save(str(tmp_path / "a.png"))
+    code = "import sys; from digitnn.cli.app import main; sys.exit(main())"
+    command = (
+        f'"{sys.executable}" -c "{code}" read {"a.png " * 200} | head -1; echo ${{PIPESTATUS[0]}}'
+    )
+    done = subprocess.run(
+        ["/bin/bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    first, code = done.stdout.splitlines()
+    assert first.startswith("a.png:")
+    assert code in ("0", "1")
+
+
+def test_a_line_break_in_a_name_breaks_no_line(read):
+    found = read("a\nb.png", "--json")
+    assert found.json()["pictures"][0]["error"] == "a b.png: no such file"
+    assert read("a\nb.png").err == "error: a b.png: no such file\n"
+
+
+def test_the_help_tells_the_usual_threshold(read):
+    assert f"{DEFAULT_MIN_CONFIDENCE} if absent" in " ".join(read("--help").out.split())
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("n", "stdout", "shown"),
+    [(MANY, io.StringIO(), True), (MANY, Terminal(), False), (MANY - 1, io.StringIO(), False)],
+)
+def test_a_bar_is_shown_on_a_terminal_that_shows_no_results(read, monkeypatch, n, stdout, shown):
+    path = save("a.png")
+    monkeypatch.setattr(messages(), "is_interactive", True)  # asked once, of an earlier stderr
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(sys, "stdout", stdout)
+    assert main(["read", "--single", "--json", *[path] * n]) == 0
+    assert ("100%" in sys.stderr.getvalue()) is shown
+    assert len(json.loads(stdout.getvalue())["pictures"]) == n

@@ -1,0 +1,160 @@
+"""From luminance to ink: polarity, light, grain, faintness."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from pictures import five, picture
+from scipy import ndimage
+
+from digitnn.reader.ink.ink import box_mean, find_ink, otsu, running_max
+
+INK = 1 - five(240) / 255.0
+SLOPE = np.linspace(0.4, 1, 240)
+
+
+def agreement(found, ink=INK):
+    """Intersection over union of what is more ink than paper."""
+    a, b = found > 0.5, ink > 0.5
+    return (a & b).sum() / (a | b).sum()
+
+
+@pytest.mark.parametrize("side", [8, 28, 100, 700])
+@pytest.mark.parametrize("paper", [255, 0])
+def test_ink_is_found_in_either_polarity(side, paper):
+    found = find_ink(five(side, pen=12, paper=paper, ink=255 - paper))
+    assert found.light_paper == (paper == 255)
+    assert_allclose(found.ink, 1 - five(side, pen=12) / 255.0, atol=0.25)
+
+
+def test_soft_edges_stay_soft():
+    ink = find_ink(five(28)).ink
+    assert ((ink > 0.2) & (ink < 0.8)).sum() > 10
+
+
+@pytest.mark.parametrize("slope", [SLOPE, SLOPE[:, None], SLOPE[::-1] * SLOPE[:, None]])
+def test_light_from_one_side_is_taken_out(slope):
+    found = find_ink(picture(230 * slope * (1 - 0.6 * INK)).grey)
+    assert not found.even
+    assert found.light_paper
+    assert agreement(found.ink) > 0.9
+    assert "uneven light taken out" in found.notes
+
+
+def test_a_shadow_is_no_ink():
+    light = np.where(np.add.outer(np.arange(240), np.arange(240)) > 250, 1, 0.55)
+    light = ndimage.gaussian_filter(light, 2)
+    found = find_ink(picture(230 * light * (1 - 0.6 * INK)).grey)
+    assert agreement(found.ink) > 0.8
+
+
+def test_a_hard_edge_of_shadow_leaves_no_line():
+    light = np.where(np.add.outer(np.arange(240), 2 * np.arange(240)) > 330, 1, 0.6)
+    found = find_ink(picture(230 * SLOPE * light * (1 - 0.6 * INK)).grey)
+    assert (found.ink[ndimage.maximum_filter(INK, 9) == 0] > 0.3).mean() < 0.001
+
+
+def test_soft_edges_of_tiny_digits_are_no_shadow():
+    for side in (9, 11, 14, 20):
+        assert find_ink(five(side, pen=10)).even
+
+
+def test_chalk_on_an_unevenly_lit_board_is_ink():
+    found = find_ink(picture(230 * SLOPE * (0.15 + 0.75 * INK)).grey)
+    assert not found.light_paper
+    assert agreement(found.ink) > 0.85
+
+
+def test_grain_is_no_ink(rng):
+    grain = rng.normal(scale=20, size=INK.shape)
+    found = find_ink(picture(200 * (1 - 0.5 * INK) + grain).grey)
+    assert agreement(found.ink) > 0.85
+    assert (found.ink[INK == 0] > 0.5).mean() < 0.005
+
+
+def test_faint_ink_is_stretched():
+    found = find_ink(picture(220 * (1 - 0.12 * INK)).grey)
+    assert agreement(found.ink) > 0.95
+    assert "faint ink stretched, contrast 0.12" in found.notes
+
+
+@pytest.mark.parametrize("level", [0, 1, 128, 255])
+def test_a_plain_picture_has_no_ink(level):
+    found = find_ink(np.full((50, 80), level, np.uint8))
+    assert found.blank
+    assert found.notes == ("no ink",)
+    assert not found.ink.any()
+
+
+@pytest.mark.parametrize("scale", [1, 3, 6])
+def test_paper_with_grain_and_a_slope_of_light_has_no_ink(scale, rng):
+    paper = 200 * SLOPE + rng.normal(scale=scale, size=(240, 240))
+    assert find_ink(picture(paper).grey).blank
+
+
+def test_large_pictures_are_reduced_by_whole_steps():
+    found = find_ink(five(700), longest=200)
+    assert found.step == 4
+    assert found.ink.shape == (175, 175)
+
+
+def test_the_means_of_squares_are_those_of_scipy(rng):
+    values = rng.random((30, 17)).astype(np.float32)
+    assert_allclose(
+        box_mean(values, 2), ndimage.uniform_filter(values, 5, mode="nearest"), rtol=1e-5
+    )
+    assert_array_equal(box_mean(values, 0), values)
+
+
+def test_the_greatest_of_squares_are_those_of_scipy(rng):
+    values = rng.random((30, 17)).astype(np.float32)
+    for size in (1, 2, 3, 6, 7):
+        every = ndimage.maximum_filter(values, size, origin=-((size - 1) // 2) - (size % 2 == 0))
+        assert_array_equal(running_max(values, size), every[: 31 - size, : 18 - size])
+
+
+def test_otsus_threshold_lies_in_the_middle_of_the_gap():
+    assert otsu(np.array([10] * 5 + [200] * 3, np.uint8)) == 105
+    assert otsu(np.array([50, 50, 52, 90, 91, 91], np.uint8)) in range(52, 90)
+
+
+def test_half_a_page_in_shadow_is_no_ink():
+    grey = five(300, pen=3).astype(float)
+    grey[160:] *= 0.55
+    found = find_ink(picture(grey).grey)
+    assert not found.even
+    assert found.light_paper
+    written = five(300, pen=3) < 128
+    assert found.ink[written].mean() > 0.7
+    assert found.ink[~written].mean() < 0.05
+
+
+def test_a_thick_marker_is_strokes_still():
+    assert find_ink(five(100, pen=16)).even
+
+
+def test_ink_and_paper_can_be_taken_the_other_way_about():
+    grey = five()
+    usual, turned = find_ink(grey), find_ink(grey, turned=True)
+    assert usual.light_paper
+    assert not turned.light_paper
+    assert turned.ink[0, 0] > 0.9 > 0.1 > usual.ink[0, 0]
+    assert not usual.doubtful
+
+
+def test_what_is_seen_between_two_trouser_legs_is_no_ink():
+    grey = np.full((200, 200), 225, np.uint8)
+    grey[20:, 50:95] = grey[20:, 107:150] = grey[20:60, 50:150] = 90
+    found = find_ink(grey, 512)
+    gap = found.ink[80:180, 98:104]
+    assert gap.max(initial=0) < 0.2
+    assert found.light_paper
+
+
+def test_chalk_stays_ink_where_the_board_has_a_bright_corner():
+    across = np.linspace(30, 120, 200)
+    grey = np.broadcast_to(across, (200, 200)).copy()
+    strokes = five(200, pen=12) < 128
+    grey[strokes] = 235
+    found = find_ink(grey.astype(np.uint8), 512)
+    assert not found.light_paper
+    assert agreement(found.ink, strokes) > 0.8

@@ -1,0 +1,100 @@
+"""One digit a picture, with parts of neighbours or a form's print around it."""
+
+import numpy as np
+import pytest
+from bars_and_rings import page, picture, recognise, write
+
+from digitnn.reader.ink.ink import find_ink, level_light
+from digitnn.reader.ink.normalise import normalise
+from digitnn.reader.single_digit import single, trusted, ways
+
+
+def answer(image):
+    glyph = single(picture(image), recognise)
+    return None if glyph is None else int(glyph.probabilities.argmax())
+
+
+def test_what_normalise_finds_stands_where_it_is_read():
+    image, pen = page(100, 100)
+    write(pen, "8", 40, 30)
+    glyph = single(picture(image), recognise)
+    found = normalise(picture(image))
+    assert np.array_equal(glyph.image, found.image)
+    assert glyph.box == found.box
+    assert glyph.probabilities.argmax() == 8
+
+
+def test_a_picture_without_ink_has_no_digit():
+    assert single(picture(np.full((28, 28), 200, np.uint8)), recognise) is None
+
+
+def test_a_digit_in_a_printed_box_is_read():
+    image, pen = page(100, 110)
+    write(pen, "8", 35, 35)
+    for start, stop in (((0, 15), (100, 15)), ((0, 95), (100, 95))):
+        pen.line([start, stop], fill=90, width=2)
+    for x in (12, 88):
+        pen.line([(x, 15), (x, 95)], fill=90, width=2)
+    pen.rectangle([56, 50, 90, 53], fill=0)  # ink that joins it to the box
+    pen.rectangle([60, 50, 86, 53], fill=255)
+    assert answer(image) == 8
+
+
+def test_strokes_of_neighbours_are_left_out():
+    image, pen = page(60, 60)
+    write(pen, "0", 18, 10)
+    pen.rectangle([0, 0, 7, 59], fill=0)
+    pen.rectangle([54, 20, 59, 59], fill=0)
+    assert answer(image) == 0
+
+
+def test_a_neighbour_that_touches_is_cut_off():
+    image, pen = page(64, 60)
+    write(pen, "0", 20, 10)
+    pen.ellipse([-20, 12, 22, 48], outline=0, width=4)
+    glyph = single(picture(image), recognise)
+    assert glyph.probabilities.argmax() == 0
+    assert glyph.box[0] >= 10
+
+
+@pytest.mark.parametrize("fall", [0.3, -0.3])
+def test_light_that_falls_off_is_levelled(fall):
+    image, pen = page(28, 28)
+    write(pen, "0", 8, 4, high=20)
+    y, x = np.indices((28, 28)) / 28 - 0.5
+    light = 150 * (1 + fall * (y + x))
+    grey = np.rint(np.asarray(image) / 255 * light * 0.4 + 0.6 * light).astype(np.uint8)
+    level = level_light(grey)
+    paper = level[np.asarray(image) == 255].astype(float)
+    assert paper.std() < 3
+    assert answer(grey) == 0
+
+
+def test_faint_ink_on_rough_paper_is_found():
+    rng = np.random.default_rng(2)
+    image, pen = page(28, 28)
+    write(pen, "0", 8, 4, high=20)
+    rough = np.asarray(image) / 255 * 40 + 120 + rng.normal(scale=9, size=(28, 28))
+    grey = np.clip(rough, 0, 255).astype(np.uint8)
+    assert find_ink(grey, 512).blank
+    assert answer(grey) == 0
+
+
+def test_every_further_way_is_trusted_less_and_what_is_missing_is_for_no_digit():
+    image, pen = page(60, 60)
+    write(pen, "0", 18, 10)
+    pen.rectangle([0, 0, 7, 59], fill=0)
+    pen.rectangle([54, 20, 59, 59], fill=0)
+    trusts = {way.name: way.trust for way in ways(np.asarray(image))}
+    assert trusts.pop("normal") == 1
+    assert all(0.3 <= trust < 1 for trust in trusts.values())
+    glyph = single(picture(image), recognise)
+    assert 0.5 < glyph.sureness < 0.99
+    assert glyph.probabilities.sum() == pytest.approx(1, abs=0.01)
+    assert glyph.probabilities[10] == pytest.approx(1 - glyph.sureness, abs=0.02)
+
+
+def test_less_trust_moves_probability_from_the_digits_to_none():
+    probabilities = np.array([0.6, *[0.0] * 9, 0.4], np.float32)
+    assert trusted(probabilities, 0.5)[[0, 10]].tolist() == pytest.approx([0.3, 0.7])
+    assert probabilities[0] == np.float32(0.6)

@@ -44,9 +44,8 @@ def in_pytorch(params):
         *(nn.Conv2d(3, 4, 3), nn.MaxPool2d(2), nn.BatchNorm2d(4), nn.ReLU()),
         *(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 12), nn.Sigmoid(), nn.Linear(12, 10)),
     )
-    module.double().load_state_dict(
-        {name: torch.tensor(p) for name, p in params.items()}, strict=False
-    )
+    doubles = {name: torch.tensor(p) for name, p in params.items()}
+    module.double().load_state_dict(doubles, strict=False)
     return module.eval()
 
 

@@ -42,6 +42,7 @@ def test_the_same_seed_gives_the_same_bytes(digitnn: CommandLine) -> None:
     assert params[0] == params[1] != params[2]
 
 
+@pytest.mark.engines
 def test_a_run_of_the_other_engine_is_read_without_torch(digitnn: CommandLine) -> None:
     digitnn("train", "classic", "--epochs", "4", "--out", "run")
     scratch = digitnn("evaluate", "run", "--engine", "scratch", "--json").json()
@@ -144,6 +145,7 @@ def test_compare_needs_the_test_part_before_it_trains(digitnn: CommandLine) -> N
     assert not Path("runs").exists()
 
 
+@pytest.mark.engines
 def test_a_network_of_convolutions_is_trained_and_read_without_torch(digitnn: CommandLine) -> None:
     done = digitnn("train", "cnn", "--engine", "scratch", "--epochs", "3", "--out", "run")
     assert done.code == 0, done.err

@@ -59,6 +59,7 @@ def test_output_and_dx_are_those_known_by_hand():
     np.testing.assert_array_equal(backward(np.array([[1.0, 1, 2, 3]]), True)[0], [[4, 0, 8, 12]])
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_output_and_dx_are_those_of_pytorch_to_the_bit(dtype, rng):
     layer, kept = Dropout(0.3), rng.random((5, 2, 3, 4)) >= 0.3

@@ -67,6 +67,7 @@ def random_params(network: Network, rng: np.random.Generator) -> dict[str, ndarr
     return params
 
 
+@pytest.mark.engines
 @every_classifier
 def test_an_image_has_a_row_of_logits_whichever_images_it_comes_with(engine, network, digits, rng):
     classifier = find_engine(engine).classifier(network, random_params(network, rng))
@@ -148,6 +149,7 @@ def classic_by_hand(params: Mapping[str, ndarray], images: ndarray) -> ndarray:
     return hidden @ params["3.weight"].T.astype(float) + params["3.bias"]
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("engine", ["scratch", "pytorch"])
 def test_the_classic_network_gives_the_logits_of_its_formula(engine, digits, rng):
     params = random_params(CLASSIC, rng)
@@ -156,6 +158,7 @@ def test_the_classic_network_gives_the_logits_of_its_formula(engine, digits, rng
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize(
     "network",
     [CLASSIC, DEEP, CONVOLUTIONAL, NORMALISED],

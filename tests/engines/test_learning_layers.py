@@ -88,6 +88,7 @@ def after_steps(engine, network, digits, count, batch=60, seed=5):
     return trainer
 
 
+@pytest.mark.engines
 def test_eight_steps_in_double_precision_are_those_of_pytorch_to_rounding(digits):
     """Parameters, running statistics and Adam's state. Rounding of a gradient, 1e-13 at most (see
     `both_engines`), times the rate over epsilon is 2e-13 a step, of what is seen a hundredth."""
@@ -131,6 +132,7 @@ def test_eight_steps_in_double_precision_are_those_of_pytorch_to_rounding(digits
         assert theirs["step"] == int(state.steps) == 8
 
 
+@pytest.mark.engines
 @both_networks
 def test_steps_on_both_engines_end_with_equal_numbers(network, digits):
     """Other units dropped, or another variance, would show in the third digit of a step."""
@@ -183,6 +185,7 @@ def test_a_classifier_reads_one_image_as_it_reads_many_by_the_running_statistics
     assert np.abs(other - logits).max() > 0.05
 
 
+@pytest.mark.engines
 def test_a_pytorch_user_loads_the_parameters_into_modules_of_their_own(digits):
     trainer = after_steps("scratch", NETWORK, digits, 3)
     params = trainer.parameters()
@@ -197,6 +200,7 @@ def test_a_pytorch_user_loads_the_parameters_into_modules_of_their_own(digits):
     np.testing.assert_allclose(found, module.eval()(x).detach().numpy(), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.engines
 @both_engines
 def test_a_saved_run_reads_digits_as_the_training_that_left_it(engine, digits, tmp_path):
     recipe = replace(CNN, layers=LAYERS, epochs=2)

@@ -58,6 +58,7 @@ def by_singular_values(x, iterations):
     return u * walked(s / (sqrt((x**2).sum()) + 1e-7), iterations) @ vt
 
 
+@pytest.mark.engines
 @both
 @pytest.mark.parametrize("iterations", [1, 2, 3, 4, 5, 12])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -142,6 +143,7 @@ def after_steps(engine, optimiser, digits, count, recipe=NETWORK):
     return trainer.parameters()
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("optimiser", [Muon(0.1), Muon(0.1, 0.8, 5, 0.5, weight_decay=0.1)])
 def test_steps_of_a_network_on_both_engines_end_with_equal_numbers(optimiser, digits):
     """Six steps of about 0.003: other directions would part by that much."""

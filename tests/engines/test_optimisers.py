@@ -99,6 +99,7 @@ def torch_memory(optimiser, state):
     }
 
 
+@pytest.mark.engines
 @both_precisions
 @every_optimiser
 def test_parameters_and_state_after_several_steps_are_those_of_pytorch(optimiser, dtype, rng):

@@ -33,6 +33,7 @@ def softmax(logits):
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
+@pytest.mark.engines
 def test_the_answer_is_the_mean_of_the_members_probabilities(runs, digits, tmp_path):
     ensemble = make_ensemble(runs, tmp_path / "e")
     expected = np.mean(

@@ -22,6 +22,7 @@ def gap(steps, difference, logit=8.0, read_differently=0):
     return Gap(steps, difference, logit, read_differently, 200)
 
 
+@pytest.mark.engines
 def test_equal_steps_of_classic_stay_close_on_both_engines(digits):
     gaps = list(in_lockstep(CLASSIC, BOTH, digits[:400], digits[400:], 3, steps=(0, 1, 5)))
     assert [found.steps for found in gaps] == [0, 1, 5]

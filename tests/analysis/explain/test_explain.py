@@ -102,6 +102,7 @@ def test_a_stage_is_a_layer_that_learns_and_what_follows_it(digits, rng):
     assert len(draw_stages(found).axes) == 5
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("recipe", ["cnn-fast", "classic"])
 def test_saliency_is_what_pytorch_finds_for_the_logit_and_for_the_lead(recipe, digits, rng):
     torch = pytest.importorskip("torch")

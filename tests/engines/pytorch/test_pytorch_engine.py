@@ -59,6 +59,7 @@ def test_a_built_module_holds_the_parameters_under_their_own_names(recipe, rng):
         np.testing.assert_array_equal(state[name].numpy(), p)
 
 
+@pytest.mark.engines
 def test_the_module_runs_each_layer_as_its_description_tells(params, digits):
     images = digits.images[:20]
     x = torch.from_numpy(MNIST_PIXELS(images))
@@ -67,6 +68,7 @@ def test_the_module_runs_each_layer_as_its_description_tells(params, digits):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.engines
 def test_steps_are_those_of_a_plain_pytorch_loop(params, digits):
     params = in_double(params)
     trainer = trainer_of(params, beta1=0.8, beta2=0.95, epsilon=1e-4)
@@ -91,6 +93,7 @@ def test_steps_are_those_of_a_plain_pytorch_loop(params, digits):
         )
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(0.2), SigmoidCrossEntropy()])
 def test_a_step_tells_the_loss_of_before_it_as_the_other_engine_computes_it(loss, params, digits):
     logits = PytorchEngine().classifier(NETWORK, params).logits(digits.images)
@@ -128,6 +131,7 @@ def test_parameters_are_copies_laid_out_row_by_row(params, digits):
         np.testing.assert_array_equal(params[name], p)
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(0.1), SigmoidCrossEntropy()])
 def test_both_engines_find_the_same_gradient_of_the_classic_network(loss, digits, rng):
     network = RECIPES["classic"].network()

@@ -45,6 +45,7 @@ def test_blocks_hold_as_many_images_as_in_the_other_engine():
     assert block_of((Dense(10),)) == objective.BLOCK
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize(("precision", "rounding"), PRECISIONS.items(), ids=["double", "single"])
 @pytest.mark.parametrize("block", [1024, 100, 480])
 @pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(0.1), SigmoidCrossEntropy()])
@@ -84,6 +85,7 @@ def test_it_keeps_the_features_that_it_was_given(start):
     assert pytorch(params)[0] == before
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("method", ["CG", "L-BFGS-B"])
 def test_a_minimiser_takes_the_same_steps_on_both_engines(start, method):
     """In double precision: a line search compares losses, so in single precision their rounding,
@@ -105,6 +107,7 @@ def test_a_minimiser_takes_the_same_steps_on_both_engines(start, method):
     assert np.abs(scratch[-1].params["1.weight"] - params["1.weight"]).max() > 0.01
 
 
+@pytest.mark.engines
 def test_a_training_by_conjugate_gradient_goes_the_same_way_on_both_engines(digits):
     """In single precision, as trainings are: nearer to one another than to where they began."""
     scratch, pytorch = (

@@ -35,6 +35,7 @@ def test_gradients_of_a_deep_network_are_the_slopes_of_finite_differences(rng):
         assert_is_gradient(gradients[name], loss, p, rng)
 
 
+@pytest.mark.engines
 def test_logits_and_gradients_of_a_deep_network_are_those_of_pytorch(rng):
     params, x, dlogits = deep_network(rng)
     logits, backward = forward(DEEP, params, x)

@@ -19,6 +19,7 @@ GEOMETRIES = [  # images, channels in, height, width, layer
 ]
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize(("n", "c", "h", "w", "layer"), GEOMETRIES)
 def test_any_geometry_gives_what_pytorch_gives(n, c, h, w, layer, rng):
     x = rng.normal(size=(n, c, h, w))

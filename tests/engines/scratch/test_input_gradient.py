@@ -38,6 +38,7 @@ def row_of(digit):
     return dlogits_of
 
 
+@pytest.mark.engines
 def test_it_is_what_pytorch_finds(network, params, digits):
     """In double precision, but for the answer: in single some units of many lie so near to ReLU's
     kink that rounding decides on which side."""

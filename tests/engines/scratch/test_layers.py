@@ -174,6 +174,7 @@ def test_gradients_are_the_slopes_of_finite_differences(case, rng):
         assert_is_gradient(gradients[name], loss, p, rng)
 
 
+@pytest.mark.engines
 @every_layer
 def test_output_and_gradients_are_those_of_pytorch(case, rng):
     x, params = case.random_input(rng), case.random_params(rng)

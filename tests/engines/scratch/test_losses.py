@@ -92,6 +92,7 @@ def test_the_gradient_is_the_slope_of_finite_differences(case, rng):
     assert_is_gradient(dlogits, lambda z: case(z, labels)[0], logits, rng)
 
 
+@pytest.mark.engines
 @every_loss
 def test_value_and_gradient_are_those_of_pytorch(case, rng):
     logits, labels = random_batch(rng)

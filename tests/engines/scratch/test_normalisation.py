@@ -60,6 +60,7 @@ def test_gradients_are_the_slopes_of_finite_differences(shape, rng):
     assert backward(dy, False)[0] is None
 
 
+@pytest.mark.engines
 @both_shapes
 def test_three_batches_are_normalised_as_by_pytorch(shape, rng):
     params = random_params(shape, rng)

@@ -61,6 +61,7 @@ def test_dx_of_a_whole_network_is_the_slope_of_finite_differences(rng):
     assert_is_gradient(backward(dlogits), loss, x, rng)
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("rejects", [False, True])
 def test_the_gradient_by_raw_pixels_is_that_of_pytorch(rejects, rng):
     """In double precision, but for the answer: else rounding decides for some unit near ReLU's kink

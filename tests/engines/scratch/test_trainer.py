@@ -31,6 +31,7 @@ def after_steps(digits, count, batch=48):
     return trainer
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("recipe", [CNN, SMALL_MLP, RECIPES["cnn"]], ids=["cnn", "mlp", "the cnn"])
 def test_ten_steps_on_both_engines_end_with_equal_numbers(recipe, digits):
     network, start = recipe.network(), start_of(recipe)
@@ -41,6 +42,7 @@ def test_ten_steps_on_both_engines_end_with_equal_numbers(recipe, digits):
         assert np.abs(p - start[name]).max() > 0.002
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("recipe", [CNN, SMALL_MLP], ids=["cnn", "mlp"])
 def test_single_precision_takes_both_engines_the_same_way_where_no_step_is_divided(recipe, digits):
     """A step of SGD is as exact as its gradient: 2^-24 times the square root of 48 x 24 x 24

@@ -12,7 +12,7 @@ import pytest
 
 from digitnn.data.dataset import Dataset
 from digitnn.data.formats.idx_folder import write_idx_folder
-from digitnn.runs.run import Run, load_run
+from digitnn.runs.run import Run, load_single_run
 
 ROOT = Path(__file__).parents[1]
 
@@ -55,7 +55,7 @@ def test_it_prints_the_run_and_its_test_accuracy_and_records_the_reading(tmp_pat
     code, stdout, stderr = finish(start(tmp_path, *options))
 
     assert code == 0, stderr
-    run = load_run(tmp_path / "mine")
+    run = load_single_run(tmp_path / "mine")
     assert (run.recipe, run.engine) == ("cnn", "pytorch")
     assert (run.about["seed"], run.about["epochs"], run.about["complete"]) == (3, 1, True)
     (reading,) = readings(run)
@@ -86,7 +86,7 @@ def test_ctrl_c_keeps_a_usable_run_and_leaves_the_test_split_unread(tmp_path, da
 
     assert (code, stdout) == (130, "mine\n")
     assert re.search(r"^error: interrupted after \d+ of 60 epochs", stderr, re.MULTILINE)
-    run = load_run(tmp_path / "mine")
+    run = load_single_run(tmp_path / "mine")
     assert 0 < run.about["epochs"] < 60
     assert not run.about["complete"]
     assert readings(run) == []

@@ -14,8 +14,8 @@ from digitnn.data.formats import read_part
 from digitnn.data.formats.idx import write_idx
 from digitnn.data.formats.idx_folder import idx_name, write_idx_folder
 from digitnn.errors import DataError, FormatError
-from digitnn.evaluation.evaluation import LARGEST, evaluate
-from digitnn.evaluation.summary import appraise, describe
+from digitnn.evaluation.evaluation import MAX_LOGIT, evaluate
+from digitnn.evaluation.summary import describe, summarise_evaluation
 from digitnn.network.storage.safetensors import save_safetensors
 from digitnn.network.storage.saved_network import load_network
 
@@ -58,10 +58,10 @@ def test_the_largest_logits_that_are_let_pass_give_finite_figures(right, digits)
     part = digits[:200]
     labels = part.labels.astype(int)
     read = np.where(np.arange(200) < 200 * right, labels, (labels + 1) % 10)
-    logits = np.where(np.eye(10, dtype=bool)[read], LARGEST, -LARGEST)
+    logits = np.where(np.eye(10, dtype=bool)[read], MAX_LOGIT, -MAX_LOGIT)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = appraise(evaluate(Fixed(logits), part), part)
+        found = summarise_evaluation(evaluate(Fixed(logits), part), part)
     assert found.report.accuracy == right
     strictly(json.dumps(found.to_json()))
     assert not any("nan" in line or "inf" in line for line in describe(found))

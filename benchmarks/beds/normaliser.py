@@ -20,7 +20,7 @@ from digitnn.data.fetch.sources import load
 from digitnn.errors import PictureError
 from digitnn.reader.ink.normalise import normalise
 from digitnn.reader.input.opening import Picture
-from digitnn.runs.run import load_run
+from digitnn.runs.run import load_single_run
 
 Drawing = Callable[[ndarray, np.random.Generator], ndarray]
 
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--digits", type=int, default=400)
     parser.add_argument("--sheet", type=Path)
     options = parser.parse_args()
-    classifier = load_run(options.run).classifier("scratch")
+    classifier = load_single_run(options.run).classifier("scratch")
     valid = split(load("mnist"))[1]
     images, labels = valid.images[: options.digits], valid.labels[: options.digits]
     right = float((classifier.logits(images).argmax(axis=1) == labels).mean())

@@ -20,7 +20,7 @@ from digitnn.analysis.explain.plates import Plate, plates
 from digitnn.atomic_files import write_text
 from digitnn.plotting import write_figure
 from digitnn.runs.experiment import load_split_of, load_training_data
-from digitnn.runs.run import Run, load_run
+from digitnn.runs.run import Run, load_single_run
 
 PAGE = Path("docs/understanding.md")
 IMAGES = Path("docs/images/understanding")
@@ -181,7 +181,9 @@ not whole.
 def main(arguments: Sequence[str]) -> None:
     """Draw and write."""
     classic, cnn, ladder, audit = arguments
-    write_text(PAGE, page(load_run(classic), load_run(cnn), Path(ladder), Path(audit)))
+    write_text(
+        PAGE, page(load_single_run(classic), load_single_run(cnn), Path(ladder), Path(audit))
+    )
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from digitnn.recipes.optimisers import LBfgs
 from digitnn.runs.checkpoints import saved_checkpoints
 from digitnn.runs.experiment import TrainingData, run_experiment
 from digitnn.runs.resume import CHECKPOINT, LOG, Keeping
-from digitnn.runs.run import load_run
+from digitnn.runs.run import load_single_run
 
 SMALL_CNN = replace(
     find_recipe("cnn"),
@@ -135,7 +135,7 @@ def _train(recipe: Recipe, engine: EngineName, data: TrainingData, out: Path) ->
 
 def _outcome(path: Path) -> tuple[bytes, list[tuple[int, float, float, float, float]]]:
     """The bytes of the parameters, and the history but for its times; checks what else is left."""
-    run = load_run(path)
+    run = load_single_run(path)
     assert run.about["complete"]
     assert not (path / CHECKPOINT).exists()
     history = [(r.epoch, r.loss, r.accuracy, r.valid_loss, r.valid_accuracy) for r in run.history]

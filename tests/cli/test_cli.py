@@ -14,7 +14,7 @@ from commands import CommandLine, assert_one_error_line, write_digits
 
 from digitnn.data.dataset import Dataset
 from digitnn.recipes.builtin import RECIPES
-from digitnn.runs.run import load_run
+from digitnn.runs.run import load_single_run
 
 
 def test_a_network_is_trained_evaluated_and_inspected(digitnn: CommandLine) -> None:
@@ -280,7 +280,7 @@ def test_ctrl_c_keeps_a_usable_run(digits: Dataset, tmp_path: Path) -> None:
     assert out == "run\n"
     assert "error: interrupted after" in err
     assert "run" in err
-    run = load_run(tmp_path / "run")
+    run = load_single_run(tmp_path / "run")
     assert run.about["complete"] is False
     assert err.count("interrupted") == 1
     assert run.history

@@ -11,11 +11,11 @@ from digitnn.data.dataset import Dataset
 from digitnn.data.formats.idx_folder import write_idx_folder
 from digitnn.evaluation import disputed_labels as disputed
 from digitnn.evaluation.disputed_labels import DisputedLabel
-from digitnn.evaluation.evaluation import Report, evaluate
-from digitnn.evaluation.summary import appraise, describe
+from digitnn.evaluation.evaluation import Evaluation, evaluate
+from digitnn.evaluation.summary import describe, summarise_evaluation
 from digitnn.network.storage.safetensors import save_safetensors
 from digitnn.network.storage.saved_network import load_network
-from digitnn.runs.run import load_run
+from digitnn.runs.run import load_single_run
 
 KEYS = (
     "schema run split reads test_reads n accuracy interval errors loss_nats brier "
@@ -34,7 +34,7 @@ class Guess:
         return self._logits
 
 
-def read(logits: np.ndarray, dataset: Dataset) -> Report:
+def read(logits: np.ndarray, dataset: Dataset) -> Evaluation:
     return evaluate(Guess(logits), dataset)
 
 
@@ -82,7 +82,7 @@ def test_labels_in_dispute_are_told_for_the_data_that_they_are_of(
     monkeypatch.setattr(disputed, "DISPUTED", labels)
     logits = 4 * np.eye(10, dtype=np.float32)[digits.labels]
     logits[3] = np.roll(logits[3], 1)
-    found = appraise(read(logits, digits), digits)
+    found = summarise_evaluation(read(logits, digits), digits)
     assert found.disputed is not None
     assert found.report.accuracy == 599 / 600
     assert (found.disputed.without.accuracy, found.disputed.corrected.accuracy) == (1, 1)
@@ -93,14 +93,16 @@ def test_labels_in_dispute_are_told_for_the_data_that_they_are_of(
 
 def test_a_digit_that_no_image_shows_is_named(digits: Dataset) -> None:
     some = digits[(digits.labels != 4) & (digits.labels != 7)]
-    found = appraise(read(np.zeros((len(some), 10), np.float32), some), some)
+    found = summarise_evaluation(read(np.zeros((len(some), 10), np.float32), some), some)
     assert found.absent == (4, 7)
     assert describe(found)[-1].startswith("no image shows 4, 7:")
     assert found.to_json()["per_class"][4]["recall"] is None
 
 
 def test_a_network_without_a_mistake_is_described_as_well(digits: Dataset) -> None:
-    found = appraise(read(50 * np.eye(10, dtype=np.float32)[digits.labels], digits), digits)
+    found = summarise_evaluation(
+        read(50 * np.eye(10, dtype=np.float32)[digits.labels], digits), digits
+    )
     assert found.most_wrong == ()
     assert found.risk_coverage.area == 0
     assert "0.00 % of the surest 99 %" in describe(found)[1]
@@ -148,5 +150,5 @@ def test_a_comparison_of_runs_tested_on_different_data_is_refused_in_a_line(
     assert digitnn("train", "classic", "--epochs", "1", "--out", "second").code == 0
     done = digitnn("compare", "run", "second")
     assert_one_error_line(done, 1, "run was last tested on other images", "--data-dir")
-    assert load_run(run).about["seed"] == 0
+    assert load_single_run(run).about["seed"] == 0
     assert not Path("results/comparison.json").exists()

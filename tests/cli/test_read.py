@@ -52,7 +52,7 @@ def page(monkeypatch):
 
     first = Line((glyph(0, 1, 2, 2), glyph(5, 0.6, 13, 2), glyph(5, 0.9, 28, 3)), (0, 0, 1))
     lines = (first, Line((glyph(8, 0.25, 2, 20),), (False,)))
-    monkeypatch.setattr("digitnn.reader.reader.segment", lambda picture, recognise: lines)
+    monkeypatch.setattr("digitnn.reader.reader.segment", lambda picture, classify: lines)
 
 
 def save(path: str, grey=None, **options) -> str:

@@ -13,7 +13,7 @@ import pytest
 from commands import CommandLine, assert_one_error_line, write_digits
 
 from digitnn.data.dataset import Dataset
-from digitnn.runs.run import load_run
+from digitnn.runs.run import load_single_run
 
 PROGRAM = """
 import sys
@@ -80,7 +80,7 @@ def test_a_training_killed_again_and_again_ends_with_the_same_bytes(
     assert process.returncode == 0, err
     params = [(tmp_path / run / "params.safetensors").read_bytes() for run in ("whole", "run")]
     assert params[0] == params[1]
-    histories = [load_run(tmp_path / run).history for run in ("whole", "run")]
+    histories = [load_single_run(tmp_path / run).history for run in ("whole", "run")]
     first, second = (
         [replace(r, seconds=0, images_per_second=0) for r in history] for history in histories
     )
@@ -102,7 +102,7 @@ def test_a_signal_saves_and_says_how_to_go_on(number, recipe, start, tmp_path):
     command = f"digitnn train {recipe} --engine scratch --epochs 9999 --out 'my run' --resume"
     assert f"go on with `{command}`" in err
     assert err.count("interrupted") == 1
-    run = load_run(tmp_path / "my run")
+    run = load_single_run(tmp_path / "my run")
     assert run.about["complete"] is False
     again = start(*words, "--resume")
     assert "goes on" in again.stderr.readline() + again.stderr.readline()
@@ -135,7 +135,7 @@ def test_resume_may_always_be_given(digitnn: CommandLine) -> None:
     assert_one_error_line(other, 1, "recipe.epochs was 2 and is 3")
     unnamed = digitnn("train", "classic", "--epochs", "2", "--resume")
     assert unnamed.code == 0
-    assert load_run(unnamed.out.strip()).about["complete"]
+    assert load_single_run(unnamed.out.strip()).about["complete"]
 
 
 def test_a_folder_that_is_something_else_is_refused_as_ever(digitnn: CommandLine) -> None:

@@ -33,7 +33,7 @@ from digitnn.network.layers import (
 from digitnn.network.losses import SoftmaxCrossEntropy
 from digitnn.network.network import Network
 from digitnn.recipes.optimisers import Adam
-from digitnn.runs.run import load_run, save_run
+from digitnn.runs.run import load_single_run, save_run
 
 LAYERS = (
     Conv2d(4, 5),
@@ -207,7 +207,7 @@ def test_a_saved_run_reads_digits_as_the_training_that_left_it(engine, digits, t
     training, history = trained(recipe, engine, digits)
     assert history[-1].valid_accuracy > 0.9
     save_run(tmp_path / "run", training, engine, "mnist")
-    run = load_run(tmp_path / "run")
+    run = load_single_run(tmp_path / "run")
     assert run.network == training.network
     assert bits(run.params) == bits(training.params())
     expected = training.engine.classifier(NETWORK, training.params()).logits(digits.images)

@@ -2,18 +2,18 @@
 
 import numpy as np
 import pytest
-from bars_and_rings import page, picture, recognise, text_of, write
+from bars_and_rings import classify, page, picture, text_of, write
 from numpy.testing import assert_allclose
 from pictures import five
 from PIL import Image
 
 from digitnn.reader.ink.normalise import normalise
-from digitnn.reader.layout.lines import MOST_MARKS
+from digitnn.reader.layout.lines import MAX_MARKS
 from digitnn.reader.page import segment, spaces
 
 
 def read(image):
-    return text_of(segment(picture(image), recognise))
+    return text_of(segment(picture(image), classify))
 
 
 @pytest.fixture
@@ -59,24 +59,24 @@ def test_of_thousands_of_dots_no_more_than_a_pages_marks_are_read():
     grey = np.full((700, 700), 255, np.uint8)
     grey[::7, ::7] = 0  # 10,000, all alike
     lines = segment(picture(grey), lambda images: np.full((len(images), 11), 1 / 11, np.float32))
-    assert 0 < sum(len(line.glyphs) for line in lines) <= MOST_MARKS
+    assert 0 < sum(len(line.glyphs) for line in lines) <= MAX_MARKS
 
 
 def test_a_picture_without_ink_has_no_lines():
-    assert segment(picture(np.full((50, 80), 255, np.uint8)), recognise) == ()
+    assert segment(picture(np.full((50, 80), 255, np.uint8)), classify) == ()
 
 
 def test_a_small_digit_alone_on_a_large_page_is_found_and_as_sharp_as_cut_out():
     grey = np.full((2400, 4200), 255, np.uint8)
     grey[1000:1100, 3000:3100] = five(100)
-    (line,) = segment(picture(grey), recognise)
+    (line,) = segment(picture(grey), classify)
     (glyph,) = line.glyphs
     assert_allclose(glyph.box, [3029, 1014, 3072, 1084], atol=3)
     assert np.array_equal(glyph.image, normalise(picture(five(100))).image)
 
 
 def test_a_glyph_is_normalised_as_a_digit_alone_in_its_picture_is():
-    (line,) = segment(picture(five(200, pen=10)), recognise)
+    (line,) = segment(picture(five(200, pen=10)), classify)
     assert np.array_equal(line.glyphs[0].image, normalise(picture(five(200, pen=10))).image)
 
 
@@ -103,7 +103,7 @@ def test_a_digit_that_is_broken_across_is_one():
     image, pen = page(300, 120)
     write(pen, "1011", 20, 30, high=60)
     pen.rectangle([40, 55, 100, 59], fill=255)  # through the 0, and the reader sees two marks
-    (line,) = segment(picture(image), recognise)
+    (line,) = segment(picture(image), classify)
     assert len(line.glyphs) == 4
     assert line.glyphs[1].box[1] <= 32
     assert line.glyphs[1].box[3] >= 88
@@ -140,7 +140,7 @@ def test_however_many_digits_the_network_is_asked_twice(two_lines):
 
     def counted(images):
         batches.append(len(images))
-        return recognise(images)
+        return classify(images)
 
     segment(picture(two_lines), counted)
     assert len(batches) == 2
@@ -175,4 +175,4 @@ def test_a_faint_digit_alone_is_looked_for_as_single_does():
     write(pen, "0", 8, 4, high=20)
     rough = np.asarray(image) / 255 * 40 + 120 + rng.normal(scale=9, size=(28, 28))
     grey = np.clip(rough, 0, 255).astype(np.uint8)
-    assert text_of(segment(picture(grey), recognise)) == "0"
+    assert text_of(segment(picture(grey), classify)) == "0"

@@ -19,13 +19,13 @@ from small_trainings import CLASSIC, trained
 from digitnn.errors import PictureError, RunError, UsageError
 from digitnn.network.layers import Dense, Flatten
 from digitnn.network.network import Network
-from digitnn.network.storage.quantisation import narrowed, widened
+from digitnn.network.storage.quantisation import dequantise, quantise
 from digitnn.network.storage.safetensors import save_safetensors
 from digitnn.network.storage.saved_network import PARAMS, load_network
 from digitnn.reader.input.opening import Limits, open_picture
 from digitnn.reader.page import Glyph, Line
 from digitnn.reader.reader import Reader
-from digitnn.reader.recogniser import load_recogniser, mean_of, recogniser
+from digitnn.reader.recogniser import image_classifier, load_image_classifier, mean_of
 from digitnn.reader.threads import AHEAD, map_in_order
 from digitnn.runs.ensembles import make_ensemble
 from digitnn.runs.run import save_run
@@ -36,12 +36,12 @@ BLANK = np.full((40, 40), 255, np.uint8)
 def always(digit: int, p: float):
     """Says of every image that it is `digit` with probability p, else no digit."""
 
-    def recognise(images):
+    def classify(images):
         row = np.zeros(11, np.float32)
         row[[digit, 10]] = p, 1 - p
         return np.tile(row, (len(images), 1))
 
-    return recognise
+    return classify
 
 
 def saved(image: Image.Image, kind: str = "PNG", **options) -> bytes:
@@ -62,7 +62,7 @@ def page(monkeypatch):
         Line((glyph(0, 0.9), glyph(7, 0.8, 10), glyph(3, 0.4, 40)), (False, False, True)),
         Line((glyph(5, 1.0),), (False,)),
     )
-    monkeypatch.setattr("digitnn.reader.reader.segment", lambda picture, recognise: lines)
+    monkeypatch.setattr("digitnn.reader.reader.segment", lambda picture, classify: lines)
 
 
 def test_a_page_is_text_with_gaps_lines_and_question_marks(page):
@@ -137,7 +137,9 @@ def test_threads_share_a_reader():
     from digitnn.engines.find import find_engine
 
     network = Network((Flatten(), Dense(10)), rejects=True)
-    reader = Reader(recogniser(network, find_engine("scratch").classifier(network, params)), 0)
+    reader = Reader(
+        image_classifier(network, find_engine("scratch").classifier(network, params)), 0
+    )
     pictures = [five(30 + n) for n in range(8)]
     alone = [reader.read(picture, single=True) for picture in pictures]
     with ThreadPoolExecutor(8) as pool:
@@ -202,22 +204,22 @@ IMAGES = np.zeros((3, 28, 28), np.uint8)
 
 def test_probabilities_are_the_softmax_beside_a_logit_of_zero_if_it_rejects():
     network = Network((Flatten(), Dense(10)), temperature=2.0, rejects=True)
-    p = recogniser(network, Fixed(*[2 * np.log(3.0)] * 2, *[-2e4] * 8))(IMAGES)
+    p = image_classifier(network, Fixed(*[2 * np.log(3.0)] * 2, *[-2e4] * 8))(IMAGES)
     assert p.dtype == np.float32
     assert_allclose(p, np.tile([3 / 7, 3 / 7, *[0] * 8, 1 / 7], (3, 1)), rtol=1e-6)
 
 
 def test_a_network_that_never_saw_junk_gives_none_to_no_digit():
     network = Network((Flatten(), Dense(10)))
-    p = recogniser(network, Fixed(*np.log(np.arange(1, 11) * 1.0)))(IMAGES)
+    p = image_classifier(network, Fixed(*np.log(np.arange(1, 11) * 1.0)))(IMAGES)
     assert_allclose(p[0], [*(np.arange(1, 11) / 55), 0], rtol=1e-6)
-    assert recogniser(network, Fixed())(IMAGES[:0]).shape == (0, 11)
+    assert image_classifier(network, Fixed())(IMAGES[:0]).shape == (0, 11)
 
 
 def test_probabilities_of_huge_logits_are_finite():
     network = Network((Flatten(), Dense(10)), rejects=True)
     for size in (1e4, -1e4):
-        p = recogniser(network, Fixed(*[size] * 10))(IMAGES)
+        p = image_classifier(network, Fixed(*[size] * 10))(IMAGES)
         assert_allclose(p.sum(axis=1), 1, rtol=1e-6)
 
 
@@ -243,7 +245,7 @@ def test_runs_and_ensembles_read_as_they_evaluate(digits, tmp_path):
     for model in (*runs, ensemble):
         logits = model.classifier("scratch").logits(digits.images)
         softmax = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
-        p = load_recogniser(model.path)(digits.images)
+        p = load_image_classifier(model.path)(digits.images)
         assert_allclose(p[:, :10], softmax, atol=1e-5)
         assert not p[:, 10].any()
 
@@ -251,10 +253,10 @@ def test_runs_and_ensembles_read_as_they_evaluate(digits, tmp_path):
 def test_parameters_of_low_precision_are_read_as_single(digits, tmp_path):
     training, _ = trained(CLASSIC, "scratch", digits)
     run = save_run(tmp_path / "run", training, "scratch", "mnist")
-    small = narrowed(run.params)
+    small = quantise(run.params)
     save_safetensors(run.path / PARAMS, small)
     params = load_network(run.path)[1]
-    for name, p in widened(small).items():
+    for name, p in dequantise(small).items():
         assert params[name].dtype == np.float32
         assert_array_equal(params[name], p)
 

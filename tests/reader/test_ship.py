@@ -13,24 +13,24 @@ from small_trainings import CNN
 from digitnn.data.augmentation.distortion import Distortion
 from digitnn.data.augmentation.redrawing import Redrawing
 from digitnn.data.dataset import Dataset
-from digitnn.data.synthesis.generate import with_beside
-from digitnn.data.synthesis.spec import Beside
+from digitnn.data.synthesis.generate import with_synthetic
+from digitnn.data.synthesis.spec import SyntheticMix
 from digitnn.engines.find import find_engine
 from digitnn.errors import RunError
 from digitnn.network.losses import SoftmaxCrossEntropy
 from digitnn.network.storage.safetensors import load_safetensors
 from digitnn.reader import ship as shipping
 from digitnn.reader.ship import main, ship
-from digitnn.runs.run import load_run, save_run
+from digitnn.runs.run import load_single_run, save_run
 from digitnn.training.training import Training
 
-FEW = Beside(20, 0, 0, 20, 20, 20, 20, 0, 0)
+FEW = SyntheticMix(20, 0, 0, 20, 20, 20, 20, 0, 0)
 RECIPE = replace(
     CNN,
     name="tiny-reader",
     loss=SoftmaxCrossEntropy(no_digit=True),
     augmentation=Redrawing(hand=Distortion(degrees=5)),
-    beside=FEW,
+    synthetic_mix=FEW,
     epochs=2,
 )
 
@@ -40,7 +40,7 @@ def run(digits: Dataset, tmp_path, monkeypatch):
     valid = digits[:100]
     monkeypatch.setattr(shipping, "load_split_of", lambda run, name: valid)
     monkeypatch.setattr(shipping, "UNSEEN", FEW)
-    train = with_beside(digits[100:], FEW)
+    train = with_synthetic(digits[100:], FEW)
     training = Training(RECIPE, find_engine("scratch"), train, valid, 0)
     list(training)
     return save_run(tmp_path / "run", training, "scratch", "mnist")
@@ -48,7 +48,7 @@ def run(digits: Dataset, tmp_path, monkeypatch):
 
 def test_what_is_shipped_is_a_run_of_a_third_of_the_bytes_that_answers_alike(run, digits, tmp_path):
     told = ship(run, tmp_path / "shipped")
-    shipped = load_run(tmp_path / "shipped")
+    shipped = load_single_run(tmp_path / "shipped")
     assert shipped.network.rejects
     assert shipped.network.temperature == pytest.approx(told["temperature"], abs=1e-3)
     stored = load_safetensors(shipped.path / "params.safetensors")
@@ -71,7 +71,7 @@ def test_what_is_too_large_is_not_shipped_and_leaves_what_was_there(
 ):
     ship(run, tmp_path / "shipped")
     before = (tmp_path / "shipped" / "network.json").read_bytes()
-    monkeypatch.setattr(shipping, "MOST_BYTES", 100)
+    monkeypatch.setattr(shipping, "MAX_BYTES", 100)
     with pytest.raises(SystemExit) as stopped:
         main([str(run.path), "--out", str(tmp_path / "shipped")])
     assert stopped.value.code == 1

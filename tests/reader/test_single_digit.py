@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from bars_and_rings import page, picture, recognise, write
+from bars_and_rings import classify, page, picture, write
 
 from digitnn.reader.ink.ink import find_ink, level_light
 from digitnn.reader.ink.normalise import normalise
@@ -10,14 +10,14 @@ from digitnn.reader.single_digit import single, trusted, ways
 
 
 def answer(image):
-    glyph = single(picture(image), recognise)
+    glyph = single(picture(image), classify)
     return None if glyph is None else int(glyph.probabilities.argmax())
 
 
 def test_what_normalise_finds_stands_where_it_is_read():
     image, pen = page(100, 100)
     write(pen, "8", 40, 30)
-    glyph = single(picture(image), recognise)
+    glyph = single(picture(image), classify)
     found = normalise(picture(image))
     assert np.array_equal(glyph.image, found.image)
     assert glyph.box == found.box
@@ -25,7 +25,7 @@ def test_what_normalise_finds_stands_where_it_is_read():
 
 
 def test_a_picture_without_ink_has_no_digit():
-    assert single(picture(np.full((28, 28), 200, np.uint8)), recognise) is None
+    assert single(picture(np.full((28, 28), 200, np.uint8)), classify) is None
 
 
 def test_a_digit_in_a_printed_box_is_read():
@@ -52,7 +52,7 @@ def test_a_neighbour_that_touches_is_cut_off():
     image, pen = page(64, 60)
     write(pen, "0", 20, 10)
     pen.ellipse([-20, 12, 22, 48], outline=0, width=4)
-    glyph = single(picture(image), recognise)
+    glyph = single(picture(image), classify)
     assert glyph.probabilities.argmax() == 0
     assert glyph.box[0] >= 10
 
@@ -88,7 +88,7 @@ def test_every_further_way_is_trusted_less_and_what_is_missing_is_for_no_digit()
     trusts = {way.name: way.trust for way in ways(np.asarray(image))}
     assert trusts.pop("normal") == 1
     assert all(0.3 <= trust < 1 for trust in trusts.values())
-    glyph = single(picture(image), recognise)
+    glyph = single(picture(image), classify)
     assert 0.5 < glyph.sureness < 0.99
     assert glyph.probabilities.sum() == pytest.approx(1, abs=0.01)
     assert glyph.probabilities[10] == pytest.approx(1 - glyph.sureness, abs=0.02)

@@ -18,7 +18,7 @@ from digitnn.recipes.builtin import RECIPES, Recipe
 from digitnn.recipes.optimisers import Adam, LBfgs, Sgd
 from digitnn.recipes.schedules import Constant, OneCycle
 from digitnn.recipes.toml_reader import (
-    MOST_BYTES,
+    MAX_BYTES,
     choose_recipe,
     choose_recipes,
     read_recipe,
@@ -224,7 +224,7 @@ def test_files_of_other_systems_are_read(tmp_path: Path, prefix: bytes):
     [
         (b"\xff\xfen\0", "a recipe is UTF-8 text, but byte 0 is 0xff"),
         (b"name = '\xe9'", "a recipe is UTF-8 text, but byte 8 is 0xe9"),
-        (b"#" * (MOST_BYTES + 1), "a recipe takes at most 65,536 bytes"),
+        (b"#" * (MAX_BYTES + 1), "a recipe takes at most 65,536 bytes"),
     ],
 )
 def test_a_file_that_is_no_short_text_is_refused(tmp_path: Path, content: bytes, message: str):
@@ -236,7 +236,7 @@ def test_a_file_that_is_no_short_text_is_refused(tmp_path: Path, content: bytes,
 
 def test_a_file_as_large_as_is_taken_is_read(tmp_path: Path):
     path = tmp_path / "my.toml"
-    path.write_text(MINE + "#" * (MOST_BYTES - len(MINE)))
+    path.write_text(MINE + "#" * (MAX_BYTES - len(MINE)))
     assert read_recipe(path).name == "mine"
 
 

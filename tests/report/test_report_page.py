@@ -18,12 +18,12 @@ from digitnn.cli.app import main
 from digitnn.data.dataset import Dataset
 from digitnn.evaluation.disputed_labels import DisputedLabel, settle
 from digitnn.evaluation.evaluation import evaluate
-from digitnn.evaluation.summary import appraise
+from digitnn.evaluation.summary import summarise_evaluation
 from digitnn.network.layers import AveragePool2d, Dense, Flatten
 from digitnn.report.disputed_labels import disputed_labels
 from digitnn.report.how_good import how_good
 from digitnn.report.learned import learned
-from digitnn.report.measured import Measured, Wanted
+from digitnn.report.measured import Measurements, Wanted
 from digitnn.report.measuring import measure
 from digitnn.report.next_test_section import another_test
 from digitnn.report.page import SECTIONS, render
@@ -64,12 +64,12 @@ def silent(line: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def measured(folder: Path) -> Measured:
+def measured(folder: Path) -> Measurements:
     return measure(load_run(folder / HOSTILE), wanted(folder), silent)
 
 
 @pytest.fixture(scope="module")
-def text(measured: Measured) -> str:
+def text(measured: Measurements) -> str:
     return render(measured).decode()
 
 
@@ -133,7 +133,7 @@ def test_its_figures_are_those_that_evaluate_prints(
 
 
 def test_what_is_changed_is_the_first_images_and_the_page_says_how_many(
-    folder: Path, measured: Measured, page: Element, digits: Dataset
+    folder: Path, measured: Measurements, page: Element, digits: Dataset
 ) -> None:
     classifier = load_run(folder / HOSTILE).classifier()
     part = digits[400:420]
@@ -243,7 +243,7 @@ def test_it_is_small(text: str) -> None:
     assert len(text.encode()) < 2_000_000
 
 
-def test_the_curves_are_those_of_the_training(measured: Measured, page: Element) -> None:
+def test_the_curves_are_those_of_the_training(measured: Measurements, page: Element) -> None:
     records = measured.run.history
     for table in [
         t for t in page.all("table") if t.all("caption")[0].text.startswith("Errors and")
@@ -261,10 +261,10 @@ def test_an_ensemble_has_no_inside_and_the_page_says_so(folder: Path) -> None:
     assert "members/0" in words
     assert "one of 2 members" in words
     assert "no one gradient" in page.one("aria-labelledby", "where-it-fails-title").text
-    assert percent(found.appraisal.report.accuracy) in page.one("class", "figures").text
+    assert percent(found.evaluation_summary.report.accuracy) in page.one("class", "figures").text
 
 
-def test_without_changed_images_the_page_says_that_nobody_asked(measured: Measured) -> None:
+def test_without_changed_images_the_page_says_that_nobody_asked(measured: Measurements) -> None:
     found = replace(measured, fragility=None)
     section = where_it_fails(found)
     assert section.n == 0
@@ -287,7 +287,7 @@ def test_weights_that_see_no_pixels_are_left_out_in_words(
 
 
 def test_a_run_that_kept_snapshots_shows_how_its_weights_came_to_be(
-    digitnn: CommandLine, measured: Measured
+    digitnn: CommandLine, measured: Measurements
 ) -> None:
     assert learned(measured).epochs is None
     digitnn("train", "classic", "--epochs", "4", "--snapshots", "--out", "run")
@@ -310,7 +310,7 @@ def test_other_seeds_are_read_counted_and_noted(folder: Path, tmp_path: Path) ->
     siblings = found.siblings
     accuracies = {seed.path: seed.accuracy for seed in siblings.seeds}
     assert accuracies == {
-        str(tmp_path / "a"): found.appraisal.report.accuracy,
+        str(tmp_path / "a"): found.evaluation_summary.report.accuracy,
         str(tmp_path / "b"): noted["accuracy"],
     }
     mean = sum(accuracies.values()) / 2
@@ -331,7 +331,7 @@ def test_a_test_reading_is_noted_and_its_number_told(folder: Path, tmp_path: Pat
     for _ in range(2):
         found = measure(load_run(run), wanted(folder, "test", n=0), silent)
         words += summary(found).readings
-        assert found.appraisal.tempered.in_sample is False
+        assert found.evaluation_summary.tempered.in_sample is False
     assert "has read the test split once" in words[0]
     assert "has read the test split 2 times" in words[1]
     readings = json.loads((run / "report.json").read_text())["readings"]
@@ -339,14 +339,16 @@ def test_a_test_reading_is_noted_and_its_number_told(folder: Path, tmp_path: Pat
 
 
 def test_disputed_labels_are_shown_with_what_people_and_the_network_say(
-    measured: Measured, digits: Dataset
+    measured: Measurements, digits: Dataset
 ) -> None:
     assert "MNIST's test split" in disputed_labels(measured).absent
     labels = (DisputedLabel(3, 1, 0, 2, 5), DisputedLabel(7, 4, 2, 9, 2))
-    reads = measured.appraisal.report.predictions
+    reads = measured.evaluation_summary.report.predictions
     disputed = settle(reads, measured.dataset.labels, labels)
     section = disputed_labels(
-        replace(measured, appraisal=replace(measured.appraisal, disputed=disputed))
+        replace(
+            measured, evaluation_summary=replace(measured.evaluation_summary, disputed=disputed)
+        )
     )
     assert [(one.label, one.people, one.read) for one in section.images] == [
         (1, 2, reads[3]),
@@ -355,10 +357,10 @@ def test_disputed_labels_are_shown_with_what_people_and_the_network_say(
     assert [row[1].split(" of ")[1] for row in section.scores.rows] == ["78", "79", "2"]
 
 
-def test_a_digit_that_no_image_shows_is_named(digits: Dataset, measured: Measured) -> None:
+def test_a_digit_that_no_image_shows_is_named(digits: Dataset, measured: Measurements) -> None:
     some = digits[400:480][digits[400:480].labels != 3]
     report = evaluate(measured.run.classifier(), some)
-    found = replace(measured, dataset=some, appraisal=appraise(report, some))
+    found = replace(measured, dataset=some, evaluation_summary=summarise_evaluation(report, some))
     assert "No image shows 3" in how_good(found).digits.words
 
 

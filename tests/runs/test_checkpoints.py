@@ -15,7 +15,7 @@ from digitnn.runs.checkpoints import load_checkpoint, save_checkpoint, saved_che
 from digitnn.runs.evaluation_log import EvaluationLog
 from digitnn.runs.experiment import TrainingData, run_experiment
 from digitnn.runs.resume import Keeping, hold
-from digitnn.runs.run import check_free, load_run
+from digitnn.runs.run import check_free, load_single_run
 from digitnn.training.fullbatch import Evaluation
 from digitnn.training.training import Checkpoint
 
@@ -124,7 +124,7 @@ def test_no_usable_checkpoint_is_an_error_and_nothing_is_lost(train, tmp_path):
     with pytest.raises(CheckpointError, match="no checkpoint that can be used: remove"):
         train()
     assert len(saved_checkpoints(tmp_path / "run" / "checkpoint")) == 2
-    assert not load_run(tmp_path / "run").about["complete"]
+    assert not load_single_run(tmp_path / "run").about["complete"]
 
 
 def test_a_damaged_description_is_named_and_what_was_saved_still_used(train, tmp_path):
@@ -156,7 +156,7 @@ def test_another_training_is_refused_and_told_what_differs(change, words, stop, 
     before, _ = train(stop=stop)
     with pytest.raises(CheckpointError, match=words):
         train(**change)
-    assert bits(load_run(before.path).params) == bits(before.params)
+    assert bits(load_single_run(before.path).params) == bits(before.params)
     run, _ = train(recipe=replace(SMALL, summary="the same in other words"))
     assert run.about["complete"]
 
@@ -193,7 +193,7 @@ def test_an_interrupted_training_is_a_run_that_can_be_used_and_gone_on_with(trai
     whole, _ = train(out="whole")
     left, _ = train(stop=5)
     assert left.about["complete"] is False
-    assert load_run(left.path).classifier()
+    assert load_single_run(left.path).classifier()
     (left.path / "report.json").write_text('{"readings": []}')
     (left.path / "notes.txt").write_text("mine")
     with pytest.raises(RunError, match=f"unfinished training: go on with `{COMMAND}`"):
@@ -208,10 +208,10 @@ def test_a_training_killed_before_it_was_a_run_says_how_to_go_on(train, tmp_path
     train(stop=5)
     (tmp_path / "run" / "recipe.json").unlink()
     with pytest.raises(RunError, match=f"run is unfinished: go on with `{COMMAND}`"):
-        load_run(tmp_path / "run")
+        load_single_run(tmp_path / "run")
     (tmp_path / "run" / "checkpoint" / "training.json").unlink()
     with pytest.raises(RunError, match="go on with the command that began it, with --resume"):
-        load_run(tmp_path / "run")
+        load_single_run(tmp_path / "run")
 
 
 def test_a_run_that_stopped_for_good_is_not_gone_on_with(train, tmp_path):

@@ -15,7 +15,7 @@ from digitnn.network.storage.safetensors import load_safetensors, save_safetenso
 from digitnn.recipes.builtin import find_recipe
 from digitnn.runs.experiment import TrainingData, run_experiment
 from digitnn.runs.readings import record_reading
-from digitnn.runs.run import Run, check_free, load_run, save_run
+from digitnn.runs.run import Run, check_free, load_single_run, save_run
 from digitnn.training.training import Record, Training
 
 
@@ -35,7 +35,7 @@ def run(training: Training, tmp_path: Path) -> Run:
 
 
 def test_a_run_is_read_back_as_it_was_written(run: Run, digits: Dataset) -> None:
-    found = load_run(run.path)
+    found = load_single_run(run.path)
     assert found.network == run.network
     assert found.history == run.history
     assert (found.recipe, found.engine) == ("classic", "scratch")
@@ -141,16 +141,16 @@ def test_a_run_that_is_not_whole_is_refused_in_one_line(
 ) -> None:
     damage(run.path)
     with pytest.raises(RunError, match=message) as caught:
-        load_run(run.path)
+        load_single_run(run.path)
     assert str(run.path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no such folder"):
-        load_run(tmp_path / "nowhere")
+        load_single_run(tmp_path / "nowhere")
     with pytest.raises(RunError, match="lacks"):
-        load_run(tmp_path)
+        load_single_run(tmp_path)
 
 
 def test_a_place_is_checked_before_training(run: Run, tmp_path: Path) -> None:
@@ -197,4 +197,4 @@ def test_a_place_that_was_taken_during_training_costs_nothing(
     assert [path.name for path in out.iterdir()] == ["somebody's"]
     assert run.path.parent == tmp_path
     assert run.path != out
-    assert load_run(run.path).about["complete"] is True
+    assert load_single_run(run.path).about["complete"] is True

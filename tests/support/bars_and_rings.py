@@ -49,7 +49,7 @@ def text_of(lines) -> str:
     return "\n".join(rows)
 
 
-def recognise(images: ndarray) -> ndarray:
+def classify(images: ndarray) -> ndarray:
     """Which of 0, 1 and 8 an image shares at least 0.7 of its ink with; no digit otherwise."""
     probabilities = np.full((len(images), 11), 0.001, np.float32)
     for row, image in zip(probabilities, images.astype(np.float32), strict=True):

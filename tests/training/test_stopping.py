@@ -14,7 +14,7 @@ from digitnn.errors import CheckpointError, TrainingError, UsageError
 from digitnn.runs.checkpoints import load_checkpoint, save_checkpoint, saved_checkpoints
 from digitnn.runs.experiment import TrainingData, run_experiment
 from digitnn.runs.resume import Keeping
-from digitnn.runs.run import load_run
+from digitnn.runs.run import load_single_run
 from digitnn.training import training as training_module
 from digitnn.training.clock import Clock
 from digitnn.training.records import EpochRecord
@@ -250,7 +250,7 @@ def test_a_stopped_run_goes_on_to_the_bits_of_one_that_was_not(keep, train):
     assert stopped.about["stopping"]["max_seconds"] == 13.5
     assert 0 < stopped.history[-1].done * 4 % 1 < 1
     again, told = train(Stopping(keep=keep, max_seconds=13))
-    assert bits(again.params) == bits(load_run(stopped.path).params)
+    assert bits(again.params) == bits(load_single_run(stopped.path).params)
     assert any("has had its time" in line for line in told)
     longer, _ = train(Stopping(keep=keep, max_seconds=20))
     assert longer.history[-1].done > stopped.history[-1].done
@@ -308,7 +308,7 @@ def test_max_seconds_ends_with_success_and_says_how_to_go_on(digitnn: CommandLin
     assert f"stopped for time in epoch 1 of 3; go on with `{command}`" in done.err
     assert digitnn("evaluate", "run").code == 0
     assert digitnn(*command.split()[1:]).code == 0
-    assert load_run("run").about["complete"] is True
+    assert load_single_run("run").about["complete"] is True
 
 
 @pytest.mark.parametrize(

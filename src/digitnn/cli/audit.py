@@ -67,7 +67,7 @@ def audit(
     from digitnn.recipes.toml_reader import choose_recipe
 
     chosen = choose_recipe(recipe).with_epochs(epochs)
-    if chosen.beside:
+    if chosen.synthetic_mix:
         raise UsageError(
             f"recipe {chosen.name} learns from more than the collection: choose another"
         )

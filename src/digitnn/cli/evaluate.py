@@ -13,7 +13,7 @@ from digitnn.cli.options import AsJson, DataDir, Device, Threads
 from digitnn.cli.robustness import Corruptions, Robustness, read_changed
 
 if TYPE_CHECKING:
-    from digitnn.evaluation.summary import Appraisal
+    from digitnn.evaluation.summary import EvaluationSummary
     from digitnn.runs.protocol import Trained
 
 
@@ -47,7 +47,7 @@ def evaluate(
     from digitnn.analysis.comparison.external_data import SPLIT, qmnist_shares
     from digitnn.data.formats.labelled import read_labelled
     from digitnn.evaluation.evaluation import evaluate as evaluate_on
-    from digitnn.evaluation.summary import appraise, describe
+    from digitnn.evaluation.summary import describe, summarise_evaluation
     from digitnn.machine.resources import use_resources
     from digitnn.runs.ensembles import load_run
     from digitnn.runs.experiment import load_split_of
@@ -74,7 +74,7 @@ def evaluate(
     if name != "valid":  # the temperature is fitted where the labels asked for are not seen
         valid = load_split_of(trained, "valid", data_dir)
         validation = evaluate_on(classifier, valid, str(trained.path)), valid
-    appraisal = appraise(report, dataset, validation)
+    evaluation_summary = summarise_evaluation(report, dataset, validation)
     shares = qmnist_shares(dataset, report.predictions)
     times = record_reading(trained, name, report, dataset, shared)
     if as_json:
@@ -84,8 +84,8 @@ def evaluate(
             value["data"] = {"name": dataset.name, "sha256": dataset.fingerprint()}
             value |= {"shared": shared, "qmnist": [share.to_json() for share in shares]}
         changed = read_changed(trained, classifier, dataset, report, corruptions, robustness, say)
-        drawn = {"figures": _draw(trained, appraisal, figures)} if figures else {}
-        print_json(value | appraisal.to_json() | changed | drawn)
+        drawn = {"figures": _draw(trained, evaluation_summary, figures)} if figures else {}
+        print_json(value | evaluation_summary.to_json() | changed | drawn)
         return
     low, high = report.interval
     first = (
@@ -95,10 +95,12 @@ def evaluate(
         f"{report.seconds:.2f} s; this run has read "
         f"{f'the {name} split' if elsewhere is None else 'these images'} {count(times, 'time')}"
     )
-    print_text("\n".join([first, *describe_external(shared, shares), *describe(appraisal)]))
+    print_text(
+        "\n".join([first, *describe_external(shared, shares), *describe(evaluation_summary)])
+    )
     read_changed(trained, classifier, dataset, report, corruptions, robustness, print_text)
     if figures:
-        print_text("\n".join(_draw(trained, appraisal, figures)))
+        print_text("\n".join(_draw(trained, evaluation_summary, figures)))
 
 
 def _check_drawable(folder: Path) -> None:
@@ -110,7 +112,7 @@ def _check_drawable(folder: Path) -> None:
     check_writable(folder, "--figures")
 
 
-def _draw(trained: "Trained", appraisal: "Appraisal", folder: Path) -> list[str]:
+def _draw(trained: "Trained", evaluation_summary: "EvaluationSummary", folder: Path) -> list[str]:
     """Write the figures, each whole or not at all; their paths."""
     from digitnn.analysis.comparison.comparison import Evaluated
     from digitnn.analysis.comparison.confidence_figures import draw_reliability, draw_risk_coverage
@@ -119,9 +121,9 @@ def _draw(trained: "Trained", appraisal: "Appraisal", folder: Path) -> list[str]
     from digitnn.plotting import write_figure
 
     drawn = {
-        folder / "reliability.png": draw_reliability(appraisal),
-        folder / "risk-coverage.png": draw_risk_coverage(appraisal),
-        folder / "confusion.png": draw_confusions([Evaluated(trained, appraisal.report)]),
+        folder / "reliability.png": draw_reliability(evaluation_summary),
+        folder / "risk-coverage.png": draw_risk_coverage(evaluation_summary),
+        folder / "confusion.png": draw_confusions([Evaluated(trained, evaluation_summary.report)]),
     }
     for path, figure in drawn.items():
         try:

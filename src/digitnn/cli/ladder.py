@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from digitnn.analysis.ladder.climbing import Climb
-    from digitnn.analysis.ladder.measuring import Measured
+    from digitnn.analysis.ladder.measuring import RungResult
     from digitnn.cli.interruption import Stop
     from digitnn.training.records import Record
     from digitnn.training.training import Training
@@ -107,7 +107,7 @@ def ladder(
         )
 
 
-def _climb(what: "Climb", stop: "Stop") -> "list[Measured]":
+def _climb(what: "Climb", stop: "Stop") -> "list[RungResult]":
     """All that could be measured before somebody asked to stop, each told as it is done."""
     from digitnn.analysis.ladder.climbing import climb
     from digitnn.cli.interruption import until
@@ -129,7 +129,7 @@ def _climb(what: "Climb", stop: "Stop") -> "list[Measured]":
     return found
 
 
-def _write(what: "Climb", found: "list[Measured]", split: str) -> tuple[dict[str, Any], str]:
+def _write(what: "Climb", found: "list[RungResult]", split: str) -> tuple[dict[str, Any], str]:
     """The page as JSON, as Markdown and as figures, in the folder; the first two returned."""
     from digitnn.analysis.ladder.figures import draw_by_size, draw_ladder
     from digitnn.analysis.ladder.page import to_json, to_markdown

@@ -53,11 +53,11 @@ def _recipe_of(name: str) -> "Recipe":
     from digitnn.errors import NetworkError, RunError
     from digitnn.recipes.builtin import RECIPES, Recipe
     from digitnn.recipes.toml_reader import choose_recipe, with_free_name
-    from digitnn.runs.run import is_run, load_run
+    from digitnn.runs.run import is_run, load_single_run
 
     if name in RECIPES or not is_run(Path(name)):
         return choose_recipe(name)
     try:
-        return with_free_name(Recipe.from_json(load_run(Path(name)).about["recipe"]))
+        return with_free_name(Recipe.from_json(load_single_run(Path(name)).about["recipe"]))
     except NetworkError as error:
         raise RunError(f"{name}: its recipe cannot be read: {error}") from None

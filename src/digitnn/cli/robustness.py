@@ -12,7 +12,7 @@ from digitnn.wording import percent
 if TYPE_CHECKING:
     from digitnn.analysis.robustness.adversarial import AdversarialRow
     from digitnn.data.dataset import Dataset
-    from digitnn.evaluation.evaluation import Report
+    from digitnn.evaluation.evaluation import Evaluation
     from digitnn.network.network import Classifier
     from digitnn.runs.protocol import Trained
 
@@ -35,7 +35,7 @@ def read_changed(
     trained: "Trained",
     classifier: "Classifier",
     dataset: "Dataset",
-    report: "Report",
+    report: "Evaluation",
     corruptions: bool,
     robustness: bool,
     tell: Tell,
@@ -88,7 +88,7 @@ def _read_corrupted(classifier: "Classifier", dataset: "Dataset", tell: Tell) ->
 
 
 def _read_sweeps(
-    classifier: "Classifier", dataset: "Dataset", report: "Report", tell: Tell
+    classifier: "Classifier", dataset: "Dataset", report: "Evaluation", tell: Tell
 ) -> list[dict[str, Any]]:
     from digitnn.analysis.robustness.sweeps import SWEEPS, Curve, measure_steps
 

@@ -51,12 +51,12 @@ def understand(
     from digitnn.machine.resources import use_resources
     from digitnn.plotting import new_figure, write_figure
     from digitnn.runs.experiment import load_split_of, load_training_data
-    from digitnn.runs.run import load_run
+    from digitnn.runs.run import load_single_run
 
     if image is not None and picture is not None:
         raise UsageError("--image and --picture exclude one another")
     use_resources(threads)
-    trained = load_run(run)
+    trained = load_single_run(run)
     new_figure(1, 1)
     check_writable(out, "--out")
     about = trained.about["data"]

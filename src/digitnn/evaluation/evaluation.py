@@ -16,13 +16,13 @@ from digitnn.errors import DataError
 from digitnn.evaluation.intervals import Interval, wilson_interval
 from digitnn.network.network import Classifier
 
-LARGEST = 1e36
+MAX_LOGIT = 1e36
 """Of a logit, either way. Single precision ends at 3.4e38: differences of such logits, and what a
 temperature of 1/20 makes of them, are finite, and so is every figure."""
 
 
 @dataclass(frozen=True, eq=False)
-class Report:
+class Evaluation:
     """What a classifier did on one data set.
 
     predictions: the digit read for each image; loss_nats: mean cross-entropy of the softmax;
@@ -57,7 +57,7 @@ class Report:
         }
 
 
-def evaluate(classifier: Classifier, dataset: Dataset, of: str = "the network") -> Report:
+def evaluate(classifier: Classifier, dataset: Dataset, of: str = "the network") -> Evaluation:
     """Read every image of `dataset` and count.
 
     of: what an error calls the classifier. Raises `DataError` if there is no image, or if the
@@ -75,7 +75,7 @@ def evaluate(classifier: Classifier, dataset: Dataset, of: str = "the network") 
     confusion = np.zeros((logits.shape[1], logits.shape[1]), int)
     np.add.at(confusion, (dataset.labels, predictions), 1)
     correct = int(np.trace(confusion))
-    return Report(
+    return Evaluation(
         n=n,
         accuracy=correct / n,
         interval=wilson_interval(correct, n),
@@ -99,7 +99,7 @@ def _check_logits(logits: ndarray, dataset: Dataset, of: str) -> None:
             f"{of} gives logits that are NaN or infinite for {bad} of {n} images of "
             f"{dataset.name}: its training went astray, train it anew"
         )
-    if (largest := float(np.abs(logits).max())) > LARGEST:
+    if (largest := float(np.abs(logits).max())) > MAX_LOGIT:
         raise DataError(
             f"{of} gives logits up to {largest:.0e} for images of {dataset.name}, beyond all "
             "reckoning: its training went astray, train it anew"

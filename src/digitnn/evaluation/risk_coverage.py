@@ -20,7 +20,7 @@ STEPS = 200
 
 
 @dataclass(frozen=True)
-class Point:
+class CoveragePoint:
     """The `n` most confident images, a share `coverage` of all.
 
     errors: how many of them are wrong; not a whole number where images that are equally sure lie
@@ -41,9 +41,9 @@ class RiskCoverage:
     (AURC); curve: the whole way to all n images, for a figure.
     """
 
-    points: tuple[Point, ...]
+    points: tuple[CoveragePoint, ...]
     area: float
-    curve: tuple[Point, ...]
+    curve: tuple[CoveragePoint, ...]
 
     def to_json(self) -> dict[str, Any]:
         """As plain builtins, without the curve."""
@@ -78,10 +78,10 @@ def measure_risk_coverage(
     )
 
 
-def _point(errors: Float[ndarray, " n"], coverage: float, m: int) -> Point:
+def _point(errors: Float[ndarray, " n"], coverage: float, m: int) -> CoveragePoint:
     """errors: how many are wrong of the 1, 2, ..., n most confident."""
     wrong = float(errors[m - 1].round(9))
-    return Point(coverage, m, wrong, wrong / m, wilson_interval(wrong, m))
+    return CoveragePoint(coverage, m, wrong, wrong / m, wilson_interval(wrong, m))
 
 
 def errors_in_best_order(n: int, errors: float) -> Float[ndarray, " n"]:

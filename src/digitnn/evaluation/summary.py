@@ -19,7 +19,7 @@ from digitnn.evaluation.calibration import (
     mean_nats,
 )
 from digitnn.evaluation.disputed_labels import Disputed, find_disputed, settle
-from digitnn.evaluation.evaluation import Report
+from digitnn.evaluation.evaluation import Evaluation
 from digitnn.evaluation.risk_coverage import RiskCoverage, log_odds, measure_risk_coverage
 from digitnn.evaluation.scores import (
     ClassScore,
@@ -50,13 +50,13 @@ class Tempered:
 
 
 @dataclass(frozen=True, eq=False)
-class Appraisal:
+class EvaluationSummary:
     """A report, and the scores that follow from its logits, which are those of softmax(logits).
 
     temperature: the one that validation asks for; disputed: None unless it is MNIST's test split.
     """
 
-    report: Report
+    report: Evaluation
     brier: float
     calibration_error: float
     bins: tuple[Bin, ...]
@@ -92,9 +92,9 @@ class Appraisal:
         }
 
 
-def appraise(
-    report: Report, dataset: Dataset, validation: tuple[Report, Dataset] | None = None
-) -> Appraisal:
+def summarise_evaluation(
+    report: Evaluation, dataset: Dataset, validation: tuple[Evaluation, Dataset] | None = None
+) -> EvaluationSummary:
     """Every score of the `report` on `dataset`.
 
     validation: the same classifier's report on the validation images, to fit the temperature on;
@@ -106,7 +106,7 @@ def appraise(
     bins = bin_confidences(logits, labels)
     disputed = find_disputed(dataset.fingerprint())
     right = report.predictions == labels
-    return Appraisal(
+    return EvaluationSummary(
         report=report,
         brier=brier_score(logits, labels),
         calibration_error=calibration_error(bins),
@@ -134,22 +134,25 @@ def _temper(
     )
 
 
-def describe(appraisal: Appraisal) -> list[str]:
+def describe(evaluation_summary: EvaluationSummary) -> list[str]:
     """What matters most of it beside the accuracy, a line each."""
-    lines = [_describe_probabilities(appraisal), _describe_sureness(appraisal.risk_coverage)]
-    lines += _describe_digits(appraisal)
-    if appraisal.disputed:
-        lines.append(_describe_disputed(appraisal.disputed))
+    lines = [
+        _describe_probabilities(evaluation_summary),
+        _describe_sureness(evaluation_summary.risk_coverage),
+    ]
+    lines += _describe_digits(evaluation_summary)
+    if evaluation_summary.disputed:
+        lines.append(_describe_disputed(evaluation_summary.disputed))
     return lines
 
 
-def _describe_probabilities(appraisal: Appraisal) -> str:
-    after = appraisal.tempered
+def _describe_probabilities(evaluation_summary: EvaluationSummary) -> str:
+    after = evaluation_summary.tempered
     where = "these same images ask" if after.in_sample else "validation asks"
     return (
-        f"probabilities: Brier score {appraisal.brier:.4f}, calibration error "
-        f"{percent(appraisal.calibration_error)}; {where} for temperature "
-        f"{appraisal.temperature:.2f}, with which it is {percent(after.calibration_error)}"
+        f"probabilities: Brier score {evaluation_summary.brier:.4f}, calibration error "
+        f"{percent(evaluation_summary.calibration_error)}; {where} for temperature "
+        f"{evaluation_summary.temperature:.2f}, with which it is {percent(after.calibration_error)}"
         + (" (in sample)" if after.in_sample else "")
     )
 
@@ -159,12 +162,14 @@ def _describe_sureness(curve: RiskCoverage) -> str:
     return "wrong: " + ", ".join(parts)
 
 
-def _describe_digits(appraisal: Appraisal) -> list[str]:
+def _describe_digits(evaluation_summary: EvaluationSummary) -> list[str]:
     """The digit that is read worst, the commonest confusion, and digits that are not there."""
     lines = []
-    shown = [(score.recall, score) for score in appraisal.classes if score.recall is not None]
+    shown = [
+        (score.recall, score) for score in evaluation_summary.classes if score.recall is not None
+    ]
     recall, worst = min(shown, key=lambda pair: pair[0])
-    wrong = appraisal.report.confusion.copy()
+    wrong = evaluation_summary.report.confusion.copy()
     np.fill_diagonal(wrong, 0)
     if wrong.any() and worst.recall_interval is not None:
         i, j = np.unravel_index(wrong.argmax(), wrong.shape)
@@ -174,7 +179,7 @@ def _describe_digits(appraisal: Appraisal) -> list[str]:
             f"({percent(low)} to {percent(high)}); commonest mistake: {i} read as {j}, "
             f"{count(int(wrong[i, j]), 'time')}"
         )
-    if absent := appraisal.absent:
+    if absent := evaluation_summary.absent:
         digits = ", ".join(map(str, absent))
         lines.append(f"no image shows {digits}: nothing is known of how these are read")
     return lines

@@ -19,9 +19,9 @@ from digitnn.reader.layout.best_path import Candidate, best_path, candidates
 from digitnn.reader.layout.cutting import slices
 from digitnn.reader.layout.glyphs import Glyph, Line
 from digitnn.reader.layout.lines import Row, find_rows
-from digitnn.reader.layout.pieces import Box, Piece, hull, image_of_pieces
+from digitnn.reader.layout.pieces import Box, Piece, bounding_box, image_of_pieces
 from digitnn.reader.layout.rulings import without_rulings
-from digitnn.reader.recogniser import Recognise
+from digitnn.reader.recogniser import ClassifyImages
 from digitnn.reader.single_digit import FIRST, single
 
 __all__ = ["Glyph", "Line", "segment", "single"]
@@ -42,20 +42,20 @@ SURE = 0.9
 """A mark that is read as a digit with this probability, and no wider than high, is not cut."""
 
 
-def segment(picture: Picture, recognise: Recognise) -> tuple[Line, ...]:
+def segment(picture: Picture, classify: ClassifyImages) -> tuple[Line, ...]:
     """The lines of a page, top to bottom; none where there is no ink.
 
     Where that leaves one mark or none, and not surely a digit, the picture may be one digit's.
     """
-    lines = _lines(picture, recognise)
+    lines = _lines(picture, classify)
     if sum(len(line.glyphs) for line in lines) <= 1 and _sureness(lines) < FIRST:
-        alone = single(picture, recognise)
+        alone = single(picture, classify)
         if alone is not None and alone.sureness > max(_sureness(lines), 0.5):
             return (Line((alone,), (False,)),)
     return lines
 
 
-def _lines(picture: Picture, recognise: Recognise) -> tuple[Line, ...]:
+def _lines(picture: Picture, classify: ClassifyImages) -> tuple[Line, ...]:
     """The lines of a page, by its marks alone."""
     found = find_ink(picture.grey, LONGEST)
     if found.blank:
@@ -65,14 +65,14 @@ def _lines(picture: Picture, recognise: Recognise) -> tuple[Line, ...]:
     closer = _closer(picture, rows, found.step)
     if closer is not None:
         crop, left, top = closer
-        if lines := _lines(crop, recognise):
+        if lines := _lines(crop, classify):
             return tuple(_moved(line, left, top) for line in lines)
     shape = picture.grey.shape
-    lines = _read_rows(plain, rows, recognise, found.step, shape)
+    lines = _read_rows(plain, rows, classify, found.step, shape)
     few = sum(len(line.glyphs) for line in lines) <= FEW
     if plain is not found.ink and few:
         # The stem of a 4 that fills its picture looks like a ruling: what reads better stands.
-        whole = _read_rows(found.ink, find_rows(found.ink), recognise, found.step, shape)
+        whole = _read_rows(found.ink, find_rows(found.ink), classify, found.step, shape)
         return max(lines, whole, key=_sureness)
     return lines
 
@@ -80,19 +80,19 @@ def _lines(picture: Picture, recognise: Recognise) -> tuple[Line, ...]:
 def _read_rows(
     ink: Float32[ndarray, "y x"],
     rows: Sequence[Row],
-    recognise: Recognise,
+    classify: ClassifyImages,
     step: int,
     shape: tuple[int, int],
 ) -> tuple[Line, ...]:
     """The glyphs of each row, all candidates recognised at once."""
-    pieces = _cut_rows(rows, ink, recognise)
+    pieces = _cut_rows(rows, ink, classify)
     runs = [candidates(own, row.height) for own, row in zip(pieces, rows, strict=True)]
     images = [
         [image_of_pieces(ink, own[run.first : run.last]) for run in row_runs]
         for own, row_runs in zip(pieces, runs, strict=True)
     ]
     page = []
-    parts = zip(pieces, runs, images, _recognise_all(images, recognise), strict=True)
+    parts = zip(pieces, runs, images, _recognise_all(images, classify), strict=True)
     for own, row_runs, drawn, read in parts:
         path = best_path(own, row_runs, read)
         boxes = [_in_picture(own, row_runs[k], step, shape) for k in path]
@@ -139,7 +139,7 @@ def _closer(picture: Picture, rows: Sequence[Row], step: int) -> tuple[Picture, 
     """The part of the picture that is written on, where that brings finer ink, and where it is."""
     if step == 1 or not rows:
         return None
-    left, top, right, bottom = hull([piece for row in rows for piece in row.pieces])
+    left, top, right, bottom = bounding_box([piece for row in rows for piece in row.pieces])
     margin = int(max(row.height for row in rows))
     height, width = picture.grey.shape
     left, top = max(left - margin, 0) * step, max(top - margin, 0) * step
@@ -161,12 +161,12 @@ def _moved(line: Line, left: int, top: int) -> Line:
 
 
 def _cut_rows(
-    rows: Sequence[Row], ink: Float32[ndarray, "y x"], recognise: Recognise
+    rows: Sequence[Row], ink: Float32[ndarray, "y x"], classify: ClassifyImages
 ) -> list[list[Piece]]:
     """The marks of each line, cut where they are not surely one digit."""
     whole = [[image_of_pieces(ink, [piece]) for piece in row.pieces] for row in rows]
     cut_rows = []
-    for row, read in zip(rows, _recognise_all(whole, recognise), strict=True):
+    for row, read in zip(rows, _recognise_all(whole, classify), strict=True):
         pieces = []
         for piece, probabilities in zip(row.pieces, read, strict=True):
             sure = probabilities[:10].max() >= SURE and piece.width <= piece.height
@@ -181,18 +181,18 @@ def _cut_rows(
 
 
 def _recognise_all(
-    images: Sequence[Sequence[ndarray]], recognise: Recognise
+    images: Sequence[Sequence[ndarray]], classify: ClassifyImages
 ) -> list[Float32[ndarray, "n 11"]]:
     """One batch for the whole page, given back line by line."""
     flat = [image for line in images for image in line]
     if not flat:
         return []
-    probabilities = recognise(np.stack(flat))
+    probabilities = classify(np.stack(flat))
     ends = np.cumsum([len(line) for line in images])
     return np.split(probabilities, ends[:-1])
 
 
 def _in_picture(pieces: Sequence[Piece], run: Candidate, step: int, shape: tuple[int, int]) -> Box:
     """The box of a run of pieces, in pixels of a picture of `shape`."""
-    left, top, right, bottom = hull(pieces[run.first : run.last])
+    left, top, right, bottom = bounding_box(pieces[run.first : run.last])
     return left * step, top * step, min(right * step, shape[1]), min(bottom * step, shape[0])

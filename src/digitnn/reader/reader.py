@@ -14,9 +14,15 @@ from digitnn.data.dataset import NO_DIGIT
 from digitnn.errors import PictureError, UsageError
 from digitnn.machine.blas import one_core_blas
 from digitnn.machine.resources import threads as usual_threads
-from digitnn.reader.input.opening import DEFAULT_LIMITS, Limits, Picture, Source, open_picture
+from digitnn.reader.input.opening import (
+    DEFAULT_LIMITS,
+    Limits,
+    Picture,
+    PictureSource,
+    open_picture,
+)
 from digitnn.reader.page import Glyph, Line, segment, single
-from digitnn.reader.recogniser import Recognise, load_recogniser
+from digitnn.reader.recogniser import ClassifyImages, load_image_classifier
 from digitnn.reader.threads import map_in_order
 from digitnn.wording import brief
 
@@ -69,7 +75,7 @@ class Reader:
     '7'
     """
 
-    recognise: Recognise
+    classify: ClassifyImages
     min_confidence: float = DEFAULT_MIN_CONFIDENCE
     limits: Limits = DEFAULT_LIMITS
 
@@ -91,9 +97,9 @@ class Reader:
         Raises `RunError` for what is no run, `UsageError` for a confidence outside 0..1.
         """
         least = DEFAULT_MIN_CONFIDENCE if min_confidence is None else min_confidence
-        return cls(load_recogniser(model), least, limits or DEFAULT_LIMITS)
+        return cls(load_image_classifier(model), least, limits or DEFAULT_LIMITS)
 
-    def read(self, source: Source, single: bool = False) -> Reading:
+    def read(self, source: PictureSource, single: bool = False) -> Reading:
         """The digits of a picture: a path, bytes, a file, a Pillow image or an array.
 
         single: it holds one digit at most, so that nothing is taken apart. Raises `PictureError`
@@ -103,20 +109,20 @@ class Reader:
 
     def read_picture(self, picture: Picture, single: bool = False) -> Reading:
         """The same of a picture that is open already."""
-        lines = _one_line(picture, self.recognise) if single else segment(picture, self.recognise)
+        lines = _one_line(picture, self.classify) if single else segment(picture, self.classify)
         digits = tuple(self._judge(glyph) for line in lines for glyph in line.glyphs)
         notes = picture.notes if digits else (*picture.notes, "no ink that could be a digit")
         return Reading(_text(lines, digits), digits, notes)
 
     def read_many(
-        self, sources: Iterable[Source], single: bool = False, threads: int | None = None
+        self, sources: Iterable[PictureSource], single: bool = False, threads: int | None = None
     ) -> Iterator[Reading | PictureError]:
         """A reading of each source, in order; of one that cannot be read, the error.
 
         Several threads open and read; only few pictures are in memory, however many come.
         """
 
-        def attempt(source: Source) -> Reading | PictureError:
+        def attempt(source: PictureSource) -> Reading | PictureError:
             try:
                 return self.read(source, single)
             except PictureError as error:
@@ -132,8 +138,8 @@ class Reader:
         return Digit(digit, confidence, glyph.box, glyph.image, glyph.probabilities)
 
 
-def _one_line(picture: Picture, recognise: Recognise) -> tuple[Line, ...]:
-    glyph = single(picture, recognise)
+def _one_line(picture: Picture, classify: ClassifyImages) -> tuple[Line, ...]:
+    glyph = single(picture, classify)
     return () if glyph is None else (Line((glyph,), (False,)),)
 
 

@@ -16,45 +16,45 @@ from digitnn.engines.find import find_engine
 from digitnn.network.network import Classifier, Network
 from digitnn.network.storage.saved_network import load_network
 
-Recognise: TypeAlias = Callable[[UInt8[ndarray, "n 28 28"]], Float32[ndarray, "n 11"]]
+ClassifyImages: TypeAlias = Callable[[UInt8[ndarray, "n 28 28"]], Float32[ndarray, "n 11"]]
 """Probabilities of the ten digits and at `NO_DIGIT`, last, of "no digit"; each row sums to 1."""
 
 SHIPPED = Path(__file__).parent / "shipped"
 """The network that reads pictures, a run that comes with the package; see `ship`."""
 
 
-def load_recogniser(model: Path | str | None = None) -> Recognise:
+def load_image_classifier(model: Path | str | None = None) -> ClassifyImages:
     """`SHIPPED` if None, else a run or an ensemble of runs, in NumPy. Raises `RunError`."""
     if model is None:
         network, params = load_network(SHIPPED)
-        return recogniser(network, find_engine("scratch").classifier(network, params))
+        return image_classifier(network, find_engine("scratch").classifier(network, params))
     from digitnn.runs.ensembles import Ensemble, load_run  # imports all that trains: 0.1 s
 
     trained = load_run(model)
     runs = trained.members if isinstance(trained, Ensemble) else (trained,)
-    return mean_of([recogniser(run.network, run.classifier("scratch")) for run in runs])
+    return mean_of([image_classifier(run.network, run.classifier("scratch")) for run in runs])
 
 
-def recogniser(network: Network, classifier: Classifier) -> Recognise:
+def image_classifier(network: Network, classifier: Classifier) -> ClassifyImages:
     """p = softmax([z / T, 0]) of the logits z and the temperature T where `network` rejects.
 
     One that never learned what is no digit says 0 of it: p = [softmax(z / T), 0].
     """
 
-    def recognise(images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n 11"]:
+    def classify(images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n 11"]:
         z = np.full((len(images), NO_DIGIT + 1), 0 if network.rejects else -np.inf, np.float32)
         if len(images):
             z[:, :NO_DIGIT] = classifier.logits(images) / np.float32(network.temperature)
         p = np.exp(z - z.max(axis=1, keepdims=True, initial=np.finfo(np.float32).min))
         return p / p.sum(axis=1, keepdims=True)
 
-    return recognise
+    return classify
 
 
-def mean_of(members: Sequence[Recognise]) -> Recognise:
+def mean_of(members: Sequence[ClassifyImages]) -> ClassifyImages:
     """Several that answer as one: the mean of their probabilities (see `ensembles`)."""
 
-    def recognise(images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n 11"]:
+    def classify(images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n 11"]:
         return np.stack([member(images) for member in members]).mean(axis=0)
 
-    return recognise
+    return classify

@@ -23,23 +23,23 @@ from numpy import ndarray
 from digitnn.atomic_files import write_text
 from digitnn.data.augmentation.apply import augment_batch
 from digitnn.data.dataset import Dataset
-from digitnn.data.synthesis.generate import with_beside
-from digitnn.data.synthesis.spec import Beside
+from digitnn.data.synthesis.generate import with_synthetic
+from digitnn.data.synthesis.spec import SyntheticMix
 from digitnn.engines.find import find_engine
 from digitnn.errors import DigitnnError, RunError
 from digitnn.evaluation.calibration import fit_temperature, mean_nats, with_no_digit
 from digitnn.network.network import Network
-from digitnn.network.storage.quantisation import narrowed, widened
+from digitnn.network.storage.quantisation import dequantise, quantise
 from digitnn.network.storage.safetensors import save_safetensors
 from digitnn.network.storage.saved_network import NETWORK, PARAMS
 from digitnn.reader.recogniser import SHIPPED
 from digitnn.recipes.recipe import Recipe
 from digitnn.runs.experiment import load_split_of
-from digitnn.runs.run import HISTORY, RECIPE, Run, load_run
+from digitnn.runs.run import HISTORY, RECIPE, Run, load_single_run
 
-MOST_BYTES = 600_000
+MAX_BYTES = 600_000
 
-UNSEEN = Beside(
+UNSEEN = SyntheticMix(
     hands=1000,
     printed=300,
     letters=1000,
@@ -66,14 +66,14 @@ def ship(run: Run, folder: Path) -> dict[str, float]:
     recipe = Recipe.from_json(run.about["recipe"])
     if not run.network.rejects:
         raise RunError(f"{run.path}: recipe {recipe.name} does not learn to tell what is no digit")
-    small = narrowed(run.params)
+    small = quantise(run.params)
     valid = load_split_of(run, "valid")
-    mixed = redrawn(with_beside(valid, UNSEEN, SEED), recipe)
+    mixed = redrawn(with_synthetic(valid, UNSEEN, SEED), recipe)
     full, rounded = (
-        logits_of(run.network, params, mixed) for params in (run.params, widened(small))
+        logits_of(run.network, params, mixed) for params in (run.params, dequantise(small))
     )
     temperature = fit_temperature(rounded, mixed.labels)
-    small = narrowed(for_less_junk(run, recipe, temperature))
+    small = quantise(for_less_junk(run, recipe, temperature))
     with TemporaryDirectory(prefix="digitnn-") as place:
         made = Path(place)
         network = replace(run.network, temperature=round(temperature, 4))
@@ -82,8 +82,8 @@ def ship(run: Run, folder: Path) -> dict[str, float]:
         for name in (RECIPE, HISTORY):
             shutil.copyfile(run.path / name, made / name)
         size = sum(file.stat().st_size for file in made.iterdir())
-        if size > MOST_BYTES:
-            raise RunError(f"{size:,} bytes to ship; at most {MOST_BYTES:,}: a smaller network")
+        if size > MAX_BYTES:
+            raise RunError(f"{size:,} bytes to ship; at most {MAX_BYTES:,}: a smaller network")
         # only what is in them: a temporary folder, and maybe the run, is for its owner's eyes alone
         folder.mkdir(parents=True, exist_ok=True)
         for file in made.iterdir():
@@ -106,7 +106,7 @@ def for_less_junk(run: Run, recipe: Recipe, temperature: float) -> Mapping[str, 
     probabilities"); the logit of "no digit" is 0, so the last bias of every digit grows by the
     logarithm of that ratio, times the temperature.
     """
-    junk = recipe.beside.junk if recipe.beside else 0
+    junk = recipe.synthetic_mix.junk if recipe.synthetic_mix else 0
     learned = junk / run.about["data"]["train"]["n"]
     if not 0 < learned < 1:
         return run.params
@@ -136,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=SHIPPED)
     options = parser.parse_args(arguments)
     try:
-        told = ship(load_run(options.run), options.out)
+        told = ship(load_single_run(options.run), options.out)
     except DigitnnError as error:
         parser.exit(1, f"error: {error}\n")
     sys.stdout.write(json.dumps(told, indent=2) + "\n")

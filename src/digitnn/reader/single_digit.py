@@ -13,14 +13,14 @@ from numpy import ndarray
 
 from digitnn.data.dataset import NO_DIGIT
 from digitnn.reader.ink.components import marks
-from digitnn.reader.ink.ink import FEW_GRAINS, LEAST_UNEVEN, Ink, find_ink, level_light
+from digitnn.reader.ink.ink import FEW_GRAINS, MIN_UNEVEN, Ink, find_ink, level_light
 from digitnn.reader.ink.normalise import CORE, EDGE, LONGEST, box_of, choose_marks, image_of
 from digitnn.reader.input.opening import Picture
 from digitnn.reader.layout.cutting import slices
 from digitnn.reader.layout.glyphs import Glyph
 from digitnn.reader.layout.pieces import piece_of
 from digitnn.reader.layout.rulings import without_rulings
-from digitnn.reader.recogniser import Recognise
+from digitnn.reader.recogniser import ClassifyImages
 
 FIRST = 0.7
 """What `normalise` takes for the digit stands if it is read with this probability."""
@@ -30,7 +30,7 @@ WHOLE, PLAIN, APART = 0.75, 0.95, 0.52
 """How far each other way is trusted: its probabilities count by this factor. Whoever looks in many
 ways finds a digit in anything; by these, junk is accepted as seldom as by the first way alone."""
 
-MOST_SLICES = 3
+MAX_SLICES = 3
 """So many slices at a side may be a neighbour's."""
 
 LIKELY_HEIGHT = 0.8
@@ -48,27 +48,27 @@ class Way:
     trust: float
 
 
-def single(picture: Picture, recognise: Recognise) -> Glyph | None:
+def single(picture: Picture, classify: ClassifyImages) -> Glyph | None:
     """The one digit of a picture; None where there is no ink that hangs together.
 
     What `normalise` takes for it comes first. Where that is not read surely, the picture may hold
     parts of neighbours, the print of a form, faint ink on rough paper.
     """
     found = ways(picture.grey)
-    glyphs = _read(list(islice(found, 1)), picture, recognise)
+    glyphs = _read(list(islice(found, 1)), picture, classify)
     if not glyphs or glyphs[0].sureness < FIRST:
-        glyphs += _read(list(found), picture, recognise)
+        glyphs += _read(list(found), picture, classify)
     return max(glyphs, key=lambda glyph: glyph.sureness, default=None)
 
 
-def _read(found: Sequence[Way], picture: Picture, recognise: Recognise) -> list[Glyph]:
+def _read(found: Sequence[Way], picture: Picture, classify: ClassifyImages) -> list[Glyph]:
     """What each way leads to, those to the same image but once, read in one batch."""
     images = [image_of(way.ink, way.digit)[0] for way in found]
     first = {image.tobytes(): place for place, image in reversed(list(enumerate(images)))}
     different = sorted(first.values())
     if not different:
         return []
-    read = recognise(np.stack([images[place] for place in different]))
+    read = classify(np.stack([images[place] for place in different]))
     return [
         Glyph(images[k], _box(found[k], picture), trusted(probabilities, found[k].trust))
         for k, probabilities in zip(different, read, strict=True)
@@ -103,7 +103,7 @@ def inks(grey: UInt8[ndarray, "h w"]) -> Iterator[tuple[str, Ink, float]]:
     """
     first = find_ink(grey, LONGEST)
     yield "", first, 1.0
-    if max(grey.shape) < LEAST_UNEVEN:
+    if max(grey.shape) < MIN_UNEVEN:
         yield "levelled ", find_ink(level_light(grey), LONGEST), LEVELLED
     yield "faint ", find_ink(grey, LONGEST, FEW_GRAINS), FAINT
     if first.doubtful:
@@ -153,8 +153,8 @@ def _without_neighbours(ink: Float32[ndarray, "y x"]) -> Iterator[Bool[ndarray, 
     whole = piece_of(mark, 0, 0, 0, 0.0)
     left, top, right, bottom = whole.box
     pieces = slices(whole, ink[top:bottom, left:right], LIKELY_HEIGHT * h)
-    for first in range(MOST_SLICES + 1 if left == 0 else 1):
-        for last in range(MOST_SLICES + 1 if right == w else 1):
+    for first in range(MAX_SLICES + 1 if left == 0 else 1):
+        for last in range(MAX_SLICES + 1 if right == w else 1):
             kept = pieces[first : len(pieces) - last]
             if first + last and kept:
                 digit = np.zeros_like(mark)

@@ -6,7 +6,7 @@ from digitnn.data.augmentation.distortion import Distortion
 from digitnn.data.augmentation.disturbance import Disturbance
 from digitnn.data.augmentation.redrawing import Redrawing
 from digitnn.data.augmentation.shift import Shift
-from digitnn.data.synthesis.spec import Beside
+from digitnn.data.synthesis.spec import SyntheticMix
 from digitnn.errors import UsageError
 from digitnn.network.layers import (
     BatchNorm,
@@ -217,7 +217,7 @@ RECIPES: Mapping[str, Recipe] = {
             augmentation=Redrawing(
                 hand=Distortion(degrees=12, scale=0.15, shear=0.25, elastic=0.9, smoothness=4)
             ),
-            beside=Beside(),
+            synthetic_mix=SyntheticMix(),
         ),
         Recipe(
             name="pytorch-example",

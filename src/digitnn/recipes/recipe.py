@@ -6,7 +6,7 @@ from math import ceil, isfinite
 from typing import Any, Literal, TypeAlias, get_args
 
 from digitnn.data.augmentation.apply import Augmentation
-from digitnn.data.synthesis.spec import Beside
+from digitnn.data.synthesis.spec import SyntheticMix
 from digitnn.errors import UsageError
 from digitnn.network.codec import fields_from_json, fields_to_json
 from digitnn.network.initialisation import Initialisation
@@ -41,7 +41,7 @@ class Recipe:
     batch only.
     augmentation: how each image is distorted or moved before it is learned from; None: not at all.
     averaging: the average of the parameters that is the result; None takes the last ones.
-    beside: what is learned beside the training split: digits in other styles, and junk.
+    synthetic_mix: synthetic images added to the training split: digits in other styles, non-digits.
     epoch_size: how many images an epoch learns from, drawn anew each epoch and rounded up to whole
     batches; without it all.
     """
@@ -60,7 +60,7 @@ class Recipe:
     least_std: float = 0.0
     augmentation: Augmentation | None = None
     averaging: Averaging | None = None
-    beside: Beside | None = None
+    synthetic_mix: SyntheticMix | None = None
     epoch_size: int | None = None
 
     def __post_init__(self) -> None:
@@ -103,17 +103,17 @@ class Recipe:
                     f"recipe {self.name}: {name} takes effect in full-batch training only, "
                     f"got {value!r}"
                 )
-        for name in ("augmentation", "averaging", "beside", "epoch_size"):
+        for name in ("augmentation", "averaging", "synthetic_mix", "epoch_size"):
             if getattr(self, name) and self.is_full_batch:
                 raise UsageError(
                     f"recipe {self.name}: {name} takes effect with mini-batches only; leave it out "
                     f"or take another optimiser than {type(self.optimiser).__name__}"
                 )
 
-        if self.beside and not self.rejects:
+        if self.synthetic_mix and not self.rejects:
             raise UsageError(
-                f"recipe {self.name}: what is beside the digits is partly none, which only a loss "
-                "with no_digit can learn"
+                f"recipe {self.name}: synthetic_mix adds non-digits, which only a loss with "
+                "no_digit can learn"
             )
 
     @property

@@ -20,14 +20,14 @@ from digitnn.network.codec import Place
 from digitnn.recipes.builtin import RECIPES, Recipe, find_recipe
 from digitnn.wording import brief
 
-MOST_BYTES = 64 << 10
+MAX_BYTES = 64 << 10
 """Far more than a recipe of a hundred layers with every comment takes."""
 
-MOST_PARAMETERS = 100_000_000
+MAX_PARAMETERS = 100_000_000
 """A network of more is a slip of the hand: 400 MB of weights, and a multiple of it to train."""
 
-_MOST_BYTES_SEARCHED, _MOST_LINES_TRIED = 16 << 10, 200
-_MOST_DOTS = 1000  # on a line: reading a.a.a... takes tomllib seconds for 10,000, and grows squared
+_MAX_BYTES_SEARCHED, _MAX_LINES_TRIED = 16 << 10, 200
+_MAX_DOTS = 1000  # on a line: reading a.a.a... takes tomllib seconds for 10,000, and grows squared
 
 
 def choose_recipe(name: str) -> Recipe:
@@ -57,14 +57,14 @@ def read_recipe(path: Path) -> Recipe:
         raise FormatError(f"{path}: a recipe is a TOML file, and this is not a file")
     try:
         with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+            content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         remedy = f"`digitnn recipes show cnn > {path}` writes one to start from"
         raise FormatError(f"{path}: no such file; {remedy}") from None
     except OSError as error:
         raise FormatError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if len(content) > MOST_BYTES:
-        raise FormatError(f"{path}: a recipe takes at most {MOST_BYTES:,} bytes, and this has more")
+    if len(content) > MAX_BYTES:
+        raise FormatError(f"{path}: a recipe takes at most {MAX_BYTES:,} bytes, and this has more")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -90,7 +90,7 @@ def recipe_from_toml(text: str, source: str = "recipe") -> Recipe:
 
 def _parse(text: str, source: str) -> dict[str, Any]:
     too_deep = UsageError(f"{source}: not a recipe: nested too deeply")
-    if any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
+    if any(line.count(".") > _MAX_DOTS for line in text.split("\n")):
         raise too_deep
     try:
         return tomllib.loads(text)
@@ -119,9 +119,9 @@ def _with_base(value: Mapping[str, Any]) -> dict[str, Any]:
 def _check_trainable(recipe: Recipe) -> None:
     """Raise `NetworkError` unless the layers fit together and in memory."""
     count = recipe.network().parameter_count()
-    if count > MOST_PARAMETERS:
+    if count > MAX_PARAMETERS:
         raise NetworkError(
-            f"the network has {brief(count)} parameters; at most {MOST_PARAMETERS:,} are taken",
+            f"the network has {brief(count)} parameters; at most {MAX_PARAMETERS:,} are taken",
             ("layers",),
         )
 
@@ -152,12 +152,12 @@ def _line_of(place: Place, text: str) -> int | None:
     Read from its first line on, the file has the place from that line on; a list that is still open
     there is closed for the reading.
     """
-    if not place or len(text) > _MOST_BYTES_SEARCHED:
+    if not place or len(text) > _MAX_BYTES_SEARCHED:
         return None
     word = "" if isinstance(place[-1], int) else place[-1]
     lines = text.split("\n")
     likely = (n for n, line in enumerate(lines, 1) if line.strip() and word in line)
-    for count in islice(likely, _MOST_LINES_TRIED):
+    for count in islice(likely, _MAX_LINES_TRIED):
         beginning = "\n".join(lines[:count])
         if any(_has(place, value) for value in _readings(beginning)):
             return count

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from digitnn.evaluation.disputed_labels import SOURCE, Proportion
 from digitnn.report.elements import Pixels, Table, between, table
-from digitnn.report.measured import Measured
+from digitnn.report.measured import Measurements
 from digitnn.report.pixels import ink
 from digitnn.wording import percent
 
@@ -31,9 +31,9 @@ class DisputedLabels:
     source: str
 
 
-def disputed_labels(measured: Measured) -> DisputedLabels:
+def disputed_labels(measured: Measurements) -> DisputedLabels:
     """What becomes of the accuracy when the labels in dispute are treated otherwise."""
-    found = measured.appraisal.disputed
+    found = measured.evaluation_summary.disputed
     if found is None:
         absent = (
             "The list of disputed labels is of MNIST's test split, and this page is about other "
@@ -41,7 +41,7 @@ def disputed_labels(measured: Measured) -> DisputedLabels:
             "right: `digitnn audit` looks for suspects in any split."
         )
         return DisputedLabels(absent, "", (), None, SOURCE)
-    predictions = measured.appraisal.report.predictions
+    predictions = measured.evaluation_summary.report.predictions
     images = tuple(
         DisputedImage(
             ink(
@@ -59,7 +59,8 @@ def disputed_labels(measured: Measured) -> DisputedLabels:
     words = (
         f"Of {n} images of this split, fewer than three of the five people who were shown them "
         f"confirmed the label. With these {n} labels nobody can score fairly: whoever reads all "
-        f"{measured.appraisal.report.n:,} as labelled has learned some mistakes of the labellers."
+        f"{measured.evaluation_summary.report.n:,} as labelled has "
+        "learned some mistakes of the labellers."
     )
     return DisputedLabels(
         "",

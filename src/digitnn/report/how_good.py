@@ -7,7 +7,7 @@ from digitnn.evaluation.scores import ClassScore
 from digitnn.report.charts import draw_digits
 from digitnn.report.elements import Chart, Pixels, between, table
 from digitnn.report.inline_svg import inline_svg
-from digitnn.report.measured import Measured
+from digitnn.report.measured import Measurements
 from digitnn.report.pixels import ink
 from digitnn.wording import count, percent
 
@@ -42,9 +42,9 @@ class HowGood:
     wrong_words: str
 
 
-def how_good(measured: Measured) -> HowGood:
+def how_good(measured: Measurements) -> HowGood:
     """The scores of the split, digit by digit."""
-    appraisal = measured.appraisal
+    evaluation_summary = measured.evaluation_summary
     wrong = tuple(
         WrongImage(
             ink(
@@ -56,14 +56,14 @@ def how_good(measured: Measured) -> HowGood:
             one.read,
             percent(one.probability),
         )
-        for one in appraisal.most_wrong
+        for one in evaluation_summary.most_wrong
     )
     return HowGood(
-        digits=_digits(appraisal.classes),
+        digits=_digits(evaluation_summary.classes),
         confusion=_confusion(measured),
         confusion_words=_confusion_words(measured),
         wrong=wrong,
-        wrong_words=_wrong_words(len(wrong), appraisal.report.errors),
+        wrong_words=_wrong_words(len(wrong), evaluation_summary.report.errors),
     )
 
 
@@ -106,8 +106,8 @@ def _share(share: float | None, interval: Interval | None) -> tuple[str, str]:
     return percent(share), between(interval)
 
 
-def _confusion(measured: Measured) -> tuple[tuple[Cell, ...], ...]:
-    found = measured.appraisal.report.confusion
+def _confusion(measured: Measurements) -> tuple[tuple[Cell, ...], ...]:
+    found = measured.evaluation_summary.report.confusion
     k = range(len(found))
     most = max((int(found[i, j]) for i in k for j in k if i != j), default=0) or 1
     return tuple(
@@ -119,8 +119,8 @@ def _confusion(measured: Measured) -> tuple[tuple[Cell, ...], ...]:
     )
 
 
-def _confusion_words(measured: Measured) -> str:
-    found = measured.appraisal.report.confusion
+def _confusion_words(measured: Measurements) -> str:
+    found = measured.evaluation_summary.report.confusion
     k = range(len(found))
     pairs = [(int(found[i, j]), i, j) for i in k for j in k if i != j and found[i, j]]
     words = (

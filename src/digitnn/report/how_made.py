@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from digitnn.analysis.robustness import adversarial, corrupted
 from digitnn.data.fetch.catalogue import collection_named
 from digitnn.report.elements import Table, table
-from digitnn.report.measured import Measured
+from digitnn.report.measured import Measurements
 from digitnn.report.summary import SPLITS, machine_words, versions_words
 from digitnn.wording import count
 
@@ -22,7 +22,7 @@ class HowMade:
     scopes: Table
 
 
-def how_made(measured: Measured) -> HowMade:
+def how_made(measured: Measurements) -> HowMade:
     """Command, commit, machine, versions, n, seeds, date."""
     machine, run = measured.machine, measured.run
     data = run.about["data"]
@@ -45,10 +45,10 @@ def how_made(measured: Measured) -> HowMade:
     )
 
 
-def _scopes(measured: Measured) -> Table:
+def _scopes(measured: Measurements) -> Table:
     split = SPLITS[measured.split]
-    n = f"{measured.appraisal.report.n:,}"
-    after = "on the same" if measured.appraisal.tempered.in_sample else "on validation"
+    n = f"{measured.evaluation_summary.report.n:,}"
+    after = "on the same" if measured.evaluation_summary.tempered.in_sample else "on validation"
     rows = [
         ("How good, how sure", f"all {n} {split} images", "none"),
         ("Temperature", f"fitted {after} images", "none"),

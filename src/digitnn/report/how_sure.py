@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from digitnn.analysis.comparison.confidence_figures import draw_reliability, draw_risk_coverage
 from digitnn.evaluation.calibration import Bin
-from digitnn.evaluation.summary import Appraisal
+from digitnn.evaluation.summary import EvaluationSummary
 from digitnn.report.elements import Chart, between, table
 from digitnn.report.inline_svg import inline_svg
-from digitnn.report.measured import Measured
+from digitnn.report.measured import Measurements
 from digitnn.wording import percent
 
 
@@ -22,15 +22,16 @@ class HowSure:
     risk_coverage: Chart
 
 
-def how_sure(measured: Measured) -> HowSure:
+def how_sure(measured: Measurements) -> HowSure:
     """Of the probabilities of what is read."""
-    appraisal = measured.appraisal
-    after = appraisal.tempered
+    evaluation_summary = measured.evaluation_summary
+    after = evaluation_summary.tempered
     return HowSure(
         words=(
-            f"As trained the network is {_direction(appraisal.temperature)}: the validation images "
-            f"ask for a temperature of {appraisal.temperature:.2f}, by which logits are divided "
-            "before they become probabilities. That changes how sure it is, never what it reads."
+            f"As trained the network is {_direction(evaluation_summary.temperature)}: the "
+            f"validation images ask for a temperature of {evaluation_summary.temperature:.2f}, by "
+            "which logits are divided before they become probabilities. That changes how sure it "
+            "is, never what it reads."
             + (
                 " The temperature was fitted on the very images that are shown here, so "
                 "the figures with it flatter."
@@ -41,22 +42,22 @@ def how_sure(measured: Measured) -> HowSure:
         scores=(
             (
                 "calibration error (0 is perfect)",
-                percent(appraisal.calibration_error),
+                percent(evaluation_summary.calibration_error),
                 percent(after.calibration_error),
             ),
             (
                 "Brier score (0 is perfect, 2 the worst)",
-                f"{appraisal.brier:.4f}",
+                f"{evaluation_summary.brier:.4f}",
                 f"{after.brier:.4f}",
             ),
             (
                 "loss, nats an image",
-                f"{appraisal.report.loss_nats:.4f}",
+                f"{evaluation_summary.report.loss_nats:.4f}",
                 f"{after.loss_nats:.4f}",
             ),
         ),
-        reliability=_reliability(appraisal),
-        risk_coverage=_risk_coverage(appraisal),
+        reliability=_reliability(evaluation_summary),
+        risk_coverage=_risk_coverage(evaluation_summary),
     )
 
 
@@ -66,11 +67,11 @@ def _direction(temperature: float) -> str:
     return "too timid" if temperature < 1 else "too bold"
 
 
-def _reliability(appraisal: Appraisal) -> Chart:
+def _reliability(evaluation_summary: EvaluationSummary) -> Chart:
     label = (
         "Reliability diagram: the share that is read rightly against the probability claimed. "
-        f"Calibration error {percent(appraisal.calibration_error)} as trained, "
-        f"{percent(appraisal.tempered.calibration_error)} with temperature."
+        f"Calibration error {percent(evaluation_summary.calibration_error)} as trained, "
+        f"{percent(evaluation_summary.tempered.calibration_error)} with temperature."
     )
     words = (
         "Images are sorted into bins by how likely the network says its answer is. Where a bin's "
@@ -79,12 +80,12 @@ def _reliability(appraisal: Appraisal) -> Chart:
         "intervals are wide."
     )
     return Chart(
-        inline_svg(draw_reliability(appraisal, narrow=True), "reliability", label),
+        inline_svg(draw_reliability(evaluation_summary, narrow=True), "reliability", label),
         words,
         table(
             "Bins of the probability claimed, as trained",
             ("probability", "images", "claimed, mean", "read rightly"),
-            _bins(appraisal.bins),
+            _bins(evaluation_summary.bins),
         ),
     )
 
@@ -102,12 +103,12 @@ def _bins(bins: Sequence[Bin]) -> list[tuple[str, ...]]:
     ]
 
 
-def _risk_coverage(appraisal: Appraisal) -> Chart:
-    found = appraisal.risk_coverage
+def _risk_coverage(evaluation_summary: EvaluationSummary) -> Chart:
+    found = evaluation_summary.risk_coverage
     label = (
         "The error among the most confident images over the share that gets an answer: "
         + ", ".join(f"{percent(p.error)} at {100 * p.coverage:.0f} %" for p in found.points)
-        + f"; {percent(appraisal.report.errors / appraisal.report.n)} of all."
+        + f"; {percent(evaluation_summary.report.errors / evaluation_summary.report.n)} of all."
     )
     first = next(point for point in found.points if point.coverage >= 0.9)
     words = (
@@ -115,7 +116,7 @@ def _risk_coverage(appraisal: Appraisal) -> Chart:
         f"images get an answer, the surest first. Of the surest {100 * first.coverage:.0f} % "
         f"{percent(first.error)} are wrong; the rest could be handed to a person."
     )
-    figure = draw_risk_coverage(appraisal)
+    figure = draw_risk_coverage(evaluation_summary)
     figure.set_size_inches(5.2, 3.7)  # for a telephone
     return Chart(
         inline_svg(figure, "risk-coverage", label),

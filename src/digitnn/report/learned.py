@@ -9,12 +9,12 @@ from digitnn.analysis.explain.maps import describe_maps
 from digitnn.analysis.explain.neighbours import Neighbours, describe_neighbours
 from digitnn.analysis.explain.saliency import describe_saliency
 from digitnn.analysis.explain.stages import COLUMNS, UNITS_IN_A_ROW, Stage, describe_stages
-from digitnn.analysis.explain.stages import MOST as MOST_PLANES
+from digitnn.analysis.explain.stages import MOST as MAX_PLANES
 from digitnn.report.charts import draw_learning
 from digitnn.report.digit_map import DigitMap, digit_map
 from digitnn.report.elements import Chart, Pixels, table
 from digitnn.report.inline_svg import inline_svg
-from digitnn.report.measured import Insight, Measured
+from digitnn.report.measured import Insight, Measurements
 from digitnn.report.on_the_way import OnTheWay, on_the_way
 from digitnn.report.pixels import coloured, ink, outlined
 from digitnn.wording import count, percent
@@ -87,7 +87,7 @@ class Learned:
     missing: tuple[str, ...]
 
 
-def learned(measured: Measured) -> Learned:
+def learned(measured: Measurements) -> Learned:
     """What can be seen of the inside of one network."""
     found, missing = measured.insight, []
     if not measured.histories:
@@ -117,7 +117,7 @@ def learned(measured: Measured) -> Learned:
     )
 
 
-def _curves(measured: Measured) -> tuple[Chart, ...]:
+def _curves(measured: Measurements) -> tuple[Chart, ...]:
     histories = measured.histories
     if not histories:
         return ()
@@ -155,7 +155,7 @@ def _curves(measured: Measured) -> tuple[Chart, ...]:
     return tuple(charts)
 
 
-def _curve_words(measured: Measured) -> str:
+def _curve_words(measured: Measurements) -> str:
     histories = measured.histories
     if not histories:
         return ""
@@ -227,11 +227,11 @@ def _stage(stage: Stage) -> StagePicture:
         planes, gap, columns = output[:, None, None], 0, UNITS_IN_A_ROW
         zoom = _zoom(min(columns, len(output)), 11)
     else:
-        order = np.argsort(-output.max(axis=(1, 2)), kind="stable")[:MOST_PLANES]
+        order = np.argsort(-output.max(axis=(1, 2)), kind="stable")[:MAX_PLANES]
         planes, gap, columns = output[np.sort(order)], 1, COLUMNS
         side = output.shape[2]
         zoom = _zoom(min(columns, len(planes)) * (side + 1) - 1, 8)
-        most = f", the {MOST_PLANES} most active shown" if len(output) > MOST_PLANES else ""
+        most = f", the {MAX_PLANES} most active shown" if len(output) > MAX_PLANES else ""
         size = f"{len(output)} planes of {output.shape[1]} × {side}{most}"
     alt = f"{stage.name}: {size}"
     picture = coloured(planes, "amount", limit, alt, zoom=zoom, columns=columns, gap=gap)

@@ -23,7 +23,7 @@ from digitnn.analysis.robustness.corrupted import CorruptionReport
 from digitnn.analysis.robustness.sweeps import Curve
 from digitnn.data.dataset import Dataset
 from digitnn.evaluation.seed_variance import SeedVariance
-from digitnn.evaluation.summary import Appraisal
+from digitnn.evaluation.summary import EvaluationSummary
 from digitnn.runs.histories import History
 from digitnn.runs.protocol import Trained
 
@@ -91,7 +91,7 @@ class Siblings:
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class Measurements:
     """All of it. reads, test_reads: how often this run has read this split, and the test split.
 
     fragility: None where nobody wanted it; insight: None for an ensemble; siblings: None where
@@ -102,7 +102,7 @@ class Measured:
     run: Trained
     split: SplitName
     dataset: Dataset
-    appraisal: Appraisal
+    evaluation_summary: EvaluationSummary
     reads: int
     test_reads: int
     fragility: Fragility | None

@@ -7,11 +7,11 @@ from time import perf_counter
 from digitnn.data.dataset import Dataset
 from digitnn.errors import RunError
 from digitnn.evaluation.evaluation import evaluate
-from digitnn.evaluation.summary import Appraisal, appraise
+from digitnn.evaluation.summary import EvaluationSummary, summarise_evaluation
 from digitnn.machine.describe import describe_machine
 from digitnn.report.fragile import measure_fragility
 from digitnn.report.inside import look_inside
-from digitnn.report.measured import Insight, Measured, Wanted
+from digitnn.report.measured import Insight, Measurements, Wanted
 from digitnn.report.siblings import find_siblings, measure_siblings
 from digitnn.runs.experiment import load_split_of, load_training_data
 from digitnn.runs.histories import History, read_histories
@@ -23,7 +23,7 @@ from digitnn.wording import count
 Tell = Callable[[str], None]
 
 
-def measure(run: Trained, wanted: Wanted, tell: Tell) -> Measured:
+def measure(run: Trained, wanted: Wanted, tell: Tell) -> Measurements:
     """All that a page says of `run`; the reading of the split is noted in it, as every other.
 
     tell: gets a line before each piece of work. Raises as `evaluate` does, and `RunError`.
@@ -38,19 +38,19 @@ def measure(run: Trained, wanted: Wanted, tell: Tell) -> Measured:
     if wanted.split == "test":  # the temperature is fitted where the test labels are not seen
         valid = load_split_of(run, "valid", wanted.data_dir)
         validation = evaluate(classifier, valid, str(run.path)), valid
-    appraisal = appraise(report, dataset, validation)
+    evaluation_summary = summarise_evaluation(report, dataset, validation)
     reads = record_reading(run, wanted.split, report, dataset)
     fragility = None
     if wanted.robustness_images:
         part = dataset[: min(wanted.robustness_images, len(dataset))]
         fragility = measure_fragility(run, classifier, part, tell)
-    insight = _insight(run, dataset, appraisal, wanted, tell)
+    insight = _insight(run, dataset, evaluation_summary, wanted, tell)
     siblings = measure_siblings(run, others, report, dataset, wanted.split, tell)
-    return Measured(
+    return Measurements(
         run=run,
         split=wanted.split,
         dataset=dataset,
-        appraisal=appraisal,
+        evaluation_summary=evaluation_summary,
         reads=reads,
         test_reads=count_readings(read_readings(run.path), "test"),
         fragility=fragility,
@@ -66,16 +66,20 @@ def measure(run: Trained, wanted: Wanted, tell: Tell) -> Measured:
 
 
 def _insight(
-    run: Trained, dataset: Dataset, appraisal: Appraisal, wanted: Wanted, tell: Tell
+    run: Trained,
+    dataset: Dataset,
+    evaluation_summary: EvaluationSummary,
+    wanted: Wanted,
+    tell: Tell,
 ) -> Insight | None:
     if not isinstance(run, Run):
         return None
     data = run.about["data"]
     tell("looking into the network")
     train = load_training_data(data["collection"], wanted.data_dir, data["split_seed"]).train
-    mistakes = appraisal.most_wrong
+    mistakes = evaluation_summary.most_wrong
     index = mistakes[0].index if mistakes else 0
-    return look_inside(run, dataset, appraisal.report.predictions, train, index)
+    return look_inside(run, dataset, evaluation_summary.report.predictions, train, index)
 
 
 def _histories(run: Trained) -> tuple[History, ...]:

@@ -11,7 +11,7 @@ from digitnn.evaluation.next_test import NextTest, predict_next_test
 from digitnn.report.charts import draw_next_test, draw_seeds
 from digitnn.report.elements import Chart, Table, between, table
 from digitnn.report.inline_svg import inline_svg
-from digitnn.report.measured import Measured, Siblings
+from digitnn.report.measured import Measurements, Siblings
 from digitnn.wording import count, percent
 
 
@@ -28,9 +28,9 @@ class AnotherTest:
     left_out: tuple[tuple[str, str], ...]
 
 
-def another_test(measured: Measured) -> AnotherTest:
+def another_test(measured: Measurements) -> AnotherTest:
     """Which digits one happened to get, and which seed."""
-    report = measured.appraisal.report
+    report = measured.evaluation_summary.report
     siblings = measured.siblings
     return AnotherTest(
         interval=report.interval,
@@ -100,7 +100,7 @@ def _seeds(siblings: Siblings) -> Chart:
     )
 
 
-def _seed_words(siblings: Siblings, measured: Measured) -> tuple[str, ...]:
+def _seed_words(siblings: Siblings, measured: Measurements) -> tuple[str, ...]:
     standing, variance = siblings.standing, siblings.variance
     words = [
         f"Over all seeds and all images of this kind the recipe reads {between(variance.interval)} "

@@ -12,7 +12,7 @@ from digitnn.report.how_good import how_good
 from digitnn.report.how_made import how_made
 from digitnn.report.how_sure import how_sure
 from digitnn.report.learned import learned
-from digitnn.report.measured import Measured
+from digitnn.report.measured import Measurements
 from digitnn.report.next_test_section import another_test
 from digitnn.report.summary import summary
 from digitnn.report.where_it_fails import where_it_fails
@@ -43,7 +43,7 @@ class Section:
     content: Any
 
 
-def render(measured: Measured) -> bytes:
+def render(measured: Measurements) -> bytes:
     """The page, UTF-8. Raises `MissingExtraError` without Jinja2 or matplotlib.
 
     Equal values give equal bytes.

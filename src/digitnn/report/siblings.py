@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Bool
 from numpy import ndarray
 
-from digitnn.analysis.comparison.leaderboard import Entry, find_runs, rank, read_entry
+from digitnn.analysis.comparison.leaderboard import RunSummary, find_runs, rank, read_entry
 from digitnn.data.dataset import Dataset
-from digitnn.evaluation.evaluation import Report, evaluate
+from digitnn.evaluation.evaluation import Evaluation, evaluate
 from digitnn.evaluation.seed_variance import part_variance
 from digitnn.report.measured import Seed, Siblings, SplitName
 from digitnn.runs.ensembles import load_run
@@ -19,12 +19,12 @@ from digitnn.runs.readings import record_reading
 LeftOut = tuple[tuple[str, str], ...]
 
 
-def find_siblings(run: Trained, beside: Sequence[Path]) -> tuple[list[Entry], LeftOut]:
+def find_siblings(run: Trained, beside: Sequence[Path]) -> tuple[list[RunSummary], LeftOut]:
     """The siblings of `run` among runs and folders of runs, each seed once; who is none, and why.
 
     Raises `RunError` for what is neither, or damaged: call it before anything is read.
     """
-    siblings: list[Entry] = []
+    siblings: list[RunSummary] = []
     left_out = []
     own = read_entry(run.path)
     taken = set(own.seeds)
@@ -42,8 +42,8 @@ def find_siblings(run: Trained, beside: Sequence[Path]) -> tuple[list[Entry], Le
 
 def measure_siblings(
     run: Trained,
-    others: Sequence[Entry],
-    report: Report,
+    others: Sequence[RunSummary],
+    report: Evaluation,
     dataset: Dataset,
     split: SplitName,
     tell: Callable[[str], None],
@@ -72,7 +72,7 @@ def measure_siblings(
     )
 
 
-def _why_not(entry: Entry, own: Entry, taken: set[int]) -> str | None:
+def _why_not(entry: RunSummary, own: RunSummary, taken: set[int]) -> str | None:
     if entry.recipe != own.recipe or entry.engine != own.engine:
         return f"it is of {entry.recipe} on {entry.engine}"
     if entry.settings != own.settings:
@@ -84,7 +84,7 @@ def _why_not(entry: Entry, own: Entry, taken: set[int]) -> str | None:
     return None
 
 
-def _seed(entry: Entry, report: Report, own: bool) -> Seed:
+def _seed(entry: RunSummary, report: Evaluation, own: bool) -> Seed:
     return Seed(
         path=str(entry.path),
         seeds=", ".join(map(str, entry.seeds)),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from digitnn.report.elements import between
-from digitnn.report.measured import Measured
+from digitnn.report.measured import Measurements
 from digitnn.runs.run import Run
 from digitnn.wording import count, percent
 
@@ -33,10 +33,10 @@ class Summary:
 SPLITS = {"valid": "validation", "test": "test"}
 
 
-def summary(measured: Measured) -> Summary:
+def summary(measured: Measurements) -> Summary:
     """The first screen."""
-    run, appraisal = measured.run, measured.appraisal
-    report, split = appraisal.report, SPLITS[measured.split]
+    run, evaluation_summary = measured.run, measured.evaluation_summary
+    report, split = evaluation_summary.report, SPLITS[measured.split]
     lead = (
         f"Of {count(report.n, f'{split} image')} this network reads {percent(report.accuracy)} "
         f"rightly; {report.errors:,} are wrong. Over all such images there could ever be, the "
@@ -56,10 +56,12 @@ def _seeds(about: Mapping[str, Any]) -> str:
     return f"seeds {', '.join(map(str, seeds))}" if seeds else f"seed {about['seed']}"
 
 
-def _figures(measured: Measured) -> tuple[Figure, ...]:
-    appraisal, split = measured.appraisal, SPLITS[measured.split]
-    report = appraisal.report
-    surest = next(point for point in appraisal.risk_coverage.points if point.coverage >= 0.9)
+def _figures(measured: Measurements) -> tuple[Figure, ...]:
+    evaluation_summary, split = measured.evaluation_summary, SPLITS[measured.split]
+    report = evaluation_summary.report
+    surest = next(
+        point for point in evaluation_summary.risk_coverage.points if point.coverage >= 0.9
+    )
     found = [
         Figure(percent(report.accuracy), f"{split} accuracy", between(report.interval)),
         Figure(f"{report.errors:,}", "read wrongly", f"of {report.n:,}"),
@@ -81,7 +83,7 @@ def _figures(measured: Measured) -> tuple[Figure, ...]:
     return tuple(found)
 
 
-def _facts(measured: Measured) -> tuple[tuple[str, str], ...]:
+def _facts(measured: Measurements) -> tuple[tuple[str, str], ...]:
     run, about = measured.run, measured.run.about
     data, machine = about["data"], about.get("machine") or {}
     split = data.get(measured.split) if measured.split == "valid" else None
@@ -104,12 +106,12 @@ def _facts(measured: Measured) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
-def _recipe(measured: Measured) -> str:
+def _recipe(measured: Measurements) -> str:
     text = measured.run.about["recipe"].get("summary")
     return f"{measured.run.recipe}: {text}" if text else measured.run.recipe
 
 
-def _training(measured: Measured) -> str:
+def _training(measured: Measurements) -> str:
     run, about = measured.run, measured.run.about
     full_batch = any(history.recipe.is_full_batch for history in measured.histories)
     rounds = "iteration" if full_batch else "epoch"
@@ -139,7 +141,7 @@ def versions_words(machine: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items()) or "not known"
 
 
-def _readings(measured: Measured) -> tuple[str, ...]:
+def _readings(measured: Measurements) -> tuple[str, ...]:
     about, times = measured.run.about, measured.test_reads
     words = []
     if measured.split == "valid":

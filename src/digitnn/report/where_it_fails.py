@@ -10,7 +10,7 @@ from digitnn.analysis.robustness.sweeps import Curve
 from digitnn.report.charts import draw_attacks
 from digitnn.report.elements import Chart, Pixels, between, table
 from digitnn.report.inline_svg import inline_svg
-from digitnn.report.measured import Fragility, Measured
+from digitnn.report.measured import Fragility, Measurements
 from digitnn.report.pixels import ink
 from digitnn.wording import count, percent
 
@@ -49,7 +49,7 @@ class WhereItFails:
     missing: tuple[str, ...]
 
 
-def where_it_fails(measured: Measured) -> WhereItFails:
+def where_it_fails(measured: Measurements) -> WhereItFails:
     """What the first images of the split came to when they were changed."""
     found = measured.fragility
     if found is None:

@@ -43,7 +43,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, training: str) -> None
     }
     with new_directory(path) as sibling:
         save_safetensors(sibling / ARRAYS, arrays)
-        write_json(
+        write_checked_json(
             sibling / PROGRESS,
             {"format": FORMAT_VERSION, "training": training, "progress": checkpoint.progress},
             beside=(sibling / ARRAYS).read_bytes(),
@@ -62,7 +62,7 @@ def load_checkpoint(path: Path, training: str) -> Checkpoint:
     try:
         with _named(path):
             content = (path / ARRAYS).read_bytes()
-            about = read_json(path / PROGRESS, beside=content)
+            about = read_checked_json(path / PROGRESS, beside=content)
             if about.get("format") != FORMAT_VERSION:
                 raise CheckpointError(
                     f"{path} has checkpoint format {about.get('format')}; this digitnn reads "
@@ -80,14 +80,14 @@ def load_checkpoint(path: Path, training: str) -> Checkpoint:
     return Checkpoint(arrays, about["progress"])
 
 
-def write_json(path: Path, content: Mapping[str, Any], beside: bytes = b"") -> None:
+def write_checked_json(path: Path, content: Mapping[str, Any], beside: bytes = b"") -> None:
     """Write `content` with a SHA-256 over itself and the bytes of the file `beside` it."""
     digest = _digest(content, beside)
     write_text(path, json.dumps({**content, "sha256": digest}, indent=1) + "\n")
 
 
-def read_json(path: Path, beside: bytes = b"") -> dict[str, Any]:
-    """What `write_json` wrote. Raises `CheckpointError` where the bytes are not the same."""
+def read_checked_json(path: Path, beside: bytes = b"") -> dict[str, Any]:
+    """What `write_checked_json` wrote. Raises `CheckpointError` if the bytes differ."""
     with _named(path):
         content = json.loads(path.read_text(encoding="utf-8"))
         digest = content.pop("sha256")

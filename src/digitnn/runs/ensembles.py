@@ -32,8 +32,15 @@ from digitnn.evaluation.evaluation import log_softmax
 from digitnn.machine.describe import describe_machine
 from digitnn.network.network import Classifier
 from digitnn.network.storage.saved_network import PARAMS
-from digitnn.runs.run import FORMAT_VERSION, MEMBERS, RECIPE, Run, check_free, read_about
-from digitnn.runs.run import load_run as load_network
+from digitnn.runs.run import (
+    FORMAT_VERSION,
+    MEMBERS,
+    RECIPE,
+    Run,
+    check_free,
+    load_single_run,
+    read_about,
+)
 from digitnn.training.records import EpochRecord
 
 LEFT_OUT = ("checkpoint",)
@@ -85,12 +92,12 @@ def load_run(path: Path | str) -> Run | Ensemble:
     """Read back what `digitnn train` or `digitnn ensemble` left. Raises `RunError`."""
     path = Path(path)
     if not (path / MEMBERS).is_dir():
-        return load_network(path)
+        return load_single_run(path)
     about = read_about(path)
     n = about.get("members")
     if type(n) is not int or n < 2:
         raise RunError(f"{path / RECIPE} is damaged: members cannot be {n!r:.60}")
-    members = tuple(load_network(path / MEMBERS / str(number)) for number in range(n))
+    members = tuple(load_single_run(path / MEMBERS / str(number)) for number in range(n))
     return Ensemble(path, members, about)
 
 

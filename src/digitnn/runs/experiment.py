@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from digitnn.data.dataset import Dataset, split
 from digitnn.data.fetch.sources import load
-from digitnn.data.synthesis.generate import with_beside
+from digitnn.data.synthesis.generate import with_synthetic
 from digitnn.engines.find import find_engine
 from digitnn.errors import DataError, RunError, TrainingError
 from digitnn.recipes.recipe import EngineName, Recipe
@@ -26,7 +26,7 @@ from digitnn.runs.run import (
     Run,
     check_free,
     default_path,
-    load_run,
+    load_single_run,
     save_run,
     write_run,
 )
@@ -93,7 +93,7 @@ def run_experiment(
 
 def learned_from(recipe: Recipe, data: TrainingData) -> Dataset:
     """The training split, and what the recipe learns beside it."""
-    return with_beside(data.train, recipe.beside) if recipe.beside else data.train
+    return with_synthetic(data.train, recipe.synthetic_mix) if recipe.synthetic_mix else data.train
 
 
 def _run_kept(
@@ -130,7 +130,7 @@ def _finished(path: Path, identity: Mapping[str, Any], keeping: Keeping) -> Run 
     """The run in `path`, if there is nothing left to do; it must be of the same training."""
     if not (keeping.resume and (path / RECIPE).is_file()):
         return None
-    run = load_run(path)
+    run = load_single_run(path)
     require_same(path, run.about, identity)
     if run.about["complete"]:
         keeping.tell(f"{path} is finished already: nothing to do")

@@ -19,7 +19,7 @@ FREE = (
 """What may change without changing what a step learns or which epoch is left in the end."""
 SETTINGS = ("recipe", "engine", "stopping", "data")
 """What was decided before the seed."""
-MOST_WORDS = 2
+MAX_WORDS = 2
 """Settings in the name of a run."""
 
 
@@ -80,7 +80,7 @@ def tell_apart(abouts: Sequence[Mapping[str, Any]]) -> list[str]:
         ", ".join(_worded(name, values[i]) for name, values in fields) for i in range(len(abouts))
     ]
     plain = all(_is_short(value) for _, values in fields for value in values)
-    if plain and len(fields) <= MOST_WORDS and len(set(words)) == len(words):
+    if plain and len(fields) <= MAX_WORDS and len(set(words)) == len(words):
         return words
     return [f"settings {settings_of(about)[:8]}" for about in abouts]
 

@@ -31,7 +31,7 @@ from digitnn.network.storage.safetensors import read_header
 
 KINDS = "IDX (also gzipped), .mat, .npz, .npy, pickle, safetensors, a run, a folder of IDX or PNG"
 _HEAD_BYTES = 16
-_MOST_RECIPE_BYTES = 1 << 20
+_MAX_RECIPE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def _arrays_of_members(path: Path) -> Iterator[ArrayHeader]:
 def _about_run(path: Path) -> dict[str, Any]:
     """Recipe, engine and seed, where recipe.json has them: `digitnn.runs.run` judges a run."""
     try:
-        if path.stat().st_size > _MOST_RECIPE_BYTES:
+        if path.stat().st_size > _MAX_RECIPE_BYTES:
             return {}
         about = json.loads(path.read_text(encoding="utf-8"))
         recipe = about["recipe"]

@@ -9,7 +9,7 @@ from typing import Any
 from digitnn.atomic_files import write_text
 from digitnn.data.dataset import Dataset
 from digitnn.errors import RunError
-from digitnn.evaluation.evaluation import Report
+from digitnn.evaluation.evaluation import Evaluation
 from digitnn.network.storage.saved_network import read_json
 from digitnn.runs.protocol import Trained
 
@@ -19,7 +19,7 @@ REPORT = "report.json"
 def record_reading(
     run: Trained,
     split: str,
-    report: Report,
+    report: Evaluation,
     dataset: Dataset,
     shared: Mapping[str, int] | None = None,
 ) -> int:

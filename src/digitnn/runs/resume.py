@@ -23,10 +23,10 @@ from digitnn.errors import CheckpointError, RunError
 from digitnn.machine.describe import describe_conditions
 from digitnn.runs.checkpoints import (
     load_checkpoint,
-    read_json,
+    read_checked_json,
     save_checkpoint,
     saved_checkpoints,
-    write_json,
+    write_checked_json,
 )
 from digitnn.runs.evaluation_log import EvaluationLog
 from digitnn.runs.identity import differences, fingerprint
@@ -61,7 +61,7 @@ def is_unfinished(run: Path) -> bool:
 def how_to_go_on(run: Path) -> str:
     """The command that does, as far as it can be read."""
     try:
-        return f"`{read_json(run / CHECKPOINT / ABOUT)['command']}`"
+        return f"`{read_checked_json(run / CHECKPOINT / ABOUT)['command']}`"
     except (CheckpointError, LookupError):
         return "the command that began it, with --resume"
 
@@ -74,7 +74,7 @@ def read_unfinished(run: Path) -> tuple[dict[str, Any], tuple[EpochRecord, ...]]
     damaged.
     """
     folder = run / CHECKPOINT
-    identity = dict(read_json(folder / ABOUT)["training"])
+    identity = dict(read_checked_json(folder / ABOUT)["training"])
     damage = None
     for path in saved_checkpoints(folder):
         try:
@@ -149,7 +149,7 @@ class Unfinished:
             "command": self._keeping.command,
         }
         try:
-            write_json(self._folder / ABOUT, about)
+            write_checked_json(self._folder / ABOUT, about)
         except OSError as error:
             raise RunError(f"cannot write to {self._folder}: {error.strerror or error}") from None
         if not resumed and self._keeping.resume:
@@ -194,7 +194,7 @@ class Unfinished:
         if not path.exists():
             return {}
         try:
-            about = read_json(path)
+            about = read_checked_json(path)
         except CheckpointError as error:
             # What belongs to this training also carries its fingerprint.
             self._keeping.tell(f"{error}; what was saved is checked by itself")

@@ -36,7 +36,7 @@ from digitnn.runs.resume import how_to_go_on, is_unfinished
 from digitnn.training.records import EpochRecord
 from digitnn.training.training import Training
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 RECIPE, HISTORY = "recipe.json", "history.jsonl"
 MEMBERS = "members"
 """The folder that an ensemble has in place of a network: see `ensembles`."""
@@ -148,7 +148,7 @@ def write_run(folder: Path, training: Training, identity: Mapping[str, Any]) -> 
     return Run(folder, training.network, params, about, tuple(training.history))
 
 
-def load_run(path: Path | str) -> Run:
+def load_single_run(path: Path | str) -> Run:
     """Read the run of one network back.
 
     Raises `RunError`, naming what is missing, damaged or does not fit.
@@ -181,6 +181,8 @@ def read_about(path: Path) -> dict[str, Any]:
             "install a newer digitnn"
         )
     _check_about(about, path / RECIPE)
+    if about["format"] == 1:  # digitnn 0.1.0 called the field `beside`
+        about["recipe"]["synthetic_mix"] = about["recipe"].pop("beside", None)
     read_readings(path)
     return about
 

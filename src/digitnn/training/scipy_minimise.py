@@ -38,7 +38,7 @@ NO_OTHER_END: Mapping[Method, Mapping[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Point:
+class Iterate:
     """Where an iteration has come to.
 
     params: by name; outcome: without the L2 term; value: what is minimised, in nats an
@@ -71,7 +71,7 @@ def from_vector(
 
 def minimise(
     objective: Objective, start: Params, n: int, l2: float, iterations: int, method: Method = "CG"
-) -> Iterator[Point]:
+) -> Iterator[Iterate]:
     """Minimise loss / n + l2 / (2 n) * (sum of squared weights), yielding after each iteration.
 
     n: how many images the objective sums over; method: conjugate gradient or L-BFGS. Weights are
@@ -97,10 +97,10 @@ def minimise(
                 gradients[name] = gradients[name] + dtype.type(l2) * p
         return value / n, to_vector({name: gradients[name] for name in shapes}) / n
 
-    def report(vector: ndarray, value: float) -> Point:
+    def report(vector: ndarray, value: float) -> Iterate:
         outcome = evaluated[vector.tobytes()]
         evaluated.clear()
-        return Point(from_vector(vector, shapes, dtype), outcome, value, count)
+        return Iterate(from_vector(vector, shapes, dtype), outcome, value, count)
 
     return _iterations(value_and_gradient, to_vector(start), iterations, method, report)
 
@@ -114,13 +114,13 @@ def _iterations(
     start: ndarray,
     iterations: int,
     method: Method,
-    report: Callable[[ndarray, float], Point],
-) -> Iterator[Point]:
+    report: Callable[[ndarray, float], Iterate],
+) -> Iterator[Iterate]:
     """Run SciPy in a thread that waits, at each callback, until the next point is asked for."""
     from scipy.optimize import OptimizeResult, minimize
 
     options: Any = {"maxiter": iterations, **NO_OTHER_END[method]}
-    points: Queue[Point | BaseException | None] = Queue()
+    points: Queue[Iterate | BaseException | None] = Queue()
     go_on = threading.Semaphore(0)
     stopped = threading.Event()
 

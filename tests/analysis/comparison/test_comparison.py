@@ -26,12 +26,12 @@ from digitnn.analysis.comparison.results_folder import to_plain, write_results
 from digitnn.data.dataset import Dataset
 from digitnn.engines.find import find_engine
 from digitnn.errors import RunError
-from digitnn.evaluation.evaluation import Report, evaluate
+from digitnn.evaluation.evaluation import Evaluation, evaluate
 from digitnn.evaluation.intervals import wilson_interval
 from digitnn.network.storage.pickles.loading import load_pickle, save_pickle
 from digitnn.recipes.builtin import find_recipe
 from digitnn.runs.readings import record_reading
-from digitnn.runs.run import Run, load_run, save_run
+from digitnn.runs.run import Run, load_single_run, save_run
 from digitnn.training.training import Training
 
 
@@ -53,7 +53,7 @@ def pretend(run: Run, test: Dataset, wrong: list[int], recipe: str, seed: int) -
     n = len(test)
     accuracy = 1 - len(wrong) / n
     interval, logits = wilson_interval(n - len(wrong), n), np.eye(10, dtype=np.float32)[predictions]
-    report = Report(n, accuracy, interval, 0.1, 0.5, predictions, confusion, logits)
+    report = Evaluation(n, accuracy, interval, 0.1, 0.5, predictions, confusion, logits)
     about = {**run.about, "seed": seed, "seconds": 10.0 + seed}
     about["recipe"] = {**about["recipe"], "name": recipe}
     return Evaluated(replace(run, about=about), report)
@@ -158,7 +158,7 @@ def test_a_run_that_was_tested_on_other_images_is_refused(
     run: Run, digits: Dataset, tmp_path: Path
 ) -> None:
     shutil.copytree(run.path, tmp_path / "run")
-    one, report = load_run(tmp_path / "run"), evaluate(run.classifier(), digits[:100])
+    one, report = load_single_run(tmp_path / "run"), evaluate(run.classifier(), digits[:100])
     check_same_test([one], digits[:100])
     record_reading(one, "test", report, digits[:100])
     check_same_test([one], digits[:100])

@@ -13,7 +13,7 @@ from digitnn.data.dataset import Dataset
 from digitnn.evaluation.evaluation import evaluate
 from digitnn.evaluation.intervals import wilson_interval
 from digitnn.evaluation.risk_coverage import errors_in_best_order
-from digitnn.evaluation.summary import Appraisal, appraise
+from digitnn.evaluation.summary import EvaluationSummary, summarise_evaluation
 from digitnn.plotting import COLOURS
 
 FILES = ["reliability.png", "risk-coverage.png", "confusion.png"]
@@ -30,15 +30,15 @@ class Guess:
 
 
 @pytest.fixture
-def found(digits: Dataset, rng: np.random.Generator) -> Appraisal:
+def found(digits: Dataset, rng: np.random.Generator) -> EvaluationSummary:
     """A network that is surer than it should be, appraised on all 600 images."""
     logits = rng.normal(scale=2, size=(600, 10)) + 5 * np.eye(10)[digits.labels]
     report = evaluate(Guess((3 * logits).astype(np.float32)), digits)
     assert 0 < report.errors < 300
-    return appraise(report, digits)
+    return summarise_evaluation(report, digits)
 
 
-def test_bars_are_the_bins_before_and_after_the_temperature(found: Appraisal) -> None:
+def test_bars_are_the_bins_before_and_after_the_temperature(found: EvaluationSummary) -> None:
     before, after, n_before, n_after = draw_reliability(found).axes
     sides = (
         (before, n_before, found.bins, found.calibration_error),
@@ -63,7 +63,7 @@ def test_bars_are_the_bins_before_and_after_the_temperature(found: Appraisal) ->
     assert found.tempered.bins != found.bins
 
 
-def test_for_a_narrow_page_the_same_stands_one_above_the_other(found: Appraisal) -> None:
+def test_for_a_narrow_page_the_same_stands_one_above_the_other(found: EvaluationSummary) -> None:
     wide, narrow = draw_reliability(found).axes, draw_reliability(found, narrow=True).axes
     assert [axes.get_subplotspec().rowspan.start for axes in narrow] == [0, 1, 2, 3]
     for one, other in zip((wide[0], wide[2], wide[1], wide[3]), narrow, strict=True):
@@ -74,15 +74,17 @@ def test_for_a_narrow_page_the_same_stands_one_above_the_other(found: Appraisal)
         assert other.get_ylabel()
 
 
-def test_the_title_says_where_the_temperature_is_from(digits: Dataset, found: Appraisal) -> None:
+def test_the_title_says_where_the_temperature_is_from(
+    digits: Dataset, found: EvaluationSummary
+) -> None:
     there = draw_reliability(found).axes[1].get_title()
     assert f"temperature {found.temperature:.2f}, fitted on these same images" in there
-    other = appraise(found.report, digits, (found.report, digits))
+    other = summarise_evaluation(found.report, digits, (found.report, digits))
     assert "fitted on validation" in draw_reliability(other).axes[1].get_title()
 
 
 def test_the_curve_goes_through_its_marks_between_chance_and_the_best_order(
-    found: Appraisal,
+    found: EvaluationSummary,
 ) -> None:
     axes = draw_risk_coverage(found).axes[0]
     chance, curve, best, marks = axes.get_lines()[:4]
@@ -112,7 +114,7 @@ def test_the_best_order_known_by_hand() -> None:
 
 def test_a_network_without_a_mistake_can_be_drawn(digits: Dataset) -> None:
     logits = 50 * np.eye(10, dtype=np.float32)[digits.labels]
-    whole = appraise(evaluate(Guess(logits), digits), digits)
+    whole = summarise_evaluation(evaluate(Guess(logits), digits), digits)
     bars = draw_reliability(whole).axes[0].patches
     assert [bar.get_height() for bar in bars] == [100]
     assert set(draw_risk_coverage(whole).axes[0].get_lines()[1].get_ydata()) == {0}

@@ -8,15 +8,15 @@ import pytest
 from commands import CommandLine, assert_one_error_line
 from scipy.stats import ttest_1samp
 
-from digitnn.analysis.comparison.leaderboard import Entry, Measured, rank
+from digitnn.analysis.comparison.leaderboard import MeasuredAccuracy, RunSummary, rank
 from digitnn.analysis.comparison.leaderboard_text import to_text
 from digitnn.errors import RunError
 
 
 def entry(
     recipe: str, seed: int, valid: float, test: float | None = None, data: str | None = "t"
-) -> Entry:
-    return Entry(
+) -> RunSummary:
+    return RunSummary(
         path=Path(f"{recipe}-{seed}"),
         recipe=recipe,
         engine="scratch",
@@ -25,8 +25,8 @@ def entry(
         complete=True,
         chosen_on=None,
         test_reads=0 if test is None else 1,
-        valid=Measured(valid, "v"),
-        test=None if test is None else Measured(test, data),
+        valid=MeasuredAccuracy(valid, "v"),
+        test=None if test is None else MeasuredAccuracy(test, data),
     )
 
 

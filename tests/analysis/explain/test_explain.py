@@ -22,7 +22,7 @@ from digitnn.errors import DataError, NetworkError
 from digitnn.network.initialisation import initial_parameters
 from digitnn.network.layers import Conv2d, Crop, Dense, Flatten, MaxPool2d, Relu
 from digitnn.network.network import Network, Standardise
-from digitnn.reader.recogniser import recogniser
+from digitnn.reader.recogniser import image_classifier
 from digitnn.recipes.builtin import RECIPES
 
 PIXELS = Standardise(mean=0, std=51)
@@ -135,8 +135,8 @@ def test_saliency_is_what_pytorch_finds_for_the_logit_and_for_the_lead(recipe, d
 def test_probabilities_are_those_that_the_reader_of_pictures_gives(rejects, digits, rng):
     network = replace(RECIPES["cnn-98.7"].network(), temperature=1.5, rejects=rejects)
     params = params_of(network, rng)
-    recognise = recogniser(network, ScratchEngine().classifier(network, params))
-    expected = recognise(digits.images[:1])[0, :10]
+    classify = image_classifier(network, ScratchEngine().classifier(network, params))
+    expected = classify(digits.images[:1])[0, :10]
     found = saliency(network, params, digits.images[0])
     np.testing.assert_allclose(found.probabilities, expected, rtol=1e-4)
 

@@ -20,7 +20,7 @@ from digitnn.network.layers import Dense, Flatten, MaxPool2d
 from digitnn.network.storage.safetensors import load_safetensors, save_safetensors
 from digitnn.runs.experiment import TrainingData, run_experiment
 from digitnn.runs.resume import Keeping
-from digitnn.runs.run import Run, load_run
+from digitnn.runs.run import Run, load_single_run
 from digitnn.runs.snapshots import saved_snapshots, snapshot_path
 from digitnn.training.stopping import Stopping
 
@@ -151,7 +151,7 @@ def test_time_that_ran_out_amid_an_epoch_is_no_whole_epoch(cnn: Run) -> None:
 
 def test_none_and_damaged_ones_are_one_line(cnn: Run, classic: Run, tmp_path) -> None:
     shutil.copytree(cnn.path, tmp_path / "run")
-    run = load_run(tmp_path / "run")
+    run = load_single_run(tmp_path / "run")
     save_safetensors(snapshot_path(run.path, 1), classic.params)
     with pytest.raises(RunError, match=r"epoch-001\.safetensors is not a snapshot of"):
         weights_over_epochs(run)

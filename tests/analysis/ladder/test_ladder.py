@@ -12,7 +12,7 @@ from small_trainings import CNN
 from digitnn.analysis.ladder import climbing
 from digitnn.analysis.ladder.climbing import Climb, at_full_height, climb
 from digitnn.analysis.ladder.figures import draw_by_size, draw_ladder
-from digitnn.analysis.ladder.measuring import LEAST_EPOCH, Measured, measure, stretched
+from digitnn.analysis.ladder.measuring import MIN_EPOCH, RungResult, measure, stretched
 from digitnn.analysis.ladder.page import to_markdown
 from digitnn.analysis.ladder.rungs import RUNGS, choose_rungs, recipe_rung
 from digitnn.errors import RunError, UsageError
@@ -65,7 +65,7 @@ def test_logistic_regression_says_where_it_ended_early(digits, monkeypatch):
 
 
 def test_a_network_is_trained_by_its_recipe(digits, monkeypatch):
-    monkeypatch.setattr("digitnn.analysis.ladder.measuring.LEAST_EPOCH", 2000)
+    monkeypatch.setattr("digitnn.analysis.ladder.measuring.MIN_EPOCH", 2000)
     found = asked_of(NETWORK, digits)
     assert found.engine == "scratch"
     assert found.numbers == NETWORK.recipe.network().parameter_count()
@@ -75,9 +75,9 @@ def test_a_network_is_trained_by_its_recipe(digits, monkeypatch):
 
 def test_few_images_fill_an_epoch_by_coming_again(digits):
     again = stretched(digits[:100])
-    assert len(again) == LEAST_EPOCH
+    assert len(again) == MIN_EPOCH
     np.testing.assert_array_equal(again.images[100:200], digits.images[:100])
-    many = digits[np.arange(LEAST_EPOCH) % 600]
+    many = digits[np.arange(MIN_EPOCH) % 600]
     assert stretched(many) is many
 
 
@@ -141,7 +141,7 @@ def test_more_images_than_there_are_cannot_be_trained_on(digits, tmp_path):
 
 
 def a_row(rung, n_train, errors, seconds=1.0):
-    return Measured(
+    return RungResult(
         rung, "", "scratch", n_train, 1000, errors, 1 - errors / 1000, (0.9, 0.99), seconds, 0.02, 7
     )
 
@@ -154,9 +154,9 @@ def test_the_page_has_the_full_height_and_the_table_of_sizes():
     assert rows in text
     assert "| `a` | 80.00 % | 90.00 % |" in text
     assert "seed 3" in text
-    assert Measured.from_json(json.loads(json.dumps(found[0].to_json()))) == found[0]
+    assert RungResult.from_json(json.loads(json.dumps(found[0].to_json()))) == found[0]
     with pytest.raises(RunError, match="expected an object"):
-        Measured.from_json({"rung": "a"})
+        RungResult.from_json({"rung": "a"})
 
 
 def test_the_figures_show_what_was_measured():

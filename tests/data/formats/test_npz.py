@@ -111,7 +111,7 @@ def test_a_header_that_promises_more_than_the_archive_holds_is_refused(tmp_path)
 
 
 def test_a_zip_bomb_that_agrees_with_itself_is_refused_by_its_size(tmp_path, monkeypatch):
-    monkeypatch.setattr("digitnn.data.formats.npz.MOST_UNPACKED", 1_000_000)
+    monkeypatch.setattr("digitnn.data.formats.npz.MAX_UNPACKED", 1_000_000)
     content = npy(np.zeros((2000, 28, 28), np.uint8))
     archive(tmp_path / "x.npz", x_train=content, y_train=npy(np.zeros(2000, np.uint8)))
     assert (tmp_path / "x.npz").stat().st_size < 10_000

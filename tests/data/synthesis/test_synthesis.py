@@ -12,11 +12,11 @@ from digitnn.data.dataset import NO_DIGIT, Dataset
 from digitnn.data.synthesis import generate
 from digitnn.data.synthesis.digits import DRAWERS
 from digitnn.data.synthesis.fragments import glued, halves
-from digitnn.data.synthesis.generate import blots, drawings, with_beside
+from digitnn.data.synthesis.generate import blots, drawings, with_synthetic
 from digitnn.data.synthesis.pen import arc, draw, smooth
 from digitnn.data.synthesis.printed import LETTERS, lettering
 from digitnn.data.synthesis.shapes import FIGURES, scribble
-from digitnn.data.synthesis.spec import Beside
+from digitnn.data.synthesis.spec import SyntheticMix
 from digitnn.errors import DataError, UsageError
 from digitnn.network.losses import SoftmaxCrossEntropy
 from digitnn.runs.experiment import TrainingData, learned_from
@@ -124,8 +124,8 @@ def test_blots_are_neither_blank_nor_alike():
 
 def test_what_is_beside_comes_after_the_digits_with_its_labels(digits, monkeypatch):
     monkeypatch.setattr(generate, "handwriting_fonts", lambda: FONTS)
-    beside = Beside(20, 10, 30, 20, 10, 12, 11, 0, 5)
-    found = with_beside(digits, beside)
+    beside = SyntheticMix(20, 10, 30, 20, 10, 12, 11, 0, 5)
+    found = with_synthetic(digits, beside)
     assert found.mixed
     assert_array_equal(found.images[:100], digits.images)
     assert_array_equal(found.labels[:100], digits.labels)
@@ -133,7 +133,7 @@ def test_what_is_beside_comes_after_the_digits_with_its_labels(digits, monkeypat
     assert (found.labels[120:130] < 10).all()
     assert (found.labels[130:] == NO_DIGIT).all()
     assert len(found) == 100 + 20 + 10 + 88
-    again = with_beside(digits, beside)
+    again = with_synthetic(digits, beside)
     assert found.fingerprint() == again.fingerprint()
 
 
@@ -143,7 +143,7 @@ def test_nothing_is_fetched_for_what_is_not_wanted(digits, monkeypatch):
 
     monkeypatch.setattr(generate, "handwriting_fonts", refuse)
     monkeypatch.setattr(generate, "load", refuse)
-    found = with_beside(digits, Beside(0, 0, 0, 0, 0, 0, 4, 0, 0))
+    found = with_synthetic(digits, SyntheticMix(0, 0, 0, 0, 0, 0, 4, 0, 0))
     assert len(found) == 104
 
 
@@ -158,13 +158,15 @@ def test_only_a_mixed_dataset_may_hold_what_is_no_digit(digits):
 
 def test_a_count_below_nothing_is_refused():
     with pytest.raises(UsageError, match="letters must be"):
-        Beside(letters=-1)
+        SyntheticMix(letters=-1)
 
 
 def test_a_recipe_learns_from_what_is_beside_the_split_if_it_asks_for_it(digits):
     data = TrainingData("mnist", None, digits[:80], digits[80:])
     few = replace(
-        CNN, loss=SoftmaxCrossEntropy(no_digit=True), beside=Beside(20, 0, 0, 10, 0, 0, 0, 0, 0)
+        CNN,
+        loss=SoftmaxCrossEntropy(no_digit=True),
+        synthetic_mix=SyntheticMix(20, 0, 0, 10, 0, 0, 0, 0, 0),
     )
     assert len(learned_from(few, data)) == 110
     assert learned_from(few, data).mixed

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as arrays_of
 
 from digitnn.errors import DataError, FormatError
 from digitnn.network.storage.safetensors import (
-    MOST_HEADER_BYTES,
+    MAX_HEADER_BYTES,
     load_safetensors,
     read_header,
     save_safetensors,
@@ -86,7 +86,7 @@ def test_the_header_tells_names_shapes_and_metadata_without_the_data(tmp_path: P
     assert header.metadata == {"made by": "a test"}
 
 
-@pytest.mark.parametrize("length", [MOST_HEADER_BYTES + 1, 2**31, 2**40, 2**64 - 1])
+@pytest.mark.parametrize("length", [MAX_HEADER_BYTES + 1, 2**31, 2**40, 2**64 - 1])
 def test_a_header_of_gigabytes_is_refused_before_it_is_read(length: int, tmp_path: Path) -> None:
     path = file_of(tmp_path, b'{"a":', length=length)
     with path.open("r+b") as file:
@@ -179,7 +179,7 @@ def test_bfloat16_is_listed_and_refused_with_the_remedy(tmp_path: Path) -> None:
         ({"a": np.array(["x"])}, "dtype <U1"),
         ({"a": np.array([None])}, "dtype object"),
         ({"__metadata__": np.zeros(1)}, "__metadata__"),
-        ({"n" * MOST_HEADER_BYTES: np.zeros(1)}, "need a header"),
+        ({"n" * MAX_HEADER_BYTES: np.zeros(1)}, "need a header"),
     ],
 )
 def test_what_could_not_be_loaded_is_not_saved(

@@ -7,7 +7,7 @@ from pictures import five
 from PIL import Image, ImageColor
 
 from digitnn.reader.drawing.boxes import LONGEST, READ, SHORTEST, UNREAD, UNSURE, draw_boxes
-from digitnn.reader.drawing.explanation import MOST_MARKS, explain
+from digitnn.reader.drawing.explanation import MAX_MARKS, explain
 from digitnn.reader.input.opening import Picture
 from digitnn.reader.reader import Digit, Reading
 
@@ -96,12 +96,12 @@ def test_the_image_that_the_network_saw_is_shown_as_it_is():
     assert any(np.array_equal(shown[y, x], seen) for y, x in candidates)
 
 
-@pytest.mark.parametrize("marks", [0, 1, 3, MOST_MARKS + 5])
+@pytest.mark.parametrize("marks", [0, 1, 3, MAX_MARKS + 5])
 def test_every_page_has_a_sheet(marks):
     digits = tuple(mark(n % 10 or None, 0.9) for n in range(marks))
     sheet = explain(picture(500, 100), Reading("7" * marks, digits, ("a note",) * 50), 0.5)
     assert sheet.width == 1192
-    rows = -(-min(marks, MOST_MARKS) // 2)
+    rows = -(-min(marks, MAX_MARKS) // 2)
     assert sheet.height >= 800 + 236 * rows
     assert sheet.height < 1100 + 270 * rows
 

@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from digitnn.data.dataset import Dataset
 from digitnn.errors import RunError
-from digitnn.evaluation.evaluation import Report
+from digitnn.evaluation.evaluation import Evaluation
 from digitnn.evaluation.intervals import t_interval, wilson_interval
 from digitnn.evaluation.mcnemar import adjust_by_holm, compare_paired
 from digitnn.evaluation.seed_variance import part_variance
@@ -39,7 +39,7 @@ class Evaluated:
     """
 
     run: Trained
-    report: Report
+    report: Evaluation
     note: str = ""
 
     @property

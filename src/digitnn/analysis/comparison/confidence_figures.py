@@ -11,7 +11,7 @@ import numpy as np
 from digitnn.evaluation.calibration import Bin
 from digitnn.evaluation.intervals import wilson_interval
 from digitnn.evaluation.risk_coverage import errors_in_best_order
-from digitnn.evaluation.summary import Appraisal
+from digitnn.evaluation.summary import EvaluationSummary
 from digitnn.plotting import COLOURS, GREY, new_figure
 from digitnn.wording import percent
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_reliability(appraisal: Appraisal, narrow: bool = False) -> Figure:
+def draw_reliability(evaluation_summary: EvaluationSummary, narrow: bool = False) -> Figure:
     """The share read right in each bin of confidence, as trained and with the temperature.
 
     Side by side, or, `narrow`, one above the other.
@@ -29,7 +29,7 @@ def draw_reliability(appraisal: Appraisal, narrow: bool = False) -> Figure:
     mean confidence; below, how many images are in the bin. Calibrated is who claims what is so.
     Guo et al. 2017, figure 1.
     """
-    after = appraisal.tempered
+    after = evaluation_summary.tempered
     source = "these same images" if after.in_sample else "validation"
     if narrow:
         figure = new_figure(4.8, 8.4)
@@ -39,11 +39,11 @@ def draw_reliability(appraisal: Appraisal, narrow: bool = False) -> Figure:
         grid = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=[3, 1])
     for column, (bins, error, title) in enumerate(
         (
-            (appraisal.bins, appraisal.calibration_error, "as trained"),
+            (evaluation_summary.bins, evaluation_summary.calibration_error, "as trained"),
             (
                 after.bins,
                 after.calibration_error,
-                f"with temperature {appraisal.temperature:.2f}, fitted on {source}",
+                f"with temperature {evaluation_summary.temperature:.2f}, fitted on {source}",
             ),
         )
     ):
@@ -54,7 +54,7 @@ def draw_reliability(appraisal: Appraisal, narrow: bool = False) -> Figure:
     handles, labels = grid[0, 0].get_legend_handles_labels()
     ncols = 1 if narrow else 3
     figure.legend(handles, labels, frameon=False, loc="outside lower center", ncols=ncols)
-    most = max(one.n for one in (*appraisal.bins, *after.bins))
+    most = max(one.n for one in (*evaluation_summary.bins, *after.bins))
     for above, below in grid.T if narrow else grid[:, :1].T:
         above.set_ylabel("% of digits read rightly")
         below.set_ylabel("images")
@@ -100,14 +100,14 @@ def _draw_counts(axes: Axes, bins: tuple[Bin, ...]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def draw_risk_coverage(appraisal: Appraisal) -> Figure:
+def draw_risk_coverage(evaluation_summary: EvaluationSummary) -> Figure:
     """The error among the most confident images, over the share of images that get an answer.
 
     Marks at 50, 80, 90, 95 and 99 %, with 95 % Wilson intervals. For reference the best order there
     can be, all mistakes last, and none at all, which leaves the error as it is. Where a mistake is
     among the first few images the curve leaves the top: a share of so few says little.
     """
-    found = appraisal.risk_coverage
+    found = evaluation_summary.risk_coverage
     last = found.curve[-1]
     best = errors_in_best_order(last.n, last.errors)
     figure = new_figure(7, 4.4)

@@ -23,7 +23,7 @@ SplitName = Literal["valid", "test"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class RunSummary:
     """A run, and what it has noted of itself.
 
     settings: see `settings_of`; seeds: several for an ensemble;
@@ -38,12 +38,12 @@ class Entry:
     complete: bool
     chosen_on: str | None
     test_reads: int
-    valid: "Measured | None"
-    test: "Measured | None"
+    valid: "MeasuredAccuracy | None"
+    test: "MeasuredAccuracy | None"
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredAccuracy:
     """An accuracy, and the fingerprint of the data it was measured on, None if nobody noted it."""
 
     accuracy: float
@@ -113,13 +113,13 @@ def _is_finished(path: Path) -> bool:
     return is_run(path) and (path / RECIPE).is_file()
 
 
-def read_entry(path: Path) -> Entry:
+def read_entry(path: Path) -> RunSummary:
     """What the run at `path` says of itself. Raises `RunError`."""
     run = load_run(path)
     readings = read_readings(path)
     stopping = run.about.get("stopping") or {}
     decided = stopping.get("keep") == "best" or stopping.get("patience") is not None
-    return Entry(
+    return RunSummary(
         path=path,
         recipe=run.recipe,
         engine=run.engine,
@@ -133,30 +133,32 @@ def read_entry(path: Path) -> Entry:
     )
 
 
-def _measured_on_valid(run: Trained, readings: Sequence[Mapping[str, Any]]) -> Measured | None:
+def _measured_on_valid(
+    run: Trained, readings: Sequence[Mapping[str, Any]]
+) -> MeasuredAccuracy | None:
     """By an evaluation, or else when the epoch that was kept came to its end."""
     sha256 = run.about["data"]["valid"]["sha256"]
     if noted := _last(readings, "valid"):
-        return Measured(noted.accuracy, sha256)
+        return MeasuredAccuracy(noted.accuracy, sha256)
     kept = run.kept if isinstance(run, Run) else None
-    return Measured(kept.valid_accuracy, sha256) if kept else None
+    return MeasuredAccuracy(kept.valid_accuracy, sha256) if kept else None
 
 
-def _last(readings: Sequence[Mapping[str, Any]], split: str) -> Measured | None:
+def _last(readings: Sequence[Mapping[str, Any]], split: str) -> MeasuredAccuracy | None:
     """The newest of the readings of `split`; of these rather one that names its data."""
     mine = [reading for reading in readings if reading["split"] == split]
     if not mine:
         return None
     newest = next((one for one in reversed(mine) if "data" in one), mine[-1])
-    return Measured(float(newest["accuracy"]), newest.get("data", {}).get("sha256"))
+    return MeasuredAccuracy(float(newest["accuracy"]), newest.get("data", {}).get("sha256"))
 
 
-def rank(entries: Sequence[Entry], split: SplitName) -> Leaderboard:
+def rank(entries: Sequence[RunSummary], split: SplitName) -> Leaderboard:
     """Order recipes by their mean accuracy on `split`.
 
     Raises `RunError` if runs were measured on different data, or if none can be ranked.
     """
-    groups: dict[str, list[Entry]] = {}
+    groups: dict[str, list[RunSummary]] = {}
     unranked: list[tuple[str, str]] = []
     for entry in entries:
         group = groups.get(entry.settings, [])
@@ -174,7 +176,7 @@ def rank(entries: Sequence[Entry], split: SplitName) -> Leaderboard:
     return Leaderboard(split, sha256, standings, tuple(unranked))
 
 
-def _why_not(entry: Entry, group: Sequence[Entry], split: SplitName) -> str | None:
+def _why_not(entry: RunSummary, group: Sequence[RunSummary], split: SplitName) -> str | None:
     """The reason for not ranking `entry` beside those of `group`, which are of equal settings."""
     if not entry.complete:
         return "it was not trained to its end"
@@ -192,7 +194,7 @@ def _why_not(entry: Entry, group: Sequence[Entry], split: SplitName) -> str | No
     return None
 
 
-def _check_same_data(entries: Iterable[Entry], split: SplitName) -> str:
+def _check_same_data(entries: Iterable[RunSummary], split: SplitName) -> str:
     seen: dict[str, Path] = {}
     for entry in entries:
         measured = _on(entry, split)
@@ -208,7 +210,7 @@ def _check_same_data(entries: Iterable[Entry], split: SplitName) -> str:
     return next(iter(seen))
 
 
-def _stand(rank: int, group: Sequence[Entry], split: SplitName) -> Standing:
+def _stand(rank: int, group: Sequence[RunSummary], split: SplitName) -> Standing:
     accuracies = _accuracies(group, split)
     first, mean, best = group[0], fmean(accuracies), max(accuracies)
     return Standing(
@@ -230,7 +232,7 @@ def _stand(rank: int, group: Sequence[Entry], split: SplitName) -> Standing:
     )
 
 
-def _choose_by_validation(group: Sequence[Entry]) -> float | None:
+def _choose_by_validation(group: Sequence[RunSummary]) -> float | None:
     """The test accuracy of the run that validates best; None if one has never been validated."""
     pairs = [
         (entry.valid.accuracy, entry.test.accuracy)
@@ -241,9 +243,9 @@ def _choose_by_validation(group: Sequence[Entry]) -> float | None:
     return best[1] if best is not None and len(pairs) == len(group) else None
 
 
-def _on(entry: Entry, split: SplitName) -> Measured | None:
+def _on(entry: RunSummary, split: SplitName) -> MeasuredAccuracy | None:
     return entry.test if split == "test" else entry.valid
 
 
-def _accuracies(group: Sequence[Entry], split: SplitName) -> list[float]:
+def _accuracies(group: Sequence[RunSummary], split: SplitName) -> list[float]:
     return [one.accuracy for one in (_on(entry, split) for entry in group) if one is not None]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from digitnn.analysis.ladder.measuring import Measured, Watch, measure
+from digitnn.analysis.ladder.measuring import RungResult, Watch, measure
 from digitnn.analysis.ladder.rungs import Rung
 from digitnn.atomic_files import write_text
 from digitnn.data.dataset import Dataset
@@ -53,7 +53,7 @@ class Climb:
         return [(rung, size) for rung in self.rungs for size in self.sizes]
 
 
-def climb(what: Climb, watch: Watch) -> Iterator[tuple[Measured, bool]]:
+def climb(what: Climb, watch: Watch) -> Iterator[tuple[RungResult, bool]]:
     """Each cell in order, and whether it was kept from an earlier climb.
 
     Ends early if `watch` stops a training; that one is not kept.
@@ -88,19 +88,19 @@ def _identity(what: Climb, rung: Rung, size: int) -> dict[str, Any]:
     }
 
 
-def _kept(path: Path, identity: dict[str, Any]) -> Measured | None:
+def _kept(path: Path, identity: dict[str, Any]) -> RungResult | None:
     """What an earlier climb has left, if it is the same; a damaged file is measured again."""
     if not path.is_file():
         return None
     try:
         content = read_json(path)
         same = content.get("identity") == json.loads(json.dumps(identity))
-        return Measured.from_json(content.get("measured")) if same else None
+        return RungResult.from_json(content.get("measured")) if same else None
     except DigitnnError:
         return None
 
 
-def at_full_height(found: Sequence[Measured]) -> list[Measured]:
+def at_full_height(found: Sequence[RungResult]) -> list[RungResult]:
     """Of each rung what it does with most images, in order."""
     most = max(one.n_train for one in found)
     return [one for one in found if one.n_train == most]

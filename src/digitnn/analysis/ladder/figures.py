@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from digitnn.analysis.comparison.curves import DASHES
 from digitnn.analysis.ladder.climbing import at_full_height
-from digitnn.analysis.ladder.measuring import Measured
+from digitnn.analysis.ladder.measuring import RungResult
 from digitnn.analysis.ladder.page import SPLITS, microseconds
 from digitnn.plotting import COLOURS, new_figure, use_log_scale
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_ladder(found: Sequence[Measured], split: str) -> Figure:
+def draw_ladder(found: Sequence[RungResult], split: str) -> Figure:
     """Error, training time, reading time and size of every rung, each on a logarithmic scale."""
     rows = at_full_height(found)
     figure = new_figure(12, 0.42 * len(rows) + 1.3)
@@ -36,8 +36,8 @@ def draw_ladder(found: Sequence[Measured], split: str) -> Figure:
 
 def _dots(
     axes: Axes,
-    rows: Sequence[Measured],
-    value: Callable[[Measured], float],
+    rows: Sequence[RungResult],
+    value: Callable[[RungResult], float],
     unit: str,
     title: str,
     pattern: str,
@@ -73,11 +73,11 @@ def _short(number: float) -> str:
     return f"{number:g}"
 
 
-def _error(one: Measured) -> float:
+def _error(one: RungResult) -> float:
     return 100 * (1 - one.accuracy)
 
 
-def draw_by_size(found: Sequence[Measured], split: str) -> Figure:
+def draw_by_size(found: Sequence[RungResult], split: str) -> Figure:
     """Error over the number of training images, a line a rung, its 95 % interval as a band."""
     figure = new_figure(9, 5.2)
     axes = figure.subplots()

@@ -26,7 +26,7 @@ from digitnn.training.training import Training
 Watch: TypeAlias = Callable[[Training, str], Iterable[Record]]
 """Passes the records of a training on, and may stop early; the text is a title."""
 
-LEAST_EPOCH = 12_800
+MIN_EPOCH = 12_800
 """Images an epoch, where there are fewer to learn from: each then comes so many times the more
 often. A recipe's number of epochs is made for 50,000; over 100 images it would be a few steps."""
 SHOWN = 500
@@ -34,7 +34,7 @@ SHOWN = 500
 
 
 @dataclass(frozen=True)
-class Measured:
+class RungResult:
     """One rung on `n_train` images.
 
     n: images it was asked for; interval: 95 % Wilson; numbers: how many it must keep to answer;
@@ -59,7 +59,7 @@ class Measured:
         return asdict(self) | {"interval": list(self.interval)}
 
     @classmethod
-    def from_json(cls, value: Any) -> "Measured":
+    def from_json(cls, value: Any) -> "RungResult":
         """What `to_json` gave. Raises `RunError` for anything else."""
         names = {field.name for field in fields(cls)}
         if not isinstance(value, dict) or value.keys() != names:
@@ -75,7 +75,7 @@ def measure(
     asked: Dataset,
     seed: int,
     watch: Watch,
-) -> Measured | None:
+) -> RungResult | None:
     """Train `rung` on `train` and ask it for `asked`; None if `watch` stopped early.
 
     valid: what progress is told of; nothing is chosen by it.
@@ -94,7 +94,7 @@ def _measure_network(
     asked: Dataset,
     seed: int,
     watch: Watch,
-) -> Measured | None:
+) -> RungResult | None:
     chosen = recipe.engine(engine_name if engine_name in recipe.engines else None)
     engine = find_engine(chosen)
     learned = train if recipe.is_full_batch else stretched(train)
@@ -116,11 +116,11 @@ def _measure_network(
 
 def stretched(train: Dataset) -> Dataset:
     """The images again and again until they fill an epoch; as they are, if they are enough."""
-    times = -(-LEAST_EPOCH // len(train))
+    times = -(-MIN_EPOCH // len(train))
     return train if times == 1 else train[np.tile(np.arange(len(train)), times)]
 
 
-def _measure_model(rung: Rung, train: Dataset, asked: Dataset) -> Measured:
+def _measure_model(rung: Rung, train: Dataset, asked: Dataset) -> RungResult:
     model = rung.model()
     x, questions = _pixels(train.images), _pixels(asked.images)
     start = perf_counter()
@@ -162,9 +162,9 @@ def _measured(
     seconds: tuple[float, float],
     numbers: int,
     note: str = "",
-) -> Measured:
+) -> RungResult:
     n, correct = len(right), int(np.count_nonzero(right))
-    return Measured(
+    return RungResult(
         rung=rung.name,
         summary=rung.summary,
         engine=engine,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from digitnn.analysis.ladder.climbing import at_full_height
-from digitnn.analysis.ladder.measuring import Measured
+from digitnn.analysis.ladder.measuring import RungResult
 from digitnn.data.dataset import Dataset
 from digitnn.machine.describe import describe_machine
 from digitnn.wording import percent
@@ -13,7 +13,7 @@ SPLITS = {"valid": "validation", "test": "test"}
 """What the splits are called for people."""
 
 
-def to_json(found: Sequence[Measured], asked: Dataset, split: str, seed: int) -> dict[str, Any]:
+def to_json(found: Sequence[RungResult], asked: Dataset, split: str, seed: int) -> dict[str, Any]:
     """The object that `digitnn ladder --json` prints."""
     return {
         "schema": 1,
@@ -25,7 +25,7 @@ def to_json(found: Sequence[Measured], asked: Dataset, split: str, seed: int) ->
     }
 
 
-def to_markdown(found: Sequence[Measured], split: str, seed: int) -> str:
+def to_markdown(found: Sequence[RungResult], split: str, seed: int) -> str:
     """A table of all rungs, one of accuracy over the number of images if there are several."""
     full = at_full_height(found)
     lines = [
@@ -44,7 +44,7 @@ def to_markdown(found: Sequence[Measured], split: str, seed: int) -> str:
     return "\n".join([*lines, " ".join([*notes, _conditions(full[0], split, seed)]), ""])
 
 
-def _row(one: Measured) -> str:
+def _row(one: RungResult) -> str:
     low, high = one.interval
     return (
         f"| `{one.rung}` | {one.summary} ({one.engine}) | **{percent(one.accuracy)}** | "
@@ -53,7 +53,7 @@ def _row(one: Measured) -> str:
     )
 
 
-def _notes(found: Sequence[Measured]) -> list[str]:
+def _notes(found: Sequence[RungResult]) -> list[str]:
     """A sentence for each rung and what there is to say of it."""
     sizes: dict[tuple[str, str], list[str]] = {}
     for one in found:
@@ -65,12 +65,12 @@ def _notes(found: Sequence[Measured]) -> list[str]:
     ]
 
 
-def microseconds(one: Measured) -> float:
+def microseconds(one: RungResult) -> float:
     """To read one image, when many are read together."""
     return 1e6 * one.predict_seconds / one.n
 
 
-def _by_size(found: Sequence[Measured], sizes: Sequence[int]) -> list[str]:
+def _by_size(found: Sequence[RungResult], sizes: Sequence[int]) -> list[str]:
     names = list(dict.fromkeys(one.rung for one in found))
     cell = {(one.rung, one.n_train): percent(one.accuracy) for one in found}
     return [
@@ -84,7 +84,7 @@ def _by_size(found: Sequence[Measured], sizes: Sequence[int]) -> list[str]:
     ]
 
 
-def _conditions(one: Measured, split: str, seed: int) -> str:
+def _conditions(one: RungResult, split: str, seed: int) -> str:
     machine = describe_machine()
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     threads = machine["threads"]

@@ -93,7 +93,7 @@ def choose_rungs(words: Sequence[str]) -> tuple[Rung, ...]:
                 known = f"known: {', '.join(RUNGS)}{did_you_mean(word, [*RUNGS, *RECIPES])}"
                 raise UsageError(f"unknown rung {word!r}; {known}")
             others.append(recipe_rung(choose_recipe(word)))
-            if others[-1].recipe and others[-1].recipe.beside:
+            if others[-1].recipe and others[-1].recipe.synthetic_mix:
                 raise UsageError(f"{word} learns from more than the collection: it is no rung")
     chosen = (*(rung for name, rung in RUNGS.items() if name in words), *others)
     names = [rung.name for rung in chosen]

@@ -29,9 +29,9 @@ def measure(paths: Sequence[Path], splits: Sequence[str], data_dir: Path | None)
     from digitnn.machine.describe import describe_machine
     from digitnn.runs.experiment import load_split_of
     from digitnn.runs.readings import record_reading
-    from digitnn.runs.run import load_run
+    from digitnn.runs.run import load_single_run
 
-    runs = [load_run(path) for path in paths]
+    runs = [load_single_run(path) for path in paths]
     recipes, seeds = {run.recipe for run in runs}, [int(run.about["seed"]) for run in runs]
     if len(recipes) > 1:
         raise UsageError(f"a reference is of one recipe, got runs of {', '.join(sorted(recipes))}")

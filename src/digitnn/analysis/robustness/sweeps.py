@@ -15,7 +15,7 @@ from numpy import ndarray
 from digitnn.analysis.robustness.corruptions.affine import moved
 from digitnn.data.augmentation.stroke_width import change_thickness
 from digitnn.data.dataset import Dataset
-from digitnn.evaluation.evaluation import Report, evaluate
+from digitnn.evaluation.evaluation import Evaluation, evaluate
 from digitnn.evaluation.intervals import wilson_interval
 from digitnn.network.network import Classifier
 
@@ -97,7 +97,7 @@ SWEEPS: Mapping[str, Sweep] = {
 """Every sweep by its name; each passes the point where nothing is changed."""
 
 
-def measure_curves(classifier: Classifier, dataset: Dataset, plain: Report) -> Iterator[Curve]:
+def measure_curves(classifier: Classifier, dataset: Dataset, plain: Evaluation) -> Iterator[Curve]:
     """A curve for each sweep, as it is measured. plain: as in `measure_steps`."""
     for sweep in SWEEPS.values():
         accuracy = tuple(measure_steps(sweep, classifier, dataset, plain))
@@ -105,7 +105,7 @@ def measure_curves(classifier: Classifier, dataset: Dataset, plain: Report) -> I
 
 
 def measure_steps(
-    sweep: Sweep, classifier: Classifier, dataset: Dataset, plain: Report
+    sweep: Sweep, classifier: Classifier, dataset: Dataset, plain: Evaluation
 ) -> Iterator[float]:
     """The accuracy at each step of `sweep`, as it is measured.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL.Image import Image
 
 from digitnn.errors import PictureError
-from digitnn.reader.input.opening import Source
+from digitnn.reader.input.opening import PictureSource
 from digitnn.reader.input.signatures import looks_like_picture
 
 STDIN = "-"
@@ -30,7 +30,7 @@ class PictureFile:
     or why there is nothing."""
 
     path: str
-    source: Source | PictureError
+    source: PictureSource | PictureError
 
 
 def find_pictures(arguments: list[str]) -> list[PictureFile]:

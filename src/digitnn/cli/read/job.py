@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from digitnn.cli.read.inputs import PictureFile
-from digitnn.cli.read.output import Entry
+from digitnn.cli.read.output import PictureResult
 from digitnn.errors import PictureError
 from digitnn.machine.blas import one_core_blas
 from digitnn.machine.resources import threads
@@ -30,7 +30,7 @@ class Job:
     single: bool
     drawings: Sequence["Drawings"]
 
-    def entries(self) -> Iterator[list[Entry]]:
+    def entries(self) -> Iterator[list[PictureResult]]:
         """Those of each file, one a page, as they come."""
         if len(self.files) == 1:  # threads and BLAS's setting cost more than they gain
             yield self._of_file(0)
@@ -38,29 +38,29 @@ class Job:
         with one_core_blas:
             yield from map_in_order(self._of_file, range(len(self.files)), threads())
 
-    def _of_file(self, index: int) -> list[Entry]:
+    def _of_file(self, index: int) -> list[PictureResult]:
         file = self.files[index]
         if isinstance(file.source, PictureError):
-            return [Entry(file.path, None, file.source)]
+            return [PictureResult(file.path, None, file.source)]
         try:
             pages = pages_of(file.source, self.reader.limits)
         except PictureError as error:
-            return [Entry(file.path, None, error)]
+            return [PictureResult(file.path, None, error)]
         return [self._of_page(index, page) for page in pages]
 
-    def _of_page(self, index: int, page: Page) -> Entry:
+    def _of_page(self, index: int, page: Page) -> PictureResult:
         path, number = self.files[index].path, page.number if page.of > 1 else None
         try:
             picture = page.open()
             reading = self.reader.read_picture(picture, self.single)
         except PictureError as error:
-            return Entry(path, number, error)
+            return PictureResult(path, number, error)
         for drawings in self.drawings:
             drawings.save(index, number, picture, reading)
-        return Entry(path, number, reading)
+        return PictureResult(path, number, reading)
 
 
-def with_progress(files: Iterator[list[Entry]], total: int) -> Iterator[Entry]:
+def with_progress(files: Iterator[list[PictureResult]], total: int) -> Iterator[PictureResult]:
     """The entries; of many files also how far it is, where a terminal shows no result meanwhile."""
     if total < MANY or not sys.stderr.isatty() or sys.stdout.isatty():
         for entries in files:

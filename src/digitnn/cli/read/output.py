@@ -23,7 +23,7 @@ COLUMNS = ("path", "page", *MARK, "error")
 
 
 @dataclass(frozen=True)
-class Entry:
+class PictureResult:
     """What became of a picture. page: None where there is only one."""
 
     path: str
@@ -31,7 +31,7 @@ class Entry:
     found: Reading | PictureError
 
 
-def print_json(entries: Iterable[Entry]) -> bool:
+def print_json(entries: Iterable[PictureResult]) -> bool:
     """One object on stdout, a line for each picture."""
     whole, separator = True, "\n"
     sys.stdout.write('{"schema": 1, "pictures": [')
@@ -43,7 +43,7 @@ def print_json(entries: Iterable[Entry]) -> bool:
     return whole
 
 
-def print_csv(entries: Iterable[Entry]) -> bool:
+def print_csv(entries: Iterable[PictureResult]) -> bool:
     """A heading, then a row a mark; one without a digit for a picture without marks.
 
     line and place count from 1; a refused mark has "?" for its digit.
@@ -67,7 +67,7 @@ def print_csv(entries: Iterable[Entry]) -> bool:
     return whole
 
 
-def print_text(entries: Iterable[Entry]) -> bool:
+def print_text(entries: Iterable[PictureResult]) -> bool:
     """`path: text`, several lines of it indented below; errors on stderr, one line each."""
     whole = True
     for entry in entries:
@@ -86,7 +86,7 @@ def one_line(error: PictureError) -> str:
     return " ".join(str(error).split())
 
 
-def _to_json(entry: Entry) -> dict[str, Any]:
+def _to_json(entry: PictureResult) -> dict[str, Any]:
     page = {"page": entry.page} if entry.page else {}
     if isinstance(entry.found, PictureError):
         return {

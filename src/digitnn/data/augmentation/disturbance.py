@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 
 from digitnn.data.augmentation.distortion import Distortion, distort, smooth_noise
-from digitnn.data.augmentation.stroke_width import change_thickness, widened
+from digitnn.data.augmentation.stroke_width import change_thickness, dilate
 from digitnn.errors import UsageError
 
 KERNEL = 7
@@ -121,7 +121,7 @@ def _redraw(ink: Float32[ndarray, "n h w"], hollow: float, rng: np.random.Genera
     ink[changed] = change_thickness(ink[changed], rng.uniform(-0.7, 1.3, int(changed.sum())))
     outlined = chosen < hollow
     before = ink[outlined]
-    outline = widened(before, corners=rng.random() < 0.5) - before
+    outline = dilate(before, corners=rng.random() < 0.5) - before
     outline /= np.maximum(outline.max(axis=(1, 2), keepdims=True, initial=0), 0.1)
     ink[outlined] = np.minimum(outline * _uniform(1, 1.6, outline, rng), 1)
 

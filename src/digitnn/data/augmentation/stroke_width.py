@@ -18,7 +18,7 @@ def change_thickness(
     """
     changed = ink.copy()
     thinner = amount < 0
-    inner = -widened(-ink[thinner])
+    inner = -dilate(-ink[thinner])
     share = -amount[thinner, None, None].astype(np.float32)
     thin = ink[thinner] + np.minimum(share, 1) * (inner - ink[thinner])
     peak = thin.max(axis=(1, 2), keepdims=True, initial=0)
@@ -27,11 +27,11 @@ def change_thickness(
         thicker = amount > level
         share = np.minimum(amount[thicker] - level, 1)[:, None, None].astype(np.float32)
         before = changed[thicker]
-        changed[thicker] = before + share * (widened(before, corners=level % 2 == 1) - before)
+        changed[thicker] = before + share * (dilate(before, corners=level % 2 == 1) - before)
     return changed
 
 
-def widened(ink: Float32[ndarray, "n h w"], corners: bool = False) -> Float32[ndarray, "n h w"]:
+def dilate(ink: Float32[ndarray, "n h w"], corners: bool = False) -> Float32[ndarray, "n h w"]:
     """The greatest of each pixel and its four neighbours, or its eight."""
     down = ink.copy()
     np.maximum(down[:, 1:], ink[:, :-1], out=down[:, 1:])

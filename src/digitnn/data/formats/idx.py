@@ -26,12 +26,12 @@ from numpy import ndarray
 
 from digitnn.atomic_files import replace_file
 from digitnn.data.formats.magic import GZIP, kind_of
-from digitnn.data.formats.part import DEFLATE_RATIO, MOST_UNPACKED
+from digitnn.data.formats.part import DEFLATE_RATIO, MAX_UNPACKED
 from digitnn.errors import FormatError
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-MOST_AXES = 32
-_MOST_LENGTH = 2**32 - 1
+MAX_AXES = 32
+_MAX_LENGTH = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ def write_idx(path: Path, array: ndarray, compress: bool = False) -> None:
     names = {np.dtype(code).name: (key, code) for key, code in TYPES.items()}
     if array.dtype.name not in names:
         raise FormatError(f"{path}: IDX holds {', '.join(names)}, not {array.dtype.name}")
-    if array.ndim > MOST_AXES or any(length > _MOST_LENGTH for length in array.shape):
-        raise FormatError(f"{path}: IDX as read here takes {MOST_AXES} axes, got {array.shape}")
+    if array.ndim > MAX_AXES or any(length > _MAX_LENGTH for length in array.shape):
+        raise FormatError(f"{path}: IDX as read here takes {MAX_AXES} axes, got {array.shape}")
     key, code = names[array.dtype.name]
     header = bytes([0, 0, key, array.ndim]) + np.array(array.shape, ">u4").tobytes()
     items = np.ascontiguousarray(array, code)
@@ -128,7 +128,7 @@ def _checked_header(stream: io.BufferedIOBase, size: int, packed: bool, path: Pa
     """Read the header and refuse whatever the file cannot hold."""
     header = _read_header(stream, path)
     if packed:
-        if header.end > min(MOST_UNPACKED, size * DEFLATE_RATIO):
+        if header.end > min(MAX_UNPACKED, size * DEFLATE_RATIO):
             raise FormatError(
                 f"{path}: its header promises {header} ({header.end:,} bytes), more than "
                 f"{size:,} gzipped bytes can be trusted with"
@@ -158,8 +158,8 @@ def _read_header(stream: io.BufferedIOBase, path: Path) -> Header:
     if code not in TYPES:
         known = ", ".join(f"0x{key:02x}" for key in TYPES)
         raise FormatError(f"{path}: unknown IDX type 0x{code:02x}; IDX has {known}")
-    if axes > MOST_AXES:
-        raise FormatError(f"{path}: its IDX header has {axes} axes; at most {MOST_AXES} are read")
+    if axes > MAX_AXES:
+        raise FormatError(f"{path}: its IDX header has {axes} axes; at most {MAX_AXES} are read")
     lengths = stream.read(4 * axes)
     if len(lengths) < 4 * axes:
         raise FormatError(

@@ -21,7 +21,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from digitnn.data.formats.magic import HDF5, head_of, kind_of
-from digitnn.data.formats.part import DEFLATE_RATIO, MOST_UNPACKED
+from digitnn.data.formats.part import DEFLATE_RATIO, MAX_UNPACKED
 from digitnn.errors import FormatError
 from digitnn.wording import words_of
 
@@ -149,7 +149,7 @@ def _inflate(packed: bytes, variable: Variable) -> bytes:
     """The matrix in a zlib stream: as long as its tag says, with the right checksum."""
     head = zlib.decompressobj().decompress(packed, 8)
     promised = 8 + _unpack(variable.byte_order, head)[1]
-    if promised > min(MOST_UNPACKED, len(packed) * DEFLATE_RATIO):
+    if promised > min(MAX_UNPACKED, len(packed) * DEFLATE_RATIO):
         raise _DamagedError(f"{variable.name} promises {promised:,} bytes")
     unpacker = zlib.decompressobj()
     matrix = unpacker.decompress(packed, promised + 1)

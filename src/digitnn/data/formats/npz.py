@@ -17,7 +17,7 @@ from numpy import ndarray
 from digitnn.atomic_files import replace_file
 from digitnn.data.dataset import CLASSES, Dataset
 from digitnn.data.formats.magic import ZIP, head_of, kind_of
-from digitnn.data.formats.part import MOST_UNPACKED, Part
+from digitnn.data.formats.part import MAX_UNPACKED, Part
 from digitnn.errors import DataError, FormatError
 from digitnn.wording import words_of
 
@@ -77,10 +77,10 @@ def _read_member(archive: zipfile.ZipFile, key: str, path: Path) -> ndarray:
     info = archive.getinfo(f"{key}.npy")
     shape, dtype, start = _read_header(archive, info, path)
     promised = start + math.prod(shape) * dtype.itemsize
-    if promised != info.file_size or promised > MOST_UNPACKED:
+    if promised != info.file_size or promised > MAX_UNPACKED:
         raise FormatError(
             f"{path}: {key} promises {dtype} {shape}, {promised:,} bytes with its header; "
-            f"the archive holds {info.file_size:,}, and at most {MOST_UNPACKED:,} are unpacked"
+            f"the archive holds {info.file_size:,}, and at most {MAX_UNPACKED:,} are unpacked"
         )
     with archive.open(info) as member:
         array: ndarray = np.lib.format.read_array(member, allow_pickle=False)

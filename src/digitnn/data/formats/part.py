@@ -7,7 +7,7 @@ Part = Literal["train", "test"]
 
 PARTS: tuple[Part, Part] = ("train", "test")
 
-MOST_UNPACKED = 1 << 31
+MAX_UNPACKED = 1 << 31
 """Bytes that one array in a compressed file may unpack to: 2.7 million images, two gigabytes.
 
 A file of some megabytes can unpack to terabytes; an uncompressed one cannot lie about its size.

@@ -20,7 +20,7 @@ from digitnn.data.synthesis.fragments import glued, halves
 from digitnn.data.synthesis.pen import draw
 from digitnn.data.synthesis.printed import LETTERS, lettering
 from digitnn.data.synthesis.shapes import FIGURES, scribble
-from digitnn.data.synthesis.spec import Beside
+from digitnn.data.synthesis.spec import SyntheticMix
 
 THICKNESSES = (1.5, 4.0)
 """Of a pen, in pixels of the image."""
@@ -29,34 +29,34 @@ SEED = 20
 """Everybody's images are the same, whatever the seed of the training."""
 
 
-def with_beside(train: Dataset, beside: Beside, seed: int = SEED) -> Dataset:
+def with_synthetic(train: Dataset, mix: SyntheticMix, seed: int = SEED) -> Dataset:
     """`train` and then what is learned beside it, as one dataset, junk labelled `NO_DIGIT`.
 
     Raises `SourceError` where fonts or clothes are needed and cannot be had.
     """
     rng = np.random.default_rng(seed)
-    fonts = handwriting_fonts() if beside.printed or beside.letters else []
+    fonts = handwriting_fonts() if mix.printed or mix.letters else []
     images, labels = [train.images], [train.labels]
 
     def add(found: UInt8[ndarray, "n 28 28"], what: UInt8[ndarray, " n"] | None = None) -> None:
         images.append(found)
         labels.append(np.full(len(found), NO_DIGIT, np.uint8) if what is None else what)
 
-    digits = (np.arange(beside.hands) % len(DRAWERS)).astype(np.uint8)
+    digits = (np.arange(mix.hands) % len(DRAWERS)).astype(np.uint8)
     add(drawings([DRAWERS[digit] for digit in digits], rng), digits)
-    if beside.printed:
-        printed, characters = lettering(fonts, "0123456789", beside.printed, rng)
+    if mix.printed:
+        printed, characters = lettering(fonts, "0123456789", mix.printed, rng)
         add(printed, np.array(characters).astype(np.uint8))
-    if beside.letters:
-        add(lettering(fonts, LETTERS, beside.letters, rng)[0])
-    add(drawings([FIGURES[number % len(FIGURES)] for number in range(beside.figures)], rng))
-    add(drawings([scribble] * beside.scribbles, rng))
-    add(halves(train, beside.halves, rng))
-    add(glued(train, beside.glued, rng))
-    if beside.clothes:
+    if mix.letters:
+        add(lettering(fonts, LETTERS, mix.letters, rng)[0])
+    add(drawings([FIGURES[number % len(FIGURES)] for number in range(mix.figures)], rng))
+    add(drawings([scribble] * mix.scribbles, rng))
+    add(halves(train, mix.halves, rng))
+    add(glued(train, mix.glued, rng))
+    if mix.clothes:
         clothes = load("fashion-mnist", "train").images
-        add(fitted(clothes[: beside.clothes].astype(np.float32) / 255))
-    add(blots(beside.blots, rng))
+        add(fitted(clothes[: mix.clothes].astype(np.float32) / 255))
+    add(blots(mix.blots, rng))
     return Dataset(np.concatenate(images), np.concatenate(labels), train.name, mixed=True)
 
 

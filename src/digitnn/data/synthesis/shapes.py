@@ -12,10 +12,10 @@ from digitnn.data.synthesis.digits import Drawer, Strokes
 from digitnn.data.synthesis.letters import dotted, letter
 from digitnn.data.synthesis.pen import Stroke, arc, smooth
 
-Point = tuple[float, float]
+PenPoint = tuple[float, float]
 
 
-def _turned(points: Sequence[Point], degrees: float, flatter: float) -> list[Point]:
+def _turned(points: Sequence[PenPoint], degrees: float, flatter: float) -> list[PenPoint]:
     """`points` turned about the origin after they were pressed flatter."""
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return [

@@ -6,7 +6,7 @@ from digitnn.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Beside:
+class SyntheticMix:
     """How many images of each kind.
 
     hands: digits of strokes, in styles that MNIST has few of.
@@ -40,5 +40,5 @@ class Beside:
             value = getattr(self, name)
             if type(value) is not int or value < 0:
                 raise UsageError(
-                    f"Beside: {name} must be a whole number of at least 0, got {value!r}"
+                    f"SyntheticMix: {name} must be a whole number of at least 0, got {value!r}"
                 )

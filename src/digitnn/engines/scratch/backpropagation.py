@@ -44,7 +44,7 @@ FORWARD: Mapping[type[layers.Layer], Forward] = {
 }
 """The function of each layer description that this engine runs, as a trained network has it."""
 
-Piece: TypeAlias = Callable[[Mapping[str, ndarray], ndarray], tuple[ndarray, Backward]]
+FusedLayer: TypeAlias = Callable[[Mapping[str, ndarray], ndarray], tuple[ndarray, Backward]]
 BackwardChain: TypeAlias = Callable[[Float[ndarray, "n k"]], Gradients]
 
 
@@ -72,7 +72,7 @@ def forward_training(
     """
     statistics: Statistics = {}
 
-    def normalise(index: int, layer: layers.BatchNorm) -> Piece:
+    def normalise(index: int, layer: layers.BatchNorm) -> FusedLayer:
         def piece(own: Mapping[str, ndarray], x: ndarray) -> tuple[ndarray, Backward]:
             y, backward, moved = batch_norm_training(layer, own, x)
             statistics.update({f"{index}.{name}": numbers for name, numbers in moved.items()})
@@ -80,7 +80,7 @@ def forward_training(
 
         return piece
 
-    def learning(index: int, piece: Piece) -> Piece:
+    def learning(index: int, piece: FusedLayer) -> FusedLayer:
         match architecture[index]:
             case layers.BatchNorm() as layer:
                 return normalise(index, layer)
@@ -93,7 +93,7 @@ def forward_training(
 
 
 def _chained(
-    chain: Sequence[tuple[int, Piece]], params: Params, x: Float[ndarray, "n ..."]
+    chain: Sequence[tuple[int, FusedLayer]], params: Params, x: Float[ndarray, "n ..."]
 ) -> tuple[Float[ndarray, "n k"], BackwardChain]:
     """Backpropagation (Rumelhart, Hinton and Williams 1986).
 
@@ -156,7 +156,7 @@ class _Way(NamedTuple):
 
 
 def _run(
-    chain: Sequence[tuple[int, Piece]], params: Params, x: Float[ndarray, "n ..."]
+    chain: Sequence[tuple[int, FusedLayer]], params: Params, x: Float[ndarray, "n ..."]
 ) -> tuple[Float[ndarray, "n k"], list[_Way]]:
     """What the last piece gives, and the way back through each."""
     backwards = []
@@ -168,13 +168,13 @@ def _run(
 
 
 @lru_cache
-def pieces(architecture: Architecture) -> tuple[tuple[int, Piece], ...]:
+def pieces(architecture: Architecture) -> tuple[tuple[int, FusedLayer], ...]:
     """(index of its first layer, function) for each piece of a network.
 
     A piece is a layer; only Conv2d, Relu, MaxPool2d in a row are one piece, which computes the
     same numbers in less time (see `conv_relu_pool`).
     """
-    found: list[tuple[int, Piece]] = []
+    found: list[tuple[int, FusedLayer]] = []
     index = 0
     while index < len(architecture):
         match architecture[index : index + 3]:

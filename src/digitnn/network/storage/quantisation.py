@@ -21,7 +21,7 @@ SCALE = ".scale"
 LARGEST = 127
 
 
-def narrowed(params: Mapping[str, ndarray]) -> dict[str, ndarray]:
+def quantise(params: Mapping[str, ndarray]) -> dict[str, ndarray]:
     """Weights, of two axes or more, as int8 with their scales; biases and the like as float16.
 
     Raises `DataError` for what half precision cannot hold, and for what is no number.
@@ -53,8 +53,8 @@ def rounded(
     return np.rint(weights / _across(scales, weights)).astype(np.int8), scales
 
 
-def widened(params: Mapping[str, ndarray]) -> dict[str, ndarray]:
-    """What `narrowed` made, or any parameters, as floats of at least 32 bits.
+def dequantise(params: Mapping[str, ndarray]) -> dict[str, ndarray]:
+    """What `quantise` made, or any parameters, as floats of at least 32 bits.
 
     Raises `DataError` where weights and scales do not fit together.
     """

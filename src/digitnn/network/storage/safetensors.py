@@ -27,7 +27,7 @@ from numpy import ndarray
 from digitnn.atomic_files import replace_file
 from digitnn.errors import DataError, FormatError
 
-MOST_HEADER_BYTES = 64 * 1024
+MAX_HEADER_BYTES = 64 * 1024
 """Room for some 700 arrays; the networks here have tens."""
 
 _DTYPES = {
@@ -50,7 +50,7 @@ _METADATA = "__metadata__"
 
 
 @dataclass(frozen=True)
-class Entry:
+class TensorEntry:
     """One array as the header describes it; `dtype` is NumPy's name, or BF16 and the like."""
 
     name: str
@@ -64,7 +64,7 @@ class Entry:
 class Header:
     """What a safetensors file holds, in the order of its data."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[TensorEntry, ...]
     metadata: Mapping[str, str]
 
 
@@ -89,10 +89,10 @@ def save_safetensors(
         for name, array in params.items()
     }
     content = save(arrays, dict(metadata) if metadata else None)
-    if (length := int.from_bytes(content[:8], "little")) > MOST_HEADER_BYTES:
+    if (length := int.from_bytes(content[:8], "little")) > MAX_HEADER_BYTES:
         raise DataError(
             f"{path}: {len(params)} names and their metadata need a header of {length:,} bytes; "
-            f"at most {MOST_HEADER_BYTES:,} are read again"
+            f"at most {MAX_HEADER_BYTES:,} are read again"
         )
     with replace_file(path) as file:
         file.write(content)
@@ -136,10 +136,10 @@ def _read_header(file: BinaryIO, path: Path) -> Header:
     length = int.from_bytes(start, "little")
     if len(start) < 8 or length > size - 8:
         raise _damaged(path, f"a header of {length:,} bytes in a file of {size:,}")
-    if length > MOST_HEADER_BYTES:
+    if length > MAX_HEADER_BYTES:
         raise FormatError(
             f"{path}: its safetensors header has {length:,} bytes; at most "
-            f"{MOST_HEADER_BYTES:,} are read"
+            f"{MAX_HEADER_BYTES:,} are read"
         )
     try:
         header = json.loads(file.read(length).decode(), object_pairs_hook=_without_duplicates)
@@ -168,7 +168,7 @@ def _read_header(file: BinaryIO, path: Path) -> Header:
     return Header(tuple(entries), metadata)
 
 
-def _entry(name: str, value: Any, path: Path) -> Entry:
+def _entry(name: str, value: Any, path: Path) -> TensorEntry:
     """One entry of the header, if its shape, its dtype and its place in the file agree."""
     match value:
         case {"dtype": str(code), "shape": [*shape], "data_offsets": [int(begin), int(end)]}:
@@ -186,7 +186,7 @@ def _entry(name: str, value: Any, path: Path) -> Entry:
         raise _damaged(
             path, f"{name!a}, {code} of the shape {shape}, cannot be bytes {begin} to {end}"
         )
-    return Entry(name, _DTYPES.get(code, code), tuple(shape), begin, end)
+    return TensorEntry(name, _DTYPES.get(code, code), tuple(shape), begin, end)
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

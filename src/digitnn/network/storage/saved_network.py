@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from digitnn.errors import DigitnnError, RunError, ShapeError
 from digitnn.network.network import DIGITS, Network
-from digitnn.network.storage.quantisation import widened
+from digitnn.network.storage.quantisation import dequantise
 from digitnn.network.storage.safetensors import load_safetensors
 
 NETWORK, PARAMS = "network.json", "params.safetensors"
@@ -27,7 +27,7 @@ def load_network(folder: Path) -> tuple[Network, dict[str, ndarray]]:
     """
     try:
         network = Network.from_json(read_json(folder / NETWORK))
-        params = widened(load_safetensors(folder / PARAMS))
+        params = dequantise(load_safetensors(folder / PARAMS))
         network.check(params)
         if network.labels != DIGITS:
             raise ShapeError(f"its labels must be 0 to 9, got {', '.join(network.labels)}")

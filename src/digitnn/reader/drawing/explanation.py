@@ -16,7 +16,7 @@ from digitnn.reader.reader import Digit, Reading
 
 TEXT, QUIET, RULE, BAR, EMPTY = "#1a1a1a", "#666666", "#d9d9d9", "#8c8c8c", "#f2f2f2"
 
-MOST_MARKS = 60
+MAX_MARKS = 60
 """Of longer pages the first so many are explained."""
 
 MARGIN, GAP = 32, 24
@@ -38,7 +38,7 @@ SIDE = 112
 
 def explain(picture: Picture, reading: Reading, min_confidence: float) -> Image.Image:
     """The sheet. min_confidence: where a bar has to reach for its digit to be read."""
-    shown = reading.digits[:MOST_MARKS]
+    shown = reading.digits[:MAX_MARKS]
     found = find_ink(picture.grey, LONGEST)
     panels = _panels(picture, found, reading)
     notes = _wrapped(_notes(found, reading, min_confidence))
@@ -136,7 +136,7 @@ def _notes(found: Ink, reading: Reading, min_confidence: float) -> str:
     notes = [*dict.fromkeys(reading.notes + found.notes)]
     if reading.digits:
         notes.append(f'bars that end left of the line, at {100 * min_confidence:g} %, are "?"')
-    if (more := len(reading.digits) - MOST_MARKS) > 0:
+    if (more := len(reading.digits) - MAX_MARKS) > 0:
         notes.append(f"{more} more marks are not shown")
     return "; ".join(notes)
 

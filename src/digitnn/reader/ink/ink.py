@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 from PIL import Image, ImageFilter
 
-LEAST_CONTRAST = 0.04
+MIN_CONTRAST = 0.04
 """Fainter than this is paper: JPEG's ringing, creases, the back of the sheet."""
 
 GRAINS = 5.0
@@ -29,7 +29,7 @@ its polarity to be beyond doubt: a digit that fills its box covers the border to
 SMOOTH = (0, 1, 2, 4)
 """Radii of the means that are tried, in turn, until grain is below a tenth of the ink."""
 
-LEAST_UNEVEN = 64
+MIN_UNEVEN = 64
 """Pictures with a shorter longest side are taken as evenly lit: what lies between their ink and
 their paper is soft edges. On 14 x 14 pixels a quarter of all digits was taken for shadow."""
 
@@ -93,12 +93,12 @@ def find_ink(
         smooth = box_mean(contrast, radius)
         level, grain = paper_grain(smooth)
         smooth -= np.float32(level)
-        least = max(LEAST_CONTRAST, grains * grain)
+        least = max(MIN_CONTRAST, grains * grain)
         strong = smooth[smooth > least]
         typical = float(np.percentile(strong, 90)) if strong.size else 0.0
         if 10 * grain < typical:
             break
-    if typical < 1.3 * least or typical < 2 * LEAST_CONTRAST:
+    if typical < 1.3 * least or typical < 2 * MIN_CONTRAST:
         return Ink(np.zeros(values.shape, np.float32), step, light_paper, even, 0.0, doubtful)
     # Grain fades out below half of `least`, so that the soft edges of faint strokes stay.
     foot = min(grain * grains / 2, typical / 3)
@@ -135,7 +135,7 @@ def judge_paper(coarse: UInt8[ndarray, "h w"]) -> tuple[bool, bool, bool]:
     if not paper.size or not ink.size:
         return True, light_paper, doubtful
     low, middle, high = np.percentile(paper, [5, 50, 95])
-    small = max(coarse.shape) < LEAST_UNEVEN
+    small = max(coarse.shape) < MIN_UNEVEN
     alike = bool(high - low <= abs(float(np.median(ink)) - middle) / 4)
     even = small or (alike and not _is_solid(light != light_paper))
     if even:

@@ -24,12 +24,12 @@ from PIL.JpegImagePlugin import JpegImageFile
 from digitnn.errors import PictureError
 from digitnn.reader.input.luminance import array_luminance, luminance
 from digitnn.reader.input.quiet import quiet, without_stderr
-from digitnn.reader.input.signatures import HEIF, recognise
+from digitnn.reader.input.signatures import HEIF, detect_format
 from digitnn.wording import words_of
 
 Bytes: TypeAlias = bytes | bytearray | memoryview
 File: TypeAlias = str | PathLike[str] | Bytes | BinaryIO
-Source: TypeAlias = File | Image.Image | ndarray
+PictureSource: TypeAlias = File | Image.Image | ndarray
 """What can be opened."""
 
 _ORIENTATION = 0x0112
@@ -70,7 +70,7 @@ class Picture:
     notes: tuple[str, ...] = ()
 
 
-def open_picture(source: Source, limits: Limits = DEFAULT_LIMITS) -> Picture:
+def open_picture(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> Picture:
     """The luminance of `source`, 0 black to 255 white, upright; the first of several frames.
 
     Raises `PictureError` in one line: missing, a folder, empty, damaged, not a picture, too large.
@@ -124,7 +124,7 @@ def read_bytes(source: File, limits: Limits) -> tuple[str, bytes]:
 
 def header(data: bytes, name: str) -> Image.Image:
     """The picture with only its header read."""
-    kind = recognise(data[:1024], name)
+    kind = detect_format(data[:1024], name)
     try:
         plugin = import_module(kind.plugin)
     except ImportError:

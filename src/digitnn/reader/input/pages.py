@@ -21,7 +21,7 @@ from digitnn.reader.input.opening import (
     DEFAULT_LIMITS,
     Limits,
     Picture,
-    Source,
+    PictureSource,
     count_frames,
     header,
     open_bytes,
@@ -33,7 +33,7 @@ from digitnn.wording import words_of
 DOTS_PER_INCH = 200
 """At which a PDF's page is drawn: a line of handwriting is some 50 pixels high."""
 
-MOST_PAGES = 2000
+MAX_PAGES = 2000
 """Documents with more are refused; each page costs a look at its header before any is read."""
 
 _ONE_AT_A_TIME = Lock()
@@ -49,7 +49,7 @@ class Page:
     open: Callable[[], Picture]
 
 
-def pages_of(source: Source, limits: Limits = DEFAULT_LIMITS) -> tuple[Page, ...]:
+def pages_of(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> tuple[Page, ...]:
     """The pages of `source`, one where it is a plain picture; of an animation the first frame.
 
     Raises `PictureError` where not even their number can be told.
@@ -64,8 +64,8 @@ def pages_of(source: Source, limits: Limits = DEFAULT_LIMITS) -> tuple[Page, ...
         image = header(data, name)
         count = count_frames(image) if image.format == "TIFF" else 1
         openers = [partial(open_bytes, data, name, limits, index) for index in range(count)]
-    if count > MOST_PAGES:
-        raise PictureError(f"{name}: {count:,} pages; at most {MOST_PAGES:,} are read")
+    if count > MAX_PAGES:
+        raise PictureError(f"{name}: {count:,} pages; at most {MAX_PAGES:,} are read")
     return tuple(Page(number, count, opener) for number, opener in enumerate(openers, 1))
 
 

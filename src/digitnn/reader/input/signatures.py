@@ -36,7 +36,7 @@ HEIF = Format("HEIF", "pillow_heif", ())
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 
-def recognise(head: bytes, name: str) -> Format:
+def detect_format(head: bytes, name: str) -> Format:
     """The format of a picture that begins with `head`; some hundred bytes suffice.
 
     name: what messages call it. Raises `PictureError` where it is none of `FORMATS`.

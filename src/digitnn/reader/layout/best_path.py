@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Float32
 from numpy import ndarray
 
-from digitnn.reader.layout.pieces import Piece, hull
+from digitnn.reader.layout.pieces import Piece, bounding_box
 
-MOST_PIECES = 8
+MAX_PIECES = 8
 """In one digit: slices of it and parts that are broken off."""
 
 WIDEST = 1.5
@@ -60,12 +60,12 @@ def candidates(pieces: Sequence[Piece], height: float) -> list[Candidate]:
         for last in range(first + 1, len(pieces) + 1):
             run = pieces[first:last]
             one_mark = all(piece.mark == run[0].mark for piece in run)
-            if not one_mark and last - first > MOST_PIECES:
+            if not one_mark and last - first > MAX_PIECES:
                 break
-            left, top, right, bottom = hull(run)
+            left, top, right, bottom = bounding_box(run)
             wide = right - left > WIDEST * max(bottom - top, height)
             whole = one_mark and _is_whole(pieces, first, last)
-            if whole or last == first + 1 or not (wide or last - first > MOST_PIECES):
+            if whole or last == first + 1 or not (wide or last - first > MAX_PIECES):
                 cost = _form(right - left, bottom - top, height) + _joining(run, height)
                 part = _is_part(pieces, first, last)
                 found.append(Candidate(first, last, cost, part, whole and not wide))

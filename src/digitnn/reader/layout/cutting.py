@@ -23,10 +23,10 @@ ROWS = 40
 LEAN = 0.06
 """What a step aside costs a seam, in pixels of ink: straight down where nothing is gained."""
 
-MOST_INK = 8
+MAX_INK = 8
 """A seam through more strokes than this, laid side by side, parts no digits."""
 
-LEAST_SLICE = 0.1
+MIN_SLICE = 0.1
 """Seams are further apart than this share of a digit's height, and from the sides of the mark."""
 
 
@@ -38,9 +38,9 @@ def slices(piece: Piece, ink: Float32[ndarray, "y x"], height: float) -> list[Pi
     step = max(1, int(height / ROWS))
     own = np.where(piece.mask, ink, 0)
     coarse = _blocks(own, step)
-    seams, costs = find_seams(coarse, max(2.0, LEAST_SLICE * height / step))
+    seams, costs = find_seams(coarse, max(2.0, MIN_SLICE * height / step))
     stroke = max(stroke_width(coarse), 1.0)
-    good = costs <= MOST_INK * stroke
+    good = costs <= MAX_INK * stroke
     seams, costs = seams[good], costs[good]
     if not len(seams):
         return [piece]

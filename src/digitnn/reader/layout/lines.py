@@ -15,13 +15,13 @@ from numpy import ndarray
 from digitnn.reader.ink.components import marks
 from digitnn.reader.ink.normalise import CORE, EDGE, SCATTERED
 from digitnn.reader.layout.chains import chains_of
-from digitnn.reader.layout.pieces import Piece, hull
+from digitnn.reader.layout.pieces import Piece, bounding_box
 from digitnn.reader.layout.stacks import owners, stacks, weighted_median
 
 SPECK = 0.2
 """A mark whose longer side is below this share of a digit's height is dirt: a full stop, grain."""
 
-MOST_MARKS = 1500
+MAX_MARKS = 1500
 """A page's largest marks, no more: noise of 20,000 dots took 110 s."""
 
 LONELY = 0.5
@@ -43,8 +43,8 @@ def find_rows(ink: Float32[ndarray, "h w"]) -> list[Row]:
         return []
     cores = np.bincount(found.labels[ink > CORE], minlength=len(found.areas) + 1)[1:]
     chosen = np.flatnonzero(digits_or_parts(found.boxes, cores, ink.shape))
-    if len(chosen) > MOST_MARKS:
-        chosen = np.sort(chosen[np.argsort(-cores[chosen], kind="stable")[:MOST_MARKS]])
+    if len(chosen) > MAX_MARKS:
+        chosen = np.sort(chosen[np.argsort(-cores[chosen], kind="stable")[:MAX_MARKS]])
     pieces = []
     for mark in chosen:
         left, top, right, bottom = (int(side) for side in found.boxes[mark])
@@ -87,7 +87,7 @@ def rows_of(pieces: Sequence[Piece]) -> list[Row]:
     if not pieces:
         return []
     bodies = stacks(pieces)
-    boxes = np.array([hull(body) for body in bodies])
+    boxes = np.array([bounding_box(body) for body in bodies])
     owner = owners(boxes)
     members: list[list[Piece]] = [[] for _ in bodies]
     for number, body in enumerate(bodies):

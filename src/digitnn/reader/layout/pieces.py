@@ -52,7 +52,7 @@ def piece_of(mask: Bool[ndarray, "y x"], left: int, top: int, mark: int, cut: fl
     return Piece(mask[y:bottom, x:right], box, mark, cut)
 
 
-def hull(pieces: Sequence[Piece]) -> Box:
+def bounding_box(pieces: Sequence[Piece]) -> Box:
     """The least box around all of them."""
     boxes = np.array([piece.box for piece in pieces])
     left, top = boxes[:, :2].min(axis=0)
@@ -64,7 +64,7 @@ def image_of_pieces(
     ink: Float32[ndarray, "h w"], pieces: Sequence[Piece]
 ) -> UInt8[ndarray, "28 28"]:
     """The pieces together, normalised as one digit; ink of others is left out."""
-    left, top, right, bottom = hull(pieces)
+    left, top, right, bottom = bounding_box(pieces)
     mask = np.zeros((bottom - top + 2, right - left + 2), bool)  # a frame for the soft edges
     for piece in pieces:
         x, y = piece.box[0] - left + 1, piece.box[1] - top + 1

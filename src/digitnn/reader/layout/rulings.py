@@ -15,7 +15,7 @@ from numpy import ndarray
 from digitnn.reader.ink.components import marks
 from digitnn.reader.ink.normalise import CORE, EDGE
 from digitnn.reader.layout.lines import digit_height
-from digitnn.reader.layout.straight_lines import Stroke, level_strokes, run_lengths
+from digitnn.reader.layout.straight_lines import LineSegment, level_strokes, run_lengths
 
 LONG = 2.5
 """A straight stroke of this many digits' heights is a ruling."""
@@ -64,8 +64,8 @@ def _digit_height(ink: Float32[ndarray, "h w"]) -> float:
 
 
 def _rulings(
-    level: Sequence[Stroke], upright: Sequence[Stroke], long: Sequence[float], side: float
-) -> tuple[list[Stroke], list[Stroke]]:
+    level: Sequence[LineSegment], upright: Sequence[LineSegment], long: Sequence[float], side: float
+) -> tuple[list[LineSegment], list[LineSegment]]:
     """Long strokes; sides of frames, which are what is left when loose ends are dropped; ticks."""
     lines = [stroke for stroke in level if stroke.length >= side]
     posts = [stroke for stroke in upright if stroke.length >= side]
@@ -79,7 +79,7 @@ def _rulings(
     return lines, posts
 
 
-def _met(stroke: Stroke, others: Sequence[Stroke]) -> set[str]:
+def _met(stroke: LineSegment, others: Sequence[LineSegment]) -> set[str]:
     """Which ends of `stroke` meet one of `others`, which run the other way."""
     ends = set()
     for name, x in (("start", stroke.start), ("stop", stroke.stop - 1)):
@@ -92,7 +92,7 @@ def _met(stroke: Stroke, others: Sequence[Stroke]) -> set[str]:
     return ends
 
 
-def _ticks(upright: Sequence[Stroke], lines: Sequence[Stroke]) -> list[Stroke]:
+def _ticks(upright: Sequence[LineSegment], lines: Sequence[LineSegment]) -> list[LineSegment]:
     """A comb's teeth: two or more that end on one line, equally long and about as thin as it is."""
     teeth = []
     for line in lines:
@@ -110,7 +110,7 @@ def _ticks(upright: Sequence[Stroke], lines: Sequence[Stroke]) -> list[Stroke]:
     return teeth
 
 
-def _stands_on(stroke: Stroke, line: Stroke) -> bool:
+def _stands_on(stroke: LineSegment, line: LineSegment) -> bool:
     """Whether an upright stroke ends on `line`, square to it, and is about as thin."""
     square = abs(stroke.slope + line.slope) <= UPRIGHT + 0.5 / stroke.length
     foot = abs(float(line.at(float(stroke.at(stroke.stop)))) - stroke.stop)
@@ -119,7 +119,9 @@ def _stands_on(stroke: Stroke, line: Stroke) -> bool:
     return square and ends and inside and stroke.thickness <= 1.5 * line.thickness + 1
 
 
-def _taken_out(ink: Float32[ndarray, "h w"], strokes: Sequence[Stroke]) -> Float32[ndarray, "h w"]:
+def _taken_out(
+    ink: Float32[ndarray, "h w"], strokes: Sequence[LineSegment]
+) -> Float32[ndarray, "h w"]:
     """Paper in place of each level stroke, but where a longer run of ink crosses it."""
     rest = ink.copy()
     runs = run_lengths(ink > EDGE)

@@ -16,7 +16,7 @@ from digitnn.reader.ink.components import marks
 THICKEST = 1 / 150
 """Of the picture's longest side; at least 5 pixels. A thicker bar is no ruling."""
 
-MOST_FITS = 12
+MAX_FITS = 12
 """How often a stroke is fitted again as it grows; most have stopped growing at the third."""
 
 GAP = 0.15
@@ -30,7 +30,7 @@ THINNER = 4
 
 
 @dataclass(frozen=True)
-class Stroke:
+class LineSegment:
     """y = height + slope x, from column `start` to `stop`, exclusive; thickness in pixels."""
 
     height: float
@@ -61,7 +61,7 @@ def run_lengths(ink: Bool[ndarray, "h w"]) -> Int64[ndarray, "h w"]:
     return np.cumsum(paint[:, :h], axis=1, dtype=np.int32).T
 
 
-def level_strokes(ink: Bool[ndarray, "h w"], shortest: int) -> list[Stroke]:
+def level_strokes(ink: Bool[ndarray, "h w"], shortest: int) -> list[LineSegment]:
     """The nearly level strokes of at least `shortest` pixels, the longest first."""
     h, w = ink.shape
     thickest = max(5, round(max(h, w) * THICKEST))
@@ -89,7 +89,7 @@ def level_strokes(ink: Bool[ndarray, "h w"], shortest: int) -> list[Stroke]:
     return sorted(strokes, key=lambda stroke: -stroke.length)
 
 
-def _fit(own: Bool[ndarray, "y x"], left: int, top: int) -> Stroke | None:
+def _fit(own: Bool[ndarray, "y x"], left: int, top: int) -> LineSegment | None:
     """The straight line through the middles of the columns; None where it bends or is steep."""
     columns = np.flatnonzero(own.any(axis=0))
     counts = own.sum(axis=0)[columns]
@@ -100,7 +100,7 @@ def _fit(own: Bool[ndarray, "y x"], left: int, top: int) -> Stroke | None:
     if abs(slope) > STEEPEST or np.percentile(off, 80) > 1 + thickness / 2:
         return None
     start, stop = left + int(columns[0]), left + int(columns[-1]) + 1
-    return Stroke(height + top - slope * left, slope, start, stop, thickness)
+    return LineSegment(height + top - slope * left, slope, start, stop, thickness)
 
 
 def _line(x: ndarray, y: ndarray) -> tuple[float, float]:
@@ -115,12 +115,14 @@ def _line(x: ndarray, y: ndarray) -> tuple[float, float]:
     return float(slope), float(y_mean - slope * x_mean)
 
 
-def _follow(stroke: Stroke, ink: Bool[ndarray, "h w"], thin: Bool[ndarray, "h w"]) -> Stroke:
+def _follow(
+    stroke: LineSegment, ink: Bool[ndarray, "h w"], thin: Bool[ndarray, "h w"]
+) -> LineSegment:
     """Longer to both sides, over breaks and crossings, the line fitted again as it grows."""
     h, w = ink.shape
     columns = np.arange(w)
     reach = int(stroke.thickness / 2 + 1.5)
-    for _ in range(MOST_FITS):
+    for _ in range(MAX_FITS):
         rows = np.rint(stroke.at(columns)).astype(np.int64)
         near = rows[None] + np.arange(-reach, reach + 1)[:, None]
         valid = (near >= 0) & (near < h)
@@ -135,7 +137,7 @@ def _follow(stroke: Stroke, ink: Bool[ndarray, "h w"], thin: Bool[ndarray, "h w"
         if not len(middles):
             break
         slope, height = _line(columns[inside], middles)
-        longer = Stroke(height, slope, start, stop, float(np.median(counts)))
+        longer = LineSegment(height, slope, start, stop, float(np.median(counts)))
         if abs(slope) > STEEPEST:
             break
         grown, stroke = longer.length > stroke.length, longer
@@ -145,7 +147,7 @@ def _follow(stroke: Stroke, ink: Bool[ndarray, "h w"], thin: Bool[ndarray, "h w"
 
 
 def _grown(
-    thin: Bool[ndarray, " w"], here: Bool[ndarray, " w"], stroke: Stroke, most_gap: int
+    thin: Bool[ndarray, " w"], here: Bool[ndarray, " w"], stroke: LineSegment, most_gap: int
 ) -> tuple[int, int]:
     """From where to where the stroke goes on: thin ink, with gaps of at most `most_gap`.
 
@@ -165,7 +167,7 @@ def _grown(
     return ends[1], ends[0] + 1
 
 
-def _clear(free: Bool[ndarray, "h w"], stroke: Stroke) -> None:
+def _clear(free: Bool[ndarray, "h w"], stroke: LineSegment) -> None:
     """The stroke's pixels are no longer free to make another."""
     columns = np.arange(stroke.start, stroke.stop)
     reach = int(stroke.thickness / 2 + 1.5)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy import ndarray
 
 from digitnn.network.storage.pickles.plain_values import (
-    MOST_ODD_KEYS,
+    MAX_ODD_KEYS,
     NotPlainError,
     check_key,
     is_plain_dtype,
@@ -37,7 +37,7 @@ class Allowance:
 
     def __init__(self, file_size: int) -> None:
         self._copies = 4 * file_size + 65_536
-        self._odd_keys = MOST_ODD_KEYS
+        self._odd_keys = MAX_ODD_KEYS
 
     def copy(self, amount: int) -> None:
         """Pay for `amount` bytes or items; an honest file needs at most twice its size."""

@@ -12,7 +12,7 @@ from typing import Any
 _ESCAPES = re.compile(rb"\\(?:[\\'\"nrt]|x[0-9a-fA-F]{2})")
 
 
-class Source:
+class ByteReader:
     """The bytes of a pickle, and how far they are read."""
 
     def __init__(self, data: bytes) -> None:
@@ -46,7 +46,7 @@ def is_literal(code: bytes) -> bool:
     return code in _LITERALS
 
 
-def read_literal(code: bytes, source: Source) -> Any:
+def read_literal(code: bytes, source: ByteReader) -> Any:
     """The value that the instruction `code` holds, read from behind it."""
     if code in _CONSTANTS:
         return _CONSTANTS[code]

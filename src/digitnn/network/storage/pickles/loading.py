@@ -17,10 +17,10 @@ from numpy import ndarray
 from digitnn.atomic_files import replace_file
 from digitnn.errors import DataError, FormatError
 from digitnn.network.storage.pickles.admitted import ADMITTED, Allowance, PendingDType, fill_array
-from digitnn.network.storage.pickles.literals import Source, is_literal, read_literal
+from digitnn.network.storage.pickles.literals import ByteReader, is_literal, read_literal
 from digitnn.network.storage.pickles.plain_values import NotPlainError, check_plain
 
-MOST_STEPS = 2_000_000
+MAX_STEPS = 2_000_000
 """About four seconds of instructions. Arrays take a dozen each, however large they are."""
 
 _TUPLES = {pickle.TUPLE1: 1, pickle.TUPLE2: 2, pickle.TUPLE3: 3}
@@ -77,7 +77,7 @@ class _Machine:
     """One run over the instructions of one pickle."""
 
     def __init__(self, data: bytes) -> None:
-        self.source = Source(data)
+        self.source = ByteReader(data)
         self.stack: list[Any] = []
         self.below: list[list[Any]] = []  # the stacks beneath each mark, the newest last
         self.memo: dict[int, Any] = {}
@@ -85,7 +85,7 @@ class _Machine:
 
     def run(self) -> Any:
         """Follow the instructions to the end; return the value they leave."""
-        for _ in range(MOST_STEPS):
+        for _ in range(MAX_STEPS):
             code = self.source.take(1)
             if code == pickle.STOP:
                 return self.result()
@@ -94,7 +94,7 @@ class _Machine:
             else:
                 self.arrange(code)
         raise NotPlainError(
-            f"it has more than {MOST_STEPS:,} instructions; many numbers belong into an array"
+            f"it has more than {MAX_STEPS:,} instructions; many numbers belong into an array"
         )
 
     def result(self) -> Any:

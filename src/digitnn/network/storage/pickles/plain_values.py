@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
-MOST_LEVELS = 100
+MAX_LEVELS = 100
 """How deep containers may nest; Python's own recursion, as in `repr`, ends at about 1000."""
 
-MOST_VALUES = 500_000
+MAX_VALUES = 500_000
 """How many values there may be, each counted as often as it is met when all is printed."""
 
-MOST_ODD_KEYS = 10_000
+MAX_ODD_KEYS = 10_000
 """How many keys need not be strings. Ten thousand numbers chosen to collide cost a second to hash;
 strings are hashed with a secret, so nobody can choose them so."""
 
-MOST_INTEGER_BITS = 2040
+MAX_INTEGER_BITS = 2040
 """255 bytes, the longest integer that has a short form in a pickle."""
 
 _LEAVES = frozenset({NoneType, bool, int, float, complex, str, bytes, bytearray})
@@ -61,7 +61,7 @@ def check_plain(value: object) -> None:
         elif id(item) not in measured:
             entered.add(id(item))
             odd_keys += sum(check_key(key) for key in _keys(item))
-            if odd_keys > MOST_ODD_KEYS:
+            if odd_keys > MAX_ODD_KEYS:
                 raise too_many_odd_keys()
             todo.append((item, True))
             todo.extend((part, False) for part in _parts(item))
@@ -82,7 +82,7 @@ def check_key(key: object) -> bool:
 
 
 def too_many_odd_keys() -> NotPlainError:
-    return NotPlainError(f"there are more than {MOST_ODD_KEYS:,} keys that are not strings")
+    return NotPlainError(f"there are more than {MAX_ODD_KEYS:,} keys that are not strings")
 
 
 def _keys(container: Any) -> Iterable[Any]:
@@ -103,18 +103,18 @@ def _measure(container: Any, measured: dict[int, tuple[int, int]]) -> tuple[int,
         part_levels, part_values = measured.get(id(part), (0, 1))
         levels = max(levels, part_levels)
         values += part_values
-    if levels + 1 > MOST_LEVELS:
-        raise NotPlainError(f"containers nest deeper than {MOST_LEVELS} levels")
-    if values > MOST_VALUES:
+    if levels + 1 > MAX_LEVELS:
+        raise NotPlainError(f"containers nest deeper than {MAX_LEVELS} levels")
+    if values > MAX_VALUES:
         raise NotPlainError(
-            f"there are more than {MOST_VALUES:,} values; many numbers belong into an array"
+            f"there are more than {MAX_VALUES:,} values; many numbers belong into an array"
         )
     return levels + 1, values
 
 
 def _check_leaf(leaf: object) -> None:
-    if type(leaf) is int and leaf.bit_length() >= MOST_INTEGER_BITS:
-        raise NotPlainError(f"an integer has more than {MOST_INTEGER_BITS} bits")
+    if type(leaf) is int and leaf.bit_length() >= MAX_INTEGER_BITS:
+        raise NotPlainError(f"an integer has more than {MAX_INTEGER_BITS} bits")
     if type(leaf) is str and _SURROGATE.search(leaf):
         raise NotPlainError("a text has half a character (a lone surrogate)")
     if type(leaf) is np.ndarray or isinstance(leaf, np.generic):

@@ -92,8 +92,8 @@ def test_each_point_tells_the_outcome_where_it_is(problem):
     for point in minimise(objective, start, 30, 2.5, 6):
         here, _ = LeastSquares(objective.x, objective.t)(point.params)
         assert point.outcome.total == here.total
-        penalty = 2.5 / 2 * np.vdot(point.params["weight"], point.params["weight"])
-        np.testing.assert_allclose(point.value, (here.total + penalty) / 30, rtol=1e-5)
+        penalty = 2.5 / 2 * float(np.vdot(point.params["weight"], point.params["weight"]))
+        np.testing.assert_allclose(point.value, (here.total + penalty) / 30, rtol=1e-12)
         assert 0 < point.outcome.correct <= point.evaluations == objective.calls
 
 

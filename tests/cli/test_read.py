@@ -36,7 +36,7 @@ def junk_if_thick(images):
 @pytest.fixture
 def read(digitnn: CommandLine, monkeypatch):
     """`digitnn read ...` in an empty folder, with a network that reads thin fives."""
-    monkeypatch.setattr("digitnn.reader.reader.load_recogniser", lambda model: junk_if_thick)
+    monkeypatch.setattr("digitnn.reader.reader.load_image_classifier", lambda model: junk_if_thick)
     return lambda *arguments: digitnn("read", *arguments)
 
 
@@ -354,7 +354,7 @@ def test_readings_are_printed_as_they_come(read, monkeypatch, capsys):
         seen.append(capsys.readouterr().out)
         return junk_if_thick(images)
 
-    monkeypatch.setattr("digitnn.reader.reader.load_recogniser", lambda model: slow)
+    monkeypatch.setattr("digitnn.reader.reader.load_image_classifier", lambda model: slow)
     monkeypatch.setattr("digitnn.cli.read.job.threads", lambda: 1)
     for name in "abc":
         save(f"{name}.png")

@@ -6,19 +6,30 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data compare test test-other-cpu test-pages weights lint clean
+.PHONY: help setup data compare test test-other-cpu test-pages check lint notebook weights clean
 
 help:
-	@echo "make compare   set up, fetch MNIST, train both networks, compare them (results/)"
-	@echo "make test      set up, fetch MNIST, run all tests"
+	@echo "make compare         set up, fetch MNIST, train both networks, compare them (results/)"
+	@echo "make test            set up, fetch MNIST, run all tests"
+	@echo "make notebook        open the notebook that builds the from-scratch network step by step"
+	@echo "make check           lint and quick tests, in less than 90 seconds"
+	@echo "make lint            style, types and import rules"
 	@echo "make test-other-cpu  the tests that compare both engines, as without AVX-512"
-	@echo "make test-pages  look at pages of HTML in a browser; needs Chromium"
-	@echo "make weights   train the network that reads pictures, and put it into the package"
-	@echo "make lint      style, types and import rules"
-	@echo "make setup     only create $(VENV) and install"
-	@echo "make clean     remove $(VENV)"
+	@echo "make test-pages      check HTML pages in a browser; needs Chromium"
+	@echo "make weights         train the network that reads pictures, and put it into the package"
+	@echo "make setup           only create $(VENV) and install"
+	@echo "make clean           remove $(VENV)"
+	@echo "TORCH=cpu            with any of them: install PyTorch without CUDA, gigabytes less on Linux"
 
-# Re-made only when what it depends on changes; a second call finds it and says so.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+TORCH_PIN = $(shell grep '^torch==' requirements.txt)
+
+ifneq ($(filter-out cpu,$(TORCH)),)
+$(error TORCH=$(TORCH) is unknown: TORCH=cpu installs PyTorch without CUDA, no TORCH the usual build)
+endif
+
+# Made again only when a file that it depends on changes. uv knows where the builds without CUDA are;
+# the .pth file lets `python benchmarks/timing/classic.py` import its neighbours.
 setup: $(INSTALLED)
 	@echo "environment: $(VENV) is ready"
 
@@ -26,8 +37,18 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "error: digitnn needs Python 3.11 or newer, $(PYTHON) is older: make PYTHON=python3.12 ..."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH_OPTIONS) -r requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+ifeq ($(TORCH),cpu)
+	$(PIP) uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --torch-backend=cpu $(TORCH_PIN) \
+		|| { echo "error: no $(TORCH_PIN) without CUDA could be fetched (see above); leave TORCH=cpu out to install the usual build"; exit 1; }
+else
+	@test "$$(uname -s)" != Linux || command -v nvidia-smi >/dev/null || echo \
+		"note: no NVIDIA driver found. 'make $(or $(MAKECMDGOALS),setup) TORCH=cpu' installs PyTorch without CUDA: gigabytes less."
+endif
+	$(PIP) $(TORCH_OPTIONS) -r requirements.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -c 'import pathlib, sysconfig; \
+		pathlib.Path(sysconfig.get_path("purelib"), "digitnn-benchmarks.pth").write_text("$(CURDIR)\n")'
 	@touch $@
 
 data: setup
@@ -56,6 +77,13 @@ weights: data
 	$(BIN)/digitnn data fetch fashion-mnist
 	$(BIN)/digitnn train reader --seed 0 --threads 1 --out runs/reader --resume
 	$(BIN)/python -m digitnn.reader.ship runs/reader
+
+# What a change should pass before each commit; `.ci/run` has everything.
+check: data lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --quiet -m "not slow"
+
+notebook: data
+	$(BIN)/jupyter notebook mnist_nn_fromscratch.ipynb
 
 lint: setup
 	$(BIN)/ruff check .

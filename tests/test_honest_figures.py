@@ -62,7 +62,7 @@ def test_the_largest_logits_that_are_let_pass_give_finite_figures(right, digits)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = summarise_evaluation(evaluate(Fixed(logits), part), part)
-    assert found.report.accuracy == right
+    assert found.evaluation.accuracy == right
     strictly(json.dumps(found.to_json()))
     assert not any("nan" in line or "inf" in line for line in describe(found))
     with pytest.raises(DataError, match=r"^it gives logits up to 2e\+36 for images of digits"):

@@ -39,14 +39,14 @@ def train_recipe(
         pass
     classifier = engine.classifier(training.network, training.params())
     trained = perf_counter()
-    report = evaluate(classifier, test)
+    evaluation = evaluate(classifier, test)
     evaluated = perf_counter()
     if keep is not None:
         save_run(keep, training, recipe.engine(engine_name), "mnist")
     return {
         "seconds": trained - start,
         "evaluation_seconds": evaluated - trained,
-        "accuracy": report.accuracy,
+        "accuracy": evaluation.accuracy,
         "parameters": training.network.parameter_count(),
     }
 

@@ -84,7 +84,7 @@ def test_labels_in_dispute_are_told_for_the_data_that_they_are_of(
     logits[3] = np.roll(logits[3], 1)
     found = summarise_evaluation(read(logits, digits), digits)
     assert found.disputed is not None
-    assert found.report.accuracy == 599 / 600
+    assert found.evaluation.accuracy == 599 / 600
     assert (found.disputed.without.accuracy, found.disputed.corrected.accuracy) == (1, 1)
     assert (
         "without them 100.00 %, as corrected 100.00 %, on them alone 0 of 1" in describe(found)[-1]

@@ -25,18 +25,18 @@ def blank(labels: list[int]) -> Dataset:
 def test_the_report_counts_errors_and_confusions() -> None:
     logits = np.zeros((4, 10))
     logits[range(4), [3, 3, 7, 1]] = 5
-    report = evaluate(Fixed(logits), blank([3, 8, 7, 1]))
-    assert report.accuracy == 0.75
-    assert report.errors == 1
-    assert report.predictions.tolist() == [3, 3, 7, 1]
-    assert report.confusion[8, 3] == 1
-    assert report.confusion.sum() == 4
-    assert report.confusion[3, 8] == 0
+    evaluation = evaluate(Fixed(logits), blank([3, 8, 7, 1]))
+    assert evaluation.accuracy == 0.75
+    assert evaluation.errors == 1
+    assert evaluation.predictions.tolist() == [3, 3, 7, 1]
+    assert evaluation.confusion[8, 3] == 1
+    assert evaluation.confusion.sum() == 4
+    assert evaluation.confusion[3, 8] == 0
 
 
 def test_uniform_logits_lose_ln_ten_nats() -> None:
-    report = evaluate(Fixed(np.full((5, 10), 3.0)), blank([0, 1, 2, 3, 4]))
-    assert report.loss_nats == pytest.approx(np.log(10), rel=1e-6)
+    evaluation = evaluate(Fixed(np.full((5, 10), 3.0)), blank([0, 1, 2, 3, 4]))
+    assert evaluation.loss_nats == pytest.approx(np.log(10), rel=1e-6)
 
 
 def test_log_softmax_of_huge_logits_does_not_overflow() -> None:

@@ -261,7 +261,9 @@ def test_an_ensemble_has_no_inside_and_the_page_says_so(folder: Path) -> None:
     assert "members/0" in words
     assert "one of 2 members" in words
     assert "no one gradient" in page.one("aria-labelledby", "where-it-fails-title").text
-    assert percent(found.evaluation_summary.report.accuracy) in page.one("class", "figures").text
+    assert (
+        percent(found.evaluation_summary.evaluation.accuracy) in page.one("class", "figures").text
+    )
 
 
 def test_without_changed_images_the_page_says_that_nobody_asked(measured: Measurements) -> None:
@@ -310,7 +312,7 @@ def test_other_seeds_are_read_counted_and_noted(folder: Path, tmp_path: Path) ->
     siblings = found.siblings
     accuracies = {seed.path: seed.accuracy for seed in siblings.seeds}
     assert accuracies == {
-        str(tmp_path / "a"): found.evaluation_summary.report.accuracy,
+        str(tmp_path / "a"): found.evaluation_summary.evaluation.accuracy,
         str(tmp_path / "b"): noted["accuracy"],
     }
     mean = sum(accuracies.values()) / 2
@@ -343,7 +345,7 @@ def test_disputed_labels_are_shown_with_what_people_and_the_network_say(
 ) -> None:
     assert "MNIST's test split" in disputed_labels(measured).absent
     labels = (DisputedLabel(3, 1, 0, 2, 5), DisputedLabel(7, 4, 2, 9, 2))
-    reads = measured.evaluation_summary.report.predictions
+    reads = measured.evaluation_summary.evaluation.predictions
     disputed = settle(reads, measured.dataset.labels, labels)
     section = disputed_labels(
         replace(
@@ -359,8 +361,10 @@ def test_disputed_labels_are_shown_with_what_people_and_the_network_say(
 
 def test_a_digit_that_no_image_shows_is_named(digits: Dataset, measured: Measurements) -> None:
     some = digits[400:480][digits[400:480].labels != 3]
-    report = evaluate(measured.run.classifier(), some)
-    found = replace(measured, dataset=some, evaluation_summary=summarise_evaluation(report, some))
+    evaluation = evaluate(measured.run.classifier(), some)
+    found = replace(
+        measured, dataset=some, evaluation_summary=summarise_evaluation(evaluation, some)
+    )
     assert "No image shows 3" in how_good(found).digits.words
 
 

@@ -63,12 +63,12 @@ def test_a_run_says_what_it_was_trained_on(run: Run, digits: Dataset) -> None:
 
 
 def test_readings_add_up_for_each_split(run: Run, digits: Dataset) -> None:
-    report = evaluate(run.classifier(), digits)
+    evaluation = evaluate(run.classifier(), digits)
     splits = ("valid", "test", "test")
-    assert [record_reading(run, split, report, digits) for split in splits] == [1, 1, 2]
+    assert [record_reading(run, split, evaluation, digits) for split in splits] == [1, 1, 2]
     readings = json.loads((run.path / "report.json").read_text())["readings"]
     assert [reading["split"] for reading in readings] == ["valid", "test", "test"]
-    assert readings[0]["accuracy"] == report.accuracy
+    assert readings[0]["accuracy"] == evaluation.accuracy
     assert readings[0]["data"] == {"name": "digits", "sha256": digits.fingerprint()}
 
 

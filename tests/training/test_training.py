@@ -102,8 +102,8 @@ def test_the_last_record_describes_the_parameters(recipe, engine, digits):
     training, _ = trained(recipe, engine, digits)
     last = training.history[-1]
     classifier = find_engine(engine).classifier(training.network, training.params())
-    report = evaluate(classifier, digits[400:])
-    assert (last.valid_accuracy, last.valid_loss) == (report.accuracy, report.loss_nats)
+    evaluation = evaluate(classifier, digits[400:])
+    assert (last.valid_accuracy, last.valid_loss) == (evaluation.accuracy, evaluation.loss_nats)
     if recipe.is_full_batch:
         on_train = evaluate(classifier, digits[:400])
         assert last.accuracy == on_train.accuracy

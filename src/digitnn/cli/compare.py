@@ -91,9 +91,9 @@ def compare(
     gaps = _compare_engines(chosen, data) if grid else None
     evaluated = []
     for run in trained:
-        report = evaluate(run.classifier(), test, str(run.path))
-        record_reading(run, "test", report, test)
-        evaluated.append(Evaluated(run, report))
+        evaluation = evaluate(run.classifier(), test, str(run.path))
+        record_reading(run, "test", evaluation, test)
+        evaluated.append(Evaluated(run, evaluation))
     comparison = make_comparison(evaluated, test, gaps)
     written = write_results(results, comparison, evaluated, test)
     if as_json:

@@ -69,36 +69,38 @@ def evaluate(
     else:
         name, dataset = SPLIT, elsewhere
         shared = count_known(trained, dataset, found, data_dir)
-    report = evaluate_on(classifier, dataset, str(trained.path))
+    evaluation = evaluate_on(classifier, dataset, str(trained.path))
     validation = None
     if name != "valid":  # the temperature is fitted where the labels asked for are not seen
         valid = load_split_of(trained, "valid", data_dir)
         validation = evaluate_on(classifier, valid, str(trained.path)), valid
-    evaluation_summary = summarise_evaluation(report, dataset, validation)
-    shares = qmnist_shares(dataset, report.predictions)
-    times = record_reading(trained, name, report, dataset, shared)
+    evaluation_summary = summarise_evaluation(evaluation, dataset, validation)
+    shares = qmnist_shares(dataset, evaluation.predictions)
+    times = record_reading(trained, name, evaluation, dataset, shared)
     if as_json:
         tests = count_readings(read_readings(trained.path), "test")
         value = {"schema": 1, "run": str(run), "split": name, "reads": times, "test_reads": tests}
         if elsewhere is not None:
             value["data"] = {"name": dataset.name, "sha256": dataset.fingerprint()}
             value |= {"shared": shared, "qmnist": [share.to_json() for share in shares]}
-        changed = read_changed(trained, classifier, dataset, report, corruptions, robustness, say)
+        changed = read_changed(
+            trained, classifier, dataset, evaluation, corruptions, robustness, say
+        )
         drawn = {"figures": _draw(trained, evaluation_summary, figures)} if figures else {}
         print_json(value | evaluation_summary.to_json() | changed | drawn)
         return
-    low, high = report.interval
+    low, high = evaluation.interval
     first = (
-        f"{name if elsewhere is None else dataset.name} accuracy {percent(report.accuracy)} "
+        f"{name if elsewhere is None else dataset.name} accuracy {percent(evaluation.accuracy)} "
         f"(95 % Wilson interval {percent(low)} to {percent(high)}), "
-        f"{report.errors} of {report.n:,} wrong, loss {report.loss_nats:.4f} nats, "
-        f"{report.seconds:.2f} s; this run has read "
+        f"{evaluation.errors} of {evaluation.n:,} wrong, loss {evaluation.loss_nats:.4f} nats, "
+        f"{evaluation.seconds:.2f} s; this run has read "
         f"{f'the {name} split' if elsewhere is None else 'these images'} {count(times, 'time')}"
     )
     print_text(
         "\n".join([first, *describe_external(shared, shares), *describe(evaluation_summary)])
     )
-    read_changed(trained, classifier, dataset, report, corruptions, robustness, print_text)
+    read_changed(trained, classifier, dataset, evaluation, corruptions, robustness, print_text)
     if figures:
         print_text("\n".join(_draw(trained, evaluation_summary, figures)))
 
@@ -123,7 +125,9 @@ def _draw(trained: "Trained", evaluation_summary: "EvaluationSummary", folder: P
     drawn = {
         folder / "reliability.png": draw_reliability(evaluation_summary),
         folder / "risk-coverage.png": draw_risk_coverage(evaluation_summary),
-        folder / "confusion.png": draw_confusions([Evaluated(trained, evaluation_summary.report)]),
+        folder / "confusion.png": draw_confusions(
+            [Evaluated(trained, evaluation_summary.evaluation)]
+        ),
     }
     for path, figure in drawn.items():
         try:

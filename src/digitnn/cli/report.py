@@ -82,7 +82,7 @@ def report(
                 "seconds": measured.seconds,
                 "reads": measured.reads,
                 "test_reads": measured.test_reads,
-                "accuracy": measured.evaluation_summary.report.accuracy,
+                "accuracy": measured.evaluation_summary.evaluation.accuracy,
             }
         )
         return

@@ -35,28 +35,28 @@ def read_changed(
     trained: "Trained",
     classifier: "Classifier",
     dataset: "Dataset",
-    report: "Evaluation",
+    evaluation: "Evaluation",
     corruptions: bool,
     robustness: bool,
     tell: Tell,
 ) -> dict[str, Any]:
     """What was asked for, as plain builtins; each row is told as it comes.
 
-    report: what the classifier did on `dataset` as it is.
+    evaluation: what the classifier did on `dataset` as it is.
     """
     found: dict[str, Any] = {}
     if corruptions:
         found["corruptions"] = _read_corrupted(classifier, dataset, tell)
     if robustness:
-        found["curves"] = _read_sweeps(classifier, dataset, report, tell)
+        found["curves"] = _read_sweeps(classifier, dataset, evaluation, tell)
         found["adversarial"] = _read_attacked(trained, dataset, tell)
     return found
 
 
 def _read_corrupted(classifier: "Classifier", dataset: "Dataset", tell: Tell) -> dict[str, Any]:
     from digitnn.analysis.robustness.corrupted import (
-        CorruptionReport,
         CorruptionRow,
+        CorruptionSummary,
         evaluate_corruptions,
     )
     from digitnn.analysis.robustness.reference import find_reference
@@ -75,20 +75,20 @@ def _read_corrupted(classifier: "Classifier", dataset: "Dataset", tell: Tell) ->
             )
             yield row
 
-    report = CorruptionReport(tuple(told()), reference)
-    mean = f"{'mean of 15':14} {'':8}  {percent(report.mean):>8}"
-    if reference and report.relative is not None:
+    summary = CorruptionSummary(tuple(told()), reference)
+    mean = f"{'mean of 15':14} {'':8}  {percent(summary.mean):>8}"
+    if reference and summary.relative is not None:
         seeds = len(reference.source["seeds"])
         mean += (
-            f"  {'':18}  {report.relative:6.2f}\n"
+            f"  {'':18}  {summary.relative:6.2f}\n"
             f"the reference: {name}, mean of {seeds} seeds, {percent(reference.source['mean'])}"
         )
     tell(mean)
-    return report.to_json()
+    return summary.to_json()
 
 
 def _read_sweeps(
-    classifier: "Classifier", dataset: "Dataset", report: "Evaluation", tell: Tell
+    classifier: "Classifier", dataset: "Dataset", evaluation: "Evaluation", tell: Tell
 ) -> list[dict[str, Any]]:
     from digitnn.analysis.robustness.sweeps import SWEEPS, Curve, measure_steps
 
@@ -96,7 +96,7 @@ def _read_sweeps(
     for sweep in SWEEPS.values():
         tell(f"\n{sweep.name}, {sweep.unit}")
         found = []
-        measured = measure_steps(sweep, classifier, dataset, report)
+        measured = measure_steps(sweep, classifier, dataset, evaluation)
         for step, accuracy in zip(sweep.steps, measured, strict=True):
             tell(f"{step:8g}  {percent(accuracy):>8}")
             found.append(accuracy)

@@ -51,12 +51,12 @@ class Tempered:
 
 @dataclass(frozen=True, eq=False)
 class EvaluationSummary:
-    """A report, and the scores that follow from its logits, which are those of softmax(logits).
+    """An evaluation, with the scores that follow from its logits.
 
     temperature: the one that validation asks for; disputed: None unless it is MNIST's test split.
     """
 
-    report: Evaluation
+    evaluation: Evaluation
     brier: float
     calibration_error: float
     bins: tuple[Bin, ...]
@@ -74,7 +74,7 @@ class EvaluationSummary:
 
     def to_json(self) -> dict[str, Any]:
         """As plain builtins: what `digitnn evaluate --json` prints of it."""
-        counted = self.report.to_json()
+        counted = self.evaluation.to_json()
         confusion, seconds = counted.pop("confusion"), counted.pop("seconds")
         return {
             **counted,
@@ -93,30 +93,30 @@ class EvaluationSummary:
 
 
 def summarise_evaluation(
-    report: Evaluation, dataset: Dataset, validation: tuple[Evaluation, Dataset] | None = None
+    evaluation: Evaluation, dataset: Dataset, validation: tuple[Evaluation, Dataset] | None = None
 ) -> EvaluationSummary:
-    """Every score of the `report` on `dataset`.
+    """Return every score of the `evaluation` on `dataset`.
 
-    validation: the same classifier's report on the validation images, to fit the temperature on;
+    validation: the same classifier on the validation images, to fit the temperature on;
     None: `dataset` is these.
     """
-    logits, labels = report.logits, dataset.labels
-    fitted, fitted_on = validation or (report, dataset)
+    logits, labels = evaluation.logits, dataset.labels
+    fitted, fitted_on = validation or (evaluation, dataset)
     temperature = fit_temperature(fitted.logits, fitted_on.labels)
     bins = bin_confidences(logits, labels)
     disputed = find_disputed(dataset.fingerprint())
-    right = report.predictions == labels
+    right = evaluation.predictions == labels
     return EvaluationSummary(
-        report=report,
+        evaluation=evaluation,
         brier=brier_score(logits, labels),
         calibration_error=calibration_error(bins),
         bins=bins,
         temperature=temperature,
         tempered=_temper(logits, dataset, temperature, in_sample=validation is None),
-        classes=score_classes(report.confusion),
+        classes=score_classes(evaluation.confusion),
         risk_coverage=measure_risk_coverage(log_odds(logits), right),
         most_wrong=find_most_wrong(logits, labels),
-        disputed=settle(report.predictions, labels, disputed) if disputed else None,
+        disputed=settle(evaluation.predictions, labels, disputed) if disputed else None,
     )
 
 
@@ -169,7 +169,7 @@ def _describe_digits(evaluation_summary: EvaluationSummary) -> list[str]:
         (score.recall, score) for score in evaluation_summary.classes if score.recall is not None
     ]
     recall, worst = min(shown, key=lambda pair: pair[0])
-    wrong = evaluation_summary.report.confusion.copy()
+    wrong = evaluation_summary.evaluation.confusion.copy()
     np.fill_diagonal(wrong, 0)
     if wrong.any() and worst.recall_interval is not None:
         i, j = np.unravel_index(wrong.argmax(), wrong.shape)

@@ -41,7 +41,7 @@ def disputed_labels(measured: Measurements) -> DisputedLabels:
             "right: `digitnn audit` looks for suspects in any split."
         )
         return DisputedLabels(absent, "", (), None, SOURCE)
-    predictions = measured.evaluation_summary.report.predictions
+    predictions = measured.evaluation_summary.evaluation.predictions
     images = tuple(
         DisputedImage(
             ink(
@@ -59,7 +59,7 @@ def disputed_labels(measured: Measurements) -> DisputedLabels:
     words = (
         f"Of {n} images of this split, fewer than three of the five people who were shown them "
         f"confirmed the label. With these {n} labels nobody can score fairly: whoever reads all "
-        f"{measured.evaluation_summary.report.n:,} as labelled has "
+        f"{measured.evaluation_summary.evaluation.n:,} as labelled has "
         "learned some mistakes of the labellers."
     )
     return DisputedLabels(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from digitnn.analysis.robustness.adversarial import IMAGES, attack
-from digitnn.analysis.robustness.corrupted import SEED, CorruptionReport, evaluate_corruptions
+from digitnn.analysis.robustness.corrupted import SEED, CorruptionSummary, evaluate_corruptions
 from digitnn.analysis.robustness.corruptions.suite import CORRUPTIONS, corrupt
 from digitnn.analysis.robustness.reference import find_reference
 from digitnn.analysis.robustness.sweeps import measure_curves
@@ -42,7 +42,7 @@ def measure_fragility(
     return Fragility(
         n=len(part),
         accuracy=plain.accuracy,
-        corruptions=CorruptionReport(rows, reference),
+        corruptions=CorruptionSummary(rows, reference),
         samples=samples,
         curves=curves,
         attacks=attacks,

@@ -63,7 +63,7 @@ def how_good(measured: Measurements) -> HowGood:
         confusion=_confusion(measured),
         confusion_words=_confusion_words(measured),
         wrong=wrong,
-        wrong_words=_wrong_words(len(wrong), evaluation_summary.report.errors),
+        wrong_words=_wrong_words(len(wrong), evaluation_summary.evaluation.errors),
     )
 
 
@@ -107,7 +107,7 @@ def _share(share: float | None, interval: Interval | None) -> tuple[str, str]:
 
 
 def _confusion(measured: Measurements) -> tuple[tuple[Cell, ...], ...]:
-    found = measured.evaluation_summary.report.confusion
+    found = measured.evaluation_summary.evaluation.confusion
     k = range(len(found))
     most = max((int(found[i, j]) for i in k for j in k if i != j), default=0) or 1
     return tuple(
@@ -120,7 +120,7 @@ def _confusion(measured: Measurements) -> tuple[tuple[Cell, ...], ...]:
 
 
 def _confusion_words(measured: Measurements) -> str:
-    found = measured.evaluation_summary.report.confusion
+    found = measured.evaluation_summary.evaluation.confusion
     k = range(len(found))
     pairs = [(int(found[i, j]), i, j) for i in k for j in k if i != j and found[i, j]]
     words = (

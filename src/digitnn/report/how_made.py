@@ -47,7 +47,7 @@ def how_made(measured: Measurements) -> HowMade:
 
 def _scopes(measured: Measurements) -> Table:
     split = SPLITS[measured.split]
-    n = f"{measured.evaluation_summary.report.n:,}"
+    n = f"{measured.evaluation_summary.evaluation.n:,}"
     after = "on the same" if measured.evaluation_summary.tempered.in_sample else "on validation"
     rows = [
         ("How good, how sure", f"all {n} {split} images", "none"),

@@ -52,7 +52,7 @@ def how_sure(measured: Measurements) -> HowSure:
             ),
             (
                 "loss, nats an image",
-                f"{evaluation_summary.report.loss_nats:.4f}",
+                f"{evaluation_summary.evaluation.loss_nats:.4f}",
                 f"{after.loss_nats:.4f}",
             ),
         ),
@@ -104,11 +104,11 @@ def _bins(bins: Sequence[Bin]) -> list[tuple[str, ...]]:
 
 
 def _risk_coverage(evaluation_summary: EvaluationSummary) -> Chart:
-    found = evaluation_summary.risk_coverage
+    found, evaluation = evaluation_summary.risk_coverage, evaluation_summary.evaluation
     label = (
         "The error among the most confident images over the share that gets an answer: "
         + ", ".join(f"{percent(p.error)} at {100 * p.coverage:.0f} %" for p in found.points)
-        + f"; {percent(evaluation_summary.report.errors / evaluation_summary.report.n)} of all."
+        + f"; {percent(evaluation.errors / evaluation.n)} of all."
     )
     first = next(point for point in found.points if point.coverage >= 0.9)
     words = (

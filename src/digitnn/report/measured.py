@@ -19,7 +19,7 @@ from digitnn.analysis.explain.over_epochs import OverEpochs
 from digitnn.analysis.explain.saliency import Saliency
 from digitnn.analysis.explain.stages import Stages
 from digitnn.analysis.robustness.adversarial import AdversarialRow
-from digitnn.analysis.robustness.corrupted import CorruptionReport
+from digitnn.analysis.robustness.corrupted import CorruptionSummary
 from digitnn.analysis.robustness.sweeps import Curve
 from digitnn.data.dataset import Dataset
 from digitnn.evaluation.seed_variance import SeedVariance
@@ -40,7 +40,7 @@ class Fragility:
 
     n: int
     accuracy: float
-    corruptions: CorruptionReport
+    corruptions: CorruptionSummary
     samples: Mapping[str, UInt8[ndarray, "m 28 28"]]
     curves: tuple[Curve, ...]
     attacks: tuple[AdversarialRow, ...] | None

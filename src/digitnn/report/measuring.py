@@ -33,19 +33,19 @@ def measure(run: Trained, wanted: Wanted, tell: Tell) -> Measurements:
     classifier = run.classifier()
     dataset = load_split_of(run, wanted.split, wanted.data_dir)
     tell(f"reading {count(len(dataset), 'image')} of the {wanted.split} split")
-    report = evaluate(classifier, dataset, str(run.path))
+    evaluation = evaluate(classifier, dataset, str(run.path))
     validation = None
     if wanted.split == "test":  # the temperature is fitted where the test labels are not seen
         valid = load_split_of(run, "valid", wanted.data_dir)
         validation = evaluate(classifier, valid, str(run.path)), valid
-    evaluation_summary = summarise_evaluation(report, dataset, validation)
-    reads = record_reading(run, wanted.split, report, dataset)
+    evaluation_summary = summarise_evaluation(evaluation, dataset, validation)
+    reads = record_reading(run, wanted.split, evaluation, dataset)
     fragility = None
     if wanted.robustness_images:
         part = dataset[: min(wanted.robustness_images, len(dataset))]
         fragility = measure_fragility(run, classifier, part, tell)
     insight = _insight(run, dataset, evaluation_summary, wanted, tell)
-    siblings = measure_siblings(run, others, report, dataset, wanted.split, tell)
+    siblings = measure_siblings(run, others, evaluation, dataset, wanted.split, tell)
     return Measurements(
         run=run,
         split=wanted.split,
@@ -79,7 +79,7 @@ def _insight(
     train = load_training_data(data["collection"], wanted.data_dir, data["split_seed"]).train
     mistakes = evaluation_summary.most_wrong
     index = mistakes[0].index if mistakes else 0
-    return look_inside(run, dataset, evaluation_summary.report.predictions, train, index)
+    return look_inside(run, dataset, evaluation_summary.evaluation.predictions, train, index)
 
 
 def _histories(run: Trained) -> tuple[History, ...]:

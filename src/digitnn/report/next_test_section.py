@@ -30,11 +30,11 @@ class AnotherTest:
 
 def another_test(measured: Measurements) -> AnotherTest:
     """Which digits one happened to get, and which seed."""
-    report = measured.evaluation_summary.report
+    evaluation = measured.evaluation_summary.evaluation
     siblings = measured.siblings
     return AnotherTest(
-        interval=report.interval,
-        digits=_digits(predict_next_test(report.errors, report.n)),
+        interval=evaluation.interval,
+        digits=_digits(predict_next_test(evaluation.errors, evaluation.n)),
         seeds=_seeds(siblings) if siblings else None,
         seed_words=_seed_words(siblings, measured) if siblings else (),
         parts=_parts(siblings) if siblings else None,

@@ -43,19 +43,19 @@ def find_siblings(run: Trained, beside: Sequence[Path]) -> tuple[list[RunSummary
 def measure_siblings(
     run: Trained,
     others: Sequence[RunSummary],
-    report: Evaluation,
+    evaluation: Evaluation,
     dataset: Dataset,
     split: SplitName,
     tell: Callable[[str], None],
 ) -> Siblings | None:
     """`run` beside `others`, its siblings; None where there are none.
 
-    report: of `run` on `dataset`, which the siblings read too; it is noted in each of them.
+    evaluation: of `run` on `dataset`, which the siblings read too; it is noted in each of them.
     """
     if not others:
         return None
     own = read_entry(run.path)
-    seeds, right = [_seed(own, report, True)], [report.predictions == dataset.labels]
+    seeds, right = [_seed(own, evaluation, True)], [evaluation.predictions == dataset.labels]
     for other in others:
         tell(f"reading the same images with {other.path}")
         sibling = load_run(other.path)
@@ -84,13 +84,13 @@ def _why_not(entry: RunSummary, own: RunSummary, taken: set[int]) -> str | None:
     return None
 
 
-def _seed(entry: RunSummary, report: Evaluation, own: bool) -> Seed:
+def _seed(entry: RunSummary, evaluation: Evaluation, own: bool) -> Seed:
     return Seed(
         path=str(entry.path),
         seeds=", ".join(map(str, entry.seeds)),
-        n=report.n,
-        errors=report.errors,
-        accuracy=report.accuracy,
-        interval=report.interval,
+        n=evaluation.n,
+        errors=evaluation.errors,
+        accuracy=evaluation.accuracy,
+        interval=evaluation.interval,
         own=own,
     )

@@ -36,11 +36,12 @@ SPLITS = {"valid": "validation", "test": "test"}
 def summary(measured: Measurements) -> Summary:
     """The first screen."""
     run, evaluation_summary = measured.run, measured.evaluation_summary
-    report, split = evaluation_summary.report, SPLITS[measured.split]
+    evaluation, split = evaluation_summary.evaluation, SPLITS[measured.split]
     lead = (
-        f"Of {count(report.n, f'{split} image')} this network reads {percent(report.accuracy)} "
-        f"rightly; {report.errors:,} are wrong. Over all such images there could ever be, the "
-        f"figure may well be anything from {between(report.interval)} (95 % Wilson interval)."
+        f"Of {count(evaluation.n, f'{split} image')} this network reads "
+        f"{percent(evaluation.accuracy)} rightly; {evaluation.errors:,} are wrong. "
+        "Over all such images there could ever be, the "
+        f"figure may well be anything from {between(evaluation.interval)} (95 % Wilson interval)."
     )
     return Summary(
         title=f"{run.recipe}, {_seeds(run.about)}",
@@ -58,13 +59,13 @@ def _seeds(about: Mapping[str, Any]) -> str:
 
 def _figures(measured: Measurements) -> tuple[Figure, ...]:
     evaluation_summary, split = measured.evaluation_summary, SPLITS[measured.split]
-    report = evaluation_summary.report
+    evaluation = evaluation_summary.evaluation
     surest = next(
         point for point in evaluation_summary.risk_coverage.points if point.coverage >= 0.9
     )
     found = [
-        Figure(percent(report.accuracy), f"{split} accuracy", between(report.interval)),
-        Figure(f"{report.errors:,}", "read wrongly", f"of {report.n:,}"),
+        Figure(percent(evaluation.accuracy), f"{split} accuracy", between(evaluation.interval)),
+        Figure(f"{evaluation.errors:,}", "read wrongly", f"of {evaluation.n:,}"),
         Figure(
             percent(surest.error),
             "error where it is sure",

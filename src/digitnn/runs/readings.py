@@ -19,7 +19,7 @@ REPORT = "report.json"
 def record_reading(
     run: Trained,
     split: str,
-    report: Evaluation,
+    evaluation: Evaluation,
     dataset: Dataset,
     shared: Mapping[str, int] | None = None,
 ) -> int:
@@ -36,7 +36,7 @@ def record_reading(
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
             "data": {"name": dataset.name, "sha256": dataset.fingerprint()},
             **({"shared": dict(shared)} if shared else {}),
-            **report.to_json(),
+            **evaluation.to_json(),
         }
     )
     try:

@@ -208,7 +208,7 @@ class Training:
         assert self._loop is not None
         params = self._loop.params()
         try:
-            report = evaluate(self.engine.classifier(self.network, params), self.valid)
+            evaluation = evaluate(self.engine.classifier(self.network, params), self.valid)
         except (DataError, ShapeError) as error:
             raise diverged(f"epoch {stage.epoch} cannot be validated: {error}") from error
         self._good = params
@@ -218,8 +218,8 @@ class Training:
             epoch=stage.epoch,
             loss=stage.outcome.total / stage.seen,
             accuracy=stage.outcome.correct / stage.seen,
-            valid_loss=report.loss_nats,
-            valid_accuracy=report.accuracy,
+            valid_loss=evaluation.loss_nats,
+            valid_accuracy=evaluation.accuracy,
             seconds=seconds,
             images_per_second=stage.images / seconds,
             evaluations=stage.evaluations,

@@ -53,10 +53,10 @@ def pretend(run: Run, test: Dataset, wrong: list[int], recipe: str, seed: int) -
     n = len(test)
     accuracy = 1 - len(wrong) / n
     interval, logits = wilson_interval(n - len(wrong), n), np.eye(10, dtype=np.float32)[predictions]
-    report = Evaluation(n, accuracy, interval, 0.1, 0.5, predictions, confusion, logits)
+    evaluation = Evaluation(n, accuracy, interval, 0.1, 0.5, predictions, confusion, logits)
     about = {**run.about, "seed": seed, "seconds": 10.0 + seed}
     about["recipe"] = {**about["recipe"], "name": recipe}
-    return Evaluated(replace(run, about=about), report)
+    return Evaluated(replace(run, about=about), evaluation)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_runs_of_one_recipe_with_other_epochs_are_not_taken_for_seeds(
 ) -> None:
     one = pretend(run, digits[:100], [1], "a", seed=0)
     about = {**run.about, "recipe": {**run.about["recipe"], "name": "a", "epochs": 9}, "seed": 1}
-    other = Evaluated(replace(run, about=about), one.report)
+    other = Evaluated(replace(run, about=about), one.evaluation)
     assert one.title == other.title
     assert len(grouped([one, other])) == 2
 
@@ -158,13 +158,13 @@ def test_a_run_that_was_tested_on_other_images_is_refused(
     run: Run, digits: Dataset, tmp_path: Path
 ) -> None:
     shutil.copytree(run.path, tmp_path / "run")
-    one, report = load_single_run(tmp_path / "run"), evaluate(run.classifier(), digits[:100])
+    one, evaluation = load_single_run(tmp_path / "run"), evaluate(run.classifier(), digits[:100])
     check_same_test([one], digits[:100])
-    record_reading(one, "test", report, digits[:100])
+    record_reading(one, "test", evaluation, digits[:100])
     check_same_test([one], digits[:100])
     with pytest.raises(RunError, match="run was last tested on other images"):
         check_same_test([one], digits[100:200])
-    record_reading(one, "test", report, digits[100:200])
+    record_reading(one, "test", evaluation, digits[100:200])
     check_same_test([one], digits[100:200])
 
 
@@ -222,7 +222,7 @@ def test_rows_of_one_recipe_are_named_by_what_was_set_otherwise(
     for seed in (0, 1):
         one = pretend(run, test, [5, 6], "a", seed)
         about = {**one.run.about, "recipe": {**one.run.about["recipe"], "l2": 0.5}}
-        evaluated.append(Evaluated(replace(one.run, about=about), one.report))
+        evaluated.append(Evaluated(replace(one.run, about=about), one.evaluation))
     evaluated.append(pretend(run, test, [7], "b", seed=0))
     comparison = make_comparison(evaluated, test)
     names = [row["recipe"] for row in comparison["rows"]]

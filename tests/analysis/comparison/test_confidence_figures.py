@@ -33,9 +33,9 @@ class Guess:
 def found(digits: Dataset, rng: np.random.Generator) -> EvaluationSummary:
     """A network that is surer than it should be, appraised on all 600 images."""
     logits = rng.normal(scale=2, size=(600, 10)) + 5 * np.eye(10)[digits.labels]
-    report = evaluate(Guess((3 * logits).astype(np.float32)), digits)
-    assert 0 < report.errors < 300
-    return summarise_evaluation(report, digits)
+    evaluation = evaluate(Guess((3 * logits).astype(np.float32)), digits)
+    assert 0 < evaluation.errors < 300
+    return summarise_evaluation(evaluation, digits)
 
 
 def test_bars_are_the_bins_before_and_after_the_temperature(found: EvaluationSummary) -> None:
@@ -79,7 +79,7 @@ def test_the_title_says_where_the_temperature_is_from(
 ) -> None:
     there = draw_reliability(found).axes[1].get_title()
     assert f"temperature {found.temperature:.2f}, fitted on these same images" in there
-    other = summarise_evaluation(found.report, digits, (found.report, digits))
+    other = summarise_evaluation(found.evaluation, digits, (found.evaluation, digits))
     assert "fitted on validation" in draw_reliability(other).axes[1].get_title()
 
 
@@ -88,7 +88,7 @@ def test_the_curve_goes_through_its_marks_between_chance_and_the_best_order(
 ) -> None:
     axes = draw_risk_coverage(found).axes[0]
     chance, curve, best, marks = axes.get_lines()[:4]
-    error = 100 * found.report.errors / 600
+    error = 100 * found.evaluation.errors / 600
     assert set(chance.get_ydata()) == {error}
     drawn = dict(zip(np.round(curve.get_xdata(), 6), curve.get_ydata(), strict=True))
     assert drawn[100] == pytest.approx(error)
@@ -97,7 +97,7 @@ def test_the_curve_goes_through_its_marks_between_chance_and_the_best_order(
         assert drawn[coverage] == pytest.approx(100 * point.error)
     texts = [text.get_text() for text in axes.texts]
     assert texts == [f"{100 * point.error:.2f}" for point in found.risk_coverage.points]
-    right = 600 - found.report.errors
+    right = 600 - found.evaluation.errors
     assert best.get_ydata()[right - 1] == 0
     assert best.get_ydata()[right] == pytest.approx(100 / (right + 1))
     assert best.get_ydata()[-1] == pytest.approx(error)

@@ -10,7 +10,7 @@ from commands import CommandLine
 
 from digitnn.analysis.robustness import measure_reference, reference
 from digitnn.analysis.robustness.adversarial import attack, fgsm, pgd
-from digitnn.analysis.robustness.corrupted import CorruptionReport, evaluate_corruptions
+from digitnn.analysis.robustness.corrupted import CorruptionSummary, evaluate_corruptions
 from digitnn.analysis.robustness.corruptions.suite import CORRUPTIONS, corrupt
 from digitnn.analysis.robustness.reference import Reference, find_reference
 from digitnn.analysis.robustness.sweeps import (
@@ -78,12 +78,12 @@ def test_a_row_a_corruption_with_its_error_relative_to_the_reference(halves):
             assert row.relative is None  # nothing to divide by
         else:
             assert row.relative == pytest.approx(4 * (1 - right))
-    report = CorruptionReport(rows, None)
-    assert report.mean == pytest.approx(np.mean([row.accuracy for row in rows]))
-    assert report.relative is None
+    summary = CorruptionSummary(rows, None)
+    assert summary.mean == pytest.approx(np.mean([row.accuracy for row in rows]))
+    assert summary.relative is None
     whole = [replace(row, relative=1.0 + i) for i, row in enumerate(rows)]
-    assert CorruptionReport(tuple(whole), None).relative == 8
-    assert json.loads(json.dumps(report.to_json()))["rows"][0]["corruption"] == "shot_noise"
+    assert CorruptionSummary(tuple(whole), None).relative == 8
+    assert json.loads(json.dumps(summary.to_json()))["rows"][0]["corruption"] == "shot_noise"
 
 
 def test_an_empty_split_has_no_rows(halves):

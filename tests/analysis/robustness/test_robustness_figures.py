@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from digitnn.analysis.robustness.corrupted import CorruptionReport, CorruptionRow
+from digitnn.analysis.robustness.corrupted import CorruptionRow, CorruptionSummary
 from digitnn.analysis.robustness.corruptions.suite import CORRUPTIONS, corrupt
 from digitnn.analysis.robustness.figures import draw_corrupted, draw_corruptions, draw_sweeps
 from digitnn.analysis.robustness.reference import Reference
@@ -27,7 +27,7 @@ def test_bars_are_the_errors_of_the_network_and_of_the_reference(known):
         for i, name in enumerate(CORRUPTIONS)
     )
     reference = Reference(dict.fromkeys(CORRUPTIONS, 0.3), {"recipe": "cnn"}) if known else None
-    axes = draw_corruptions(CorruptionReport(rows, reference)).axes[0]
+    axes = draw_corruptions(CorruptionSummary(rows, reference)).axes[0]
     widths = [bar.get_width() for bar in axes.patches]
     assert widths[:15] == pytest.approx(range(15))
     assert widths[15:] == pytest.approx([30] * 15 if known else [])

@@ -39,7 +39,7 @@ class Evaluated:
     """
 
     run: Trained
-    report: Evaluation
+    evaluation: Evaluation
     note: str = ""
 
     @property
@@ -59,7 +59,7 @@ class Evaluated:
 
     def right(self, test: Dataset) -> Bool[ndarray, " n"]:
         """Which images were read right."""
-        return self.report.predictions == test.labels
+        return self.evaluation.predictions == test.labels
 
 
 def grouped(evaluated: Sequence[Evaluated]) -> list[list[Evaluated]]:
@@ -88,8 +88,8 @@ def make_row(group: Sequence[Evaluated], test: Dataset) -> dict[str, Any]:
     both only if no seed comes twice.
     """
     first = group[0].run
-    n = group[0].report.n
-    accuracies = [one.report.accuracy for one in group]
+    n = group[0].evaluation.n
+    accuracies = [one.evaluation.accuracy for one in group]
     accuracy = fmean(accuracies)
     row: dict[str, Any] = {
         "recipe": group[0].name,
@@ -98,7 +98,7 @@ def make_row(group: Sequence[Evaluated], test: Dataset) -> dict[str, Any]:
         "interval": list(wilson_interval(round(accuracy * n), n)),
         "n": n,
         "train_seconds": fmean(one.run.about["seconds"] for one in group),
-        "predict_seconds": fmean(one.report.seconds for one in group),
+        "predict_seconds": fmean(one.evaluation.seconds for one in group),
         "epochs": first.about["epochs"],
         "parameters": first.parameter_count(),
         "seed": group[0].seed,

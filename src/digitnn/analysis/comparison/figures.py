@@ -79,7 +79,7 @@ def draw_confusions(evaluated: Sequence[Evaluated]) -> Figure:
     """How often each digit was read as each other one; what was right is left out."""
     figure = new_figure(4.6 * len(evaluated), 4.6)
     for one, axes in zip(evaluated, _row(figure, len(evaluated)), strict=True):
-        wrong = one.report.confusion.copy()
+        wrong = one.evaluation.confusion.copy()
         np.fill_diagonal(wrong, 0)
         axes.imshow(wrong, cmap="Oranges")
         for i in range(CLASSES):
@@ -92,7 +92,9 @@ def draw_confusions(evaluated: Sequence[Evaluated]) -> Figure:
         axes.set_yticks(range(CLASSES))
         axes.set_xlabel("read as")
         axes.set_ylabel("digit")
-        axes.set_title(f"{one.title}: {one.report.errors} of {one.report.n:,} wrong", fontsize=11)
+        axes.set_title(
+            f"{one.title}: {one.evaluation.errors} of {one.evaluation.n:,} wrong", fontsize=11
+        )
     return figure
 
 
@@ -118,7 +120,7 @@ def draw_disagreements(first: Evaluated, second: Evaluated, test: Dataset) -> Fi
             axes.set_axis_off()
         for index, axes in zip(shown, grid.flat, strict=False):
             axes.imshow(255 - test.images[index], cmap="gray", vmin=0, vmax=255)
-            read = bad.report.predictions[index]
+            read = bad.evaluation.predictions[index]
             axes.set_title(str(read), fontsize=9, pad=1, color=COLOURS[1])
     return figure
 

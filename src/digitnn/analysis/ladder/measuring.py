@@ -103,13 +103,13 @@ def _measure_network(
         pass
     if not training.complete:
         return None
-    report = evaluate(engine.classifier(training.network, training.params()), asked)
+    evaluation = evaluate(engine.classifier(training.network, training.params()), asked)
     return _measured(
         rung,
         chosen,
         len(train),
-        report.predictions == asked.labels,
-        (training.history[-1].seconds, report.seconds),
+        evaluation.predictions == asked.labels,
+        (training.history[-1].seconds, evaluation.seconds),
         training.network.parameter_count(),
     )
 

@@ -111,9 +111,15 @@ def _one_step(
 def _row(
     name: str, epsilon: int, steps: int, classifier: Classifier, part: Dataset, images: ndarray
 ) -> AdversarialRow:
-    report = evaluate(classifier, Dataset(images, part.labels, part.name))
+    evaluation = evaluate(classifier, Dataset(images, part.labels, part.name))
     return AdversarialRow(
-        name, epsilon, steps, report.n, report.errors, report.accuracy, report.interval
+        name,
+        epsilon,
+        steps,
+        evaluation.n,
+        evaluation.errors,
+        evaluation.accuracy,
+        evaluation.interval,
     )
 
 

@@ -38,7 +38,7 @@ class CorruptionRow:
 
 
 @dataclass(frozen=True)
-class CorruptionReport:
+class CorruptionSummary:
     """All rows, and the figures by which classifiers are ranked.
 
     mean: of the fifteen accuracies. relative: the mean of the fifteen relative errors, as Hendrycks
@@ -81,14 +81,14 @@ def evaluate_corruptions(
 ) -> Iterator[CorruptionRow]:
     """A row for each corruption, as it is measured. Raises `DataError` if there is no image."""
     for name, corrupted in corrupted_splits(dataset):
-        report = evaluate(classifier, corrupted)
+        evaluation = evaluate(classifier, corrupted)
         expected = reference.errors[name] if reference else 0
         yield CorruptionRow(
             corruption=name,
             severity=CORRUPTIONS[name].severity,
-            n=report.n,
-            errors=report.errors,
-            accuracy=report.accuracy,
-            interval=report.interval,
-            relative=(1 - report.accuracy) / expected if expected else None,
+            n=evaluation.n,
+            errors=evaluation.errors,
+            accuracy=evaluation.accuracy,
+            interval=evaluation.interval,
+            relative=(1 - evaluation.accuracy) / expected if expected else None,
         )

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from digitnn.analysis.robustness.corrupted import SEED, CorruptionReport
+from digitnn.analysis.robustness.corrupted import SEED, CorruptionSummary
 from digitnn.analysis.robustness.corruptions.suite import CORRUPTIONS, corrupt
 from digitnn.analysis.robustness.sweeps import Curve
 from digitnn.plotting import COLOURS, GREY, new_figure
@@ -35,20 +35,20 @@ def draw_corrupted(images: UInt8[ndarray, "n 28 28"]) -> Figure:
     return figure
 
 
-def draw_corruptions(report: CorruptionReport) -> Figure:
+def draw_corruptions(summary: CorruptionSummary) -> Figure:
     """The error under each corruption with its interval, and that of the reference in grey."""
     figure = new_figure(7, 5.2)
     axes = figure.subplots()
-    places = np.arange(len(report.rows))
-    errors = np.array([100 * (1 - row.accuracy) for row in report.rows])
-    bounds = 100 * (1 - np.array([row.interval[::-1] for row in report.rows]))
+    places = np.arange(len(summary.rows))
+    errors = np.array([100 * (1 - row.accuracy) for row in summary.rows])
+    bounds = 100 * (1 - np.array([row.interval[::-1] for row in summary.rows]))
     reach = np.abs(bounds - errors[:, None]).T
     axes.barh(places, errors, 0.4, color=COLOURS[0], xerr=reach, capsize=2, label="this network")
-    if report.reference:
-        expected = [100 * report.reference.errors[row.corruption] for row in report.rows]
-        name = report.reference.source["recipe"]
+    if summary.reference:
+        expected = [100 * summary.reference.errors[row.corruption] for row in summary.rows]
+        name = summary.reference.source["recipe"]
         axes.barh(places + 0.4, expected, 0.4, color=GREY, label=f"{name}, mean of its seeds")
-    axes.set_yticks(places + 0.2, [_words(row.corruption) for row in report.rows])
+    axes.set_yticks(places + 0.2, [_words(row.corruption) for row in summary.rows])
     axes.invert_yaxis()
     axes.set_xlabel("% of digits read wrongly")
     axes.spines[["top", "right"]].set_visible(False)

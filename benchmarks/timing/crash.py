@@ -125,7 +125,7 @@ def _train(recipe: Recipe, engine: EngineName, data: TrainingData, out: Path) ->
     if process := os.fork():
         return process
     try:
-        keeping = Keeping("", tell=lambda line: None, every=0.0, resume=True)
+        keeping = Keeping("", notify=lambda line: None, every=0.0, resume=True)
         run_experiment(recipe, engine, 0, data, out, iter, keeping)
         os._exit(0)
     except BaseException as error:

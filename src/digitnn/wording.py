@@ -1,14 +1,21 @@
 """How numbers, names and values are written for people."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from reprlib import Repr
-from typing import Any
+from typing import Any, TypeAlias
+
+Notify: TypeAlias = Callable[[str], None]
+"""Receives one line of progress for a person."""
 
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
 _SHORT.maxlist = _SHORT.maxdict = 3
 _SHORT.maxlevel = 2
+
+
+def silent(line: str) -> None:
+    """Ignore a line of progress; the default `Notify`."""
 
 
 def percent(share: float) -> str:

@@ -15,9 +15,9 @@ from rich.progress import (
 )
 
 from digitnn.cli.console import messages, say
+from digitnn.wording import Notify
 
 if TYPE_CHECKING:
-    from digitnn.data.fetch.download import Report
     from digitnn.data.fetch.transports import Meter
     from digitnn.data.formats import Found
 
@@ -26,13 +26,13 @@ def ensure(collection: str, data_dir: Path | None = None) -> "Found":
     """Fetch `collection` if it is not at hand, and tell how; where it is. Raises as `find` does."""
     from digitnn.data.fetch.sources import find
 
-    with _telling() as (report, meter):
-        return find(collection, data_dir, report=report, meter=meter)
+    with _telling() as (notify, meter):
+        return find(collection, data_dir, notify=notify, meter=meter)
 
 
 @contextmanager
-def _telling() -> Iterator[tuple["Report", "Meter"]]:
-    """(report, meter) for as long as the fetching takes; the bars vanish at the end."""
+def _telling() -> Iterator[tuple[Notify, "Meter"]]:
+    """(notify, meter) for as long as the fetching takes; the bars vanish at the end."""
     from digitnn.data.fetch.transports import no_meter
 
     if not messages().is_terminal:

@@ -1,13 +1,13 @@
 """What `digitnn evaluate --corruptions --robustness` adds: rows on images that were changed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from digitnn.cli.console import say
-from digitnn.wording import percent
+from digitnn.wording import Notify, percent
 
 if TYPE_CHECKING:
     from digitnn.analysis.robustness.adversarial import AdversarialRow
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from digitnn.evaluation.evaluation import Evaluation
     from digitnn.network.network import Classifier
     from digitnn.runs.protocol import Trained
-
-Tell: TypeAlias = Callable[[str], None]
 
 Corruptions = Annotated[
     bool,
@@ -38,7 +36,7 @@ def read_changed(
     evaluation: "Evaluation",
     corruptions: bool,
     robustness: bool,
-    tell: Tell,
+    notify: Notify,
 ) -> dict[str, Any]:
     """What was asked for, as plain builtins; each row is told as it comes.
 
@@ -46,14 +44,14 @@ def read_changed(
     """
     found: dict[str, Any] = {}
     if corruptions:
-        found["corruptions"] = _read_corrupted(classifier, dataset, tell)
+        found["corruptions"] = _read_corrupted(classifier, dataset, notify)
     if robustness:
-        found["curves"] = _read_sweeps(classifier, dataset, evaluation, tell)
-        found["adversarial"] = _read_attacked(trained, dataset, tell)
+        found["curves"] = _read_sweeps(classifier, dataset, evaluation, notify)
+        found["adversarial"] = _read_attacked(trained, dataset, notify)
     return found
 
 
-def _read_corrupted(classifier: "Classifier", dataset: "Dataset", tell: Tell) -> dict[str, Any]:
+def _read_corrupted(classifier: "Classifier", dataset: "Dataset", notify: Notify) -> dict[str, Any]:
     from digitnn.analysis.robustness.corrupted import (
         CorruptionRow,
         CorruptionSummary,
@@ -64,12 +62,12 @@ def _read_corrupted(classifier: "Classifier", dataset: "Dataset", tell: Tell) ->
     reference = find_reference(dataset.fingerprint())
     name = reference.source["recipe"] if reference else ""
     head = f"error relative to {name}" if reference else ""
-    tell(f"\n{'corruption':14} severity  accuracy  95 % interval       {head}".rstrip())
+    notify(f"\n{'corruption':14} severity  accuracy  95 % interval       {head}".rstrip())
 
     def told() -> Iterator[CorruptionRow]:
         for row in evaluate_corruptions(classifier, dataset, reference):
             relative = f"  {row.relative:6.2f}" if row.relative is not None else ""
-            tell(
+            notify(
                 f"{row.corruption:14} {row.severity:8}  {percent(row.accuracy):>8}  "
                 f"{_interval(row.interval)}{relative}"
             )
@@ -83,22 +81,22 @@ def _read_corrupted(classifier: "Classifier", dataset: "Dataset", tell: Tell) ->
             f"  {'':18}  {summary.relative:6.2f}\n"
             f"the reference: {name}, mean of {seeds} seeds, {percent(reference.source['mean'])}"
         )
-    tell(mean)
+    notify(mean)
     return summary.to_json()
 
 
 def _read_sweeps(
-    classifier: "Classifier", dataset: "Dataset", evaluation: "Evaluation", tell: Tell
+    classifier: "Classifier", dataset: "Dataset", evaluation: "Evaluation", notify: Notify
 ) -> list[dict[str, Any]]:
     from digitnn.analysis.robustness.sweeps import SWEEPS, Curve, measure_steps
 
     curves = []
     for sweep in SWEEPS.values():
-        tell(f"\n{sweep.name}, {sweep.unit}")
+        notify(f"\n{sweep.name}, {sweep.unit}")
         found = []
         measured = measure_steps(sweep, classifier, dataset, evaluation)
         for step, accuracy in zip(sweep.steps, measured, strict=True):
-            tell(f"{step:8g}  {percent(accuracy):>8}")
+            notify(f"{step:8g}  {percent(accuracy):>8}")
             found.append(accuracy)
         curve = Curve(sweep.name, sweep.unit, len(dataset), sweep.steps, tuple(found))
         curves.append(curve.to_json())
@@ -106,7 +104,7 @@ def _read_sweeps(
 
 
 def _read_attacked(
-    trained: "Trained", dataset: "Dataset", tell: Tell
+    trained: "Trained", dataset: "Dataset", notify: Notify
 ) -> list[dict[str, Any]] | None:
     from digitnn.analysis.robustness.adversarial import attack
     from digitnn.engines.scratch.input_gradient import pixel_gradient
@@ -115,11 +113,11 @@ def _read_attacked(
     if not isinstance(trained, Run):
         say("no adversarial steps: an ensemble has no one gradient; name one of its members")
         return None
-    tell("\nattack  epsilon of 255  steps  images  accuracy  95 % interval")
+    notify("\nattack  epsilon of 255  steps  images  accuracy  95 % interval")
     rows = []
     gradient = partial(pixel_gradient, trained.network, trained.params)
     for row in attack(trained.classifier("scratch"), gradient, dataset):
-        tell(_adversarial_line(row))
+        notify(_adversarial_line(row))
         rows.append(row.to_json())
     return rows
 

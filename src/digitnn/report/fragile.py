@@ -1,6 +1,5 @@
 """A network on images that are not as they should be, as far as a page has time for."""
 
-from collections.abc import Callable
 from functools import partial
 
 from digitnn.analysis.robustness.adversarial import IMAGES, attack
@@ -15,28 +14,28 @@ from digitnn.network.network import Classifier
 from digitnn.report.measured import Fragility
 from digitnn.runs.protocol import Trained
 from digitnn.runs.run import Run
-from digitnn.wording import count
+from digitnn.wording import Notify, count
 
 SAMPLES = 5
 """Images of a corruption that are shown."""
 
 
 def measure_fragility(
-    run: Trained, classifier: Classifier, part: Dataset, tell: Callable[[str], None]
+    run: Trained, classifier: Classifier, part: Dataset, notify: Notify
 ) -> Fragility:
     """Corruptions, sweeps and adversarial steps on all of `part`."""
     n = count(len(part), "image")
-    tell(f"{len(CORRUPTIONS)} corruptions of {n}")
+    notify(f"{len(CORRUPTIONS)} corruptions of {n}")
     reference = find_reference(part.fingerprint())
     rows = tuple(evaluate_corruptions(classifier, part, reference))
     some = part.images[:SAMPLES]
     samples = {name: corrupt(some, name, SEED) for name in CORRUPTIONS}
-    tell(f"shifts, turns, sizes and thicknesses of {n}")
+    notify(f"shifts, turns, sizes and thicknesses of {n}")
     plain = evaluate(classifier, part)
     curves = tuple(measure_curves(classifier, part, plain))
     attacks = None
     if isinstance(run, Run):
-        tell(f"adversarial steps on {count(min(len(part), IMAGES), 'image')}")
+        notify(f"adversarial steps on {count(min(len(part), IMAGES), 'image')}")
         gradient = partial(pixel_gradient, run.network, run.params)
         attacks = tuple(attack(run.classifier("scratch"), gradient, part))
     return Fragility(

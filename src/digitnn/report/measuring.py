@@ -1,6 +1,5 @@
 """All the work of a page: a network evaluated, changed images read, its inside looked at."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from time import perf_counter
 
@@ -18,21 +17,19 @@ from digitnn.runs.histories import History, read_histories
 from digitnn.runs.protocol import Trained
 from digitnn.runs.readings import count_readings, read_readings, record_reading
 from digitnn.runs.run import Run
-from digitnn.wording import count
-
-Tell = Callable[[str], None]
+from digitnn.wording import Notify, count
 
 
-def measure(run: Trained, wanted: Wanted, tell: Tell) -> Measurements:
+def measure(run: Trained, wanted: Wanted, notify: Notify) -> Measurements:
     """All that a page says of `run`; the reading of the split is noted in it, as every other.
 
-    tell: gets a line before each piece of work. Raises as `evaluate` does, and `RunError`.
+    notify: gets a line before each piece of work. Raises as `evaluate` does, and `RunError`.
     """
     start = perf_counter()
     others, left_out = find_siblings(run, wanted.beside)
     classifier = run.classifier()
     dataset = load_split_of(run, wanted.split, wanted.data_dir)
-    tell(f"reading {count(len(dataset), 'image')} of the {wanted.split} split")
+    notify(f"reading {count(len(dataset), 'image')} of the {wanted.split} split")
     evaluation = evaluate(classifier, dataset, str(run.path))
     validation = None
     if wanted.split == "test":  # the temperature is fitted where the test labels are not seen
@@ -43,9 +40,9 @@ def measure(run: Trained, wanted: Wanted, tell: Tell) -> Measurements:
     fragility = None
     if wanted.robustness_images:
         part = dataset[: min(wanted.robustness_images, len(dataset))]
-        fragility = measure_fragility(run, classifier, part, tell)
-    insight = _insight(run, dataset, evaluation_summary, wanted, tell)
-    siblings = measure_siblings(run, others, evaluation, dataset, wanted.split, tell)
+        fragility = measure_fragility(run, classifier, part, notify)
+    insight = _insight(run, dataset, evaluation_summary, wanted, notify)
+    siblings = measure_siblings(run, others, evaluation, dataset, wanted.split, notify)
     return Measurements(
         run=run,
         split=wanted.split,
@@ -70,12 +67,12 @@ def _insight(
     dataset: Dataset,
     evaluation_summary: EvaluationSummary,
     wanted: Wanted,
-    tell: Tell,
+    notify: Notify,
 ) -> Insight | None:
     if not isinstance(run, Run):
         return None
     data = run.about["data"]
-    tell("looking into the network")
+    notify("looking into the network")
     train = load_training_data(data["collection"], wanted.data_dir, data["split_seed"]).train
     mistakes = evaluation_summary.most_wrong
     index = mistakes[0].index if mistakes else 0

@@ -1,6 +1,6 @@
 """Runs that differ from another by their seed alone, read on the same images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from digitnn.report.measured import Seed, Siblings, SplitName
 from digitnn.runs.ensembles import load_run
 from digitnn.runs.protocol import Trained
 from digitnn.runs.readings import record_reading
+from digitnn.wording import Notify
 
 LeftOut = tuple[tuple[str, str], ...]
 
@@ -46,7 +47,7 @@ def measure_siblings(
     evaluation: Evaluation,
     dataset: Dataset,
     split: SplitName,
-    tell: Callable[[str], None],
+    notify: Notify,
 ) -> Siblings | None:
     """`run` beside `others`, its siblings; None where there are none.
 
@@ -57,7 +58,7 @@ def measure_siblings(
     own = read_entry(run.path)
     seeds, right = [_seed(own, evaluation, True)], [evaluation.predictions == dataset.labels]
     for other in others:
-        tell(f"reading the same images with {other.path}")
+        notify(f"reading the same images with {other.path}")
         sibling = load_run(other.path)
         found = evaluate(sibling.classifier(), dataset, str(sibling.path))
         record_reading(sibling, split, found, dataset)

@@ -13,7 +13,6 @@ computed again. So nothing here needs to reach the disk before training may go o
 
 import os
 import struct
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from numpy import ndarray
 
 from digitnn.engines.protocols import Outcome
 from digitnn.training.fullbatch import Evaluation
+from digitnn.wording import Notify
 
 _HASH = 32
 _NUMBERS = struct.Struct("<ddq")
@@ -31,12 +31,12 @@ _NUMBERS = struct.Struct("<ddq")
 class EvaluationLog:
     """Remembers evaluations in the file `path`; see `fullbatch_loop.Memory`.
 
-    training: the fingerprint of what is trained; tell: hears, in a line, of damage, and once of a
+    training: the fingerprint of what is trained; notify: hears, in a line, of damage, and once of a
     disk that takes no more, after which evaluations are forgotten but training goes on.
     """
 
-    def __init__(self, path: Path, training: str, tell: Callable[[str], None]) -> None:
-        self._path, self._training, self._tell = path, training, tell
+    def __init__(self, path: Path, training: str, notify: Notify) -> None:
+        self._path, self._training, self._notify = path, training, notify
         self._places: dict[bytes, int] = {}
         self._end: int | None = None
         self._failed = False
@@ -69,7 +69,7 @@ class EvaluationLog:
                 _write_all(file.fileno(), sha256(rest).digest() + rest)
         except OSError as error:
             if not self._failed:
-                self._tell(f"cannot write {self._path} ({error.strerror}): training goes on")
+                self._notify(f"cannot write {self._path} ({error.strerror}): training goes on")
             self._failed = True
             return
         self._places[key] = self._end
@@ -90,7 +90,7 @@ class EvaluationLog:
                 self._end += length
         if damaged or record:
             what = f"{damaged} damaged" if damaged else "one cut at the end"
-            self._tell(f"{self._path}: of its evaluations {what}, computed again")
+            self._notify(f"{self._path}: of its evaluations {what}, computed again")
 
     def _key(self, point: Float32[ndarray, " p"]) -> bytes:
         return sha256(self._training.encode() + point.astype("<f4").tobytes()).digest()

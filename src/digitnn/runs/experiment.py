@@ -133,11 +133,11 @@ def _finished(path: Path, identity: Mapping[str, Any], keeping: Keeping) -> Run 
     run = load_single_run(path)
     require_same(path, run.about, identity)
     if run.about["complete"]:
-        keeping.tell(f"{path} is finished already: nothing to do")
+        keeping.notify(f"{path} is finished already: nothing to do")
         remove_checkpoint(path)  # of a process that was killed just before it did
         return run
     if _has_had_its_time(run.about, identity):
-        keeping.tell(f"{path} has had its time: nothing to do; a larger --max-seconds goes on")
+        keeping.notify(f"{path} has had its time: nothing to do; a larger --max-seconds goes on")
         return run
     if not is_unfinished(path):
         raise RunError(

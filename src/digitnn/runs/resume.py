@@ -9,7 +9,7 @@ It goes when the run is finished. Until then a kill at any instant leaves a fold
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from digitnn.runs.evaluation_log import EvaluationLog
 from digitnn.runs.identity import differences, fingerprint
 from digitnn.runs.snapshots import SNAPSHOTS, Snapshots
 from digitnn.training.training import EpochRecord, Record, Training
+from digitnn.wording import Notify
 
 CHECKPOINT, LOCK, ABOUT, LOG = "checkpoint", "lock", "training.json", "evaluations.log"
 FORMAT_VERSION = 1
@@ -42,12 +43,12 @@ class Keeping:
     """How a training is kept while it runs.
 
     command: what a user types to go on; every: at most so many seconds of mini-batches are lost;
-    resume: go on from what is there already; tell: hears, in lines, what a user should know;
+    resume: go on from what is there already; notify: hears, in lines, what a user should know;
     snapshots: keep parameters of the way too, as is done anyway where some were kept before.
     """
 
     command: str
-    tell: Callable[[str], None]
+    notify: Notify
     every: float = 30.0
     resume: bool = False
     snapshots: bool = False
@@ -140,7 +141,7 @@ class Unfinished:
         before, now = self._check_same(), describe_conditions()
         changed = differences(before, now) if before else []
         if changed:
-            self._keeping.tell(f"equal bits are not certain: {', '.join(changed)}")
+            self._keeping.notify(f"equal bits are not certain: {', '.join(changed)}")
         resumed = self._take_up()
         about = {
             "format": FORMAT_VERSION,
@@ -154,16 +155,16 @@ class Unfinished:
             raise RunError(f"cannot write to {self._folder}: {error.strerror or error}") from None
         if not resumed and self._keeping.resume:
             run = self._folder.parent
-            self._keeping.tell(f"{run} holds nothing to go on from: starts from the beginning")
+            self._keeping.notify(f"{run} holds nothing to go on from: starts from the beginning")
 
     def follow(self, records: Iterable[Record]) -> Iterator[Record]:
         """Pass `records` on, saving after each epoch and whenever it is time.
 
         A snapshot comes before the checkpoint: who goes on from that finds what led to it.
         """
-        run, tell = self._folder.parent, self._keeping.tell
+        run, notify = self._folder.parent, self._keeping.notify
         wanted = self._keeping.snapshots or (run / SNAPSHOTS).is_dir()
-        snapshots = Snapshots(run, self._training, tell) if wanted else None
+        snapshots = Snapshots(run, self._training, notify) if wanted else None
         for record in records:
             if snapshots and isinstance(record, EpochRecord):
                 snapshots.take(record)
@@ -182,7 +183,7 @@ class Unfinished:
             self._failed = False
         except OSError as error:
             if not self._failed:
-                self._keeping.tell(
+                self._keeping.notify(
                     f"cannot write a checkpoint to {self._folder} ({error.strerror or error}): "
                     "training goes on; the last one is intact"
                 )
@@ -197,19 +198,19 @@ class Unfinished:
             about = read_checked_json(path)
         except CheckpointError as error:
             # What belongs to this training also carries its fingerprint.
-            self._keeping.tell(f"{error}; what was saved is checked by itself")
+            self._keeping.notify(f"{error}; what was saved is checked by itself")
             return {}
         require_same(self._folder.parent, about["training"], self._identity)
         return dict(about["conditions"])
 
     def _take_up(self) -> bool:
         """Hand the training what was saved of it; whether there was anything."""
-        training, tell, folder = self._training, self._keeping.tell, self._folder
+        training, notify, folder = self._training, self._keeping.notify, self._folder
         if training.recipe.is_full_batch:
             log = folder / LOG
-            training.remember(EvaluationLog(log, self._fingerprint, tell))
+            training.remember(EvaluationLog(log, self._fingerprint, notify))
             if was_there := log.exists():
-                tell(f"{folder.parent} goes on: what was evaluated is not computed again")
+                notify(f"{folder.parent} goes on: what was evaluated is not computed again")
             return was_there
         damaged = []
         for path in (found := saved_checkpoints(folder)):
@@ -218,12 +219,12 @@ class Unfinished:
                 training.resume(checkpoint)
             except CheckpointError as error:
                 damaged.append(path)
-                tell(str(error))
+                notify(str(error))
                 continue
             for other in damaged:
                 shutil.rmtree(other, ignore_errors=True)
             epochs = len(training.history)
-            tell(
+            notify(
                 f"{folder.parent} goes on from step {checkpoint.step:,}, "
                 f"after {epochs} of {training.recipe.epochs} epochs"
             )

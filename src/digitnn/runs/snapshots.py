@@ -8,13 +8,13 @@ whose numbers grow by a like ratio: early on a network changes most. Of 90, say,
 1, 2, 3, 4, 6, 9, 13, 19, 28, 41, 61 and 90. Writing them does not touch what is learned.
 """
 
-from collections.abc import Callable
 from math import isclose
 from pathlib import Path
 
 from digitnn.network.storage.safetensors import save_safetensors
 from digitnn.training.records import EpochRecord
 from digitnn.training.training import Training
+from digitnn.wording import Notify
 
 SNAPSHOTS = "snapshots"
 MOST = 12
@@ -52,11 +52,11 @@ def saved_snapshots(run: Path) -> dict[int, Path]:
 class Snapshots:
     """Keeps those of `training` in the folder `run`.
 
-    tell: hears, once, of a disk that takes none; training goes on.
+    notify: hears, once, of a disk that takes none; training goes on.
     """
 
-    def __init__(self, run: Path, training: Training, tell: Callable[[str], None]) -> None:
-        self._run, self._training, self._tell = run, training, tell
+    def __init__(self, run: Path, training: Training, notify: Notify) -> None:
+        self._run, self._training, self._notify = run, training, notify
         self._epochs = frozenset(snapshot_epochs(training.recipe.epochs))
         self._failed = False
 
@@ -77,5 +77,7 @@ class Snapshots:
         except OSError as error:
             if not self._failed:
                 where = self._run / SNAPSHOTS
-                self._tell(f"cannot write to {where} ({error.strerror or error}): training goes on")
+                self._notify(
+                    f"cannot write to {where} ({error.strerror or error}): training goes on"
+                )
             self._failed = True

@@ -23,7 +23,7 @@ from digitnn.training.clock import Clock
 from digitnn.training.records import EpochRecord
 from digitnn.training.stopping import Stopping
 
-KEEPING = Keeping("digitnn train cnn --resume", tell=lambda line: None, every=0)
+KEEPING = Keeping("digitnn train cnn --resume", notify=lambda line: None, every=0)
 
 
 class Killed(BaseException):

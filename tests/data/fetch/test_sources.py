@@ -79,7 +79,7 @@ def failing(name: str, reason: str) -> Source:
 def test_what_is_not_at_hand_is_fetched_into_the_cache(know, tmp_path):
     know(giving(tmp_path / "served"))
     told: list[str] = []
-    assert sources.fetch("mnist", report=told.append) == tmp_path / "cache" / "mnist"
+    assert sources.fetch("mnist", notify=told.append) == tmp_path / "cache" / "mnist"
     for name in sorted(path.name for path in (tmp_path / "cache" / "mnist").iterdir()):
         served = (tmp_path / "served" / name).read_bytes()
         assert (tmp_path / "cache" / "mnist" / name).read_bytes() == served
@@ -101,7 +101,7 @@ def test_a_second_fetch_uses_the_cache_and_says_so(know, tmp_path):
     sources.fetch("mnist")
     assert len(asked) == 4
     told: list[str] = []
-    sources.fetch("mnist", report=told.append)
+    sources.fetch("mnist", notify=told.append)
     assert len(asked) == 4
     assert told == [f"mnist: using the cache {tmp_path / 'cache' / 'mnist'}"]
 
@@ -115,7 +115,7 @@ def test_a_cached_file_that_does_not_match_is_fetched_anew_and_said_so(know, tmp
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]) if content is None else content)
     asked.clear()
     told: list[str] = []
-    assert_same_data(sources.load("mnist", "train", report=told.append), tiny_train())
+    assert_same_data(sources.load("mnist", "train", notify=told.append), tiny_train())
     assert asked == ["train-labels-idx1-ubyte"]
     assert told[0] == f"{path} does not match its SHA-256; fetching it anew"
 
@@ -134,7 +134,7 @@ def test_what_one_source_leaves_out_the_next_one_brings(know, tmp_path):
     asked: list[str] = []
     know(giving(tmp_path / "served", count=2), giving(tmp_path / "served", asked))
     told: list[str] = []
-    sources.fetch("mnist", report=told.append)
+    sources.fetch("mnist", notify=told.append)
     assert asked == ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"]
     assert any("does not hold train-images-idx3-ubyte, train-labels" in line for line in told)
 
@@ -249,7 +249,7 @@ def test_the_folder_data_is_used_before_cache_and_network(know, tmp_path, place)
     know(failing("nobody", "nothing"))
     export(tiny_train(), tiny_test(), Path(place), "idx-gz")
     told: list[str] = []
-    assert sources.fetch("mnist", report=told.append) == Path(place)
+    assert sources.fetch("mnist", notify=told.append) == Path(place)
     assert told == [f"mnist: using the IDX files in {place}"]
     assert_same_data(sources.load("mnist", "train"), tiny_train())
 

@@ -7,27 +7,20 @@ that a folder only ever holds right files, also when two processes fill it at on
 import hashlib
 import re
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TypeAlias
 from urllib.error import HTTPError, URLError
 
 from digitnn.atomic_files import replace_file
 from digitnn.data.fetch.transports import KnownFile, Meter, Source, no_meter
 from digitnn.data.formats.magic import GZIP, kind_of, looks_like_html
 from digitnn.errors import FormatError, SourceError
-
-Report: TypeAlias = Callable[[str], None]
-"""Called with a line for people at each step."""
-
-
-def no_report(line: str) -> None:
-    """A report that nobody reads."""
+from digitnn.wording import Notify, silent
 
 
 def missing_files(
-    files: Sequence[KnownFile], folder: Path, report: Report = no_report
+    files: Sequence[KnownFile], folder: Path, notify: Notify = silent
 ) -> list[KnownFile]:
     """Those of `files` that `folder` does not hold as they should be; a wrong one is reported."""
     missing = []
@@ -36,7 +29,7 @@ def missing_files(
         if not path.is_file():
             missing.append(file)
         elif path.stat().st_size != file.size or _sha256_of(path) != file.sha256:
-            report(f"{path} does not match its SHA-256; fetching it anew")
+            notify(f"{path} does not match its SHA-256; fetching it anew")
             missing.append(file)
     return missing
 
@@ -45,7 +38,7 @@ def download(
     files: Sequence[KnownFile],
     folder: Path,
     sources: Sequence[Source],
-    report: Report = no_report,
+    notify: Notify = silent,
     meter: Meter = no_meter,
 ) -> list[str]:
     """Write `files` to `folder`, each from the first of `sources` that gives it whole.
@@ -62,14 +55,14 @@ def download(
                 for file, content in deliveries:
                     _keep(folder / file.name, _checked(file, content))
                     missing.remove(file)
-                    report(f"{file.name}: {file.size:,} bytes from {source.name}")
+                    notify(f"{file.name}: {file.size:,} bytes from {source.name}")
             if missing:
                 raise FormatError(f"does not hold {', '.join(file.name for file in missing)}")
         except SourceError:
             raise
         except Exception as error:  # a transport may fail in any way; the next one has its turn
             failures.append(f"{source.name}: {reason(error)}")
-            report(f"{failures[-1]}; trying on")
+            notify(f"{failures[-1]}; trying on")
     return failures if missing else []
 
 

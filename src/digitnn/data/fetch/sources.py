@@ -14,11 +14,12 @@ from platformdirs import user_cache_dir
 
 from digitnn.data.dataset import Dataset
 from digitnn.data.fetch.catalogue import COLLECTIONS, Collection, collection_named
-from digitnn.data.fetch.download import Report, download, missing_files, no_report
+from digitnn.data.fetch.download import download, missing_files
 from digitnn.data.fetch.transports import Meter, no_meter
 from digitnn.data.formats import Found, Part, detect
 from digitnn.data.formats.idx_folder import PREFIX
 from digitnn.errors import SourceError, UsageError
+from digitnn.wording import Notify, silent
 
 DEFAULT_FOLDER = Path("data")
 
@@ -28,21 +29,21 @@ __all__ = ["COLLECTIONS", "cache_folder", "fetch", "find", "load"]
 def fetch(
     name: str = "mnist",
     data_dir: Path | str | None = None,
-    report: Report = no_report,
+    notify: Notify = silent,
     meter: Meter = no_meter,
 ) -> Path:
     """See that the whole collection is at hand, downloading what is missing; return where it is.
 
     Raises `UsageError` for an unknown name, `SourceError` if no source can give it.
     """
-    return find(name, _path(data_dir), report=report, meter=meter).path
+    return find(name, _path(data_dir), notify=notify, meter=meter).path
 
 
 def load(
     name: str = "mnist",
     part: Part = "train",
     data_dir: Path | str | None = None,
-    report: Report = no_report,
+    notify: Notify = silent,
     meter: Meter = no_meter,
 ) -> Dataset:
     """One part of a collection, fetched first if need be; the other part is not read.
@@ -50,14 +51,14 @@ def load(
     The dataset is called "mnist train". Raises as `fetch` does, and `FormatError` if the data
     are damaged.
     """
-    return find(name, _path(data_dir), (part,), report, meter).read(part, f"{name} {part}")
+    return find(name, _path(data_dir), (part,), notify, meter).read(part, f"{name} {part}")
 
 
 def find(
     name: str,
     data_dir: Path | None = None,
     parts: tuple[Part, ...] = ("train", "test"),
-    report: Report = no_report,
+    notify: Notify = silent,
     meter: Meter = no_meter,
 ) -> Found:
     """Where the collection lies and in which format; `parts` of it are at hand on return.
@@ -69,7 +70,7 @@ def find(
     for base, candidates in _user_folders(collection, data_dir):
         found = next(filter(None, map(detect, candidates)), None)
         if found:
-            report(f"{name}: using the {found.format.title} in {found.path}")
+            notify(f"{name}: using the {found.format.title} in {found.path}")
             return found
         tried.append(f"{base}: {'no digit data' if base.exists() else 'no such folder'}")
         if base == data_dir:  # asked for by name, for this very call
@@ -78,21 +79,21 @@ def find(
                 "of PNGs for each digit; leave --data-dir out to have the data fetched"
             )
         if base != DEFAULT_FOLDER:
-            report(f"{tried[-1]}; looking on")
+            notify(f"{tried[-1]}; looking on")
     cache = cache_folder(collection)
     needed = [file for file in collection.files if file.name.startswith(_prefixes(parts))]
     if not missing_files(needed, cache):
-        report(f"{name}: using the cache {cache}")
+        notify(f"{name}: using the cache {cache}")
     else:
         tried.append(f"cache {cache}: incomplete")
-        missing = missing_files(collection.files, cache, report)
-        failures = download(missing, cache, collection.sources, report, meter)
+        missing = missing_files(collection.files, cache, notify)
+        failures = download(missing, cache, collection.sources, notify, meter)
         if failures:
             raise SourceError(
                 f"no source gives {name}: {'; '.join(tried + failures)} -- put its files in "
                 "./data or name their folder with --data-dir"
             )
-        report(f"{name}: complete in {cache} ({collection.credit})")
+        notify(f"{name}: complete in {cache} ({collection.credit})")
     found = detect(cache)
     assert found is not None, f"{cache} was just filled"
     return found

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from digitnn.data.fetch.download import Report, download, missing_files, no_report
+from digitnn.data.fetch.download import download, missing_files
 from digitnn.data.fetch.sources import cache_base
 from digitnn.data.fetch.transports import KnownFile, Meter, no_meter
 from digitnn.data.fetch.transports.programs import npm_package
 from digitnn.errors import SourceError
+from digitnn.wording import Notify, silent
 
 LETTERED = {
     "caveat-brush": (63092, "2c57f92c541e3d7c8050ca99d8ce3f6ee2f64cbdfe72f304f6d7683f0db388ba"),
@@ -35,13 +36,13 @@ LETTERED = {
 VERSION = "5.3.0"
 
 
-def handwriting_fonts(report: Report = no_report, meter: Meter = no_meter) -> list[Path]:
+def handwriting_fonts(notify: Notify = silent, meter: Meter = no_meter) -> list[Path]:
     """The files of the ten fonts that training images are lettered in. Raises as `fetch_fonts`."""
-    return fetch_fonts(LETTERED, report, meter)
+    return fetch_fonts(LETTERED, notify, meter)
 
 
 def fetch_fonts(
-    known: Mapping[str, tuple[int, str]], report: Report = no_report, meter: Meter = no_meter
+    known: Mapping[str, tuple[int, str]], notify: Notify = silent, meter: Meter = no_meter
 ) -> list[Path]:
     """The Latin files of fonts, fetched from their npm packages first if need be.
 
@@ -51,13 +52,13 @@ def fetch_fonts(
     files = {
         name: KnownFile(f"{name}-latin-400-normal.woff", *kept) for name, kept in known.items()
     }
-    missing = missing_files(list(files.values()), folder, report)
+    missing = missing_files(list(files.values()), folder, notify)
     sources = [
         npm_package(f"@fontsource/{name}@{VERSION}")
         for name, file in files.items()
         if file in missing
     ]
-    failures = download(missing, folder, sources, report, meter)
+    failures = download(missing, folder, sources, notify, meter)
     if failures:
         raise SourceError(f"cannot fetch the fonts: {'; '.join(failures)} -- is npm installed?")
     return [folder / file.name for file in files.values()]

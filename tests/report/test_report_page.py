@@ -147,8 +147,8 @@ def test_what_is_changed_is_the_first_images_and_the_page_says_how_many(
     shift = rows(table_of(page, "Accuracy over shift"))
     as_is = float(np.mean(classifier.logits(part.images).argmax(axis=1) == part.labels))
     assert shift[0][:2] == ["0", percent(as_is)]
-    attacks = rows(table_of(page, "Accuracy after adversarial steps"))
-    rows_of = measured.fragility.attacks
+    attacks = rows(table_of(page, "Accuracy under adversarial attacks"))
+    rows_of = measured.robustness.attacks
     assert [row[4] for row in attacks] == [percent(row.accuracy) for row in rows_of]
     assert {row[3] for row in attacks} == {"20"}
 
@@ -260,14 +260,14 @@ def test_an_ensemble_has_no_inside_and_the_page_says_so(folder: Path) -> None:
     assert "An ensemble has no first layer" in words
     assert "members/0" in words
     assert "one of 2 members" in words
-    assert "no one gradient" in page.one("aria-labelledby", "where-it-fails-title").text
+    assert "no single gradient" in page.one("aria-labelledby", "where-it-fails-title").text
     assert (
         percent(found.evaluation_summary.evaluation.accuracy) in page.one("class", "figures").text
     )
 
 
-def test_without_changed_images_the_page_says_that_nobody_asked(measured: Measurements) -> None:
-    found = replace(measured, fragility=None)
+def test_without_changed_images_the_page_says_not_measured(measured: Measurements) -> None:
+    found = replace(measured, robustness=None)
     section = where_it_fails(found)
     assert section.n == 0
     assert "--robustness-images was 0" in section.missing[0]

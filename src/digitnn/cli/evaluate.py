@@ -10,7 +10,7 @@ from digitnn.cli.external import Labels, On, check_options, count_known
 from digitnn.cli.external import describe as describe_external
 from digitnn.cli.fetching import ensure
 from digitnn.cli.options import AsJson, DataDir, Device, Threads
-from digitnn.cli.robustness import Corruptions, Robustness, read_changed
+from digitnn.cli.robustness import Corruptions, Robustness, measure_and_print
 
 if TYPE_CHECKING:
     from digitnn.evaluation.summary import EvaluationSummary
@@ -83,7 +83,7 @@ def evaluate(
         if elsewhere is not None:
             value["data"] = {"name": dataset.name, "sha256": dataset.fingerprint()}
             value |= {"shared": shared, "qmnist": [share.to_json() for share in shares]}
-        changed = read_changed(
+        changed = measure_and_print(
             trained, classifier, dataset, evaluation, corruptions, robustness, say
         )
         drawn = {"figures": _draw(trained, evaluation_summary, figures)} if figures else {}
@@ -100,7 +100,7 @@ def evaluate(
     print_text(
         "\n".join([first, *describe_external(shared, shares), *describe(evaluation_summary)])
     )
-    read_changed(trained, classifier, dataset, evaluation, corruptions, robustness, print_text)
+    measure_and_print(trained, classifier, dataset, evaluation, corruptions, robustness, print_text)
     if figures:
         print_text("\n".join(_draw(trained, evaluation_summary, figures)))
 

@@ -1,7 +1,5 @@
-"""What `digitnn evaluate --corruptions --robustness` adds: rows on images that were changed."""
+"""Print the rows of `digitnn evaluate --corruptions --robustness` as they are measured."""
 
-from collections.abc import Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +8,8 @@ from digitnn.cli.console import say
 from digitnn.wording import Notify, percent
 
 if TYPE_CHECKING:
-    from digitnn.analysis.robustness.adversarial import AdversarialRow
+    from digitnn.analysis.robustness.corrupted import CorruptionSummary
+    from digitnn.analysis.robustness.measure import Record
     from digitnn.data.dataset import Dataset
     from digitnn.evaluation.evaluation import Evaluation
     from digitnn.network.network import Classifier
@@ -18,115 +17,82 @@ if TYPE_CHECKING:
 
 Corruptions = Annotated[
     bool,
-    typer.Option("--corruptions", help="Also read the split under MNIST-C's fifteen corruptions."),
+    typer.Option("--corruptions", help="Also evaluate on MNIST-C's fifteen corruptions."),
 ]
 Robustness = Annotated[
     bool,
     typer.Option(
         "--robustness",
-        help="Also read it shifted, turned, resized, thicker, and after adversarial steps.",
+        help="Also evaluate on shifted, rotated, resized, thickened and adversarial images.",
     ),
 ]
 
 
-def read_changed(
+def measure_and_print(
     trained: "Trained",
     classifier: "Classifier",
     dataset: "Dataset",
-    evaluation: "Evaluation",
+    unchanged: "Evaluation",
     corruptions: bool,
     robustness: bool,
     notify: Notify,
 ) -> dict[str, Any]:
-    """What was asked for, as plain builtins; each row is told as it comes.
+    """Print a line for each record and return all of them as JSON values."""
+    if not corruptions and not robustness:
+        return {}
+    from digitnn.analysis.robustness.measure import measure_robustness
 
-    evaluation: what the classifier did on `dataset` as it is.
-    """
-    found: dict[str, Any] = {}
-    if corruptions:
-        found["corruptions"] = _read_corrupted(classifier, dataset, notify)
-    if robustness:
-        found["curves"] = _read_sweeps(classifier, dataset, evaluation, notify)
-        found["adversarial"] = _read_attacked(trained, dataset, notify)
-    return found
+    def show(record: "Record") -> None:
+        if line := _line_of(record):
+            notify(line)
 
-
-def _read_corrupted(classifier: "Classifier", dataset: "Dataset", notify: Notify) -> dict[str, Any]:
-    from digitnn.analysis.robustness.corrupted import (
-        CorruptionRow,
-        CorruptionSummary,
-        evaluate_corruptions,
+    result = measure_robustness(
+        trained, classifier, dataset, unchanged, show, corruptions, robustness
     )
-    from digitnn.analysis.robustness.reference import find_reference
+    if robustness and result.attacks is None:
+        say("no adversarial attacks: an ensemble has no single gradient; name one of its members")
+    return result.to_json()
 
-    reference = find_reference(dataset.fingerprint())
-    name = reference.source["recipe"] if reference else ""
-    head = f"error relative to {name}" if reference else ""
-    notify(f"\n{'corruption':14} severity  accuracy  95 % interval       {head}".rstrip())
 
-    def told() -> Iterator[CorruptionRow]:
-        for row in evaluate_corruptions(classifier, dataset, reference):
-            relative = f"  {row.relative:6.2f}" if row.relative is not None else ""
-            notify(
-                f"{row.corruption:14} {row.severity:8}  {percent(row.accuracy):>8}  "
-                f"{_interval(row.interval)}{relative}"
+def _line_of(record: "Record") -> str:
+    from digitnn.analysis.robustness.adversarial import AdversarialRow
+    from digitnn.analysis.robustness.corrupted import CorruptionRow, CorruptionSummary
+    from digitnn.analysis.robustness.measure import StageStart, SweepPoint
+
+    match record:
+        case StageStart(stage="corruptions", reference=reference):
+            name = f"error relative to {reference.source['recipe']}" if reference else ""
+            return f"\n{'corruption':14} severity  accuracy  95 % interval       {name}".rstrip()
+        case CorruptionRow():
+            relative = f"  {record.relative:6.2f}" if record.relative is not None else ""
+            return (
+                f"{record.corruption:14} {record.severity:8}  {percent(record.accuracy):>8}  "
+                f"{_interval(record.interval)}{relative}"
             )
-            yield row
+        case CorruptionSummary():
+            return _mean_line(record)
+        case SweepPoint(sweep=sweep):
+            head = f"\n{sweep.name}, {sweep.unit}\n" if record.amount == sweep.steps[0] else ""
+            return f"{head}{record.amount:8g}  {percent(record.accuracy):>8}"
+        case StageStart(stage="attacks"):
+            return "\nattack  epsilon of 255  steps  images  accuracy  95 % interval"
+        case AdversarialRow():
+            return (
+                f"{record.attack:6}  {record.epsilon:14}  {record.steps:5}  {record.n:6}  "
+                f"{percent(record.accuracy):>8}  {_interval(record.interval)}"
+            )
+    return ""
 
-    summary = CorruptionSummary(tuple(told()), reference)
-    mean = f"{'mean of 15':14} {'':8}  {percent(summary.mean):>8}"
-    if reference and summary.relative is not None:
-        seeds = len(reference.source["seeds"])
-        mean += (
-            f"  {'':18}  {summary.relative:6.2f}\n"
-            f"the reference: {name}, mean of {seeds} seeds, {percent(reference.source['mean'])}"
+
+def _mean_line(summary: "CorruptionSummary") -> str:
+    line = f"{'mean of 15':14} {'':8}  {percent(summary.mean):>8}"
+    if summary.reference and summary.relative is not None:
+        source = summary.reference.source
+        line += (
+            f"  {'':18}  {summary.relative:6.2f}\nthe reference: {source['recipe']}, "
+            f"mean of {len(source['seeds'])} seeds, {percent(source['mean'])}"
         )
-    notify(mean)
-    return summary.to_json()
-
-
-def _read_sweeps(
-    classifier: "Classifier", dataset: "Dataset", evaluation: "Evaluation", notify: Notify
-) -> list[dict[str, Any]]:
-    from digitnn.analysis.robustness.sweeps import SWEEPS, Curve, measure_steps
-
-    curves = []
-    for sweep in SWEEPS.values():
-        notify(f"\n{sweep.name}, {sweep.unit}")
-        found = []
-        measured = measure_steps(sweep, classifier, dataset, evaluation)
-        for step, accuracy in zip(sweep.steps, measured, strict=True):
-            notify(f"{step:8g}  {percent(accuracy):>8}")
-            found.append(accuracy)
-        curve = Curve(sweep.name, sweep.unit, len(dataset), sweep.steps, tuple(found))
-        curves.append(curve.to_json())
-    return curves
-
-
-def _read_attacked(
-    trained: "Trained", dataset: "Dataset", notify: Notify
-) -> list[dict[str, Any]] | None:
-    from digitnn.analysis.robustness.adversarial import attack
-    from digitnn.engines.scratch.input_gradient import pixel_gradient
-    from digitnn.runs.run import Run
-
-    if not isinstance(trained, Run):
-        say("no adversarial steps: an ensemble has no one gradient; name one of its members")
-        return None
-    notify("\nattack  epsilon of 255  steps  images  accuracy  95 % interval")
-    rows = []
-    gradient = partial(pixel_gradient, trained.network, trained.params)
-    for row in attack(trained.classifier("scratch"), gradient, dataset):
-        notify(_adversarial_line(row))
-        rows.append(row.to_json())
-    return rows
-
-
-def _adversarial_line(row: "AdversarialRow") -> str:
-    return (
-        f"{row.attack:6}  {row.epsilon:14}  {row.steps:5}  {row.n:6}  {percent(row.accuracy):>8}  "
-        f"{_interval(row.interval)}"
-    )
+    return line
 
 
 def _interval(interval: tuple[float, float]) -> str:

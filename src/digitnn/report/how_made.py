@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from digitnn.analysis.robustness import adversarial, corrupted
+from digitnn.analysis.robustness.adversarial import ATTACK_SEED
+from digitnn.analysis.robustness.corrupted import CORRUPTION_SEED
 from digitnn.data.fetch.catalogue import collection_named
 from digitnn.report.elements import Table, table
 from digitnn.report.measured import Measurements
@@ -53,10 +54,10 @@ def _scopes(measured: Measurements) -> Table:
         ("How good, how sure", f"all {n} {split} images", "none"),
         ("Temperature", f"fitted {after} images", "none"),
     ]
-    if found := measured.fragility:
+    if found := measured.robustness:
         part = f"the first {found.n:,} {split} images"
         rows += [
-            ("Corruptions", part, f"seed {corrupted.SEED}"),
+            ("Corruptions", part, f"seed {CORRUPTION_SEED}"),
             ("Shifts, turns, sizes, thicknesses", part, "none"),
         ]
         if found.attacks:
@@ -64,7 +65,7 @@ def _scopes(measured: Measurements) -> Table:
                 (
                     "Adversarial steps",
                     f"the first {found.attacks[0].n:,} {split} images",
-                    f"seed {adversarial.SEED}, for PGD's start",
+                    f"seed {ATTACK_SEED}, for PGD's start",
                 )
             )
     if measured.insight and measured.insight.layout:

@@ -1,15 +1,9 @@
-"""What the page is made of: all that was measured of one run, as values.
-
-Axes: n images, m networks.
-"""
+"""What the page is made of: all that was measured of one run, as values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-
-from jaxtyping import UInt8
-from numpy import ndarray
 
 from digitnn.analysis.comparison.leaderboard import Standing
 from digitnn.analysis.explain.first_layer import FirstLayer
@@ -18,9 +12,7 @@ from digitnn.analysis.explain.neighbours import Neighbours
 from digitnn.analysis.explain.over_epochs import OverEpochs
 from digitnn.analysis.explain.saliency import Saliency
 from digitnn.analysis.explain.stages import Stages
-from digitnn.analysis.robustness.adversarial import AdversarialRow
-from digitnn.analysis.robustness.corrupted import CorruptionSummary
-from digitnn.analysis.robustness.sweeps import Curve
+from digitnn.analysis.robustness.measure import RobustnessResult
 from digitnn.data.dataset import Dataset
 from digitnn.evaluation.seed_variance import SeedVariance
 from digitnn.evaluation.summary import EvaluationSummary
@@ -28,22 +20,6 @@ from digitnn.runs.histories import History
 from digitnn.runs.protocol import Trained
 
 SplitName = Literal["valid", "test"]
-
-
-@dataclass(frozen=True, eq=False)
-class Fragility:
-    """The first `n` images of the split, changed.
-
-    accuracy: of these as they are; samples: some of them under each corruption; attacks: None for
-    an ensemble, which has no one gradient.
-    """
-
-    n: int
-    accuracy: float
-    corruptions: CorruptionSummary
-    samples: Mapping[str, UInt8[ndarray, "m 28 28"]]
-    curves: tuple[Curve, ...]
-    attacks: tuple[AdversarialRow, ...] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +70,7 @@ class Siblings:
 class Measurements:
     """All of it. reads, test_reads: how often this run has read this split, and the test split.
 
-    fragility: None where nobody wanted it; insight: None for an ensemble; siblings: None where
+    robustness: None if it was not asked for; insight: None for an ensemble; siblings: None where
     there are none, left_out: (run, why) of those that were named. command, when, seconds, machine:
     of the making of this page.
     """
@@ -105,7 +81,7 @@ class Measurements:
     evaluation_summary: EvaluationSummary
     reads: int
     test_reads: int
-    fragility: Fragility | None
+    robustness: RobustnessResult | None
     insight: Insight | None
     histories: tuple[History, ...]
     siblings: Siblings | None

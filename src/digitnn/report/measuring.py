@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 from time import perf_counter
 
+from digitnn.analysis.robustness.corruptions.suite import CORRUPTIONS
+from digitnn.analysis.robustness.measure import Record, StageStart, measure_robustness
 from digitnn.data.dataset import Dataset
 from digitnn.errors import RunError
 from digitnn.evaluation.evaluation import evaluate
 from digitnn.evaluation.summary import EvaluationSummary, summarise_evaluation
 from digitnn.machine.describe import describe_machine
-from digitnn.report.fragile import measure_fragility
 from digitnn.report.inside import look_inside
 from digitnn.report.measured import Insight, Measurements, Wanted
 from digitnn.report.siblings import find_siblings, measure_siblings
@@ -37,10 +38,13 @@ def measure(run: Trained, wanted: Wanted, notify: Notify) -> Measurements:
         validation = evaluate(classifier, valid, str(run.path)), valid
     evaluation_summary = summarise_evaluation(evaluation, dataset, validation)
     reads = record_reading(run, wanted.split, evaluation, dataset)
-    fragility = None
+    robustness = None
     if wanted.robustness_images:
         part = dataset[: min(wanted.robustness_images, len(dataset))]
-        fragility = measure_fragility(run, classifier, part, notify)
+        unchanged = evaluate(classifier, part)
+        robustness = measure_robustness(
+            run, classifier, part, unchanged, lambda record: _announce(record, notify)
+        )
     insight = _insight(run, dataset, evaluation_summary, wanted, notify)
     siblings = measure_siblings(run, others, evaluation, dataset, wanted.split, notify)
     return Measurements(
@@ -50,7 +54,7 @@ def measure(run: Trained, wanted: Wanted, notify: Notify) -> Measurements:
         evaluation_summary=evaluation_summary,
         reads=reads,
         test_reads=count_readings(read_readings(run.path), "test"),
-        fragility=fragility,
+        robustness=robustness,
         insight=insight,
         histories=_histories(run),
         siblings=siblings,
@@ -60,6 +64,19 @@ def measure(run: Trained, wanted: Wanted, notify: Notify) -> Measurements:
         seconds=perf_counter() - start,
         machine=describe_machine(),
     )
+
+
+def _announce(record: Record, notify: Notify) -> None:
+    """Print a line when a part of the robustness measurement starts."""
+    if isinstance(record, StageStart):
+        n = count(record.n, "image")
+        notify(
+            {
+                "corruptions": f"{len(CORRUPTIONS)} corruptions of {n}",
+                "sweeps": f"shifts, rotations, sizes and thicknesses of {n}",
+                "attacks": f"adversarial attacks on {n}",
+            }[record.stage]
+        )
 
 
 def _insight(

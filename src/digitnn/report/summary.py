@@ -72,13 +72,13 @@ def _figures(measured: Measurements) -> tuple[Figure, ...]:
             f"of the surest {100 * surest.coverage:.0f} %",
         ),
     ]
-    if measured.fragility:
-        corrupted = measured.fragility.corruptions
+    if measured.robustness and measured.robustness.corruptions:
+        corrupted = measured.robustness.corruptions
         found.append(
             Figure(
                 percent(corrupted.mean),
                 "accuracy on corrupted images",
-                f"mean of {len(corrupted.rows)} kinds, {measured.fragility.n:,} images",
+                f"mean of {len(corrupted.rows)} kinds, {measured.robustness.n:,} images",
             )
         )
     return tuple(found)

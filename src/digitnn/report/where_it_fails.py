@@ -1,24 +1,32 @@
-"""Where it fails: corrupted, moved, turned, resized, thickened and attacked images."""
+"""The section on robustness: corrupted, shifted, rotated, resized, thickened, attacked images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jaxtyping import UInt8
+from numpy import ndarray
+
 from digitnn.analysis.robustness.adversarial import AdversarialRow
-from digitnn.analysis.robustness.corrupted import CorruptionRow
+from digitnn.analysis.robustness.corrupted import CORRUPTION_SEED, CorruptionSummary
+from digitnn.analysis.robustness.corruptions.suite import corrupt
 from digitnn.analysis.robustness.figures import draw_sweeps
 from digitnn.analysis.robustness.sweeps import Curve
 from digitnn.report.charts import draw_attacks
 from digitnn.report.elements import Chart, Pixels, between, table
 from digitnn.report.inline_svg import inline_svg
-from digitnn.report.measured import Fragility, Measurements
+from digitnn.report.measured import Measurements
 from digitnn.report.pixels import ink
 from digitnn.wording import count, percent
 
+SAMPLES = 5
+"""Images shown for each corruption."""
+
 SWEEP_WORDS = {
-    "shift": "Every image moved by so many pixels, down, right, up or left in turn.",
-    "rotation": "Every image turned about its centre, anticlockwise above 0.",
-    "size": "Every digit made so many times as large.",
-    "thickness": "The outline of the strokes moved out by so many pixels, or in below 0.",
+    "shift": "Every image shifted by this many pixels: down, right, up or left in turn.",
+    "rotation": "Every image rotated about its centre; positive angles are anticlockwise.",
+    "size": "Every digit scaled by this factor.",
+    "thickness": "The outline of the strokes moved outwards by this many pixels, or inwards below "
+    "0.",
 }
 
 
@@ -50,49 +58,45 @@ class WhereItFails:
 
 
 def where_it_fails(measured: Measurements) -> WhereItFails:
-    """What the first images of the split came to when they were changed."""
-    found = measured.fragility
-    if found is None:
-        reason = "Nobody asked for it: --robustness-images was 0, so no image was changed."
+    """Return the section on the accuracy under changed images."""
+    found = measured.robustness
+    if found is None or found.corruptions is None:
+        reason = "Not measured: --robustness-images was 0."
         return WhereItFails(0, "", (), "", (), "", None, (reason,))
-    rows = found.corruptions.rows
-    least = min(curve.accuracy[i] for curve in found.curves for i in range(len(curve.steps)))
+    least = min(accuracy for curve in found.curves for accuracy in curve.accuracy)
+    n = count(found.n, "image")
     return WhereItFails(
         n=found.n,
         words=(
-            f"To stay short this page changes the first {count(found.n, 'image')} of the split "
-            f"only; as they are, {percent(found.accuracy)} of these are read. "
-            "`digitnn evaluate --corruptions --robustness` takes all of them."
+            f"To save time, this section changes only the first {n} of the split; unchanged, their "
+            f"accuracy is {percent(found.accuracy)}. `digitnn evaluate --corruptions --robustness` "
+            "takes the whole split."
         ),
-        bars=_bars(found),
-        bar_words=_bar_words(rows, found),
+        bars=_bars(found.corruptions, measured.dataset.images[: min(SAMPLES, found.n)]),
+        bar_words=_bar_words(found.corruptions, n),
         sweeps=tuple(_sweep(curve) for curve in found.curves),
         sweep_words=(
-            f"Each point is the accuracy on the same {count(found.n, 'image')}, the band its 95 % "
-            f"interval; the lowest point of the four is {percent(least)}. Where the curves stand "
-            "high, the network has learned the digit; where they fall, it has learned where on the "
-            "paper, how large and how thick digits happened to be."
+            f"Each point is the accuracy on the same {n}, the band its 95 % interval; the lowest "
+            f"point of the four curves is {percent(least)}. Where a curve stays high, the network "
+            "does not depend on that property of the image; where it falls, the network relies on "
+            "the position, size or stroke thickness of its training images."
         ),
         attacks=_attacks(found.attacks, found.accuracy) if found.attacks else None,
         missing=()
         if found.attacks
-        else ("No adversarial steps: an ensemble has no one gradient to follow.",),
+        else ("No adversarial attacks: an ensemble has no single gradient to follow.",),
     )
 
 
-def _sample(found: Fragility, name: str) -> Pixels:
-    images = found.samples[name]
-    alt = f"{count(len(images), 'image')} under {_words(name)}"
-    return ink(images, alt, zoom=1, columns=len(images))
-
-
-def _bars(found: Fragility) -> tuple[CorruptionBar, ...]:
-    rows = found.corruptions.rows
+def _bars(
+    corruptions: CorruptionSummary, images: UInt8[ndarray, "n 28 28"]
+) -> tuple[CorruptionBar, ...]:
+    rows = corruptions.rows
     widest = max(1 - row.interval[0] for row in rows) or 1.0
     return tuple(
         CorruptionBar(
             name=_words(row.corruption),
-            sample=_sample(found, row.corruption),
+            sample=_sample(images, row.corruption),
             error=percent(1 - row.accuracy),
             interval=between((1 - row.interval[1], 1 - row.interval[0])),
             bar=round(100 * (1 - row.accuracy) / widest, 2),
@@ -103,13 +107,19 @@ def _bars(found: Fragility) -> tuple[CorruptionBar, ...]:
     )
 
 
-def _bar_words(rows: Sequence[CorruptionRow], found: Fragility) -> str:
-    worst = min(rows, key=lambda row: row.accuracy)
+def _sample(images: UInt8[ndarray, "n 28 28"], corruption: str) -> Pixels:
+    alt = f"{count(len(images), 'image')} under {_words(corruption)}"
+    corrupted = corrupt(images, corruption, CORRUPTION_SEED)
+    return ink(corrupted, alt, zoom=1, columns=len(images))
+
+
+def _bar_words(corruptions: CorruptionSummary, n: str) -> str:
+    worst = min(corruptions.rows, key=lambda row: row.accuracy)
     return (
-        f"The fifteen corruptions of MNIST-C, the worst first, on {count(found.n, 'image')} each; "
-        "the line on a bar is the 95 % interval. None changes what digit it is. On "
-        f"average {percent(found.corruptions.mean)} are "
-        f"read; hardest is {_words(worst.corruption)}, {percent(worst.accuracy)}."
+        f"The fifteen corruptions of MNIST-C, worst first, on {n} each; the line on a bar is the "
+        f"95 % interval. None of them changes the digit. The mean accuracy is "
+        f"{percent(corruptions.mean)}; the hardest corruption is {_words(worst.corruption)}, with "
+        f"{percent(worst.accuracy)}."
     )
 
 
@@ -137,20 +147,20 @@ def _sweep(curve: Curve) -> Chart:
 
 def _attacks(rows: Sequence[AdversarialRow], accuracy: float) -> Chart:
     last = rows[-1]
-    label = "Accuracy after adversarial steps: " + ", ".join(
+    label = "Accuracy under adversarial attacks: " + ", ".join(
         f"{row.attack.upper()} {row.epsilon}: {percent(row.accuracy)}" for row in rows
     )
     words = (
-        f"What somebody can do who knows the network: {count(last.n, 'image')}, each pixel moved "
-        "by at most so much in the direction that misleads most, in one step (FGSM) or in ten "
-        f"(PGD). At {last.epsilon} of 255 levels {percent(last.accuracy)} are still read rightly "
-        f"after {last.steps} steps, of {percent(accuracy)} as they are."
+        f"An attacker who knows the network changes {count(last.n, 'image')}: each pixel moves by "
+        "at most epsilon levels in the direction that raises the loss, in one step (FGSM) or in "
+        f"{last.steps} (PGD). At {last.epsilon} of 255 levels and {last.steps} steps the accuracy "
+        f"is {percent(last.accuracy)}; on the unchanged images it is {percent(accuracy)}."
     )
     return Chart(
         inline_svg(draw_attacks(rows, accuracy), "attacks", label),
         words,
         table(
-            "Accuracy after adversarial steps",
+            "Accuracy under adversarial attacks",
             ("attack", "levels of 255", "steps", "images", "accuracy", "95 % interval"),
             [
                 (

@@ -8,14 +8,19 @@ import numpy as np
 import pytest
 from commands import CommandLine
 
-from digitnn.analysis.robustness import measure_reference, reference
-from digitnn.analysis.robustness.adversarial import attack, fgsm, pgd
-from digitnn.analysis.robustness.corrupted import CorruptionSummary, evaluate_corruptions
+from digitnn.analysis.robustness import measure_reference
+from digitnn.analysis.robustness.adversarial import fgsm, measure_attacks, pgd
+from digitnn.analysis.robustness.corrupted import (
+    REFERENCE_FILE,
+    CorruptionSummary,
+    Reference,
+    evaluate_corruptions,
+    find_reference,
+)
 from digitnn.analysis.robustness.corruptions.suite import CORRUPTIONS, corrupt
-from digitnn.analysis.robustness.reference import Reference, find_reference
+from digitnn.analysis.robustness.measure import SweepPoint, measure_robustness
 from digitnn.analysis.robustness.sweeps import (
     SWEEPS,
-    measure_curves,
     measure_steps,
     resize,
     shift,
@@ -92,7 +97,7 @@ def test_an_empty_split_has_no_rows(halves):
 
 
 def test_the_stored_reference_is_of_the_cnn_recipe_and_knows_every_corruption():
-    stored = json.loads(reference.FILE.read_text())
+    stored = json.loads(REFERENCE_FILE.read_text())
     assert stored["source"]["recipe"] == "cnn"
     assert len(stored["source"]["seeds"]) == 5
     for split in stored["splits"]:
@@ -136,8 +141,16 @@ def test_a_sweep_passes_the_images_as_they_are_and_changes_more_away_from_there(
 
 
 def test_a_curve_has_the_accuracy_of_each_step(halves):
-    plain = evaluate(Brightness(), halves[:50])
-    curves = {curve.name: curve for curve in measure_curves(Brightness(), halves[:50], plain)}
+    reader, part, records = Brightness(), halves[:50], []
+    found = measure_robustness(
+        None, reader, part, evaluate(reader, part), records.append, corruptions=False
+    )
+    curves = {curve.name: curve for curve in found.curves}
+    points = [record for record in records if isinstance(record, SweepPoint)]
+    accuracies = [accuracy for curve in found.curves for accuracy in curve.accuracy]
+    assert [point.accuracy for point in points] == accuracies
+    assert found.corruptions is None
+    assert found.attacks is None  # no single gradient to follow
     assert list(curves) == list(SWEEPS)
     for name, curve in curves.items():
         for step, accuracy, (low, high) in zip(
@@ -171,10 +184,10 @@ def test_what_a_step_leaves_as_it_is_is_not_read_again(halves):
 def test_fgsm_moves_every_pixel_by_epsilon_up_the_loss_within_the_range(digits, rng):
     _, gradient = linear(rng)
     images, labels = digits.images[:30], digits.labels[:30]
-    moved = fgsm(images, labels, gradient, 8)
+    moved = fgsm(images, gradient(images, labels), 8)
     way = np.sign(gradient(images, labels)).astype(int)
     np.testing.assert_array_equal(moved, np.clip(images + 8 * way, 0, 255))
-    np.testing.assert_array_equal(fgsm(images, labels, gradient, 0), images)
+    np.testing.assert_array_equal(fgsm(images, gradient(images, labels), 0), images)
 
 
 def test_pgd_stays_within_epsilon_and_raises_a_linear_loss_as_far_as_can_be(digits, rng):
@@ -189,7 +202,7 @@ def test_pgd_stays_within_epsilon_and_raises_a_linear_loss_as_far_as_can_be(digi
         return np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(30), labels]
 
     assert (nats(moved) > nats(images)).all()
-    assert nats(moved).mean() >= nats(fgsm(images, labels, gradient, 8)).mean() - 1e-3
+    assert nats(moved).mean() >= nats(fgsm(images, gradient(images, labels), 8)).mean() - 1e-3
     start = pgd(images, labels, gradient, 8, np.random.default_rng(0), steps=0)
     assert len(np.unique(start.astype(int) - images)) == 17  # anywhere within, from -8 to 8
 
@@ -202,21 +215,22 @@ def test_an_attack_asks_for_the_slope_of_the_images_as_they_are_but_once(digits,
         asked.append(images)
         return gradient(images, labels)
 
-    rows = list(attack(classifier, counted, digits, epsilons=(1, 3, 9), n=20))
+    rows = list(measure_attacks(classifier, counted, digits, epsilons=(1, 3, 9), n=20))
     assert len(asked) == 1 + 3 * 10
     for row in rows[::2]:
-        moved = fgsm(digits.images[:20], digits.labels[:20], gradient, row.epsilon)
-        wrong = classifier.logits(moved).argmax(axis=1) != digits.labels[:20]
+        images, labels = digits.images[:20], digits.labels[:20]
+        moved = fgsm(images, gradient(images, labels), row.epsilon)
+        wrong = classifier.logits(moved).argmax(axis=1) != labels
         assert row.errors == wrong.sum()
     with pytest.raises(UsageError, match="epsilon must be a whole number"):
-        list(attack(classifier, gradient, digits, epsilons=(0.5,), n=20))
+        list(measure_attacks(classifier, gradient, digits, epsilons=(0.5,), n=20))
 
 
 @pytest.mark.parametrize("epsilon", [-1, 256, 0.1, True])
 def test_epsilon_is_a_whole_number_of_levels(epsilon, digits, rng):
     _, gradient = linear(rng)
     with pytest.raises(UsageError, match="epsilon must be a whole number from 0 to 255 levels"):
-        fgsm(digits.images, digits.labels, gradient, epsilon)
+        fgsm(digits.images, gradient(digits.images, digits.labels), epsilon)
     with pytest.raises(UsageError, match="epsilon must be a whole number from 0 to 255 levels"):
         pgd(digits.images, digits.labels, gradient, epsilon, rng)
 
@@ -225,7 +239,7 @@ def test_an_attack_has_a_row_a_method_and_epsilon_and_larger_ones_are_worse(digi
     classifier, gradient = linear(rng)
     read = classifier.logits(digits.images).argmax(axis=1).astype(np.uint8)
     right = Dataset(digits.images, read, "read rightly")
-    rows = list(attack(classifier, gradient, right, epsilons=(0, 1, 20), n=40))
+    rows = list(measure_attacks(classifier, gradient, right, epsilons=(0, 1, 20), n=40))
     assert [(row.attack, row.epsilon, row.steps, row.n) for row in rows] == [
         (name, epsilon, steps, 40)
         for epsilon in (0, 1, 20)
@@ -233,7 +247,7 @@ def test_an_attack_has_a_row_a_method_and_epsilon_and_larger_ones_are_worse(digi
     ]
     assert [row.errors for row in rows[:2]] == [0, 0]
     assert rows[0].accuracy >= rows[2].accuracy > rows[4].accuracy
-    again = list(attack(classifier, gradient, right, epsilons=(20,), n=40))
+    again = list(measure_attacks(classifier, gradient, right, epsilons=(20,), n=40))
     assert again == rows[4:]
 
 
@@ -262,7 +276,7 @@ def test_an_ensemble_has_corruptions_and_curves_but_no_gradient(digitnn: Command
         digitnn("train", "classic", "--epochs", "1", "--seed", seed, "--out", seed)
     digitnn("ensemble", "1", "2", "--out", "both")
     told = digitnn("evaluate", "both", "--robustness", "--json")
-    assert "an ensemble has no one gradient" in told.err
+    assert "an ensemble has no single gradient" in told.err
     assert told.json()["adversarial"] is None
 
 

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from digitnn.analysis.robustness.corrupted import CorruptionRow, CorruptionSummary
+from digitnn.analysis.robustness.corrupted import CorruptionRow, CorruptionSummary, Reference
 from digitnn.analysis.robustness.corruptions.suite import CORRUPTIONS, corrupt
 from digitnn.analysis.robustness.figures import draw_corrupted, draw_corruptions, draw_sweeps
-from digitnn.analysis.robustness.reference import Reference
 from digitnn.analysis.robustness.sweeps import Curve
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from digitnn.analysis.robustness.corrupted import SEED, CorruptionSummary
+from digitnn.analysis.robustness.corrupted import CORRUPTION_SEED, CorruptionSummary
 from digitnn.analysis.robustness.corruptions.suite import CORRUPTIONS, corrupt
 from digitnn.analysis.robustness.sweeps import Curve
 from digitnn.plotting import COLOURS, GREY, new_figure
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def draw_corrupted(images: UInt8[ndarray, "n 28 28"]) -> Figure:
     """A contact sheet: a column an image, a row a corruption, the first row as they are."""
-    rows = {"none": images} | {name: corrupt(images, name, SEED) for name in CORRUPTIONS}
+    rows = {"none": images} | {name: corrupt(images, name, CORRUPTION_SEED) for name in CORRUPTIONS}
     figure = new_figure(1.6 + 0.5 * len(images), 0.5 * len(rows))
     grid = figure.subplots(len(rows), 1)
     for axes, (name, row) in zip(grid, rows.items(), strict=True):

@@ -13,18 +13,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from digitnn.analysis.robustness.reference import FILE
+from digitnn.analysis.robustness.corrupted import (
+    CORRUPTION_SEED,
+    REFERENCE_FILE,
+    corrupted_splits,
+)
 from digitnn.atomic_files import write_text
 from digitnn.errors import DigitnnError, UsageError
 
 
-def measure(paths: Sequence[Path], splits: Sequence[str], data_dir: Path | None) -> dict[str, Any]:
+def measure_reference(
+    paths: Sequence[Path], splits: Sequence[str], data_dir: Path | None
+) -> dict[str, Any]:
     """The mean errors of the runs at `paths` on each of `splits`, and what they were measured on.
 
     Raises `UsageError` for runs of several recipes, or of one seed twice; the data of the first run
     count for all.
     """
-    from digitnn.analysis.robustness.corrupted import SEED, corrupted_splits
     from digitnn.evaluation.evaluation import evaluate
     from digitnn.machine.describe import describe_machine
     from digitnn.runs.experiment import load_split_of
@@ -53,7 +58,7 @@ def measure(paths: Sequence[Path], splits: Sequence[str], data_dir: Path | None)
     source = {
         "recipe": recipes.pop(),
         "seeds": seeds,
-        "corruption_seed": SEED,
+        "corruption_seed": CORRUPTION_SEED,
         "command": "python -m digitnn.analysis.robustness.measure_reference RUN ...",
         "machine": describe_machine(),
     }
@@ -66,10 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--split", action="append", choices=("valid", "test"))
     parser.add_argument("--data-dir", type=Path)
-    parser.add_argument("--out", type=Path, default=FILE)
+    parser.add_argument("--out", type=Path, default=REFERENCE_FILE)
     options = parser.parse_args(arguments)
     try:
-        reference = measure(options.runs, options.split or ["valid"], options.data_dir)
+        reference = measure_reference(options.runs, options.split or ["valid"], options.data_dir)
     except DigitnnError as error:
         parser.exit(error.exit_code, f"error: {error}\n")
     text = json.dumps(reference, indent=2) + "\n"

@@ -97,24 +97,16 @@ SWEEPS: Mapping[str, Sweep] = {
 """Every sweep by its name; each passes the point where nothing is changed."""
 
 
-def measure_curves(classifier: Classifier, dataset: Dataset, plain: Evaluation) -> Iterator[Curve]:
-    """A curve for each sweep, as it is measured. plain: as in `measure_steps`."""
-    for sweep in SWEEPS.values():
-        accuracy = tuple(measure_steps(sweep, classifier, dataset, plain))
-        yield Curve(sweep.name, sweep.unit, len(dataset), sweep.steps, accuracy)
-
-
 def measure_steps(
-    sweep: Sweep, classifier: Classifier, dataset: Dataset, plain: Evaluation
+    sweep: Sweep, classifier: Classifier, dataset: Dataset, unchanged: Evaluation
 ) -> Iterator[float]:
-    """The accuracy at each step of `sweep`, as it is measured.
+    """Yield the accuracy at each step of `sweep`.
 
-    plain: what the classifier did on `dataset` as it is; images that a step leaves as they are, bit
-    for bit, are not read again.
+    unchanged: the evaluation on `dataset` itself, used for a step that changes no image.
     """
     for amount in sweep.steps:
         images = sweep.images(dataset.images, amount)
         if np.array_equal(images, dataset.images):
-            yield plain.accuracy
+            yield unchanged.accuracy
         else:
             yield evaluate(classifier, replace(dataset, images=images)).accuracy

@@ -5,7 +5,6 @@ import io
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -369,14 +368,12 @@ def test_five_hundred_files_are_read_in_order(read):
     contents = [Path(save(f"{pen}.png", five(28, pen=pen))).read_bytes() for pen in (6, 25)]
     for n, name in enumerate(names):
         Path(name).write_bytes(contents[n % 7 == 0])
-    start = time.perf_counter()
     for found in (read("--json", *names), read("--json", "many")):
         pictures = found.json()["pictures"]
         assert [picture["path"] for picture in pictures] == names
         assert [picture["text"] for picture in pictures] == [
             "5" if n % 7 else "?" for n in range(500)
         ]
-    assert time.perf_counter() - start < 60
 
 
 def test_a_pipe_closed_early_ends_quietly(tmp_path):

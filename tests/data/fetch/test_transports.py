@@ -92,10 +92,9 @@ def test_other_content_than_expected_is_refused(server, files, tmp_path):
 
 
 def test_a_mirror_that_accepts_and_never_answers_costs_one_short_wait(server, files, tmp_path):
-    start = time.perf_counter()
     message = why_not(mirror(server.url("hang"), answer_seconds=0.3), files, tmp_path / "cache")
-    assert time.perf_counter() - start < 2
     assert "no answer within 0.3 s" in message
+    assert server.asked == [f"hang/{files[0].name}.gz"]
 
 
 def test_an_answer_that_comes_too_late_is_closed(server, files, monkeypatch):

@@ -99,6 +99,25 @@ def test_every_other_export_is_read_back_in_the_same_order(digitnn, digits, to):
     assert info["splits"]["test"]["fingerprint"] == digits[480:].fingerprint()
 
 
+@pytest.mark.parametrize(
+    ("out", "to"), [("a.mat", "mat"), ("b/c.npz", "npz"), ("folder", "idx"), (".", "idx")]
+)
+def test_the_suffix_decides_the_format_of_an_export(digitnn, digits, out, to):
+    done = digitnn("data", "export", out, "--json").json()
+    assert done["to"] == to
+    written = read_part(digitnn.folder / out, "test", "out")  # .mat is sorted by class
+    assert written.counts().tolist() == digits[480:].counts().tolist()
+
+
+def test_the_option_overrides_the_suffix_of_an_export(digitnn):
+    assert digitnn("data", "export", "x.1", "--to", "npz").out == "x.1/mnist.npz\n"
+
+
+def test_an_unknown_suffix_is_an_error_that_names_the_known_ones(digitnn):
+    done = digitnn("data", "export", "mnist.pkl")
+    assert_one_error_line(done, 2, "mnist.pkl", ".mat, .npz", "--to")
+
+
 def test_an_export_may_name_the_file(digitnn):
     assert digitnn("data", "export", "a/b.npz", "--to", "npz").out == "a/b.npz\n"
     assert [path.name for path in (digitnn.folder / "a").iterdir()] == ["b.npz"]

@@ -74,26 +74,31 @@ def info(
 
 @app.command()
 def export(
-    out: Annotated[Path, typer.Argument(help="A folder; or a file name, for mat and npz.")],
-    to: Annotated[
-        Literal["mat", "idx", "idx-gz", "npz", "png"], typer.Option("--to", help="The format.")
-    ],
+    out: Annotated[Path, typer.Argument(help="A folder; or a file name ending in .mat or .npz.")],
     collection: Collection = "mnist",
+    to: Annotated[
+        Literal["mat", "idx", "idx-gz", "npz", "png"] | None,
+        typer.Option("--to", help="The format; without it, the suffix of OUT decides."),
+    ] = None,
     data_dir: DataDir = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what stands there.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a whole collection in another format: all of it, or nothing."""
-    from digitnn.data.formats import PARTS, destinations
+    """Write a collection in another format: the training file and the test file, or nothing.
+
+    Without --to, OUT decides: NAME.mat, NAME.npz, or a folder of IDX files.
+    """
+    from digitnn.data.formats import PARTS, destinations, infer_target
     from digitnn.data.formats import export as export_to
 
-    destinations(out, to, force)  # refuse before the work, not after it
+    target = to or infer_target(out)
+    destinations(out, target, force)  # refuse before the work, not after it
     found = ensure(collection, data_dir)
     train, test = (found.read(part, f"{collection} {part}") for part in PARTS)
-    say(f"writing {len(train) + len(test):,} images to {out} ({to})")
-    made = [str(path) for path in export_to(train, test, out, to, force)]
+    say(f"writing {len(train) + len(test):,} images to {out} ({target})")
+    made = [str(path) for path in export_to(train, test, out, target, force)]
     if as_json:
-        print_json({"schema": 1, "collection": collection, "to": to, "files": made})
+        print_json({"schema": 1, "collection": collection, "to": target, "files": made})
         return
     print_text("\n".join(made))
 

@@ -5,7 +5,7 @@ for, and raises `FormatError` naming the file.
 """
 
 from digitnn.data.formats.detect import FORMATS, Format, Found, detect, read_part
-from digitnn.data.formats.export import TARGETS, destinations, export
+from digitnn.data.formats.export import TARGETS, destinations, export, infer_target
 from digitnn.data.formats.part import PARTS, Part
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "destinations",
     "detect",
     "export",
+    "infer_target",
     "read_part",
 ]

@@ -42,6 +42,24 @@ TARGETS = {
 }
 
 
+def infer_target(out: Path) -> str:
+    """Return the format that the name of `out` implies: by its suffix, or IDX files in a folder.
+
+    Raises `UsageError` for a suffix that belongs to no format.
+    """
+    if not out.suffix or out.is_dir():
+        return "idx"
+    suffixes = {
+        Path(target.names[0]).suffix: to for to, target in TARGETS.items() if len(target.names) == 1
+    }
+    if out.suffix not in suffixes:
+        raise UsageError(
+            f"{out}: no format has the suffix {out.suffix!r}; known: {', '.join(suffixes)}, and no "
+            f"suffix for a folder of IDX files; or name one with --to: {', '.join(TARGETS)}"
+        )
+    return suffixes[out.suffix]
+
+
 def export(train: Dataset, test: Dataset, out: Path, to: str, force: bool = False) -> list[Path]:
     """Write both parts as `to`, a key of `TARGETS`; return the files or folders made.
 

@@ -19,8 +19,8 @@ def slopes_in_pytorch(function, x):
 
 
 def slopes_from_scratch(function, layer, x):
-    y, backward = function(layer, {}, x)
-    return backward(np.ones_like(y), True)[0]
+    y, backward = function(layer, x)
+    return backward(np.ones_like(y))
 
 
 @pytest.mark.parametrize(

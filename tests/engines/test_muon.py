@@ -12,7 +12,7 @@ from small_trainings import CNN, bits
 
 from digitnn.engines.pytorch import muon as in_pytorch
 from digitnn.engines.pytorch.optimisers import build_optimiser
-from digitnn.engines.scratch.newton_schulz import orthogonal
+from digitnn.engines.scratch.newton_schulz import orthogonalise
 from digitnn.engines.scratch.optimisers import init, update
 from digitnn.engines.scratch.parameter_vector import Layout, Weight
 from digitnn.network.initialisation import initial_parameters
@@ -39,10 +39,12 @@ SHAPES = [(1, 9), (4, 4), (3, 20), (20, 3), (64, 100)]
 
 
 def in_torch(x, iterations):
-    return in_pytorch.orthogonal(torch.tensor(x), iterations).numpy()
+    return in_pytorch.orthogonalise(torch.tensor(x), iterations).numpy()
 
 
-both = pytest.mark.parametrize("orthogonalise", [orthogonal, in_torch], ids=["scratch", "pytorch"])
+both = pytest.mark.parametrize(
+    "orthogonalise", [orthogonalise, in_torch], ids=["scratch", "pytorch"]
+)
 
 
 def walked(s, iterations):
@@ -53,7 +55,7 @@ def walked(s, iterations):
 
 
 def by_singular_values(x, iterations):
-    """`orthogonal` with a decomposition instead of products."""
+    """`orthogonalise` with a decomposition instead of products."""
     u, s, vt = np.linalg.svd(x, full_matrices=False)
     return u * walked(s / (sqrt((x**2).sum()) + 1e-7), iterations) @ vt
 

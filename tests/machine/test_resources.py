@@ -80,7 +80,7 @@ def test_a_number_of_threads_that_cannot_be_is_refused(number):
 
 
 def test_a_device_that_is_there_is_used_and_one_that_is_not_is_refused(monkeypatch):
-    from digitnn.engines.pytorch.device import chosen_device
+    from digitnn.engines.pytorch.modules import chosen_device
 
     use_resources(device="cpu")
     assert chosen_device() == torch.device("cpu")

@@ -12,7 +12,7 @@ from digitnn.analysis.explain.over_epochs import OverEpochs, has_snapshots, weig
 from digitnn.analysis.explain.saliency import saliency
 from digitnn.analysis.explain.stages import stages_of
 from digitnn.data.dataset import Dataset
-from digitnn.engines.scratch.activations import hidden_features
+from digitnn.engines.scratch.inspection import hidden_features
 from digitnn.errors import DataError, MissingExtraError, NetworkError, RunError
 from digitnn.machine.blas import one_core_blas
 from digitnn.report.measured import Insight

@@ -11,8 +11,8 @@ from typing import Any
 from numpy import ndarray
 
 from digitnn.data.dataset import Dataset
-from digitnn.engines.batch_checks import check_size
 from digitnn.engines.protocols import Engine
+from digitnn.engines.step import check_size
 from digitnn.errors import CheckpointError, DataError, ShapeError, TrainingError
 from digitnn.evaluation.evaluation import evaluate
 from digitnn.network.initialisation import initial_parameters

@@ -10,8 +10,8 @@ import pytest
 from both_engines import in_double
 
 from digitnn.engines.find import find_engine
-from digitnn.engines.pytorch import objective
-from digitnn.engines.scratch.blocks import block_of
+from digitnn.engines.pytorch import losses
+from digitnn.engines.scratch.blocks import block_size
 from digitnn.network.initialisation import initial_parameters
 from digitnn.network.layers import Dense
 from digitnn.network.losses import SigmoidCrossEntropy, SoftmaxCrossEntropy
@@ -42,7 +42,7 @@ def both(x, labels, loss):
 
 
 def test_blocks_hold_as_many_images_as_in_the_other_engine():
-    assert block_of((Dense(10),)) == objective.BLOCK
+    assert block_size((Dense(10),)) == losses.BLOCK
 
 
 @pytest.mark.engines
@@ -52,7 +52,7 @@ def test_blocks_hold_as_many_images_as_in_the_other_engine():
 def test_loss_and_gradient_are_those_of_the_from_scratch_engine(
     start, loss, block, precision, rounding, monkeypatch
 ):
-    monkeypatch.setattr(objective, "BLOCK", block)
+    monkeypatch.setattr(losses, "BLOCK", block)
     params, x, labels = start
     params = {name: p.astype(precision) for name, p in params.items()}
     objectives = both(x.astype(precision), labels, loss)

@@ -18,7 +18,7 @@ LAYERS = (Flatten(), Dense(8), Sigmoid(), Dense(10))
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(objective, "block_of", lambda _: 7)
+    monkeypatch.setattr(objective, "block_size", lambda _: 7)
 
 
 def split_of(n, rng):

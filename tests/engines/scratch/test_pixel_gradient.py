@@ -6,8 +6,8 @@ import torch
 from gradients import assert_is_gradient
 from torch import nn
 
-from digitnn.engines.scratch.backpropagation import FORWARD, forward, forward_from_pixels
-from digitnn.engines.scratch.input_gradient import pixel_gradient
+from digitnn.engines.scratch.backpropagation import FORWARD, forward, forward_to_pixels
+from digitnn.engines.scratch.inspection import pixel_gradient
 from digitnn.engines.scratch.pooling import conv_relu_pool
 from digitnn.network.layers import (
     BatchNorm,
@@ -52,7 +52,7 @@ def in_pytorch(params):
 def test_dx_of_a_whole_network_is_the_slope_of_finite_differences(rng):
     network, params = network_and_params(rng, dtype=np.float64)
     x, dlogits = rng.normal(size=(3, 1, 28, 28)), rng.normal(size=(3, 10))
-    logits, backward = forward_from_pixels(network.layers, params, x)
+    logits, backward = forward_to_pixels(network.layers, params, x)
     np.testing.assert_array_equal(logits, forward(network.layers, params, x)[0])
 
     def loss(x):

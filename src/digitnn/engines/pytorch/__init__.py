@@ -1,1 +1,1 @@
-"""Engine two: the same networks in PyTorch. The only folder that imports torch."""
+"""The PyTorch engine: the same networks in PyTorch. Only this folder imports torch."""

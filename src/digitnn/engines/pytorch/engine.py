@@ -1,4 +1,4 @@
-"""The PyTorch engine as the rest of digitnn sees it.
+"""The interface of the PyTorch engine to the rest of digitnn.
 
 Axes: n images, c channels, h w pixels, f features, k classes.
 """
@@ -12,25 +12,22 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from digitnn.data.dataset import check_images
-from digitnn.engines.batch_checks import check_batch
-from digitnn.engines.dropout_masks import kept_units
 from digitnn.engines.protocols import Outcome, check_state, precision
-from digitnn.engines.pytorch.device import chosen_device
-from digitnn.engines.pytorch.losses import LOSSES
-from digitnn.engines.pytorch.modules import build, parameters_of, to_array
-from digitnn.engines.pytorch.objective import SplitObjective
+from digitnn.engines.pytorch.losses import LOSSES, SplitObjective
+from digitnn.engines.pytorch.modules import build, chosen_device, parameters_of, to_array
 from digitnn.engines.pytorch.optimisers import build_optimiser
+from digitnn.engines.step import check_batch, kept_units
 from digitnn.machine.resources import threads
 from digitnn.network.losses import Loss
 from digitnn.network.network import Network, Params, Standardise
 from digitnn.recipes.optimisers import MiniBatchOptimiser
 
 BLOCK = 500
-"""Images that go through the network at once when it only predicts."""
+"""Images per block in prediction."""
 
 
 class PytorchClassifier:
-    """Runs a network forward without recording anything for gradients."""
+    """Runs a network forward without recording operations for gradients."""
 
     def __init__(self, network: Network, params: Params) -> None:
         self._standardise = network.standardise
@@ -38,7 +35,7 @@ class PytorchClassifier:
         self._module = _placed(build(network, params), self._device).eval()
 
     def logits(self, images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n k"]:
-        """One row of logits an image. Raises `DataError` for anything but raw pixels."""
+        """Return a row of logits per image. Raises `DataError` for anything but raw pixels."""
         check_images(images, "input")
         with torch.inference_mode():
             pixels = _to_tensor(images, self._device)
@@ -50,7 +47,7 @@ class PytorchClassifier:
 
 
 class PytorchTrainer:
-    """A network that learns from mini-batches with PyTorch's own optimisers."""
+    """Trains a network on mini-batches with PyTorch's own optimisers."""
 
     def __init__(
         self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss, seed: int
@@ -69,7 +66,7 @@ class PytorchTrainer:
         labels: UInt8[ndarray, " n"],
         learning_rate: float,
     ) -> Outcome:
-        """Forward, backward, one step of the optimiser."""
+        """Take one step, see `Trainer.step`."""
         check_batch(self._network, images, labels)
         kept = kept_units(self._network, len(labels), self._seed, int(self._steps))
         for index, units in kept.items():
@@ -87,32 +84,32 @@ class PytorchTrainer:
             (total / len(targets)).backward()  # type: ignore[no-untyped-call]
             self._optimiser.step()
             self._steps += 1
-        else:  # BatchNorm has already taken its statistics
+        else:  # BatchNorm has already updated its running statistics
             for buffer, before in buffers:
                 buffer.copy_(before)
         return outcome
 
     def parameters(self) -> dict[str, ndarray]:
-        """A copy of the parameters as they are now, buffers among them."""
+        """Return a copy of the current parameters and buffers."""
         return parameters_of(self._module, self._network)
 
     def state(self) -> dict[str, ndarray]:
-        """A copy of the module's arrays and of what `torch.optim` remembers of each parameter."""
-        return {name: to_array(tensor) for name, tensor in self._remembered().items()}
+        """Return a copy of the module's arrays and of the optimiser's state of each parameter."""
+        return {name: to_array(tensor) for name, tensor in self._state_tensors().items()}
 
     def restore(self, state: Mapping[str, ndarray]) -> None:
-        """Go on from what `state` gave.
+        """Continue from a `state`.
 
-        Copied into the tensors there are: fused optimisers walk through memory, and take it for
-        granted that a kernel and what they remember of it are laid out alike.
+        The values are copied into the existing tensors: fused optimisers rely on a kernel and its
+        state having the same memory layout.
         """
-        remembered = self._remembered()
-        check_state(state, {name: to_array(tensor) for name, tensor in remembered.items()})
-        for name, tensor in remembered.items():
+        tensors = self._state_tensors()
+        check_state(state, {name: to_array(tensor) for name, tensor in tensors.items()})
+        for name, tensor in tensors.items():
             tensor.copy_(torch.tensor(state[name]))
 
-    def _remembered(self) -> dict[str, Tensor]:
-        """All that changes from step to step, by name, in the memory that is used."""
+    def _state_tensors(self) -> dict[str, Tensor]:
+        """Return the tensors that change from step to step, by name, not copied."""
         tensors = {f"parameters.{name}": p for name, p in self._module.state_dict().items()}
         tensors["steps"] = self._steps
         for name, parameter in self._module.named_parameters():
@@ -122,7 +119,7 @@ class PytorchTrainer:
 
 
 class PytorchEngine:
-    """PyTorch, on the threads and the device that `resources` names.
+    """Runs networks in PyTorch, on the threads and the device that `resources` names.
 
     Raises `UsageError` when there is no such device.
     """
@@ -132,13 +129,13 @@ class PytorchEngine:
         chosen_device()
 
     def classifier(self, network: Network, params: Params) -> PytorchClassifier:
-        """A classifier with its own copy of the parameters."""
+        """Return a classifier with its own copy of the parameters."""
         return PytorchClassifier(network, params)
 
     def trainer(
         self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss, seed: int
     ) -> PytorchTrainer:
-        """A network that starts to learn from `params`; seed decides what `Dropout` drops."""
+        """Return a trainer that starts from `params`; seed decides which units dropout keeps."""
         return PytorchTrainer(network, params, optimiser, loss, seed)
 
     def objective(
@@ -148,21 +145,21 @@ class PytorchEngine:
         labels: UInt8[ndarray, " n"],
         loss: Loss,
     ) -> SplitObjective:
-        """The loss over all images at once, computed block by block."""
+        """Return the loss over all images, computed block by block."""
         return SplitObjective(network, features, labels, loss)
 
 
 def to_input(pixels: Tensor, standardise: Standardise) -> Tensor:
-    """uint8 (n, 28, 28) to standardised float32 (n, 1, 28, 28)."""
+    """Convert uint8 (n, 28, 28) to standardised float32 (n, 1, 28, 28)."""
     return pixels[:, None].float().sub_(standardise.mean).mul_(1 / standardise.std)
 
 
 def _to_tensor(array: ndarray, device: torch.device) -> Tensor:
-    """A copy on `device`: PyTorch cannot share an array that is read-only or runs backwards."""
+    """Copy to `device`: PyTorch cannot share read-only arrays or arrays with negative strides."""
     return torch.from_numpy(array.copy()).to(device)
 
 
 def _placed(module: nn.Sequential, device: torch.device) -> nn.Sequential:
-    """On its device, with planes stored channels-last, which convolutions like best."""
+    """Move to the device, with planes channels-last, the fastest layout for convolutions."""
     module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return module

@@ -1,4 +1,4 @@
-"""A network description as `torch.nn.Sequential`; the names of the parameters agree."""
+"""A network description as `torch.nn.Sequential`, with the same parameter names, on a device."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,15 +6,33 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from digitnn.errors import UsageError
+from digitnn.machine import resources
 from digitnn.network import layers
 from digitnn.network.layers import Shape
 from digitnn.network.network import Network, Params
 
 
-class GivenDropout(nn.Module):
-    """Dropout of units that somebody else has drawn: `kept`, True where one is kept.
+def chosen_device() -> torch.device:
+    """Return the device that `resources` names; for "auto" any accelerator that PyTorch finds.
 
-    A trainer sets it before each step, so that both engines drop the same (`dropout_masks`).
+    Raises `UsageError` for a device that is not available.
+    """
+    wanted = resources.device()
+    if wanted == "auto":
+        return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    if not torch.get_device_module(wanted).is_available():
+        raise UsageError(
+            f"device {wanted} was asked for, but PyTorch {torch.__version__} finds none here: "
+            "ask for auto or cpu, or install a PyTorch that supports it"
+        )
+    return torch.device(wanted)
+
+
+class GivenDropout(nn.Module):
+    """Dropout with a given mask `kept`, True where a unit is kept.
+
+    A trainer sets it before each step, so that both engines keep the same units (`engines.step`).
     """
 
     kept: Tensor
@@ -24,12 +42,12 @@ class GivenDropout(nn.Module):
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
-        """x / (1 - p) where it is kept, else 0; in prediction x."""
+        """Return x / (1 - p) where kept, else 0; in prediction x."""
         return x * self.kept * (1 / (1 - self.p)) if self.training else x
 
 
 def batch_norm(layer: layers.BatchNorm, shape: Shape) -> nn.Module:
-    """PyTorch has one module for vectors and one for planes."""
+    """Return the module for vectors or the one for planes."""
     kind = nn.BatchNorm1d if len(shape) == 1 else nn.BatchNorm2d
     return kind(shape[0], eps=layer.epsilon, momentum=layer.momentum)
 
@@ -53,7 +71,7 @@ MODULES: Mapping[type[layers.Layer], Callable[[Any, Shape], nn.Module]] = {
 
 
 def skeleton(network: Network) -> nn.Sequential:
-    """The modules of `network` without any numbers in them, for weights that come later."""
+    """Return the modules of `network` without weights, which are set later."""
     with torch.device("meta"):  # no memory and no random numbers
         return nn.Sequential(
             *(
@@ -64,7 +82,7 @@ def skeleton(network: Network) -> nn.Sequential:
 
 
 def build(network: Network, params: Params, dtype: torch.dtype = torch.float32) -> nn.Sequential:
-    """The module that computes logits from standardised images, with a copy of `params`."""
+    """Return the module from standardised images to logits, with a copy of `params`."""
     network.check(params)
     module = skeleton(network)
     tensors = {name: torch.tensor(p, dtype=dtype) for name, p in params.items()}
@@ -73,14 +91,14 @@ def build(network: Network, params: Params, dtype: torch.dtype = torch.float32) 
 
 
 def parameters_of(module: nn.Module, network: Network) -> dict[str, Any]:
-    """A copy of a module's state as NumPy arrays, by name.
+    """Return a copy of a module's state as NumPy arrays, by name.
 
-    Without PyTorch's count of the batches that BatchNorm has seen, which nothing here reads.
+    PyTorch's count of the batches that BatchNorm has seen is left out: nothing here reads it.
     """
     state = module.state_dict()
     return {name: to_array(state[name]) for name in network.state_shapes()}
 
 
 def to_array(tensor: Tensor) -> Any:
-    """A copy as a NumPy array, row by row."""
+    """Return a copy as a C-ordered NumPy array."""
     return tensor.detach().cpu().numpy().copy()

@@ -1,4 +1,4 @@
-"""An optimiser description as one of `torch.optim`; names of numbers differ, formulas agree."""
+"""An optimiser description as an optimiser of `torch.optim`, with the same formulas."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ Groups = list[dict[str, Any]]
 
 
 def sgd(optimiser: Sgd, groups: Groups) -> torch.optim.Optimizer:
-    """With dampening 0, PyTorch's default."""
+    """Return SGD, with dampening 0, PyTorch's default."""
     return torch.optim.SGD(
         groups,
         lr=optimiser.learning_rate,
@@ -24,7 +24,7 @@ def sgd(optimiser: Sgd, groups: Groups) -> torch.optim.Optimizer:
 
 
 def rms_prop(optimiser: RmsProp, groups: Groups) -> torch.optim.Optimizer:
-    """Not centred; PyTorch has no fused form of it."""
+    """Return RMSprop, not centred; PyTorch has no fused form of it."""
     return torch.optim.RMSprop(
         groups,
         lr=optimiser.learning_rate,
@@ -35,14 +35,14 @@ def rms_prop(optimiser: RmsProp, groups: Groups) -> torch.optim.Optimizer:
 
 
 def adadelta(optimiser: Adadelta, groups: Groups) -> torch.optim.Optimizer:
-    """PyTorch has no fused form of it either."""
+    """Return Adadelta; PyTorch has no fused form of it."""
     return torch.optim.Adadelta(
         groups, lr=optimiser.learning_rate, rho=optimiser.rho, eps=optimiser.epsilon
     )
 
 
 def adam(optimiser: Adam, groups: Groups) -> torch.optim.Adam:
-    """Fused: one pass over each parameter."""
+    """Return Adam, fused: one pass over each parameter."""
     return torch.optim.Adam(
         groups,
         lr=optimiser.learning_rate,
@@ -53,7 +53,7 @@ def adam(optimiser: Adam, groups: Groups) -> torch.optim.Adam:
 
 
 def adam_w(optimiser: AdamW, groups: Groups) -> torch.optim.Optimizer:
-    """Fused as well."""
+    """Return AdamW, fused."""
     return torch.optim.AdamW(
         groups,
         lr=optimiser.learning_rate,
@@ -64,8 +64,8 @@ def adam_w(optimiser: AdamW, groups: Groups) -> torch.optim.Optimizer:
 
 
 def muon(optimiser: Muon, groups: Groups) -> torch.optim.Optimizer:
-    """Not that of `torch.optim`, which scales by other rules, leaves all else to its caller and,
-    made for large networks, computes in half precision."""
+    """Return our Muon: that of `torch.optim` scales by other rules, takes hidden weights only and
+    computes in half precision, for large networks."""
     weights, biases = groups
     *hidden, last = weights["params"]
     return orthogonalised.Muon(
@@ -92,11 +92,11 @@ OPTIMISERS: Mapping[type[MiniBatchOptimiser], Callable[[Any, Groups], torch.opti
 def build_optimiser(
     optimiser: MiniBatchOptimiser, parameters: Iterable[Tensor]
 ) -> torch.optim.Optimizer:
-    """The optimiser of `parameters`; its weight decay acts on those of two or more axes only.
+    """Return the optimiser of `parameters`; only those of two or more axes have weight decay.
 
-    There are two groups, weights and the rest, or with Muon hidden weights and the rest: a new
-    learning rate goes into both. What it remembers of each is there from the beginning, zero, where
-    PyTorch would wait for a first step.
+    It has two groups, weights (with Muon: hidden weights) and all others: a new learning rate must
+    be set in both. The state of each parameter exists from the beginning, zero, where PyTorch would
+    create it in the first step.
     """
     found = list(parameters)
     decay = 0.0 if isinstance(optimiser, Adam) else optimiser.weight_decay
@@ -111,13 +111,13 @@ def build_optimiser(
                 name: torch.zeros((), device=p.device if group.get("fused") else "cpu")
                 if name == "step"
                 else torch.zeros_like(p)
-                for name in remembered(optimiser, group)
+                for name in state_names(optimiser, group)
             }
     return built
 
 
-def remembered(optimiser: MiniBatchOptimiser, group: Mapping[str, Any]) -> tuple[str, ...]:
-    """What is kept of each parameter of the group, under the names of `torch.optim`."""
+def state_names(optimiser: MiniBatchOptimiser, group: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what `torch.optim` calls the state of each parameter of the group."""
     match optimiser:
         case Sgd():
             return ("momentum_buffer",) if optimiser.momentum else ()

@@ -1,9 +1,9 @@
-"""Engine one: every derivative by hand, NumPy and SciPy only.
+"""The from-scratch engine: every derivative by hand, on NumPy and SciPy only.
 
-Read in this order: `layers`, `convolution`, `pooling`, `normalisation`, `dropout` (each function
-with its derivative), `losses`, `chain` (backpropagation through a whole network), `flat` (all
-parameters as one vector), `orthogonal` (what Muon does to a matrix), `optimisers`, `blocks` (the
-use of all cores), `trainer` (a step), `objective` (the loss over all images), `engine` (what the
-rest of digitnn sees).
-For speed only, the same numbers again: `in_place` (optimisers), `compiled` and `kernels`.
+Reading order: `layers`, `convolution`, `pooling`, `normalisation` (each function with its
+derivative), `losses`, `backpropagation` (the chain rule through a network), `parameter_vector`
+(all parameters as one vector), `newton_schulz` (Muon's orthogonalisation), `optimisers`, `blocks`
+(use of all cores), `trainer` (a training step), `objective` (the loss over all images), `engine`
+(the interface to the rest of digitnn), `inspection` (what the analyses ask).
+Faster versions with the same results: `optimisers_in_place`, `compiled` and `kernels`.
 """

@@ -11,17 +11,19 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from digitnn.engines.scratch.convolution import conv2d
-from digitnn.engines.scratch.dropout import dropout, dropout_training
 from digitnn.engines.scratch.layers import (
     Backward,
     Forward,
     Gradients,
     crop,
     dense,
+    dropout,
+    dropout_training,
     flatten,
     relu,
     sigmoid,
     tanh,
+    without_parameters,
 )
 from digitnn.engines.scratch.normalisation import Statistics, batch_norm, batch_norm_training
 from digitnn.engines.scratch.pooling import average_pool2d, conv_relu_pool, max_pool2d
@@ -32,31 +34,33 @@ from digitnn.network.network import Architecture, Params
 FORWARD: Mapping[type[layers.Layer], Forward] = {
     layers.Dense: dense,
     layers.Conv2d: conv2d,
-    layers.MaxPool2d: max_pool2d,
-    layers.AveragePool2d: average_pool2d,
-    layers.Crop: crop,
     layers.BatchNorm: batch_norm,
-    layers.Dropout: dropout,
-    layers.Flatten: flatten,
-    layers.Sigmoid: sigmoid,
-    layers.Tanh: tanh,
-    layers.Relu: relu,
+    layers.MaxPool2d: without_parameters(max_pool2d),
+    layers.AveragePool2d: without_parameters(average_pool2d),
+    layers.Crop: without_parameters(crop),
+    layers.Dropout: without_parameters(dropout),
+    layers.Flatten: without_parameters(flatten),
+    layers.Sigmoid: without_parameters(sigmoid),
+    layers.Tanh: without_parameters(tanh),
+    layers.Relu: without_parameters(relu),
 }
-"""The function of each layer description that this engine runs, as a trained network has it."""
+"""The function of each layer description that this engine runs, in prediction."""
 
-FusedLayer: TypeAlias = Callable[[Mapping[str, ndarray], ndarray], tuple[ndarray, Backward]]
-BackwardChain: TypeAlias = Callable[[Float[ndarray, "n k"]], Gradients]
+Piece: TypeAlias = Callable[[Mapping[str, ndarray], ndarray], tuple[ndarray, Backward]]
+"""A layer, or several fused ones, as a function of its parameters and its input."""
+
+BackwardNetwork: TypeAlias = Callable[[Float[ndarray, "n k"]], Gradients]
 
 
 def forward(
     architecture: Architecture, params: Params, x: Float[ndarray, "n ..."]
-) -> tuple[Float[ndarray, "n k"], BackwardChain]:
-    """Logits, and the function from dL/dlogits to the gradient of every parameter.
+) -> tuple[Float[ndarray, "n k"], BackwardNetwork]:
+    """Return logits, and the function from dL/dlogits to the gradient of every parameter.
 
-    As a trained network predicts: BatchNorm by its running statistics, no unit dropped.
+    In prediction mode: BatchNorm takes its running statistics, Dropout keeps every unit.
     Raises `NetworkError` for a layer that this engine does not run.
     """
-    return _chained(pieces(architecture), params, x)
+    return _backpropagate(pieces(architecture), params, x)
 
 
 def forward_training(
@@ -64,69 +68,70 @@ def forward_training(
     params: Params,
     x: Float[ndarray, "n ..."],
     kept: Mapping[int, Bool[ndarray, "n ..."]],
-) -> tuple[Float[ndarray, "n k"], BackwardChain, Statistics]:
-    """The same as a network learns: BatchNorm by the statistics of x, and some units dropped.
+) -> tuple[Float[ndarray, "n k"], BackwardNetwork, Statistics]:
+    """Return the same in training mode, and the new running statistics by full name.
 
-    x: the whole batch, where there is BatchNorm. kept: for the index of each Dropout, True where a
-    unit is kept. Also returned: the new running statistics, by full name.
+    BatchNorm takes the statistics of x, which must be the whole batch; Dropout drops units.
+    kept: for the index of each Dropout, True where a unit is kept.
     """
     statistics: Statistics = {}
 
-    def normalise(index: int, layer: layers.BatchNorm) -> FusedLayer:
+    def normalise(index: int, layer: layers.BatchNorm) -> Piece:
         def piece(own: Mapping[str, ndarray], x: ndarray) -> tuple[ndarray, Backward]:
-            y, backward, moved = batch_norm_training(layer, own, x)
-            statistics.update({f"{index}.{name}": numbers for name, numbers in moved.items()})
+            y, backward, averages = batch_norm_training(layer, own, x)
+            statistics.update({f"{index}.{name}": average for name, average in averages.items()})
             return y, backward
 
         return piece
 
-    def learning(index: int, piece: FusedLayer) -> FusedLayer:
+    def in_training(index: int, piece: Piece) -> Piece:
         match architecture[index]:
             case layers.BatchNorm() as layer:
                 return normalise(index, layer)
             case layers.Dropout() as layer:
-                return lambda own, x: dropout_training(layer, kept[index], x)
+                drop = without_parameters(lambda layer, x: dropout_training(layer, kept[index], x))
+                return partial(drop, layer)
         return piece
 
-    chain = [(index, learning(index, piece)) for index, piece in pieces(architecture)]
-    return *_chained(chain, params, x), statistics
+    chain = [(index, in_training(index, piece)) for index, piece in pieces(architecture)]
+    return *_backpropagate(chain, params, x), statistics
 
 
-def _chained(
-    chain: Sequence[tuple[int, FusedLayer]], params: Params, x: Float[ndarray, "n ..."]
-) -> tuple[Float[ndarray, "n k"], BackwardChain]:
-    """Backpropagation (Rumelhart, Hinton and Williams 1986).
+def _backpropagate(
+    chain: Sequence[tuple[int, Piece]], params: Params, x: Float[ndarray, "n ..."]
+) -> tuple[Float[ndarray, "n k"], BackwardNetwork]:
+    """Return the output of `chain`, and its backward function (Rumelhart, Hinton, Williams 1986).
 
-    Running the pieces forward collects one `backward` each; running those last to first, each on
-    the dx of the one after it, is the whole of it. It stops at the first piece that has
-    parameters: learning does not ask for the gradient of the pixels.
+    The forward pass collects a `backward` of each piece. The backward pass calls them last to
+    first, each with the dx of the piece after it. It stops at the first piece that has parameters:
+    training does not need the gradient of the pixels.
     """
-    y, backwards = _run(chain, params, x)
-    first = next((at for at, piece in enumerate(backwards) if piece.learns), 0)
+    y, passed = _run(chain, params, x)
+    first = next((at for at, piece in enumerate(passed) if piece.has_parameters), 0)
 
     def backward(dy: Float[ndarray, "n k"]) -> Gradients:
         gradients: Gradients = {}
         dx: ndarray | None = dy
-        for at in reversed(range(first, len(backwards))):
+        for at in reversed(range(first, len(passed))):
             assert dx is not None
-            dx, own = backwards[at].backward(dx, at > first)
+            dx, own = passed[at].backward(dx, at > first)
             gradients |= {
-                f"{backwards[at].first}.{name}": gradient for name, gradient in own.items()
+                f"{passed[at].layer_index}.{name}": gradient for name, gradient in own.items()
             }
         return gradients
 
     return y, backward
 
 
-def forward_from_pixels(
+def forward_to_pixels(
     architecture: Architecture, params: Params, x: Float[ndarray, "n ..."]
 ) -> tuple[Float[ndarray, "n k"], Callable[[Float[ndarray, "n k"]], Float[ndarray, "n ..."]]]:
-    """Logits as `forward` gives them, and the function from dL/dlogits to dL/dx, of the input."""
-    y, backwards = _run(pieces(architecture), params, x)
+    """Return logits as `forward` does, and the function from dL/dlogits to dL/dx of the input."""
+    y, passed = _run(pieces(architecture), params, x)
 
     def backward(dy: Float[ndarray, "n k"]) -> Float[ndarray, "n ..."]:
         dx: ndarray | None = dy
-        for piece in reversed(backwards):
+        for piece in reversed(passed):
             assert dx is not None
             dx, _ = piece.backward(dx, True, need_params=False)
         assert dx is not None
@@ -138,7 +143,7 @@ def forward_from_pixels(
 def layer_by_layer(
     architecture: Architecture, params: Params, x: Float[ndarray, "n ..."]
 ) -> list[Float[ndarray, "n ..."]]:
-    """The output of each layer, none of them run together with another."""
+    """Return the output of each layer, without fusing any."""
     outputs = []
     for index, layer in enumerate(architecture):
         x, _ = _function(layer)(layer, parameters_of(params, index), x)
@@ -146,35 +151,34 @@ def layer_by_layer(
     return outputs
 
 
-class _Way(NamedTuple):
-    """The way back through one piece; first: the index of its first layer; learns: whether it has
-    parameters."""
+class _PassedPiece(NamedTuple):
+    """A piece after its forward pass; layer_index: the index of its first layer."""
 
-    first: int
+    layer_index: int
     backward: Backward
-    learns: bool
+    has_parameters: bool
 
 
 def _run(
-    chain: Sequence[tuple[int, FusedLayer]], params: Params, x: Float[ndarray, "n ..."]
-) -> tuple[Float[ndarray, "n k"], list[_Way]]:
-    """What the last piece gives, and the way back through each."""
-    backwards = []
+    chain: Sequence[tuple[int, Piece]], params: Params, x: Float[ndarray, "n ..."]
+) -> tuple[Float[ndarray, "n k"], list[_PassedPiece]]:
+    """Return the output of the last piece, and every piece with its backward function."""
+    passed = []
     for index, piece in chain:
         own = parameters_of(params, index)
-        x, piece_backward = piece(own, x)
-        backwards.append(_Way(index, piece_backward, bool(own)))
-    return x, backwards
+        x, backward = piece(own, x)
+        passed.append(_PassedPiece(index, backward, bool(own)))
+    return x, passed
 
 
 @lru_cache
-def pieces(architecture: Architecture) -> tuple[tuple[int, FusedLayer], ...]:
-    """(index of its first layer, function) for each piece of a network.
+def pieces(architecture: Architecture) -> tuple[tuple[int, Piece], ...]:
+    """Return (index of the first layer, function) for each piece of a network.
 
-    A piece is a layer; only Conv2d, Relu, MaxPool2d in a row are one piece, which computes the
-    same numbers in less time (see `conv_relu_pool`).
+    A piece is one layer, except that Conv2d, Relu, MaxPool2d in a row are fused into one piece,
+    which computes the same numbers faster (see `conv_relu_pool`).
     """
-    found: list[tuple[int, FusedLayer]] = []
+    found: list[tuple[int, Piece]] = []
     index = 0
     while index < len(architecture):
         match architecture[index : index + 3]:
@@ -188,7 +192,7 @@ def pieces(architecture: Architecture) -> tuple[tuple[int, FusedLayer], ...]:
 
 
 def parameters_of(params: Params, index: int) -> Gradients:
-    """The parameters of one layer under their short names: "3.weight" becomes "weight"."""
+    """Return the parameters of one layer by short name: "3.weight" becomes "weight"."""
     prefix = f"{index}."
     return {name[len(prefix) :]: p for name, p in params.items() if name.startswith(prefix)}
 

@@ -1,7 +1,7 @@
-"""Whether the compiled passes (`kernels`) are there and wanted: numba, the optional extra "fast".
+"""Access to the compiled passes (`kernels`), which need numba, the optional extra "fast".
 
-Everything runs without them, in NumPy, with the same bits. The first trainer looks for numba.
-Nothing else does: a process that only reads a picture would wait longer for numba than for that.
+Everything runs without them, in NumPy, with the same bits. Only a trainer imports numba: reading a
+picture takes less time than that import.
 """
 
 import threading
@@ -14,36 +14,36 @@ from typing import Any
 
 
 class _Compiled:
-    """The module `kernels` once it is loaded, unless it is switched off."""
+    """Holds the module `kernels` once it is loaded, unless it is switched off."""
 
     def __init__(self) -> None:
         self._module: Any = None
         self._lock = threading.Lock()
-        self._switched_off = 0  # how many are inside `switched_off`
+        self._switched_off = 0  # the number of active `switched_off` blocks
 
     @property
     def kernels(self) -> Any:
-        """The compiled passes, or None: then do it in NumPy."""
+        """The compiled passes, or None where NumPy shall do the work."""
         return None if self._switched_off else self._module
 
     def load(self) -> None:
-        """Import them if numba is installed; if it cannot be imported, warn and do without."""
+        """Import the passes if numba is installed; warn if it cannot be imported."""
         if self._module is not None or find_spec("numba") is None:
             return
         try:
             self._module = import_module("digitnn.engines.scratch.kernels")
-        except Exception as error:  # numba refuses a NumPy too new for it with errors of many types
+        except Exception as error:  # numba raises many types for a NumPy too new for it
             cause = " ".join(str(error).split())
             warnings.warn(
-                f"numba is installed but cannot be imported ({cause}): training goes on without "
-                'it, slower; for a version that fits, pip install -U "digitnn[fast]"',
+                f"numba is installed but cannot be imported ({cause}): training is slower without "
+                'it; to install a version that fits: pip install -U "digitnn[fast]"',
                 RuntimeWarning,
                 stacklevel=2,
             )
 
     @contextmanager
     def switched_off(self) -> Iterator[None]:
-        """NumPy only while inside, for all threads: to compare, and to test."""
+        """Use NumPy only inside this block, in all threads, for comparisons and tests."""
         with self._lock:
             self._switched_off += 1
         try:

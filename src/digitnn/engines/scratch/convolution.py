@@ -1,12 +1,12 @@
 """Convolution as products of matrices, with its derivative directly under it.
 
-Planes are (n, c, h, w) to every caller, as in PyTorch, but lie in memory as (h, w, n, c): shifting
-a block of images by a pixel is then a slice of the first two axes, and whatever is done to a
-shifted image runs over long stretches of neighbouring numbers. `pixels_first` and `pixels_last` go
-between the two views; neither copies what lies right already.
+Planes are (n, c, h, w) to every caller, as in PyTorch, but lie in memory as (h, w, n, c). Shifting
+a block of images by a pixel is then a slice of the first two axes, and elementwise work runs over
+long contiguous stretches. `pixels_first` and `pixels_last` convert between the two views; neither
+copies an array that already lies right.
 Axes: n images, c channels in, u channels out, h w pixels in, i j rows and columns of the k x k
 kernel, a b rows and columns of the output, s stride. Axes written together are one axis, the last
-fastest: p = a b n is every output pixel of every image, ijc everything that one of them sees.
+fastest: p = a b n is every output pixel of every image, ijc every input that one of them sees.
 """
 
 from collections.abc import Callable, Mapping
@@ -62,30 +62,30 @@ def conv2d(
 def correlate(
     layer: layers.Conv2d, weight: Float[ndarray, "u c i j"], x: Float[ndarray, "n c h w"]
 ) -> tuple[Float[ndarray, "n u a b"], BackwardProduct]:
-    """conv2d without its bias: y = seen @ kernels.T, that is (p, ijc) times (ijc, u).
+    """conv2d without its bias: y = patches @ kernels.T, that is (p, ijc) times (ijc, u).
 
-    A row of `seen` is what one output pixel sees (im2col: Chellapilla, Puri and Simard 2006). This
-    is `dense` again: dkernels = dy.T @ seen. Its dx, dy @ kernels, would be (p, ijc): every input
-    pixel once for each output that saw it. These are added where they came from, one kernel entry
-    (i, j) at a time, for all images: dx[s a + i, s b + j] += dy[a, b] @ kernels[i, j], which is
-    (n, u) times (u, c).
+    A row of `patches` is what one output pixel sees (im2col: Chellapilla, Puri and Simard 2006), so
+    this is `dense` again, and dkernels = dy.T @ patches. dense's dx, dy @ kernels, would be
+    dpatches, of shape (p, ijc): each input pixel once for every output that sees it. Its entries
+    are added where they came from, one kernel entry (i, j) at a time, for all images:
+    dx[s a + i, s b + j] += dy[a, b] @ kernels[i, j], which is (n, u) times (u, c).
 
-    `seen` is a list of groups of its columns, whose products are added: a group for each kernel
-    row if there are many channels (`_seen_by_row`), else a single one (`_seen_at_once`).
+    `patches` is a list of groups of columns, whose products are added: a group for each kernel
+    row if there are many channels (`_patches_by_row`), else one group (`_patches_at_once`).
     """
     u, c, k, _ = weight.shape
     n, _, h, w = x.shape
     s, pad = layer.stride, layer.padding
     if pad:
         x = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
-    rows, across = (h + 2 * pad - k) // s + 1, (w + 2 * pad - k) // s + 1
-    # the one copies in runs of c numbers, the other in runs of n: the longer run is the faster
-    seen = _seen_by_row(x, k, s) if c >= n else _seen_at_once(x, k, s)
+    rows, columns = (h + 2 * pad - k) // s + 1, (w + 2 * pad - k) // s + 1
+    # the first copies in runs of c numbers, the second in runs of n: longer runs are faster
+    patches = _patches_by_row(x, k, s) if c >= n else _patches_at_once(x, k, s)
     kernels = np.ascontiguousarray(weight.transpose(0, 2, 3, 1))  # u i j c
-    groups = kernels.reshape(u, len(seen), -1)  # u i jc, or u 1 ijc
-    y = seen[0] @ groups[:, 0].T
-    for g in range(1, len(seen)):
-        y += seen[g] @ groups[:, g].T
+    groups = kernels.reshape(u, len(patches), -1)  # u i jc, or u 1 ijc
+    y = patches[0] @ groups[:, 0].T
+    for g in range(1, len(patches)):
+        y += patches[g] @ groups[:, g].T
 
     def backward(
         dy: Float[ndarray, "n u a b"], need_dx: bool, need_dweight: bool
@@ -94,8 +94,8 @@ def correlate(
         dweight = None
         if need_dweight:
             dgroups = np.empty_like(groups)
-            for g, group in enumerate(seen):
-                # the same product either way; BLAS likes the order that runs along memory
+            for g, group in enumerate(patches):
+                # the same product either way; BLAS is faster along contiguous memory
                 along = group.flags.c_contiguous
                 dgroups[:, g] = by_pixel.T @ group if along else (group.T @ by_pixel).T
             dweight = dgroups.reshape(kernels.shape).transpose(0, 3, 1, 2)
@@ -103,29 +103,31 @@ def correlate(
             return None, dweight
         dx = np.zeros((h + 2 * pad, w + 2 * pad, n, c), x.dtype)
         for i in range(k):
-            sent = by_pixel @ kernels[:, i].reshape(u, -1)
-            _add_shifted(sent.reshape(rows, across, n, k, c), s, dx[i : i + s * rows : s])
+            dpatches = by_pixel @ kernels[:, i].reshape(u, -1)
+            _add_shifted(dpatches.reshape(rows, columns, n, k, c), s, dx[i : i + s * rows : s])
         return pixels_last(dx[pad : pad + h, pad : pad + w]), dweight
 
-    return pixels_last(y.reshape(rows, across, n, u)), backward
+    return pixels_last(y.reshape(rows, columns, n, u)), backward
 
 
-def _add_shifted(sent: Float[ndarray, "a b n j c"], s: int, dx: Float[ndarray, "a w n c"]) -> None:
-    """dx[a, s b + j] += sent[a, b, :, j], for every j: what one kernel row sends back."""
-    if compiled.kernels is not None and sent.dtype == np.float32:
-        compiled.kernels.add_shifted(sent, s, dx)
+def _add_shifted(
+    dpatches: Float[ndarray, "a b n j c"], s: int, dx: Float[ndarray, "a w n c"]
+) -> None:
+    """Add the gradients of one kernel row: dx[a, s b + j] += dpatches[a, b, :, j] for every j."""
+    if compiled.kernels is not None and dpatches.dtype == np.float32:
+        compiled.kernels.add_shifted(dpatches, s, dx)
         return
-    across, k = sent.shape[1], sent.shape[3]
+    columns, k = dpatches.shape[1], dpatches.shape[3]
     for j in range(k):
-        dx[:, j : j + s * across : s] += sent[:, :, :, j]
+        dx[:, j : j + s * columns : s] += dpatches[:, :, :, j]
 
 
-def _seen_by_row(x: Float[ndarray, "n c h w"], k: int, s: int) -> list[Float[ndarray, "p jc"]]:
-    """A group for each kernel row i: what each output pixel sees in the i-th row of its window.
+def _patches_by_row(x: Float[ndarray, "n c h w"], k: int, s: int) -> list[Float[ndarray, "p jc"]]:
+    """Return a group for each kernel row i: the i-th row of every output pixel's window.
 
-    All of them are slices of one array that holds, for every image row, what a window one row
-    high sees as it moves along: k times smaller than all groups together, it stays in cache
-    (MEC: Cho and Brand 2017). With a stride of 1 nothing more is copied.
+    All groups are slices of one array, which holds for every image row the windows of height 1
+    along it. It is k times smaller than all groups together and stays in cache (MEC: Cho and Brand
+    2017). With a stride of 1 nothing more is copied.
     """
     _, c, h, _ = x.shape
     windows = sliding_window_view(pixels_first(x), k, axis=1)[:, ::s]
@@ -134,11 +136,11 @@ def _seen_by_row(x: Float[ndarray, "n c h w"], k: int, s: int) -> list[Float[nda
     return [along[i : i + s * rows : s].reshape(-1, k * c) for i in range(k)]
 
 
-def _seen_at_once(x: Float[ndarray, "n c h w"], k: int, s: int) -> list[Float[ndarray, "p ijc"]]:
-    """All that is seen as one group, built as its own transpose.
+def _patches_at_once(x: Float[ndarray, "n c h w"], k: int, s: int) -> list[Float[ndarray, "p ijc"]]:
+    """Return all patches as one group, built as its own transpose.
 
-    With few channels, as in the first layer, its rows would be copied in runs of c numbers; those
-    of the transpose are copied in runs of n. BLAS takes a transposed factor as it is.
+    With few channels, as in the first layer, the rows would be copied in runs of c numbers; the
+    rows of the transpose are copied in runs of n. BLAS takes a transposed factor without a copy.
     """
     c = x.shape[1]
     windows = sliding_window_view(x.transpose(1, 2, 3, 0), (k, k), axis=(1, 2))

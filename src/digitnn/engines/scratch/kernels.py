@@ -1,9 +1,9 @@
-"""Passes that wait for memory rather than for arithmetic, each as one compiled loop.
+"""Passes limited by memory rather than by arithmetic, each as one compiled loop.
 
-`relu_pool` in `pooling` and `adam_in_place` in `in_place` do the same as a row of simple passes of
-NumPy. Here are their operations in their order, so with their bits, but every number is fetched
-once. (Of finite numbers, that is, and a zero of dv may have the other sign, which no sum notices.)
-Importing this module imports numba, see `compiled`; the first call ever compiles for some seconds.
+Fast versions of `pooling.relu_pool`, `convolution._add_shifted` and `optimisers_in_place`'s Adam,
+which make several NumPy passes. The operations and their order are the same, so for finite numbers
+the bits are too, except that a zero of dv may have the other sign; but each number is fetched once.
+Importing this module imports numba, see `compiled`; the first call compiles for some seconds.
 Axes: n images, h w pixels, u channels, a b rows and columns after pooling, p parameters in all.
 """
 
@@ -14,29 +14,29 @@ import numba
 import numpy as np
 from numpy import ndarray
 
-NOBODY = 255
-"""In `winners`: ReLU gave 0, so nobody of the window gets any of the gradient."""
+NO_WINNER = 255
+"""In `winners`: ReLU gave 0, so no entry of the window gets a gradient."""
 
 
 def _compiled(function: Callable[..., None]) -> Any:
-    """`function`, compiled at its first call and kept on disk for the next process."""
-    # "numpy": division by zero gives inf; to look for it as an error would hinder the compiler
+    """Compile `function` at its first call, cached on disk for the next process."""
+    # "numpy": division by zero gives inf; checking for it would prevent vectorisation
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     try:
         return numba.njit(function, cache=True, **options)
-    except RuntimeError:  # neither this folder nor the user's cache can be written: compile anew
+    except RuntimeError:  # no writable cache folder: compile in every process
         return numba.njit(function, **options)
 
 
 @_compiled
 def relu_pool(v: ndarray, bias: ndarray, size: int, y: ndarray, winners: ndarray) -> None:
-    """y = relu(max of each window of v + bias), and which entry of the window was the largest.
+    """Write y = relu(max of each window of v + bias), and which entry was the largest.
 
-    v: (h, w, n, u); y, winners: (a, b, n, u), written. winners: the entry (i, j) as i size + j.
+    v: (h, w, n, u); y, winners: (a, b, n, u). A winner (i, j) is stored as i size + j.
     """
-    rows, across, n, u = y.shape
+    rows, columns, n, u = y.shape
     for row in range(rows):
-        for column in range(across):
+        for column in range(columns):
             for image in range(n):
                 largest, winner = y[row, column, image], winners[row, column, image]
                 for k in range(u):
@@ -46,25 +46,25 @@ def relu_pool(v: ndarray, bias: ndarray, size: int, y: ndarray, winners: ndarray
                     i, j = entry // size, entry % size
                     challenger = v[row * size + i, column * size + j, image]
                     for k in range(u):
-                        # what is not a number wins, and stays: no fault is hidden
+                        # NaN wins and stays, so that it is not hidden
                         if challenger[k] > largest[k] or challenger[k] != challenger[k]:
                             largest[k] = challenger[k]
                             winner[k] = entry
                 for k in range(u):
                     value = largest[k] + bias[k]
                     largest[k] = np.float32(0) if value <= 0 else value
-                    winner[k] = winner[k] if value > 0 else NOBODY
+                    winner[k] = winner[k] if value > 0 else NO_WINNER
 
 
 @_compiled
 def relu_pool_backward(dy: ndarray, winners: ndarray, size: int, dv: ndarray) -> None:
-    """dv = dy at the winner of each window, 0 elsewhere.
+    """Write dv = dy at the winner of each window and 0 at its other entries.
 
-    dy, winners: (a, b, n, u); dv: (h, w, n, u), written wherever a window lies.
+    dy, winners: (a, b, n, u); dv: (h, w, n, u), untouched outside the windows.
     """
-    rows, across, n, u = dy.shape
+    rows, columns, n, u = dy.shape
     for row in range(rows):
-        for column in range(across):
+        for column in range(columns):
             for entry in range(size * size):
                 i, j = entry // size, entry % size
                 for image in range(n):
@@ -75,19 +75,19 @@ def relu_pool_backward(dy: ndarray, winners: ndarray, size: int, dv: ndarray) ->
 
 
 @_compiled
-def add_shifted(sent: ndarray, s: int, dx: ndarray) -> None:
-    """dx[y, s x + j] += sent[y, x, :, j], for every j.
+def add_shifted(dpatches: ndarray, s: int, dx: ndarray) -> None:
+    """Add dpatches[a, b, :, j] to dx[a, s b + j] for every j.
 
-    sent: (y, x, n, j, c); dx: (y, w, n, c).
+    dpatches: (a, b, n, j, c); dx: (a, w, n, c).
     """
-    rows, across, n, kernel, c = sent.shape
+    rows, columns, n, kernel, c = dpatches.shape
     for row in range(rows):
         for j in range(kernel):
-            for column in range(across):
+            for column in range(columns):
                 for image in range(n):
-                    total, share = dx[row, s * column + j, image], sent[row, column, image, j]
+                    target, share = dx[row, s * column + j, image], dpatches[row, column, image, j]
                     for k in range(c):
-                        total[k] += share[k]
+                        target[k] += share[k]
 
 
 @_compiled
@@ -101,7 +101,7 @@ def adam(
     size: np.float32,
     epsilon: np.float32,
 ) -> None:
-    """One step of Adam on weighted sums, in place; all vectors are (p,)."""
+    """Take one step of Adam on weighted sums, in place; all vectors are (p,)."""
     for i in range(len(params)):
         g = gradient[i]
         total[i] = total[i] * beta1 + g

@@ -1,8 +1,8 @@
-"""The losses of the from-scratch engine: a sum over images, and its gradient beside it.
+"""The losses of the from-scratch engine: each returns a sum over images and its gradient.
 
-Each takes logits, never probabilities: softmax or sigmoid is fused with the logarithm, so
-nothing overflows, nothing is clipped. Sums, not means, so that blocks of images can be added up;
-loss sums are float64, whatever the logits are.
+Each takes logits, not probabilities: softmax or sigmoid is fused with the logarithm, so nothing
+overflows and nothing is clipped. Sums rather than means, so that blocks of images can be added;
+a sum is float64 whatever the type of the logits.
 Equations: Bishop, Pattern Recognition and Machine Learning, 2006.
 Axes: n images, k classes.
 """
@@ -25,9 +25,10 @@ def softmax_cross_entropy(
     """L = -sum_nk t[n, k] log p[n, k] in nats, where p = softmax(logits).
 
     t is 1 - e + e / k at the label and e / k elsewhere, e being the label smoothing. With z the
-    logits, log p = z - logsumexp(z). The gradient of logsumexp is p, and t sums to 1, hence
-    dL/dz = p - t. Uniform logits give n ln k. (Bishop 2006, eq. 4.108 and 4.109.) The logit 0 of
-    "no digit" is a constant: it counts in p, and its column of the gradient is left out.
+    logits, log p = z - logsumexp(z). The gradient of logsumexp is p and t sums to 1, so
+    dL/dz = p - t. Uniform logits give n ln k. (Bishop 2006, eq. 4.108 and 4.109.) With
+    `loss.no_digit` a further logit, fixed at 0, stands for a non-digit: it counts in p, and the
+    gradient has no column for it.
     """
     if loss.no_digit:
         logits = np.pad(logits, ((0, 0), (0, 1)))
@@ -48,10 +49,10 @@ def softmax_cross_entropy(
 def sigmoid_cross_entropy(
     loss: SigmoidCrossEntropy, logits: Float[ndarray, "n k"], labels: UInt8[ndarray, " n"]
 ) -> tuple[float, Float[ndarray, "n k"]]:
-    """L = -sum_nk [t log s + (1 - t) log(1 - s)]: each unit its own yes or no.
+    """L = -sum_nk [t log s + (1 - t) log(1 - s)] in nats: each unit decides for itself.
 
-    s = sigmoid(z) of the logits z, t = onehot(label). As -log s = log(1 + exp(-z)), and
-    -log(1 - s) is that plus z, a term is log(1 + exp(-z)) + (1 - t) z, which is computed as
+    s = sigmoid(z) of the logits z, t = onehot(label). As -log s = log(1 + exp(-z)) and
+    -log(1 - s) = -log s + z, a term is log(1 + exp(-z)) + (1 - t) z, which is computed as
     log(1 + exp(-|z|)) + max(z, 0) - t z. Its derivative is s - t. Zero logits give n k ln 2.
     (Bishop 2006, eq. 4.90 and 4.91.)
     """

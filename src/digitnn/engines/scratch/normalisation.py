@@ -1,11 +1,11 @@
 """Batch normalisation, in prediction and in training, each with its derivative under it.
 
-Ioffe and Szegedy 2015, algorithms 1 and 2. Each channel (or, of vectors, each input) is brought to
-mean 0 and variance 1, then scaled and shifted by what is learned. A trained network takes its mean
-and variance from running statistics, so it stays a fixed function of one image; in training they
-are those of the batch, so every image moves the output of every other.
-Axes: n images, c channels or inputs; behind them h w pixels, or nothing. A channel holds m = n h w
-numbers, or m = n.
+Ioffe and Szegedy 2015, algorithms 1 and 2. Each channel (or each input of a vector) is normalised
+to mean 0 and variance 1, then scaled and shifted by learned parameters. In prediction mean and
+variance are running statistics, so the network is a fixed function of one image; in training they
+are those of the batch, so every image affects the output of every other.
+Axes: n images, c channels or inputs, then h w pixels or nothing. A channel holds m = n h w numbers,
+or m = n.
 """
 
 from collections.abc import Mapping
@@ -26,23 +26,23 @@ def batch_norm(
 ) -> tuple[Float[ndarray, "n c *hw"], Backward]:
     """y = weight z + bias, z = (x - running_mean) / sqrt(running_var + epsilon).
 
-    The statistics are constants here, so dx = dy weight / sqrt(running_var + epsilon),
-    dweight = sum dy z and dbias = sum dy, sums over the m numbers of each channel.
+    The statistics are constants, so dx = dy weight / sqrt(running_var + epsilon), dweight =
+    sum dy z and dbias = sum dy, summed over the m numbers of each channel.
     """
     weight = params["weight"]
     deviation = np.sqrt(params["running_var"] + layer.epsilon)
-    z = x - _beside(params["running_mean"], x)
-    z *= _beside(1 / deviation, x)
-    y = z * _beside(weight, x)
-    y += _beside(params["bias"], x)
+    z = x - _per_channel(params["running_mean"], x)
+    z *= _per_channel(1 / deviation, x)
+    y = z * _per_channel(weight, x)
+    y += _per_channel(params["bias"], x)
 
     def backward(
         dy: Float[ndarray, "n c *hw"], need_dx: bool, need_params: bool = True
     ) -> tuple[ndarray | None, Gradients]:
-        dx = dy * _beside(weight / deviation, x) if need_dx else None
+        dx = dy * _per_channel(weight / deviation, x) if need_dx else None
         if not need_params:
             return dx, {}
-        return dx, {"weight": _sum(dy * z), "bias": _sum(dy)}
+        return dx, {"weight": _channel_sum(dy * z), "bias": _channel_sum(dy)}
 
     return y, backward
 
@@ -52,65 +52,65 @@ def batch_norm_training(
 ) -> tuple[Float[ndarray, "n c *hw"], Backward, Statistics]:
     """y = weight z + bias, z = (x - mean) / s, s = sqrt(var + epsilon), with mean and var of x.
 
-    The derivative, channel by channel; i and j count its m numbers. As ever dz_i means dL/dz_i, and
-    is weight dy_i; other derivatives are written with ∂. Three paths lead from an x_j to L:
+    The derivative of one channel; i and j count its m numbers. dz_i means dL/dz_i = weight dy_i;
+    other derivatives are written with ∂. Three paths lead from x_j to L:
 
         directly           ∂z_j/∂x_j = 1 / s:                          dz_j / s
         through the mean   ∂mean/∂x_j = 1 / m, ∂z_i/∂mean = -1 / s:    - sum_i dz_i / (m s)
         through s          ∂s/∂x_j = z_j / m, ∂z_i/∂s = -z_i / s:      - z_j sum_i dz_i z_i / (m s)
 
-    (∂s/∂x_j: differentiate s^2 = sum_i (x_i - mean)^2 / m + epsilon, which gives
-    2 s ∂s = 2 (x_j - mean) / m ∂x_j. That the mean moves too adds nothing: sum_i (x_i - mean) = 0.)
-    The two sums are weight times dbias = sum dy and weight times dweight = sum dy z, so
+    (∂s/∂x_j: differentiating s^2 = sum_i (x_i - mean)^2 / m + epsilon gives
+    2 s ∂s = 2 (x_j - mean) / m ∂x_j; the mean contributes nothing, as sum_i (x_i - mean) = 0.)
+    The two sums are weight dbias, with dbias = sum dy, and weight dweight, with dweight =
+    sum dy z. So
 
         dx = weight / s (dy - dbias / m - z dweight / m).
 
-    Also returned: the running statistics as they are after this batch,
-    (1 - momentum) running + momentum batch. The batch is normalised by its own variance, sum / m;
-    what enters the running one is the unbiased estimate for images to come, sum / (m - 1), as in
-    PyTorch and in algorithm 2, line 10. Hence m must be at least 2.
+    Also returns the running statistics after this batch, (1 - momentum) running + momentum batch.
+    The batch is normalised by its own variance, sum / m; the running variance takes the unbiased
+    estimate, sum / (m - 1), as in PyTorch and in algorithm 2, line 10. So m must be at least 2.
     """
     weight, m = params["weight"], x.size // x.shape[1]
-    mean = _sum(x) / m
-    z = x - _beside(mean, x)
-    variance = _sum(z * z) / m
+    mean = _channel_sum(x) / m
+    z = x - _per_channel(mean, x)
+    variance = _channel_sum(z * z) / m
     deviation = np.sqrt(variance + layer.epsilon)
-    z *= _beside(1 / deviation, x)
-    y = z * _beside(weight, x)
-    y += _beside(params["bias"], x)
+    z *= _per_channel(1 / deviation, x)
+    y = z * _per_channel(weight, x)
+    y += _per_channel(params["bias"], x)
 
     def backward(
         dy: Float[ndarray, "n c *hw"], need_dx: bool, need_params: bool = True
     ) -> tuple[ndarray | None, Gradients]:
-        dweight, dbias = _sum(dy * z), _sum(dy)
+        dweight, dbias = _channel_sum(dy * z), _channel_sum(dy)
         dx = None
         if need_dx:
-            dx = z * _beside(dweight / -m, x)
+            dx = z * _per_channel(dweight / -m, x)
             dx += dy
-            dx -= _beside(dbias / m, x)
-            dx *= _beside(weight / deviation, x)
+            dx -= _per_channel(dbias / m, x)
+            dx *= _per_channel(weight / deviation, x)
         return dx, {"weight": dweight, "bias": dbias}
 
-    def moved(name: str, found: Float[ndarray, " c"]) -> Float[ndarray, " c"]:
+    def averaged(name: str, found: Float[ndarray, " c"]) -> Float[ndarray, " c"]:
         return params[name] * (1 - layer.momentum) + found * layer.momentum
 
     statistics = {
-        "running_mean": moved("running_mean", mean),
-        "running_var": moved("running_var", variance * (m / (m - 1))),
+        "running_mean": averaged("running_mean", mean),
+        "running_var": averaged("running_var", variance * (m / (m - 1))),
     }
     return y, backward, statistics
 
 
-def _beside(numbers: Float[ndarray, " c"], x: Float[ndarray, "n c *hw"]) -> ndarray:
-    """One number a channel, shaped to go with every pixel of `x`."""
+def _per_channel(numbers: Float[ndarray, " c"], x: Float[ndarray, "n c *hw"]) -> ndarray:
+    """Reshape one number per channel to broadcast over the pixels of `x`."""
     return numbers.reshape(-1, *(1 for _ in x.shape[2:]))
 
 
-def _sum(x: Float[ndarray, "n c *hw"]) -> Float[ndarray, " c"]:
-    """The sum of each channel, one axis after the other.
+def _channel_sum(x: Float[ndarray, "n c *hw"]) -> Float[ndarray, " c"]:
+    """Return the sum of each channel, one axis after the other.
 
-    Rows first, as they lie outermost in memory (see `convolution`). No number is then a sum of more
-    than h, w or n others, and single precision loses little.
+    Rows come first, as they lie outermost in memory (see `convolution`). No partial sum has more
+    than h, w or n terms, so single precision loses little.
     """
     while x.ndim > 2:
         x = x.sum(axis=2)

@@ -1,4 +1,4 @@
-"""The loss over a whole split, its gradient, and the number of images read right.
+"""The loss over a whole split, its gradient, and the number of images classified correctly.
 
 Axes: n images, f features, k classes.
 """
@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from digitnn.engines.protocols import Outcome
 from digitnn.engines.scratch.backpropagation import forward
-from digitnn.engines.scratch.blocks import block_of, run_blocks
+from digitnn.engines.scratch.blocks import block_size, run_blocks
 from digitnn.engines.scratch.layers import Gradients
 from digitnn.engines.scratch.losses import LOSSES
 from digitnn.network.losses import Loss
@@ -21,9 +21,9 @@ from digitnn.network.network import Architecture, Params
 
 @dataclass(frozen=True, eq=False)
 class SplitObjective:
-    """loss(params) = sum over all n images, block by block, in the precision of the features.
+    """Computes the loss summed over all n images, in the precision of the features.
 
-    Sums over blocks are added in a fixed order, so equal inputs give equal bits.
+    The sums over blocks are added in a fixed order, so equal inputs give equal bits.
     """
 
     architecture: Architecture
@@ -32,7 +32,7 @@ class SplitObjective:
     loss: Loss
 
     def __call__(self, params: Params) -> tuple[Outcome, Gradients]:
-        """The loss and the gradient of each parameter."""
+        """Return the loss and the gradient of each parameter."""
         loss_function = LOSSES[type(self.loss)]
 
         def some_blocks(blocks: Sequence[slice]) -> tuple[float, int, Gradients]:
@@ -47,7 +47,7 @@ class SplitObjective:
                 gradients = _add(gradients, backward(dlogits))
             return total, correct, gradients
 
-        parts = run_blocks(some_blocks, len(self.labels), block_of(self.architecture))
+        parts = run_blocks(some_blocks, len(self.labels), block_size(self.architecture))
         gradients: Gradients = {}
         for _, _, part in parts:
             gradients = _add(gradients, part)
@@ -55,7 +55,7 @@ class SplitObjective:
 
 
 def _add(total: Gradients, more: Gradients) -> Gradients:
-    """total + more, reusing the arrays of `total`; an empty total is zero."""
+    """Return total + more in the arrays of `total`; an empty total is zero."""
     if not total:
         return more
     for name, gradient in more.items():

@@ -1,9 +1,8 @@
-"""How parameters move: each optimiser as pure functions of vectors.
+"""The optimisers as pure functions of vectors, the reference version.
 
-All parameters are one vector p, their gradient another, g (see `flat`); what is remembered from
-step to step is a `State` of such vectors and the number of steps so far. The formulas, with what
-their letters mean and their sources, are those of `recipes.optimisers`. A trainer takes the same
-steps in place, see `in_place`.
+All parameters are one vector p and their gradient another, g (see `parameter_vector`). A `State`
+holds such vectors and the number of steps so far. `recipes.optimisers` states the formulas, the
+meaning of their letters and their sources. A trainer uses the fast version, `optimisers_in_place`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,16 +14,16 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from digitnn.engines.scratch.newton_schulz import orthogonal
-from digitnn.engines.scratch.parameter_vector import Weight, between
+from digitnn.engines.scratch.newton_schulz import orthogonalise
+from digitnn.engines.scratch.parameter_vector import Weight, slices_between
 from digitnn.errors import ShapeError, UsageError
 from digitnn.recipes.optimisers import Adadelta, Adam, AdamW, MiniBatchOptimiser, Muon, RmsProp, Sgd
 
 Vector: TypeAlias = Float[ndarray, "_"]
 Weights: TypeAlias = Sequence[Weight]
 
-EVERYTHING: Weights = (Weight(slice(None), rows=1, hidden=False),)
-"""All of a vector as one weight, that of a network's last layer."""
+WHOLE_VECTOR: Weights = (Weight(slice(None), rows=1, hidden=False),)
+"""A whole vector as one weight, that of a network's last layer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,18 +35,13 @@ class SgdState:
 
 
 def sgd(
-    optimiser: Sgd,
-    params: Vector,
-    gradient: Vector,
-    state: SgdState,
-    rate: float,
-    weights: Weights,
+    optimiser: Sgd, p: Vector, g: Vector, state: SgdState, rate: float, weights: Weights
 ) -> tuple[Vector, SgdState]:
     """u = momentum u + g; p = p - rate u, or with nesterov p - rate (g + momentum u)."""
-    gradient = pulled(params, gradient, optimiser.weight_decay, weights)
-    velocity = state.velocity * optimiser.momentum + gradient
-    along = gradient + velocity * optimiser.momentum if optimiser.nesterov else velocity
-    return params - along * rate, SgdState(np.array(state.steps + 1), velocity)
+    g = add_weight_decay(p, g, optimiser.weight_decay, weights)
+    velocity = state.velocity * optimiser.momentum + g
+    along = g + velocity * optimiser.momentum if optimiser.nesterov else velocity
+    return p - along * rate, SgdState(np.array(state.steps + 1), velocity)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,19 +54,14 @@ class RmsPropState:
 
 
 def rms_prop(
-    optimiser: RmsProp,
-    params: Vector,
-    gradient: Vector,
-    state: RmsPropState,
-    rate: float,
-    weights: Weights,
+    optimiser: RmsProp, p: Vector, g: Vector, state: RmsPropState, rate: float, weights: Weights
 ) -> tuple[Vector, RmsPropState]:
     """v = alpha v + (1 - alpha) g^2; u = momentum u + g / (sqrt(v) + epsilon); p = p - rate u."""
-    gradient = pulled(params, gradient, optimiser.weight_decay, weights)
-    square = state.square * optimiser.alpha + gradient * gradient * (1 - optimiser.alpha)
-    scaled = gradient / (np.sqrt(square) + optimiser.epsilon)
+    g = add_weight_decay(p, g, optimiser.weight_decay, weights)
+    square = state.square * optimiser.alpha + g * g * (1 - optimiser.alpha)
+    scaled = g / (np.sqrt(square) + optimiser.epsilon)
     velocity = state.velocity * optimiser.momentum + scaled
-    return params - velocity * rate, RmsPropState(np.array(state.steps + 1), square, velocity)
+    return p - velocity * rate, RmsPropState(np.array(state.steps + 1), square, velocity)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,23 +74,18 @@ class AdadeltaState:
 
 
 def adadelta(
-    optimiser: Adadelta,
-    params: Vector,
-    gradient: Vector,
-    state: AdadeltaState,
-    rate: float,
-    weights: Weights,
+    optimiser: Adadelta, p: Vector, g: Vector, state: AdadeltaState, rate: float, weights: Weights
 ) -> tuple[Vector, AdadeltaState]:
     """v = rho v + (1 - rho) g^2; d = g sqrt(w + epsilon) / sqrt(v + epsilon); p = p - rate d.
 
-    And then w = rho w + (1 - rho) d^2: of d, not of what the rate makes of it.
+    Then w = rho w + (1 - rho) d^2, with d before it is scaled by the rate.
     """
     rho, epsilon = optimiser.rho, optimiser.epsilon
-    gradient = pulled(params, gradient, optimiser.weight_decay, weights)
-    square = state.square * rho + gradient * gradient * (1 - rho)
-    step = gradient * np.sqrt(state.step_square + epsilon) / np.sqrt(square + epsilon)
+    g = add_weight_decay(p, g, optimiser.weight_decay, weights)
+    square = state.square * rho + g * g * (1 - rho)
+    step = g * np.sqrt(state.step_square + epsilon) / np.sqrt(square + epsilon)
     step_square = state.step_square * rho + step * step * (1 - rho)
-    return params - step * rate, AdadeltaState(np.array(state.steps + 1), square, step_square)
+    return p - step * rate, AdadeltaState(np.array(state.steps + 1), square, step_square)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,30 +99,30 @@ class AdamState:
 
 def adam(
     optimiser: Adam | AdamW,
-    params: Vector,
-    gradient: Vector,
+    p: Vector,
+    g: Vector,
     state: AdamState,
     rate: float,
     weights: Weights = (),
 ) -> tuple[Vector, AdamState]:
-    """p = p - rate mean(g) / (sqrt(mean(g^2)) + epsilon), weighted means over all steps.
+    """p = p - rate mean(g) / (sqrt(mean(g^2)) + epsilon), with weighted means over all steps.
 
-    The weights beta^(t - i) favour late steps i; a weighted mean is the weighted sum, which
-    `AdamState` keeps, over the sum of the weights, (1 - beta^t) / (1 - beta). This is the paper's
-    moment m with its correction: m / (1 - beta1^t), as m = (1 - beta1) sum beta1^(t - i) g_i.
-    To keep sums instead of moments saves two of twelve passes over the vectors.
+    Step i has the weight beta^(t - i), so late steps count more. A weighted mean is the weighted
+    sum, which `AdamState` keeps, over the sum of the weights, (1 - beta^t) / (1 - beta). It equals
+    the paper's corrected moment, m / (1 - beta1^t), as m = (1 - beta1) sum beta1^(t - i) g_i.
+    Keeping sums instead of moments saves two of twelve passes over the vectors.
     """
-    total = state.sum * optimiser.beta1 + gradient
-    square_total = state.square_sum * optimiser.beta2 + gradient * gradient
+    total = state.sum * optimiser.beta1 + g
+    square_total = state.square_sum * optimiser.beta2 + g * g
     size, epsilon = adam_scales(optimiser, int(state.steps) + 1, rate)
     step = total / (np.sqrt(square_total) + epsilon) * size
-    return params - step, AdamState(np.array(state.steps + 1), total, square_total)
+    return p - step, AdamState(np.array(state.steps + 1), total, square_total)
 
 
 def adam_scales(optimiser: Adam | AdamW, t: int, rate: float) -> tuple[float, float]:
-    """What stands for rate and epsilon when the vectors hold sums, not means, after t steps.
+    """Return the rate and epsilon to use with sums instead of means, after t steps.
 
-    With the sums M of g and V of g^2, and a and b the sums of their weights:
+    With the sums M of g and V of g^2, and the sums a and b of their weights:
     rate (M / a) / (sqrt(V / b) + epsilon) = (rate sqrt(b) / a) M / (sqrt(V) + epsilon sqrt(b)).
     """
     a = (1 - optimiser.beta1**t) / (1 - optimiser.beta1)
@@ -147,21 +131,16 @@ def adam_scales(optimiser: Adam | AdamW, t: int, rate: float) -> tuple[float, fl
 
 
 def adam_w(
-    optimiser: AdamW,
-    params: Vector,
-    gradient: Vector,
-    state: AdamState,
-    rate: float,
-    weights: Weights,
+    optimiser: AdamW, p: Vector, g: Vector, state: AdamState, rate: float, weights: Weights
 ) -> tuple[Vector, AdamState]:
     """p = p - rate weight_decay p, then as Adam."""
-    params = shrunk(params, rate * optimiser.weight_decay, weights)
-    return adam(optimiser, params, gradient, state, rate)
+    p = decay_weights(p, rate * optimiser.weight_decay, weights)
+    return adam(optimiser, p, g, state, rate)
 
 
 @dataclass(frozen=True, eq=False)
 class MuonState:
-    """sum: of hidden weights U, the sum of momentum^(t - i) G_i, of all others as in `AdamState`.
+    """sum: for hidden weights U, the sum of momentum^(t - i) G_i, else as in `AdamState`.
 
     square_sum: as in `AdamState`, zero for hidden weights.
     """
@@ -172,41 +151,36 @@ class MuonState:
 
 
 def muon(
-    optimiser: Muon,
-    params: Vector,
-    gradient: Vector,
-    state: MuonState,
-    rate: float,
-    weights: Weights,
+    optimiser: Muon, p: Vector, g: Vector, state: MuonState, rate: float, weights: Weights
 ) -> tuple[Vector, MuonState]:
-    """U = momentum U + G; p = p - rate sqrt(max(rows, columns)) orthogonal(G + momentum U).
+    """U = momentum U + G; p = p - rate sqrt(max(rows, columns)) orthogonalise(G + momentum U).
 
-    So for each hidden weight, read as a matrix; what lies between them takes Adam's steps.
+    This is the step of each hidden weight, as a matrix; all other parameters take Adam's steps.
     """
     hidden = [weight for weight in weights if weight.hidden]
-    new = shrunk(params, rate * optimiser.weight_decay, hidden).copy()
+    new = decay_weights(p, rate * optimiser.weight_decay, hidden).copy()
     total, square_total = state.sum.copy(), state.square_sum.copy()
     for weight in hidden:
-        at, g = weight.at, gradient[weight.at]
-        total[at] = total[at] * optimiser.momentum + g
-        along = (g + total[at] * optimiser.momentum).reshape(weight.rows, -1)
+        at = weight.at
+        total[at] = total[at] * optimiser.momentum + g[at]
+        along = (g[at] + total[at] * optimiser.momentum).reshape(weight.rows, -1)
         new[at] -= muon_step(optimiser, along, rate)
-    for at in between(hidden, len(params)):
+    for at in slices_between(hidden, len(p)):
         own = AdamState(state.steps, state.sum[at], state.square_sum[at])
         other_rate = rate * optimiser.other_rate
-        new[at], after = adam(optimiser.others, params[at], gradient[at], own, other_rate)
+        new[at], after = adam(optimiser.others, p[at], g[at], own, other_rate)
         total[at], square_total[at] = after.sum, after.square_sum
     return new, MuonState(np.array(state.steps + 1), total, square_total)
 
 
 def muon_step(optimiser: Muon, along: Float[ndarray, "r k"], rate: float) -> Vector:
-    """rate sqrt(max(r, k)) orthogonal(along), row after row."""
-    step = orthogonal(along, optimiser.iterations) * (rate * sqrt(max(along.shape)))
+    """Return rate sqrt(max(r, k)) orthogonalise(along), as a vector."""
+    step = orthogonalise(along, optimiser.iterations) * (rate * sqrt(max(along.shape)))
     return step.ravel()
 
 
-def pulled(params: Vector, gradient: Vector, decay: float, weights: Weights) -> Vector:
-    """g + decay p where the weights lie, elsewhere g."""
+def add_weight_decay(params: Vector, gradient: Vector, decay: float, weights: Weights) -> Vector:
+    """Return g + decay p for weights, g for all other parameters."""
     if not decay:
         return gradient
     gradient = gradient.copy()
@@ -215,8 +189,8 @@ def pulled(params: Vector, gradient: Vector, decay: float, weights: Weights) -> 
     return gradient
 
 
-def shrunk(params: Vector, share: float, weights: Weights) -> Vector:
-    """p - share p where the weights lie, elsewhere p."""
+def decay_weights(params: Vector, share: float, weights: Weights) -> Vector:
+    """Return p - share p for weights, p for all other parameters."""
     if not share:
         return params
     params = params.copy()
@@ -230,7 +204,7 @@ State: TypeAlias = SgdState | RmsPropState | AdadeltaState | AdamState | MuonSta
 
 @dataclass(frozen=True)
 class Rule:
-    """What carries out an optimiser: the type of its state, and its step."""
+    """The implementation of an optimiser: the type of its state, and its step."""
 
     state: type[State]
     step: Callable[[Any, Vector, Vector, Any, float, Weights], tuple[Vector, State]]
@@ -247,7 +221,7 @@ RULES: Mapping[type[MiniBatchOptimiser], Rule] = {
 
 
 def init(optimiser: MiniBatchOptimiser, params: Vector) -> State:
-    """The state before the first step."""
+    """Return the state before the first step."""
     state = RULES[type(optimiser)].state
     vectors = {f.name: np.zeros_like(params) for f in fields(state) if f.name != "steps"}
     return state(steps=np.zeros((), np.int64), **vectors)
@@ -259,14 +233,13 @@ def update(
     gradient: Vector,
     state: State,
     learning_rate: float,
-    weights: Weights = EVERYTHING,
+    weights: Weights = WHOLE_VECTOR,
 ) -> tuple[Vector, State]:
-    """One step: the new parameters and the new state; what comes in stays as it is.
+    """Return the parameters and the state after one step; the arguments are not changed.
 
-    learning_rate: that of this step, used instead of the optimiser's own. weights: see
-    `Layout.weights`; on them weight decay acts, and Muon. Raises `ShapeError` if the vectors do not
-    fit each other, as with the state of another network; `UsageError` for the state of another
-    optimiser.
+    learning_rate: of this step, used instead of the optimiser's own. weights: see `Layout.weights`;
+    only they are subject to weight decay and Muon. Raises `ShapeError` if the vectors do not fit
+    each other, `UsageError` for the state of another optimiser.
     """
     check(optimiser, params, gradient, state)
     step = RULES[type(optimiser)].step
@@ -274,7 +247,7 @@ def update(
 
 
 def check(optimiser: MiniBatchOptimiser, params: Vector, gradient: Vector, state: State) -> None:
-    """Raise what `update` promises unless everything fits."""
+    """Raise the errors of `update` unless the vectors and the state fit."""
     expected, name = RULES[type(optimiser)].state, type(optimiser).__name__
     if not isinstance(state, expected):
         raise UsageError(

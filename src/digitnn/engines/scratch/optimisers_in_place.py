@@ -1,8 +1,8 @@
-"""The steps of `optimisers` once more, in place, for speed.
+"""The steps of `optimisers`, in place: the fast version.
 
-The same operations in the same order, hence the same bits: block by block, so that no new vector is
-needed, and each pass finds in cache what the one before has written. The gradient serves as spare
-memory and is used up.
+The same operations in the same order, so the same bits. They run block by block, so that no new
+vector is needed and each pass finds its operands in cache. The gradient serves as scratch memory
+and is overwritten.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +12,7 @@ import numpy as np
 
 from digitnn.engines.scratch.compiled import compiled
 from digitnn.engines.scratch.optimisers import (
-    EVERYTHING,
+    WHOLE_VECTOR,
     AdadeltaState,
     AdamState,
     MuonState,
@@ -25,13 +25,11 @@ from digitnn.engines.scratch.optimisers import (
     check,
     muon_step,
 )
-from digitnn.engines.scratch.parameter_vector import between
+from digitnn.engines.scratch.parameter_vector import slices_between
 from digitnn.recipes.optimisers import Adadelta, Adam, AdamW, MiniBatchOptimiser, Muon, RmsProp, Sgd
 
 BLOCK = 32768
-"""Numbers at a time: Adam's four vectors then take 512 KB, half of many a core's own cache. With
-200,000 parameters 8192 took a quarter longer, where the calls themselves begin to cost; 65536 took
-5 % less. A second thread gained nothing: the passes are short and wait for the interpreter."""
+"""Numbers per block, measured in docs/decisions/006-the-speed-of-the-scratch-engine.md."""
 
 
 def update_in_place(
@@ -40,9 +38,9 @@ def update_in_place(
     gradient: Vector,
     state: State,
     learning_rate: float,
-    weights: Weights = EVERYTHING,
+    weights: Weights = WHOLE_VECTOR,
 ) -> None:
-    """`optimisers.update` to the bit, written over `params` and `state`; `gradient` is used up."""
+    """Take the step of `optimisers.update` in place; `gradient` is overwritten."""
     check(optimiser, params, gradient, state)
     STEPS[type(optimiser)](optimiser, params, gradient, state, learning_rate, weights)
 
@@ -56,7 +54,7 @@ def sgd_in_place(
     weights: Weights,
 ) -> None:
     """`optimisers.sgd`."""
-    _pull(params, gradient, optimiser.weight_decay, weights)
+    _add_weight_decay(params, gradient, optimiser.weight_decay, weights)
     state.steps[...] += 1
     for at, spare in _blocks(params):
         p, g, velocity = params[at], gradient[at], state.velocity[at]
@@ -80,7 +78,7 @@ def rms_prop_in_place(
     weights: Weights,
 ) -> None:
     """`optimisers.rms_prop`."""
-    _pull(params, gradient, optimiser.weight_decay, weights)
+    _add_weight_decay(params, gradient, optimiser.weight_decay, weights)
     state.steps[...] += 1
     for at, spare in _blocks(params):
         p, g, square, velocity = params[at], gradient[at], state.square[at], state.velocity[at]
@@ -103,7 +101,7 @@ def adadelta_in_place(
     weights: Weights,
 ) -> None:
     """`optimisers.adadelta`."""
-    _pull(params, gradient, optimiser.weight_decay, weights)
+    _add_weight_decay(params, gradient, optimiser.weight_decay, weights)
     state.steps[...] += 1
     for at, spare in _blocks(params):
         p, g, square, step_square = (
@@ -133,7 +131,7 @@ def adam_in_place(
     """`optimisers.adam`."""
     state.steps[...] += 1
     size, epsilon = adam_scales(optimiser, int(state.steps), rate)
-    kernels = compiled.kernels  # asked once: another thread may switch them off meanwhile
+    kernels = compiled.kernels  # read once: another thread may switch them off meanwhile
     if kernels is not None and params.dtype == np.float32:
         scalars = map(np.float32, (optimiser.beta1, optimiser.beta2, size, epsilon))
         kernels.adam(params, gradient, state.sum, state.square_sum, *scalars)
@@ -161,7 +159,7 @@ def adam_w_in_place(
     weights: Weights,
 ) -> None:
     """`optimisers.adam_w`."""
-    _shrink(params, rate * optimiser.weight_decay, weights)
+    _decay_weights(params, rate * optimiser.weight_decay, weights)
     adam_in_place(optimiser, params, gradient, state, rate)
 
 
@@ -175,14 +173,14 @@ def muon_in_place(
 ) -> None:
     """`optimisers.muon`."""
     hidden = [weight for weight in weights if weight.hidden]
-    _shrink(params, rate * optimiser.weight_decay, hidden)
+    _decay_weights(params, rate * optimiser.weight_decay, hidden)
     for weight in hidden:
         g, velocity = gradient[weight.at], state.sum[weight.at]
         velocity *= optimiser.momentum
         velocity += g
         g += velocity * optimiser.momentum
         params[weight.at] -= muon_step(optimiser, g.reshape(weight.rows, -1), rate)
-    for at in between(hidden, len(params)):
+    for at in slices_between(hidden, len(params)):
         own = AdamState(state.steps.copy(), state.sum[at], state.square_sum[at])
         other_rate = rate * optimiser.other_rate
         adam_in_place(optimiser.others, params[at], gradient[at], own, other_rate)
@@ -200,8 +198,8 @@ STEPS: Mapping[type[MiniBatchOptimiser], Step] = {
 }
 
 
-def _pull(params: Vector, gradient: Vector, decay: float, weights: Weights) -> None:
-    """`optimisers.pulled`."""
+def _add_weight_decay(params: Vector, gradient: Vector, decay: float, weights: Weights) -> None:
+    """`optimisers.add_weight_decay`."""
     for weight in weights if decay else ():
         p, g = params[weight.at], gradient[weight.at]
         for at, spare in _blocks(p):
@@ -209,14 +207,14 @@ def _pull(params: Vector, gradient: Vector, decay: float, weights: Weights) -> N
             g[at] += spare
 
 
-def _shrink(params: Vector, share: float, weights: Weights) -> None:
-    """`optimisers.shrunk`."""
+def _decay_weights(params: Vector, share: float, weights: Weights) -> None:
+    """`optimisers.decay_weights`."""
     for weight in weights if share else ():
         params[weight.at] *= 1 - share
 
 
 def _add_square(share: float, mean: Vector, g: Vector, spare: Vector) -> None:
-    """mean = share mean + (1 - share) g^2."""
+    """Set mean = share mean + (1 - share) g^2."""
     np.multiply(g, g, out=spare)
     spare *= 1 - share
     mean *= share
@@ -224,7 +222,7 @@ def _add_square(share: float, mean: Vector, g: Vector, spare: Vector) -> None:
 
 
 def _blocks(vector: Vector) -> Iterator[tuple[slice, Vector]]:
-    """Slices that cover `vector`, each with the same spare memory of its length."""
+    """Yield slices that cover `vector`, each with spare memory of its length."""
     spare = np.empty(min(BLOCK, len(vector)), vector.dtype)
     for start in range(0, len(vector), BLOCK):
         stop = min(start + BLOCK, len(vector))

@@ -1,8 +1,8 @@
 """All parameters of a network as one vector, and as views of it by name.
 
-An optimiser then works on one vector, whatever the network; and what it writes there, the layers
-see, with nothing copied.
-Axes: p numbers in all.
+An optimiser works on one vector, whatever the network, and the layers see what it writes there
+without a copy.
+Axes: p parameters.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,10 +20,10 @@ from digitnn.network.network import Params
 
 @dataclass(frozen=True)
 class Weight:
-    """Where a weight lies, a parameter of two or more axes, and how it is read as a matrix.
+    """The place of a weight, a parameter of two or more axes, in the vector.
 
-    at: its place in the vector. rows: as many as its first axis is long, that is units or channels
-    that it makes. hidden: whether other weights follow, so that it does not make the logits.
+    at: its slice. rows: the length of its first axis, that is its output units or channels. hidden:
+    whether other weights follow, so that its output is not the logits.
     """
 
     at: slice
@@ -33,20 +33,20 @@ class Weight:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each parameter lies in the vector: one after the other, in the order of `shapes`.
+    """The place of each parameter in the vector, in the order of `shapes`.
 
-    Kernels (u, c, i, j) lie as (u, i, j, c), as `convolution` multiplies them.
+    Kernels (u, c, i, j) are stored as (u, i, j, c), as `convolution` multiplies them.
     """
 
     shapes: Mapping[str, Shape]
 
     @property
     def size(self) -> int:
-        """p."""
+        """The number of parameters, p."""
         return sum(prod(shape) for shape in self.shapes.values())
 
     def views(self, vector: Float[ndarray, " p"]) -> dict[str, ndarray]:
-        """Each parameter as a view of `vector`."""
+        """Return each parameter as a view of `vector`."""
         views = {}
         for name, at in self._places().items():
             part, shape = vector[at], self.shapes[name]
@@ -58,7 +58,7 @@ class Layout:
         return views
 
     def weights(self) -> list[Weight]:
-        """The weights in order, the last of them that of the last layer."""
+        """Return the weights in order; the last belongs to the last layer."""
         places = self._places()
         names = [name for name, shape in self.shapes.items() if len(shape) >= 2]
         return [
@@ -72,7 +72,7 @@ class Layout:
             view[...] = params[name]
 
     def vector(self, params: Params) -> Float[ndarray, " p"]:
-        """A new vector that holds `params`, in their precision."""
+        """Return a new vector that holds `params`, in their precision."""
         vector = np.empty(self.size, precision(params))
         self.write(params, vector)
         return vector
@@ -85,8 +85,8 @@ class Layout:
         return places
 
 
-def between(weights: Sequence[Weight], size: int) -> Iterator[slice]:
-    """The parts of a vector of `size` numbers that belong to none of these weights."""
+def slices_between(weights: Sequence[Weight], size: int) -> Iterator[slice]:
+    """Yield the parts of a vector of `size` numbers that belong to none of these weights."""
     start = 0
     for weight in weights:
         yield slice(start, weight.at.start)

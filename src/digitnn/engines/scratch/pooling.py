@@ -1,8 +1,8 @@
-"""Pooling, alone and as the tail of a convolution, each with its derivative under it.
+"""Pooling, alone and fused with a convolution, each with its derivative directly under it.
 
-Windows lie side by side; pixels that fill no whole window are left out, and their dx is 0.
+Windows lie side by side; pixels beyond the last whole window are left out, and their dx is 0.
 Axes: n images, c channels, h w pixels, u channels out of a convolution, a b rows and columns of the
-output. How planes lie in memory: see `convolution`.
+output. The memory layout of planes is that of `convolution`.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,21 +14,21 @@ from numpy import ndarray
 
 from digitnn.engines.scratch.compiled import compiled
 from digitnn.engines.scratch.convolution import correlate, pixels_first, pixels_last
-from digitnn.engines.scratch.layers import Backward, Gradients, sum_over_rows
+from digitnn.engines.scratch.layers import Backward, BackwardInput, Gradients, sum_over_rows
 from digitnn.network import layers
 
 BackwardTail: TypeAlias = Callable[[ndarray], tuple[ndarray, ndarray]]
 
 
 def max_pool2d(
-    layer: layers.MaxPool2d, params: Mapping[str, ndarray], x: Float[ndarray, "n c h w"]
-) -> tuple[Float[ndarray, "n c a b"], Backward]:
-    """y = the largest entry of each size x size window; dy goes to the entry that y is.
+    layer: layers.MaxPool2d, x: Float[ndarray, "n c h w"]
+) -> tuple[Float[ndarray, "n c a b"], BackwardInput]:
+    """y = the largest entry of each size x size window; dy goes to that entry.
 
-    An entry (i, j) is taken of all windows at once: the largest so far stays unless the challenger
-    is strictly larger, so of equal ones the first in reading order wins, as in PyTorch. On the way
-    back the challengers come last to first, each takes dy where it won and nobody after it did,
-    and the very first entry gets what is left.
+    Entry (i, j) of all windows is compared at once. The largest so far stays unless the challenger
+    is strictly larger, so the first of equal entries in reading order wins, as in PyTorch. Backward
+    visits the challengers last to first: each takes dy where it won and no later one did, and the
+    first entry gets the rest.
     """
     n, c, h, w = x.shape
     first, *challengers = _entries(pixels_first(x), layer.size)
@@ -38,9 +38,7 @@ def max_pool2d(
         won.append(challenger > y)
         np.maximum(challenger, y, out=y)
 
-    def backward(
-        dy: Float[ndarray, "n c a b"], need_dx: bool, need_params: bool = True
-    ) -> tuple[ndarray, Gradients]:
+    def backward(dy: Float[ndarray, "n c a b"]) -> Float[ndarray, "n c h w"]:
         dx = np.zeros((h, w, n, c), x.dtype)
         left = pixels_first(dy).copy()
         first, *challengers = _entries(dx, layer.size)
@@ -48,15 +46,15 @@ def max_pool2d(
             np.multiply(left, win, out=share)
             left -= share
         first[...] = left
-        return pixels_last(dx), {}
+        return pixels_last(dx)
 
     return pixels_last(y), backward
 
 
 def average_pool2d(
-    layer: layers.AveragePool2d, params: Mapping[str, ndarray], x: Float[ndarray, "n c h w"]
-) -> tuple[Float[ndarray, "n c a b"], Backward]:
-    """y = the mean of each size x size window; each entry of it gets dy / size^2."""
+    layer: layers.AveragePool2d, x: Float[ndarray, "n c h w"]
+) -> tuple[Float[ndarray, "n c a b"], BackwardInput]:
+    """y = the mean of each size x size window; dx of each entry is dy / size^2."""
     n, c, h, w = x.shape
     first, *others = _entries(pixels_first(x), layer.size)
     y = first.copy()
@@ -64,20 +62,18 @@ def average_pool2d(
         y += entry
     y *= 1 / layer.size**2
 
-    def backward(
-        dy: Float[ndarray, "n c a b"], need_dx: bool, need_params: bool = True
-    ) -> tuple[ndarray, Gradients]:
+    def backward(dy: Float[ndarray, "n c a b"]) -> Float[ndarray, "n c h w"]:
         dx = np.zeros((h, w, n, c), x.dtype)
         share = pixels_first(dy) * (1 / layer.size**2)
         for entry in _entries(dx, layer.size):
             entry[...] = share
-        return pixels_last(dx), {}
+        return pixels_last(dx)
 
     return pixels_last(y), backward
 
 
 def _entries(planes: Float[ndarray, "h w n c"], size: int) -> list[Float[ndarray, "a b n c"]]:
-    """For each place (i, j) in a window, in reading order, a view of that entry of all windows."""
+    """Return a view of entry (i, j) of all windows, for each (i, j) in reading order."""
     h, w = planes.shape[:2]
     whole = planes[: h // size * size, : w // size * size]
     return [whole[i::size, j::size] for i in range(size) for j in range(size)]
@@ -89,16 +85,16 @@ def conv_relu_pool(
     params: Mapping[str, ndarray],
     x: Float[ndarray, "n c h w"],
 ) -> tuple[Float[ndarray, "n u a b"], Backward]:
-    """max_pool2d(relu(conv2d(x))), pooling first: the same y, with fewer biases and ReLUs.
+    """y = max_pool2d(relu(conv2d(x))), pooled before the bias and the ReLU, which saves work.
 
-    With v the convolution without its bias: adding a bias and ReLU keep the order of numbers,
-    rounding included, so max(relu(v + bias)) = relu(max(v) + bias) to the bit. So are the
-    gradients, unless two v of a window differ by less than their sums with the bias can show: then
-    the larger v wins here, and the first in layer after layer.
+    Let v be the convolution without its bias. Adding a bias and ReLU preserve order, rounding
+    included, so max(relu(v + bias)) = relu(max(v) + bias) to the bit. The gradients are equal too,
+    unless rounding makes two different v of a window equal once the bias is added: then the larger
+    v wins here, and the first in reading order wins layer by layer.
     """
     v, backward_product = correlate(conv, params["weight"], x)
-    kernels = compiled.kernels  # asked once: another thread may switch them off meanwhile
-    # a winner is a byte: entries 0 to 15 * 15 - 1, and NOBODY
+    kernels = compiled.kernels  # read once: another thread may switch them off meanwhile
+    # a winner is a byte: an entry from 0 to 15 * 15 - 1, or NO_WINNER
     if kernels is not None and v.dtype == np.float32 and pool.size <= 15:
         y, backward_tail = _compiled_relu_pool(kernels, pool, params["bias"], pixels_first(v))
     else:
@@ -119,16 +115,15 @@ def conv_relu_pool(
 def relu_pool(
     pool: layers.MaxPool2d, bias: Float[ndarray, " u"], v: Float[ndarray, "h w n u"]
 ) -> tuple[Float[ndarray, "a b n u"], BackwardTail]:
-    """y = relu(largest v of each window + bias); backward, from dy: dv and dbias."""
-    largest, backward_pool = max_pool2d(pool, {}, pixels_last(v))
+    """y = relu(largest v of each window + bias); backward maps dy to dv and dbias."""
+    largest, backward_pool = max_pool2d(pool, pixels_last(v))
     y = pixels_first(largest)
     y += bias
     np.maximum(y, 0, out=y)
 
     def backward(dy: Float[ndarray, "a b n u"]) -> tuple[ndarray, ndarray]:
         dlargest = dy * (y > 0)
-        dv, _ = backward_pool(pixels_last(dlargest), True)
-        assert dv is not None
+        dv = backward_pool(pixels_last(dlargest))
         return pixels_first(dv), sum_over_rows(dlargest)
 
     return y, backward
@@ -140,7 +135,7 @@ def _compiled_relu_pool(
     bias: Float[ndarray, " u"],
     v: Float[ndarray, "h w n u"],
 ) -> tuple[Float[ndarray, "a b n u"], BackwardTail]:
-    """The same in one pass each way, see `kernels`."""
+    """Compute `relu_pool` in one compiled pass each way, see `kernels`."""
     size = pool.size
     h, w, n, u = v.shape
     y = np.empty((h // size, w // size, n, u), v.dtype)

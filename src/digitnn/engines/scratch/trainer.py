@@ -1,6 +1,6 @@
-"""Learning from mini-batches: forward, backward, one step of the optimiser.
+"""Training on mini-batches: forward, backward, one step of the optimiser.
 
-Axes: n images of the batch, p numbers that are learned, b blocks.
+Axes: n images of the batch, p parameters.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,17 +10,16 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
-from digitnn.engines.batch_checks import check_batch
-from digitnn.engines.dropout_masks import kept_units
 from digitnn.engines.protocols import Outcome, check_state
 from digitnn.engines.scratch import optimisers
 from digitnn.engines.scratch.backpropagation import forward_training
-from digitnn.engines.scratch.blocks import block_of, run_blocks
+from digitnn.engines.scratch.blocks import block_size, run_blocks
 from digitnn.engines.scratch.compiled import compiled
 from digitnn.engines.scratch.losses import LOSSES
 from digitnn.engines.scratch.normalisation import Statistics
 from digitnn.engines.scratch.optimisers_in_place import update_in_place
 from digitnn.engines.scratch.parameter_vector import Layout
+from digitnn.engines.step import check_batch, kept_units
 from digitnn.network.layers import BatchNorm
 from digitnn.network.losses import Loss
 from digitnn.network.network import Network, Params
@@ -28,11 +27,11 @@ from digitnn.recipes.optimisers import MiniBatchOptimiser
 
 
 class ScratchTrainer:
-    """A network that learns from mini-batches, in NumPy.
+    """Trains a network on mini-batches, in NumPy.
 
-    A batch is cut into blocks: every block's gradient has a row of its own and the rows are added
-    in order, so the result has the same bits on any number of cores. With BatchNorm, whose
-    statistics are those of the batch, all of it is one block.
+    A batch is cut into blocks. The gradient of each block is a row, and the rows are added in
+    order, so the bits do not depend on the number of cores. With BatchNorm, whose statistics are
+    those of the batch, the batch is one block.
     """
 
     def __init__(
@@ -42,7 +41,7 @@ class ScratchTrainer:
         compiled.load()
         self._network, self._optimiser, self._loss = network, optimiser, loss
         self._seed = seed
-        self._undivided = any(isinstance(layer, BatchNorm) for layer in network.layers)
+        self._one_block = any(isinstance(layer, BatchNorm) for layer in network.layers)
         self._layout = Layout(network.parameter_shapes())
         self._vector = self._layout.vector(params)
         self._buffers = {
@@ -57,7 +56,7 @@ class ScratchTrainer:
         labels: UInt8[ndarray, " n"],
         learning_rate: float,
     ) -> Outcome:
-        """Forward, backward, one step of the optimiser."""
+        """Take one step, see `Trainer.step`."""
         check_batch(self._network, images, labels)
         outcome, gradient, statistics = self._gradient(images, labels)
         if np.isfinite(outcome.total):
@@ -68,27 +67,27 @@ class ScratchTrainer:
         return outcome
 
     def parameters(self) -> dict[str, ndarray]:
-        """A copy of the parameters as they are now, buffers among them."""
+        """Return a copy of the current parameters and buffers."""
         params = self._params()
         return {name: np.array(params[name], order="C") for name in self._network.state_shapes()}
 
     def _params(self) -> dict[str, ndarray]:
-        """The parameters as views of the vector, and the buffers."""
+        """Return the parameters as views of the vector, and the buffers."""
         return self._layout.views(self._vector) | self._buffers
 
     def state(self) -> dict[str, ndarray]:
-        """A copy of the parameters, buffers among them, and of what the optimiser remembers."""
-        return {name: np.array(view, order="C") for name, view in self._remembered().items()}
+        """Return a copy of the parameters, the buffers and the optimiser's state."""
+        return {name: np.array(view, order="C") for name, view in self._state_views().items()}
 
     def restore(self, state: Mapping[str, ndarray]) -> None:
-        """Go on from what `state` gave."""
-        remembered = self._remembered()
-        check_state(state, remembered)
-        for name, view in remembered.items():
+        """Continue from a `state`."""
+        views = self._state_views()
+        check_state(state, views)
+        for name, view in views.items():
             view[...] = state[name]
 
-    def _remembered(self) -> dict[str, ndarray]:
-        """All that changes from step to step, as views by name."""
+    def _state_views(self) -> dict[str, ndarray]:
+        """Return all that changes from step to step, as views by name."""
         views = {f"parameters.{name}": p for name, p in self._params().items()}
         for field in fields(self._state):
             array = getattr(self._state, field.name)
@@ -102,9 +101,9 @@ class ScratchTrainer:
     def _gradient(
         self, images: UInt8[ndarray, "n 28 28"], labels: UInt8[ndarray, " n"]
     ) -> tuple[Outcome, Float[ndarray, " p"], Statistics]:
-        """The loss summed over the batch, the gradient of its mean, new running statistics."""
+        """Return the summed loss, the gradient of the mean loss, and new running statistics."""
         n, network, loss_function = len(labels), self._network, LOSSES[type(self._loss)]
-        block = n if self._undivided else block_of(network.layers)
+        block = n if self._one_block else block_size(network.layers)
         params = self._params()
         kept = kept_units(network, n, self._seed, int(self._state.steps))
         statistics: Statistics = {}

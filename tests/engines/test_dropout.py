@@ -5,9 +5,9 @@ import pytest
 import torch
 from gradients import assert_is_gradient
 
-from digitnn.engines.dropout_masks import kept_units
 from digitnn.engines.pytorch.modules import MODULES
-from digitnn.engines.scratch.dropout import dropout_training
+from digitnn.engines.scratch.layers import dropout_training
+from digitnn.engines.step import kept_units
 from digitnn.network.layers import Conv2d, Dense, Dropout, Flatten, Relu
 from digitnn.network.network import Network
 
@@ -56,7 +56,7 @@ def test_output_and_dx_are_those_known_by_hand():
     kept = np.array([[True, False, True, True]])
     y, backward = dropout_training(Dropout(0.75), kept, np.array([[1.0, 2.0, 3.0, -4.0]]))
     np.testing.assert_array_equal(y, [[4, 0, 12, -16]])
-    np.testing.assert_array_equal(backward(np.array([[1.0, 1, 2, 3]]), True)[0], [[4, 0, 8, 12]])
+    np.testing.assert_array_equal(backward(np.array([[1.0, 1, 2, 3]])), [[4, 0, 8, 12]])
 
 
 @pytest.mark.engines
@@ -72,20 +72,20 @@ def test_output_and_dx_are_those_of_pytorch_to_the_bit(dtype, rng):
     torch_y = module(torch_x)
     torch_y.backward(torch.tensor(dy))
     np.testing.assert_array_equal(y, torch_y.detach().numpy())
-    np.testing.assert_array_equal(backward(dy, True)[0], torch_x.grad.numpy())
+    np.testing.assert_array_equal(backward(dy), torch_x.grad.numpy())
     assert y.dtype == dtype
     assert module.eval()(torch_x) is torch_x
 
 
 def test_dx_is_the_slope_of_finite_differences(rng):
     layer, kept, x, dy = Dropout(0.4), rng.random((6, 5)) >= 0.4, *rng.normal(size=(2, 6, 5))
-    dx, _ = dropout_training(layer, kept, x)[1](dy, True)
+    dx = dropout_training(layer, kept, x)[1](dy)
     assert_is_gradient(dx, lambda x: np.vdot(dy, dropout_training(layer, kept, x)[0]), x, rng)
 
 
 def test_what_comes_in_stays_as_it_is(rng):
     kept, x, dy = rng.random((6, 5)) >= 0.4, *rng.normal(size=(2, 6, 5))
     before = kept.copy(), x.copy(), dy.copy()
-    dropout_training(Dropout(0.4), kept, x)[1](dy, True)
+    dropout_training(Dropout(0.4), kept, x)[1](dy)
     for array, copy in zip((kept, x, dy), before, strict=True):
         np.testing.assert_array_equal(array, copy)

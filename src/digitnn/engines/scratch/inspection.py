@@ -1,0 +1,96 @@
+"""What the analyses ask of a network: the outputs of its layers, and the gradient by the pixels.
+
+Axes: n images, b images of a block, d hidden features, k classes.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from numpy import ndarray
+
+from digitnn.engines.scratch.backpropagation import forward, forward_to_pixels, layer_by_layer
+from digitnn.engines.scratch.blocks import block_size, run_blocks
+from digitnn.engines.scratch.losses import softmax_cross_entropy
+from digitnn.errors import NetworkError
+from digitnn.network.layers import Dense
+from digitnn.network.losses import SoftmaxCrossEntropy
+from digitnn.network.network import Network, Params
+
+LogitsGradient: TypeAlias = Callable[[Float32[ndarray, "b k"], slice], Float32[ndarray, "b k"]]
+"""Maps the logits of a block of images, and the block's place among them, to dL/dlogits."""
+
+
+def activations(
+    network: Network, params: Params, images: UInt8[ndarray, "n 28 28"]
+) -> list[Float32[ndarray, "n ..."]]:
+    """Return the output of every layer, the last of them the logits; for few images at a time."""
+    return layer_by_layer(network.layers, params, network.standardise(images))
+
+
+def hidden_features(
+    network: Network, params: Params, images: UInt8[ndarray, "n 28 28"]
+) -> Float32[ndarray, "n d"]:
+    """Return the input of the last dense layer: all that the decision depends on.
+
+    Raises `NetworkError` for a network without a dense layer.
+    """
+    dense = [index for index, layer in enumerate(network.layers) if isinstance(layer, Dense)]
+    if not dense:
+        raise NetworkError("a network without a dense layer has no last hidden layer")
+    last = dense[-1]
+    features = np.empty((len(images), *network.shapes()[last]), np.float32)
+
+    def some_blocks(blocks: Sequence[slice]) -> None:
+        for block in blocks:
+            x = network.standardise(images[block])
+            features[block] = forward(network.layers[:last], params, x)[0]
+
+    run_blocks(some_blocks, len(images), block_size(network.layers))
+    return features
+
+
+def input_gradient(
+    network: Network,
+    params: Params,
+    images: UInt8[ndarray, "n 28 28"] | Float32[ndarray, "n 28 28"],
+    dlogits_of: LogitsGradient,
+) -> tuple[Float32[ndarray, "n k"], Float32[ndarray, "n 28 28"]]:
+    """Return the logits of `images`, and dL/dpixel, for pixels on the scale 0 to 255.
+
+    Training stops backpropagation at the first layer with parameters; here it goes on to the image.
+    images: uint8, or float32 of the same range for non-integer pixels.
+    A network begins with x = (pixel - mean) / std, so dL/dpixel = dL/dx / std.
+    """
+    logits = np.empty((len(images), len(network.labels)), np.float32)
+    gradient = np.empty(images.shape, np.float32)
+
+    def some_blocks(blocks: Sequence[slice]) -> None:
+        for block in blocks:
+            x = network.standardise.between_levels(images[block])
+            logits[block], backward = forward_to_pixels(network.layers, params, x)
+            gradient[block] = backward(dlogits_of(logits[block], block))[:, 0]
+
+    run_blocks(some_blocks, len(images), block_size(network.layers))
+    gradient /= np.float32(network.standardise.std)
+    return logits, gradient
+
+
+def pixel_gradient(
+    network: Network,
+    params: Params,
+    images: UInt8[ndarray, "n h w"] | Float32[ndarray, "n h w"],
+    labels: UInt8[ndarray, " n"],
+) -> Float32[ndarray, "n h w"]:
+    """Return dL/dpixel of the cross-entropy L in nats, summed over the images.
+
+    L is a sum of terms that each depend on one image, so every image has the gradient of its own
+    loss. images: as in `input_gradient`.
+    """
+    loss = SoftmaxCrossEntropy(no_digit=network.rejects)
+
+    def dlogits_of(logits: ndarray, block: slice) -> ndarray:
+        return softmax_cross_entropy(loss, logits, labels[block])[1]
+
+    return input_gradient(network, params, images, dlogits_of)[1]

@@ -1,6 +1,8 @@
 """The teaching notebook: clean as committed, and right when it runs from top to bottom."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -91,3 +93,9 @@ def test_it_runs_from_top_to_bottom_and_its_figures_are_right(notebook, tmp_path
     assert 95 < test_accuracy < 99
     drawn = [output for output in outputs(notebook) if "image/png" in output.get("data", {})]
     assert len(drawn) == 10
+
+
+def test_jupyter_notebook_is_installed_beside_the_kernel():
+    command = [sys.executable, "-m", "jupyter", "notebook", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -26,8 +26,8 @@ from benchmarks.timing.engines import in_turns
 from digitnn.engines.find import find_engine
 from digitnn.machine.resources import threads
 from digitnn.network.storage.saved_network import load_network
+from digitnn.reader.digit_classifier import SHIPPED_FOLDER
 from digitnn.reader.reader import Reader
-from digitnn.reader.recogniser import SHIPPED
 
 CLI = "import sys; from digitnn.cli.app import main; sys.exit(main())"
 LARGE_PAGE = "page, camera"
@@ -65,7 +65,7 @@ def _seconds(reader: Reader, picture: ndarray | bytes) -> float:
 
 def throughput(model: str | None, repeats: int, n: int = 2000) -> dict[str, Any]:
     """Normalised digits a second through the network, and onnxruntime on the same one."""
-    network, params = load_network(Path(model) if model else SHIPPED)
+    network, params = load_network(Path(model) if model else SHIPPED_FOLDER)
     classifier = find_engine("scratch").classifier(network, params)
     images: ndarray = validation().images[:n]
     logits = classifier.logits(images)

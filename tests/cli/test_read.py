@@ -15,9 +15,9 @@ from PIL import Image
 
 from digitnn.cli.app import main
 from digitnn.cli.console import messages
-from digitnn.cli.read.inputs import natural
-from digitnn.cli.read.job import MANY
-from digitnn.reader.page import Glyph, Line
+from digitnn.cli.read.inputs import natural_key
+from digitnn.cli.read.job import MIN_PROGRESS_FILES
+from digitnn.reader.layout.glyphs import Glyph, Line
 from digitnn.reader.reader import DEFAULT_MIN_CONFIDENCE
 
 BLANK = np.full((40, 40), 255, np.uint8)
@@ -94,14 +94,14 @@ def test_the_text_is_for_people(read, page):
     done = read(save("a.png"))
     assert done.code == 0
     assert done.err == ""
-    assert done.out == ("a.png:\n  05 5\n  ?\n  (5 is not sure: 60 %; ? is no digit: 75 %)\n")
+    assert done.out == ("a.png:\n  05 5\n  ?\n  (5 is unsure: 60 %; ? is not a digit: 75 %)\n")
 
 
 def test_one_line_of_text_stands_beside_its_path(read):
     done = read("--single", save("thin.png"), save("thick.png", five(40, pen=25)), "no.png")
     assert done.out.splitlines() == [
         "thin.png: 5",
-        "thick.png: ?  (? is no digit: 75 %)",
+        "thick.png: ?  (? is not a digit: 75 %)",
     ]
     assert done.err == "error: no.png: no such file\n"
     assert done.code == 1
@@ -109,7 +109,7 @@ def test_one_line_of_text_stands_beside_its_path(read):
 
 def test_a_mark_that_is_like_several_digits_is_told_from_one_that_is_none(read):
     done = read("--min-confidence", "0.95", save("thin.png"))
-    assert done.out == "thin.png: ?  (? is not clear: most like 5, 90 %)\n"
+    assert done.out == "thin.png: ?  (? is unclear: most likely 5, 90 %)\n"
 
 
 def test_the_table_has_a_row_for_each_mark(read, page):
@@ -178,7 +178,7 @@ def test_folders_are_read_in_natural_order_without_what_is_no_picture(read):
 
 
 def test_numbers_in_names_sort_as_numbers():
-    assert sorted(["B1", "a10b2", "a9", "a10b1", "A2", "10", "9"], key=natural) == [
+    assert sorted(["B1", "a10b2", "a9", "a10b1", "A2", "10", "9"], key=natural_key) == [
         *("9", "10", "A2", "a9", "a10b1", "a10b2", "B1")
     ]
 
@@ -397,8 +397,8 @@ def test_a_line_break_in_a_name_breaks_no_line(read):
     assert read("a\nb.png").err == "error: a b.png: no such file\n"
 
 
-def test_the_help_tells_the_usual_threshold(read):
-    assert f"{DEFAULT_MIN_CONFIDENCE} if absent" in " ".join(read("--help").out.split())
+def test_the_help_states_the_default_threshold(read):
+    assert f"{DEFAULT_MIN_CONFIDENCE} by default" in " ".join(read("--help").out.split())
 
 
 class Terminal(io.StringIO):
@@ -408,7 +408,11 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize(
     ("n", "stdout", "shown"),
-    [(MANY, io.StringIO(), True), (MANY, Terminal(), False), (MANY - 1, io.StringIO(), False)],
+    [
+        (MIN_PROGRESS_FILES, io.StringIO(), True),
+        (MIN_PROGRESS_FILES, Terminal(), False),
+        (MIN_PROGRESS_FILES - 1, io.StringIO(), False),
+    ],
 )
 def test_a_bar_is_shown_on_a_terminal_that_shows_no_results(read, monkeypatch, n, stdout, shown):
     path = save("a.png")

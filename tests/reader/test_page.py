@@ -8,8 +8,8 @@ from pictures import five
 from PIL import Image
 
 from digitnn.reader.ink.normalise import normalise
-from digitnn.reader.layout.lines import MAX_MARKS
-from digitnn.reader.page import segment, spaces
+from digitnn.reader.layout.lines import MAX_COMPONENTS
+from digitnn.reader.page import find_wide_gaps, segment
 
 
 def read(image):
@@ -59,7 +59,7 @@ def test_of_thousands_of_dots_no_more_than_a_pages_marks_are_read():
     grey = np.full((700, 700), 255, np.uint8)
     grey[::7, ::7] = 0  # 10,000, all alike
     lines = segment(picture(grey), lambda images: np.full((len(images), 11), 1 / 11, np.float32))
-    assert 0 < sum(len(line.glyphs) for line in lines) <= MAX_MARKS
+    assert 0 < sum(len(line.glyphs) for line in lines) <= MAX_COMPONENTS
 
 
 def test_a_picture_without_ink_has_no_lines():
@@ -159,14 +159,14 @@ def test_however_many_digits_the_network_is_asked_twice(two_lines):
 )
 def test_a_gap_is_a_space_when_it_is_wide_beside_the_others(lefts, expected):
     boxes = [(left, 0, left + 20, 40) for left in lefts]
-    assert spaces([boxes], [40.0]) == [tuple(bool(space) for space in expected)]
+    assert find_wide_gaps([boxes], [40.0]) == [tuple(bool(space) for space in expected)]
 
 
 def test_what_gap_is_wide_a_line_of_single_digits_learns_from_the_others():
     apart = [(left, 0, left + 20, 40) for left in (0, 80, 160, 240)]
     close = [(left, 50, left + 20, 90) for left in (0, 30, 60, 90, 120, 150)]
-    assert spaces([apart], [40.0]) == [(False, False, False, False)]
-    assert spaces([apart, close], [40.0, 40.0])[0] == (False, True, True, True)
+    assert find_wide_gaps([apart], [40.0]) == [(False, False, False, False)]
+    assert find_wide_gaps([apart, close], [40.0, 40.0])[0] == (False, True, True, True)
 
 
 def test_a_faint_digit_alone_is_looked_for_as_single_does():

@@ -22,11 +22,10 @@ from digitnn.network.network import Network
 from digitnn.network.storage.quantisation import dequantise, quantise
 from digitnn.network.storage.safetensors import save_safetensors
 from digitnn.network.storage.saved_network import PARAMS, load_network
+from digitnn.reader.digit_classifier import image_classifier, load_image_classifier, mean_classifier
 from digitnn.reader.input.opening import Limits, open_picture
-from digitnn.reader.page import Glyph, Line
-from digitnn.reader.reader import Reader
-from digitnn.reader.recogniser import image_classifier, load_image_classifier, mean_of
-from digitnn.reader.threads import AHEAD, map_in_order
+from digitnn.reader.layout.glyphs import Glyph, Line
+from digitnn.reader.reader import MAX_WAITING_PER_THREAD, Reader, map_in_order
 from digitnn.runs.ensembles import make_ensemble
 from digitnn.runs.run import save_run
 
@@ -69,7 +68,7 @@ def test_a_page_is_text_with_gaps_lines_and_question_marks(page):
     reading = Reader(always(0, 1)).read(BLANK)
     assert reading.text == "07 ?\n5"
     assert [digit.digit for digit in reading.digits] == [0, 7, None, 5]
-    assert [digit.likeliest for digit in reading.digits] == [0, 7, 3, 5]
+    assert [digit.most_likely for digit in reading.digits] == [0, 7, 3, 5]
     assert_allclose([digit.confidence for digit in reading.digits], [0.9, 0.8, 0.4, 1.0])
     assert reading.digits[2].box == (40, 0, 48, 20)
 
@@ -165,7 +164,7 @@ def test_only_few_pictures_are_held_however_many_come():
         assert result == n
         taken += 1
     assert taken == 10_000
-    assert most <= 4 * AHEAD + 2
+    assert most <= 4 * MAX_WAITING_PER_THREAD + 2
 
 
 def test_whoever_stops_early_waits_for_what_runs_and_not_for_the_rest():
@@ -224,7 +223,7 @@ def test_probabilities_of_huge_logits_are_finite():
 
 
 def test_several_answer_by_their_mean():
-    p = mean_of([always(3, 0.9), always(4, 0.5)])(IMAGES)
+    p = mean_classifier([always(3, 0.9), always(4, 0.5)])(IMAGES)
     assert_allclose(p[0, [3, 4, 10]], [0.45, 0.25, 0.3], rtol=1e-6)
 
 

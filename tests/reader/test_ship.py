@@ -39,7 +39,7 @@ RECIPE = replace(
 def run(digits: Dataset, tmp_path, monkeypatch):
     valid = digits[:100]
     monkeypatch.setattr(shipping, "load_split_of", lambda run, name: valid)
-    monkeypatch.setattr(shipping, "UNSEEN", FEW)
+    monkeypatch.setattr(shipping, "HELD_OUT_MIX", FEW)
     train = with_synthetic(digits[100:], FEW)
     training = Training(RECIPE, find_engine("scratch"), train, valid, 0)
     list(training)
@@ -47,16 +47,16 @@ def run(digits: Dataset, tmp_path, monkeypatch):
 
 
 def test_what_is_shipped_is_a_run_of_a_third_of_the_bytes_that_answers_alike(run, digits, tmp_path):
-    told = ship(run, tmp_path / "shipped")
+    result = ship(run, tmp_path / "shipped")
     shipped = load_single_run(tmp_path / "shipped")
     assert shipped.network.rejects
-    assert shipped.network.temperature == pytest.approx(told["temperature"], abs=1e-3)
+    assert shipped.network.temperature == pytest.approx(result["temperature"], abs=1e-3)
     stored = load_safetensors(shipped.path / "params.safetensors")
     assert {name: array.dtype.name for name, array in stored.items() if array.ndim > 1} == {
         name: "int8" for name, array in run.params.items() if array.ndim > 1
     }
     assert all(array.dtype == np.float32 for array in shipped.params.values())
-    assert told["nats_after"] <= told["nats_before"]
+    assert result["nats_after"] <= result["nats_before"]
     before = run.classifier("scratch").logits(digits.images)
     after = shipped.classifier("scratch").logits(digits.images)
     # 80 of the 600 images it learned from are junk; of those that it will be asked for, a fifth.
@@ -71,7 +71,7 @@ def test_what_is_too_large_is_not_shipped_and_leaves_what_was_there(
 ):
     ship(run, tmp_path / "shipped")
     before = (tmp_path / "shipped" / "network.json").read_bytes()
-    monkeypatch.setattr(shipping, "MAX_BYTES", 100)
+    monkeypatch.setattr(shipping, "MAX_SHIPPED_BYTES", 100)
     with pytest.raises(SystemExit) as stopped:
         main([str(run.path), "--out", str(tmp_path / "shipped")])
     assert stopped.value.code == 1

@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 from bars_and_rings import classify, page, picture, write
 
-from digitnn.reader.ink.ink import find_ink, level_light
+from digitnn.reader.ink.ink import find_ink, remove_light_gradient
 from digitnn.reader.ink.normalise import normalise
-from digitnn.reader.single_digit import single, trusted, ways
+from digitnn.reader.single_digit import digit_masks, find_single_digit, weigh
 
 
 def answer(image):
-    glyph = single(picture(image), classify)
+    glyph = find_single_digit(picture(image), classify)
     return None if glyph is None else int(glyph.probabilities.argmax())
 
 
 def test_what_normalise_finds_stands_where_it_is_read():
     image, pen = page(100, 100)
     write(pen, "8", 40, 30)
-    glyph = single(picture(image), classify)
+    glyph = find_single_digit(picture(image), classify)
     found = normalise(picture(image))
     assert np.array_equal(glyph.image, found.image)
     assert glyph.box == found.box
@@ -25,7 +25,7 @@ def test_what_normalise_finds_stands_where_it_is_read():
 
 
 def test_a_picture_without_ink_has_no_digit():
-    assert single(picture(np.full((28, 28), 200, np.uint8)), classify) is None
+    assert find_single_digit(picture(np.full((28, 28), 200, np.uint8)), classify) is None
 
 
 def test_a_digit_in_a_printed_box_is_read():
@@ -52,7 +52,7 @@ def test_a_neighbour_that_touches_is_cut_off():
     image, pen = page(64, 60)
     write(pen, "0", 20, 10)
     pen.ellipse([-20, 12, 22, 48], outline=0, width=4)
-    glyph = single(picture(image), classify)
+    glyph = find_single_digit(picture(image), classify)
     assert glyph.probabilities.argmax() == 0
     assert glyph.box[0] >= 10
 
@@ -64,7 +64,7 @@ def test_light_that_falls_off_is_levelled(fall):
     y, x = np.indices((28, 28)) / 28 - 0.5
     light = 150 * (1 + fall * (y + x))
     grey = np.rint(np.asarray(image) / 255 * light * 0.4 + 0.6 * light).astype(np.uint8)
-    level = level_light(grey)
+    level = remove_light_gradient(grey)
     paper = level[np.asarray(image) == 255].astype(float)
     assert paper.std() < 3
     assert answer(grey) == 0
@@ -85,16 +85,16 @@ def test_every_further_way_is_trusted_less_and_what_is_missing_is_for_no_digit()
     write(pen, "0", 18, 10)
     pen.rectangle([0, 0, 7, 59], fill=0)
     pen.rectangle([54, 20, 59, 59], fill=0)
-    trusts = {way.name: way.trust for way in ways(np.asarray(image))}
-    assert trusts.pop("normal") == 1
-    assert all(0.3 <= trust < 1 for trust in trusts.values())
-    glyph = single(picture(image), classify)
-    assert 0.5 < glyph.sureness < 0.99
+    weights = {mask.name: mask.weight for mask in digit_masks(np.asarray(image))}
+    assert weights.pop("normal") == 1
+    assert all(0.3 <= weight < 1 for weight in weights.values())
+    glyph = find_single_digit(picture(image), classify)
+    assert 0.5 < glyph.confidence < 0.99
     assert glyph.probabilities.sum() == pytest.approx(1, abs=0.01)
-    assert glyph.probabilities[10] == pytest.approx(1 - glyph.sureness, abs=0.02)
+    assert glyph.probabilities[10] == pytest.approx(1 - glyph.confidence, abs=0.02)
 
 
 def test_less_trust_moves_probability_from_the_digits_to_none():
     probabilities = np.array([0.6, *[0.0] * 9, 0.4], np.float32)
-    assert trusted(probabilities, 0.5)[[0, 10]].tolist() == pytest.approx([0.3, 0.7])
+    assert weigh(probabilities, 0.5)[[0, 10]].tolist() == pytest.approx([0.3, 0.7])
     assert probabilities[0] == np.float32(0.6)

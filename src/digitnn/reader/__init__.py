@@ -1,1 +1,1 @@
-"""Any picture in, images as MNIST's makers made them out."""
+"""Read pictures of handwritten digits: open, find the ink, segment, classify."""

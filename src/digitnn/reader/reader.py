@@ -1,11 +1,14 @@
-"""Any picture in, digits out, each with a confidence; what is no digit is "?", not a guess.
+"""Read the digits in a picture, each with a confidence; reject what is not a digit.
 
 picture -> glyphs -> probabilities -> digits -> text
 """
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
@@ -14,6 +17,8 @@ from digitnn.data.dataset import NO_DIGIT
 from digitnn.errors import PictureError, UsageError
 from digitnn.machine.blas import one_core_blas
 from digitnn.machine.resources import threads as usual_threads
+from digitnn.reader.digit_classifier import ClassifyImages, load_image_classifier
+from digitnn.reader.ink.components import Box
 from digitnn.reader.input.opening import (
     DEFAULT_LIMITS,
     Limits,
@@ -21,45 +26,54 @@ from digitnn.reader.input.opening import (
     PictureSource,
     open_picture,
 )
-from digitnn.reader.page import Glyph, Line, segment, single
-from digitnn.reader.recogniser import ClassifyImages, load_image_classifier
-from digitnn.reader.threads import map_in_order
+from digitnn.reader.layout.glyphs import Glyph, Line
+from digitnn.reader.page import segment
+from digitnn.reader.single_digit import find_single_digit
 from digitnn.wording import brief
 
 DEFAULT_MIN_CONFIDENCE = 0.5
-"""Below it a mark is refused. docs/reading.md shows what other thresholds accept and refuse."""
+"""The rejection threshold. docs/reading.md shows what other thresholds accept and reject."""
 
-REFUSED = "?"
+MIN_SURE_CONFIDENCE = 0.8
+"""Accepted digits of lower confidence are pointed out as unsure in texts and drawings."""
+
+REJECTED = "?"
+"""Stands for a rejected glyph in the text."""
+
+MAX_WAITING_PER_THREAD = 4
+"""Results held for each thread until they are taken: this bounds the memory."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
 class Digit:
-    """One mark of a picture.
+    """One glyph of a picture.
 
-    digit: None where it is refused; confidence: the probability of the likeliest digit; box: left,
-    top, right, bottom in pixels of the upright picture, ends exclusive; image: what the network
-    saw; probabilities: of 0 to 9 and, last, of "no digit".
+    digit: None if rejected; confidence: the probability of the most likely digit; box: left, top,
+    right, bottom in pixels of the upright picture, right and bottom exclusive; image: the input of
+    the network; probabilities: of 0 to 9 and, last, of "no digit".
     """
 
     digit: int | None
     confidence: float
-    box: tuple[int, int, int, int]
+    box: Box
     image: UInt8[ndarray, "28 28"]
     probabilities: Float32[ndarray, "11"]
 
     @property
-    def likeliest(self) -> int:
-        """The digit that it is most like, refused or not."""
+    def most_likely(self) -> int:
+        """The most likely digit, whether rejected or not."""
         return int(self.probabilities[:NO_DIGIT].argmax())
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What stands in a picture.
+    """The digits of a picture.
 
-    text: a newline between lines, a space for a wide gap, "?" for a refused mark; empty where
-    there is no ink. digits: one for each mark of `text`, in its order. notes: what was decided on
-    the way, in words.
+    text: a newline between lines, a space for a wide gap, "?" for a rejected glyph; empty if the
+    picture has no ink. digits: in the order of `text`. notes: the decisions taken, in words.
     """
 
     text: str
@@ -69,7 +83,7 @@ class Reading:
 
 @dataclass(frozen=True, eq=False)
 class Reader:
-    """Reads pictures. Keeps nothing between calls, so threads may share it.
+    """Reads pictures. It holds no state between calls, so threads may share it.
 
     >>> Reader.load().read("seven.jpg").text  # doctest: +SKIP
     '7'
@@ -92,34 +106,47 @@ class Reader:
         min_confidence: float | None = None,
         limits: Limits | None = None,
     ) -> "Reader":
-        """A reader with the network that comes with digitnn, or with a run or ensemble of yours.
+        """Return a reader with the shipped network, or with the run or ensemble `model`.
 
-        Raises `RunError` for what is no run, `UsageError` for a confidence outside 0..1.
+        Raises:
+            RunError: `model` is not a run or an ensemble.
+            UsageError: `min_confidence` is outside 0..1.
         """
-        least = DEFAULT_MIN_CONFIDENCE if min_confidence is None else min_confidence
-        return cls(load_image_classifier(model), least, limits or DEFAULT_LIMITS)
+        threshold = DEFAULT_MIN_CONFIDENCE if min_confidence is None else min_confidence
+        return cls(load_image_classifier(model), threshold, limits or DEFAULT_LIMITS)
 
     def read(self, source: PictureSource, single: bool = False) -> Reading:
-        """The digits of a picture: a path, bytes, a file, a Pillow image or an array.
+        """Read a picture: a path, bytes, an open file, a Pillow image or an array.
 
-        single: it holds one digit at most, so that nothing is taken apart. Raises `PictureError`
-        for what is no picture; one without any ink is a reading without digits.
+        A picture without ink gives a reading without digits.
+
+        Args:
+            source: the picture.
+            single: take the whole picture for one digit at most.
+
+        Raises:
+            PictureError: `source` is not a picture, or a damaged one.
         """
         return self.read_picture(open_picture(source, self.limits), single)
 
     def read_picture(self, picture: Picture, single: bool = False) -> Reading:
-        """The same of a picture that is open already."""
-        lines = _one_line(picture, self.classify) if single else segment(picture, self.classify)
-        digits = tuple(self._judge(glyph) for line in lines for glyph in line.glyphs)
+        """Read a picture that is already open."""
+        lines: tuple[Line, ...]
+        if single:
+            glyph = find_single_digit(picture, self.classify)
+            lines = (Line((glyph,), (False,)),) if glyph else ()
+        else:
+            lines = segment(picture, self.classify)
+        digits = tuple(self._decide(glyph) for line in lines for glyph in line.glyphs)
         notes = picture.notes if digits else (*picture.notes, "no ink that could be a digit")
         return Reading(_text(lines, digits), digits, notes)
 
     def read_many(
         self, sources: Iterable[PictureSource], single: bool = False, threads: int | None = None
     ) -> Iterator[Reading | PictureError]:
-        """A reading of each source, in order; of one that cannot be read, the error.
+        """Yield a reading of each source in order, or its error if it cannot be read.
 
-        Several threads open and read; only few pictures are in memory, however many come.
+        Several threads open and read; only a few pictures are in memory at a time.
         """
 
         def attempt(source: PictureSource) -> Reading | PictureError:
@@ -131,18 +158,38 @@ class Reader:
         with one_core_blas:
             yield from map_in_order(attempt, sources, threads or usual_threads())
 
-    def _judge(self, glyph: Glyph) -> Digit:
-        likeliest = int(glyph.probabilities[:NO_DIGIT].argmax())
-        confidence = min(float(glyph.probabilities[likeliest]), 1.0)
-        digit = likeliest if confidence >= self.min_confidence else None
+    def _decide(self, glyph: Glyph) -> Digit:
+        most_likely = int(glyph.probabilities[:NO_DIGIT].argmax())
+        confidence = min(float(glyph.probabilities[most_likely]), 1.0)
+        digit = most_likely if confidence >= self.min_confidence else None
         return Digit(digit, confidence, glyph.box, glyph.image, glyph.probabilities)
 
 
-def _one_line(picture: Picture, classify: ClassifyImages) -> tuple[Line, ...]:
-    glyph = single(picture, classify)
-    return () if glyph is None else (Line((glyph,), (False,)),)
-
-
 def _text(lines: tuple[Line, ...], digits: tuple[Digit, ...]) -> str:
-    marks = iter(REFUSED if digit.digit is None else str(digit.digit) for digit in digits)
-    return "\n".join("".join(" " * space + next(marks) for space in line.spaces) for line in lines)
+    characters = iter(REJECTED if digit.digit is None else str(digit.digit) for digit in digits)
+    return "\n".join(
+        "".join(" " * space + next(characters) for space in line.spaces) for line in lines
+    )
+
+
+def map_in_order(
+    work: Callable[[Item], Result], items: Iterable[Item], threads: int
+) -> Iterator[Result]:
+    """Yield `work(item)` for each item, in order, computed in several threads.
+
+    An exception in `work` is raised in its turn; the remaining items are dropped.
+    """
+    if threads == 1:
+        yield from map(work, items)
+        return
+    waiting: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="digitnn-pictures")
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > MAX_WAITING_PER_THREAD * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,10 +1,9 @@
-"""The run that digitnn brings along: a trained `reader`, made small and sure of the right things.
+"""Make the run that is distributed with the package from a trained `reader`.
 
     python -m digitnn.reader.ship runs/reader
 
-Its weights are rounded to eight bits, its temperature is fitted on validation digits and junk that
-are redrawn as in training but were never seen there, it is told to expect less junk than it learned
-from, and what is left is a run like any other.
+Quantises the weights to eight bits, fits the temperature on held-out digits and non-digits that are
+augmented as in training, and adjusts the prior of "no digit". The result is an ordinary run.
 """
 
 import argparse
@@ -32,14 +31,14 @@ from digitnn.network.network import Network
 from digitnn.network.storage.quantisation import dequantise, quantise
 from digitnn.network.storage.safetensors import save_safetensors
 from digitnn.network.storage.saved_network import NETWORK, PARAMS
-from digitnn.reader.recogniser import SHIPPED
+from digitnn.reader.digit_classifier import SHIPPED_FOLDER
 from digitnn.recipes.recipe import Recipe
 from digitnn.runs.experiment import load_split_of
 from digitnn.runs.run import HISTORY, RECIPE, Run, load_single_run
 
-MAX_BYTES = 600_000
+MAX_SHIPPED_BYTES = 600_000
 
-UNSEEN = SyntheticMix(
+HELD_OUT_MIX = SyntheticMix(
     hands=1000,
     printed=300,
     letters=1000,
@@ -50,30 +49,31 @@ UNSEEN = SyntheticMix(
     clothes=600,
     blots=100,
 )
-"""Beside the 10,000 validation digits; drawn anew, with another seed than the training's."""
+"""Synthetic data added to the 10,000 validation digits, generated with `SEED`."""
 
 SEED = 21
 
-JUNK = 0.2
-"""The share of junk among what people hand in, as the shipped network takes it to be."""
+NON_DIGIT_SHARE = 0.2
+"""Assumed share of non-digits among the glyphs that users hand in."""
 
 
 def ship(run: Run, folder: Path) -> dict[str, float]:
-    """Write `run` to `folder` in low precision, with its temperature fitted; what came of it.
+    """Write the quantised, calibrated `run` to `folder`; return its size and quality.
 
-    Raises `RunError` where the recipe does not learn to reject, or too many bytes would be shipped.
+    Raises:
+        RunError: the run was not trained to reject, or it is larger than `MAX_SHIPPED_BYTES`.
     """
     recipe = Recipe.from_json(run.about["recipe"])
     if not run.network.rejects:
         raise RunError(f"{run.path}: recipe {recipe.name} does not learn to tell what is no digit")
     small = quantise(run.params)
     valid = load_split_of(run, "valid")
-    mixed = redrawn(with_synthetic(valid, UNSEEN, SEED), recipe)
+    mixed = augment_once(with_synthetic(valid, HELD_OUT_MIX, SEED), recipe)
     full, rounded = (
         logits_of(run.network, params, mixed) for params in (run.params, dequantise(small))
     )
     temperature = fit_temperature(rounded, mixed.labels)
-    small = quantise(for_less_junk(run, recipe, temperature))
+    small = quantise(adjust_prior(run, recipe, temperature))
     with TemporaryDirectory(prefix="digitnn-") as place:
         made = Path(place)
         network = replace(run.network, temperature=round(temperature, 4))
@@ -82,9 +82,11 @@ def ship(run: Run, folder: Path) -> dict[str, float]:
         for name in (RECIPE, HISTORY):
             shutil.copyfile(run.path / name, made / name)
         size = sum(file.stat().st_size for file in made.iterdir())
-        if size > MAX_BYTES:
-            raise RunError(f"{size:,} bytes to ship; at most {MAX_BYTES:,}: a smaller network")
-        # only what is in them: a temporary folder, and maybe the run, is for its owner's eyes alone
+        if size > MAX_SHIPPED_BYTES:
+            raise RunError(
+                f"{size:,} bytes to ship; at most {MAX_SHIPPED_BYTES:,}: a smaller network"
+            )
+        # Copy the contents only: the temporary files are readable by their owner alone.
         folder.mkdir(parents=True, exist_ok=True)
         for file in made.iterdir():
             shutil.copyfile(file, folder / file.name)
@@ -98,25 +100,25 @@ def ship(run: Run, folder: Path) -> dict[str, float]:
     }
 
 
-def for_less_junk(run: Run, recipe: Recipe, temperature: float) -> Mapping[str, ndarray]:
-    """The parameters of a network that expects a share of `JUNK`, not as much as it learned from.
+def adjust_prior(run: Run, recipe: Recipe, temperature: float) -> Mapping[str, ndarray]:
+    """Return the parameters for a prior of `NON_DIGIT_SHARE` instead of the share in training.
 
-    p'(digit) / p'(none) = p(digit) / p(none) * (odds of digits then / odds as learned) (Saerens,
+    p'(digit) / p'(none) = p(digit) / p(none) * new odds of a digit / odds in training (Saerens,
     Latinne and Decaestecker 2002, "Adjusting the outputs of a classifier to new a priori
-    probabilities"); the logit of "no digit" is 0, so the last bias of every digit grows by the
-    logarithm of that ratio, times the temperature.
+    probabilities"). The logit of "no digit" is 0, so the output bias of each digit grows by
+    T log(new odds / odds in training), where T is the temperature.
     """
     junk = recipe.synthetic_mix.junk if recipe.synthetic_mix else 0
     learned = junk / run.about["data"]["train"]["n"]
     if not 0 < learned < 1:
         return run.params
-    ratio = (1 - JUNK) / JUNK * learned / (1 - learned)
+    ratio = (1 - NON_DIGIT_SHARE) / NON_DIGIT_SHARE * learned / (1 - learned)
     *_, bias = run.network.parameter_shapes()
     return {**run.params, bias: run.params[bias] + np.float32(temperature * log(ratio))}
 
 
-def redrawn(dataset: Dataset, recipe: Recipe) -> Dataset:
-    """`dataset` with every image augmented once, as the recipe does it."""
+def augment_once(dataset: Dataset, recipe: Recipe) -> Dataset:
+    """Return `dataset` with every image augmented once by the recipe."""
     if recipe.augmentation is None:
         return dataset
     images = augment_batch(dataset.images, recipe.augmentation, SEED, 0)
@@ -124,22 +126,22 @@ def redrawn(dataset: Dataset, recipe: Recipe) -> Dataset:
 
 
 def logits_of(network: Network, params: Mapping[str, ndarray], dataset: Dataset) -> ndarray:
-    """The network's logits and that of "no digit", by the scratch engine."""
+    """Return the network's logits by the scratch engine, and the 0 of "no digit"."""
     classifier = find_engine("scratch").classifier(network, params)
     return with_no_digit(classifier.logits(dataset.images))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Ship a run; print what came of it as JSON."""
+    """Ship a run; print its size and quality as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--out", type=Path, default=SHIPPED)
+    parser.add_argument("--out", type=Path, default=SHIPPED_FOLDER)
     options = parser.parse_args(arguments)
     try:
-        told = ship(load_single_run(options.run), options.out)
+        result = ship(load_single_run(options.run), options.out)
     except DigitnnError as error:
         parser.exit(1, f"error: {error}\n")
-    sys.stdout.write(json.dumps(told, indent=2) + "\n")
+    sys.stdout.write(json.dumps(result, indent=2) + "\n")
     return 0
 
 

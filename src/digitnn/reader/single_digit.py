@@ -1,6 +1,6 @@
-"""Exactly one digit in a picture: several ways to tell which of the ink it is, the best read wins.
+"""Find the single digit of a picture: several candidate masks, the most confident one wins.
 
-Axes: h w pixels of the picture, y x those of its reduced ink.
+Axes: h w pixels of the picture, y x pixels of its reduced ink.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,153 +12,168 @@ from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 
 from digitnn.data.dataset import NO_DIGIT
-from digitnn.reader.ink.components import marks
-from digitnn.reader.ink.ink import FEW_GRAINS, MIN_UNEVEN, Ink, find_ink, level_light
-from digitnn.reader.ink.normalise import CORE, EDGE, LONGEST, box_of, choose_marks, image_of
+from digitnn.reader.digit_classifier import ClassifyImages
+from digitnn.reader.ink.components import (
+    bounding_box,
+    enlarge_box,
+    find_components,
+    touch_border,
+)
+from digitnn.reader.ink.ink import (
+    FAINT_NOISE_FACTOR,
+    MIN_UNEVEN_SIDE,
+    Ink,
+    find_ink,
+    remove_light_gradient,
+)
+from digitnn.reader.ink.normalise import (
+    CORE_INK,
+    EDGE_INK,
+    MAX_DIGIT_INK_SIDE,
+    choose_digit,
+    image_from_ink,
+)
 from digitnn.reader.input.opening import Picture
-from digitnn.reader.layout.cutting import slices
-from digitnn.reader.layout.glyphs import Glyph
-from digitnn.reader.layout.pieces import piece_of
-from digitnn.reader.layout.rulings import without_rulings
-from digitnn.reader.recogniser import ClassifyImages
+from digitnn.reader.layout.cutting import cut_into_slices
+from digitnn.reader.layout.glyphs import Glyph, make_piece
+from digitnn.reader.layout.rulings import remove_rulings
 
-FIRST = 0.7
-"""What `normalise` takes for the digit stands if it is read with this probability."""
+MIN_FIRST_CONFIDENCE = 0.7
+"""The first candidate, the one of `normalise`, is taken if it reaches this confidence."""
 
-LEVELLED, FAINT, TURNED = 0.9, 0.65, 0.75
-WHOLE, PLAIN, APART = 0.75, 0.95, 0.52
-"""How far each other way is trusted: its probabilities count by this factor. Whoever looks in many
-ways finds a digit in anything; by these, junk is accepted as seldom as by the first way alone."""
+LEVELLED_WEIGHT, FAINT_WEIGHT, INVERTED_WEIGHT = 0.9, 0.65, 0.75
+INSIDE_WEIGHT, UNRULED_WEIGHT, TRIMMED_WEIGHT = 0.75, 0.95, 0.52
+"""Factors on the digit probabilities of the other candidates. More candidates mean more false
+accepts; with these weights, about as many non-digits are accepted as with the first alone."""
 
-MAX_SLICES = 3
-"""So many slices at a side may be a neighbour's."""
+MAX_TRIMMED_SLICES = 3
+"""Slices at each side that may belong to a neighbour."""
 
-LIKELY_HEIGHT = 0.8
-"""Of the picture: a digit in a picture that shows parts of its neighbours."""
+LIKELY_DIGIT_HEIGHT = 0.8
+"""Share of the picture's height, where parts of neighbours are visible."""
 
 
 @dataclass(frozen=True)
-class Way:
-    """Where the digit may be. step: side of a pixel of `ink`, in the picture's; trust: 0..1."""
+class DigitMask:
+    """A candidate: the part of the ink that may be the digit.
+
+    reduction: picture pixels per ink pixel, each way; weight: factor on its digit probabilities.
+    """
 
     name: str
     ink: Float32[ndarray, "y x"]
-    step: int
-    digit: Bool[ndarray, "y x"]
-    trust: float
+    reduction: int
+    mask: Bool[ndarray, "y x"]
+    weight: float
 
 
-def single(picture: Picture, classify: ClassifyImages) -> Glyph | None:
-    """The one digit of a picture; None where there is no ink that hangs together.
+def find_single_digit(picture: Picture, classify: ClassifyImages) -> Glyph | None:
+    """Return the single digit of a picture; None if no ink forms a component.
 
-    What `normalise` takes for it comes first. Where that is not read surely, the picture may hold
-    parts of neighbours, the print of a form, faint ink on rough paper.
+    The first candidate is the one of `normalise`. If its confidence is low, the picture may show
+    parts of neighbours, a printed form, or faint ink on rough paper: then try the others too.
     """
-    found = ways(picture.grey)
-    glyphs = _read(list(islice(found, 1)), picture, classify)
-    if not glyphs or glyphs[0].sureness < FIRST:
-        glyphs += _read(list(found), picture, classify)
-    return max(glyphs, key=lambda glyph: glyph.sureness, default=None)
+    masks = digit_masks(picture.grey)
+    glyphs = _classify_masks(list(islice(masks, 1)), picture, classify)
+    if not glyphs or glyphs[0].confidence < MIN_FIRST_CONFIDENCE:
+        glyphs += _classify_masks(list(masks), picture, classify)
+    return max(glyphs, key=lambda glyph: glyph.confidence, default=None)
 
 
-def _read(found: Sequence[Way], picture: Picture, classify: ClassifyImages) -> list[Glyph]:
-    """What each way leads to, those to the same image but once, read in one batch."""
-    images = [image_of(way.ink, way.digit)[0] for way in found]
-    first = {image.tobytes(): place for place, image in reversed(list(enumerate(images)))}
-    different = sorted(first.values())
-    if not different:
+def _classify_masks(
+    masks: Sequence[DigitMask], picture: Picture, classify: ClassifyImages
+) -> list[Glyph]:
+    """Classify the candidates in one batch; of those with the same image only the first."""
+    images = [image_from_ink(mask.ink, mask.mask)[0] for mask in masks]
+    first = {image.tobytes(): k for k, image in reversed(list(enumerate(images)))}
+    distinct = sorted(first.values())
+    if not distinct:
         return []
-    read = classify(np.stack([images[place] for place in different]))
-    return [
-        Glyph(images[k], _box(found[k], picture), trusted(probabilities, found[k].trust))
-        for k, probabilities in zip(different, read, strict=True)
-    ]
+    glyphs = []
+    classified = classify(np.stack([images[k] for k in distinct]))
+    for k, probabilities in zip(distinct, classified, strict=True):
+        box = enlarge_box(bounding_box(masks[k].mask), masks[k].reduction, picture.grey.shape)
+        glyphs.append(Glyph(images[k], box, weigh(probabilities, masks[k].weight)))
+    return glyphs
 
 
-def trusted(probabilities: Float32[ndarray, "11"], trust: float) -> Float32[ndarray, "11"]:
-    """Each digit by so much less probable; what is missing then is for "no digit"."""
-    less = probabilities * np.float32(trust)
-    less[NO_DIGIT] += np.float32(1 - trust)
-    return less
+def weigh(probabilities: Float32[ndarray, "11"], weight: float) -> Float32[ndarray, "11"]:
+    """Multiply each probability by `weight`, and give the rest to "no digit"."""
+    weighted = probabilities * np.float32(weight)
+    weighted[NO_DIGIT] += np.float32(1 - weight)
+    return weighted
 
 
-def _box(way: Way, picture: Picture) -> tuple[int, int, int, int]:
-    height, width = picture.grey.shape
-    left, top, right, bottom = (side * way.step for side in box_of(way.digit))
-    return left, top, min(right, width), min(bottom, height)
+def digit_masks(grey: UInt8[ndarray, "h w"]) -> Iterator[DigitMask]:
+    """Yield all candidates, the one of `normalise` first."""
+    for variant, found, weight in ink_variants(grey):
+        for name, ink, mask, factor in () if found.blank else mask_variants(found.ink):
+            if mask.any():
+                yield DigitMask(f"{variant}{name}", ink, found.reduction, mask, weight * factor)
 
 
-def ways(grey: UInt8[ndarray, "h w"]) -> Iterator[Way]:
-    """Everything that may be the digit, that which `normalise` takes for it first."""
-    for name, found, trust in inks(grey):
-        for how, ink, digit, share in () if found.blank else places(found.ink):
-            if digit.any():
-                yield Way(f"{name}{how}", ink, found.step, digit, trust * share)
+def ink_variants(grey: UInt8[ndarray, "h w"]) -> Iterator[tuple[str, Ink, float]]:
+    """Yield (name, ink, weight): as found, light gradient removed, faint, polarity inverted.
 
-
-def inks(grey: UInt8[ndarray, "h w"]) -> Iterator[tuple[str, Ink, float]]:
-    """What may be ink: also with the light levelled, also faint, in doubt also the other side.
-
-    Each is looked for only when it is asked for: mostly the first is enough.
+    Lazily, as the first is usually enough.
     """
-    first = find_ink(grey, LONGEST)
+    first = find_ink(grey, MAX_DIGIT_INK_SIDE)
     yield "", first, 1.0
-    if max(grey.shape) < MIN_UNEVEN:
-        yield "levelled ", find_ink(level_light(grey), LONGEST), LEVELLED
-    yield "faint ", find_ink(grey, LONGEST, FEW_GRAINS), FAINT
-    if first.doubtful:
-        yield "turned ", find_ink(grey, LONGEST, turned=True), TURNED
+    if max(grey.shape) < MIN_UNEVEN_SIDE:
+        levelled = find_ink(remove_light_gradient(grey), MAX_DIGIT_INK_SIDE)
+        yield "levelled ", levelled, LEVELLED_WEIGHT
+    yield "faint ", find_ink(grey, MAX_DIGIT_INK_SIDE, FAINT_NOISE_FACTOR), FAINT_WEIGHT
+    if first.polarity_doubtful:
+        yield "inverted ", find_ink(grey, MAX_DIGIT_INK_SIDE, inverted=True), INVERTED_WEIGHT
 
 
-def places(
+def mask_variants(
     ink: Float32[ndarray, "y x"],
 ) -> Iterator[tuple[str, Float32[ndarray, "y x"], Bool[ndarray, "y x"], float]]:
-    """Where in the ink the digit may be."""
-    yield "normal", ink, choose_marks(ink), 1.0
-    yield "whole", ink, _whole_marks(ink), WHOLE
-    plain = without_rulings(ink)
+    """Yield (name, ink, mask, weight) for each part of the ink that may be the digit."""
+    yield "normal", ink, choose_digit(ink), 1.0
+    yield "inside", ink, _inner_components(ink), INSIDE_WEIGHT
+    plain = remove_rulings(ink)
     if plain is not ink:
-        yield "plain", plain, choose_marks(plain), PLAIN
-        yield "plain whole", plain, _whole_marks(plain), PLAIN * WHOLE
-    for digit in _without_neighbours(plain):
-        yield "apart", plain, digit, APART
+        yield "unruled", plain, choose_digit(plain), UNRULED_WEIGHT
+        yield "unruled inside", plain, _inner_components(plain), UNRULED_WEIGHT * INSIDE_WEIGHT
+    for mask in _trimmed_components(plain):
+        yield "trimmed", plain, mask, TRIMMED_WEIGHT
 
 
-def _whole_marks(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
-    """The marks that do not run out of the picture."""
-    found = marks(ink > EDGE)
-    h, w = ink.shape
-    runs_out = (found.boxes[:, :2] == 0).any(axis=1) | (found.boxes[:, 2:] == [w, h]).any(axis=1)
-    inside = np.concatenate([[False], ~runs_out])[found.labels]
-    return inside if (ink * inside).max(initial=0) > CORE else np.zeros_like(inside)
+def _inner_components(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
+    """Return the mask of the components that do not touch the border."""
+    found = find_components(ink > EDGE_INK)
+    inside = np.concatenate([[False], ~touch_border(found.boxes, ink.shape)])[found.labels]
+    return inside if (ink * inside).max(initial=0) > CORE_INK else np.zeros_like(inside)
 
 
-def _largest_mark(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
-    """The mark of most ink."""
-    found = marks(ink > EDGE)
+def _largest_component(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
+    """Return the mask of the component with the most ink."""
+    found = find_components(ink > EDGE_INK)
     weights = np.bincount(found.labels.ravel(), ink.ravel(), len(found.areas) + 1)
     weights[0] = 0
     return (found.labels == weights.argmax()) & (weights.max() > 0)
 
 
-def _without_neighbours(ink: Float32[ndarray, "y x"]) -> Iterator[Bool[ndarray, "y x"]]:
-    """The largest mark without the slices at an end where it runs out of the picture sideways.
+def _trimmed_components(ink: Float32[ndarray, "y x"]) -> Iterator[Bool[ndarray, "y x"]]:
+    """Yield the largest component without the slices at a side where it touches the border.
 
     A neighbour's stroke that touches the digit is cut off by the border on its other side.
     """
-    mark = _largest_mark(ink)
-    if not mark.any():
+    component = _largest_component(ink)
+    if not component.any():
         return
     h, w = ink.shape
-    whole = piece_of(mark, 0, 0, 0, 0.0)
+    whole = make_piece(component, 0, 0, 0, 0.0)
     left, top, right, bottom = whole.box
-    pieces = slices(whole, ink[top:bottom, left:right], LIKELY_HEIGHT * h)
-    for first in range(MAX_SLICES + 1 if left == 0 else 1):
-        for last in range(MAX_SLICES + 1 if right == w else 1):
+    pieces = cut_into_slices(whole, ink[top:bottom, left:right], LIKELY_DIGIT_HEIGHT * h)
+    for first in range(MAX_TRIMMED_SLICES + 1 if left == 0 else 1):
+        for last in range(MAX_TRIMMED_SLICES + 1 if right == w else 1):
             kept = pieces[first : len(pieces) - last]
             if first + last and kept:
-                digit = np.zeros_like(mark)
+                mask = np.zeros_like(component)
                 for piece in kept:
                     x, y, x_end, y_end = piece.box
-                    digit[y:y_end, x:x_end] |= piece.mask
-                yield digit
+                    mask[y:y_end, x:x_end] |= piece.mask
+                yield mask

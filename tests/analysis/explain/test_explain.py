@@ -22,7 +22,7 @@ from digitnn.errors import DataError, NetworkError
 from digitnn.network.initialisation import initial_parameters
 from digitnn.network.layers import Conv2d, Crop, Dense, Flatten, MaxPool2d, Relu
 from digitnn.network.network import Network, Standardise
-from digitnn.reader.recogniser import image_classifier
+from digitnn.reader.digit_classifier import image_classifier
 from digitnn.recipes.builtin import RECIPES
 
 PIXELS = Standardise(mean=0, std=51)

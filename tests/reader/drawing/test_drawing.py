@@ -6,12 +6,19 @@ from numpy.testing import assert_array_equal
 from pictures import five
 from PIL import Image, ImageColor
 
-from digitnn.reader.drawing.boxes import LONGEST, READ, SHORTEST, UNREAD, UNSURE, draw_boxes
-from digitnn.reader.drawing.explanation import MAX_MARKS, explain
+from digitnn.reader.drawing.boxes import (
+    ACCEPTED_COLOUR,
+    MAX_DRAWING_SIDE,
+    MIN_DRAWING_SIDE,
+    REJECTED_COLOUR,
+    UNSURE_COLOUR,
+    draw_boxes,
+)
+from digitnn.reader.drawing.explanation import MAX_CARDS, explain
 from digitnn.reader.input.opening import Picture
 from digitnn.reader.reader import Digit, Reading
 
-RGB = {name: ImageColor.getrgb(name) for name in (READ, UNSURE, UNREAD)}
+RGB = {name: ImageColor.getrgb(name) for name in (ACCEPTED_COLOUR, UNSURE_COLOUR, REJECTED_COLOUR)}
 
 
 def mark(digit: int | None, confidence: float, box=(30, 30, 50, 60)) -> Digit:
@@ -31,12 +38,17 @@ def pixels(drawing: Image.Image, colour: str) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("digit", "confidence", "colour"),
-    [(7, 0.99, READ), (7, 0.8, READ), (7, 0.79, UNSURE), (None, 0.3, UNREAD)],
+    [
+        (7, 0.99, ACCEPTED_COLOUR),
+        (7, 0.8, ACCEPTED_COLOUR),
+        (7, 0.79, UNSURE_COLOUR),
+        (None, 0.3, REJECTED_COLOUR),
+    ],
 )
 def test_how_a_mark_was_read_shows_in_its_colour(digit, confidence, colour):
     drawing = draw_boxes(picture(), Reading("", (mark(digit, confidence),)))
     assert len(pixels(drawing, colour)) > 200
-    for other in {READ, UNSURE, UNREAD} - {colour}:
+    for other in {ACCEPTED_COLOUR, UNSURE_COLOUR, REJECTED_COLOUR} - {colour}:
         assert not len(pixels(drawing, other))
 
 
@@ -49,8 +61,8 @@ def test_a_box_lies_around_its_mark_and_covers_none_of_it():
     ink = (drawing == 17).all(axis=2)
     assert_array_equal(np.argwhere(ink).min(axis=0), [30 * scale, 30 * scale])
     assert ink.sum() == 30 * 20 * scale**2
-    assert_array_equal(drawing[45 * scale, 30 * scale - 1], RGB[READ])
-    assert_array_equal(drawing[45 * scale, 50 * scale], RGB[READ])
+    assert_array_equal(drawing[45 * scale, 30 * scale - 1], RGB[ACCEPTED_COLOUR])
+    assert_array_equal(drawing[45 * scale, 50 * scale], RGB[ACCEPTED_COLOUR])
 
 
 def test_paper_goes_on_where_labels_have_no_room():
@@ -59,14 +71,18 @@ def test_paper_goes_on_where_labels_have_no_room():
     assert inside.size == (600, 300)
     assert edge.width > 600
     assert edge.height > 300
-    assert pixels(edge, READ).min() > 0
+    assert pixels(edge, ACCEPTED_COLOUR).min() > 0
 
 
 @pytest.mark.parametrize("side", [8, 28, 100, 1000, 5000])
 def test_drawings_are_neither_tiny_nor_huge(side):
     page = picture(side, side)
     for marks in ((), (mark(3, 0.9, (2, 2, 6, 7)),)):
-        assert SHORTEST * 0.7 <= max(draw_boxes(page, Reading("3", marks)).size) <= LONGEST * 1.1
+        assert (
+            MIN_DRAWING_SIDE * 0.7
+            <= max(draw_boxes(page, Reading("3", marks)).size)
+            <= MAX_DRAWING_SIDE * 1.1
+        )
 
 
 def test_a_drawing_is_made_to_fit_where_that_is_asked():
@@ -81,7 +97,8 @@ def bar_lengths(sheet: Image.Image, colour: str) -> int:
 
 def test_bars_are_as_long_as_the_probabilities():
     lengths = [
-        bar_lengths(explain(picture(), Reading("7", (mark(7, p),)), 0.5), READ) for p in (1.0, 0.8)
+        bar_lengths(explain(picture(), Reading("7", (mark(7, p),)), 0.5), ACCEPTED_COLOUR)
+        for p in (1.0, 0.8)
     ]
     assert lengths[0] / lengths[1] == pytest.approx(1 / 0.8, abs=0.03)
 
@@ -96,12 +113,12 @@ def test_the_image_that_the_network_saw_is_shown_as_it_is():
     assert any(np.array_equal(shown[y, x], seen) for y, x in candidates)
 
 
-@pytest.mark.parametrize("marks", [0, 1, 3, MAX_MARKS + 5])
+@pytest.mark.parametrize("marks", [0, 1, 3, MAX_CARDS + 5])
 def test_every_page_has_a_sheet(marks):
     digits = tuple(mark(n % 10 or None, 0.9) for n in range(marks))
     sheet = explain(picture(500, 100), Reading("7" * marks, digits, ("a note",) * 50), 0.5)
     assert sheet.width == 1192
-    rows = -(-min(marks, MAX_MARKS) // 2)
+    rows = -(-min(marks, MAX_CARDS) // 2)
     assert sheet.height >= 800 + 236 * rows
     assert sheet.height < 1100 + 270 * rows
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy import ndimage
 
-from digitnn.reader.ink.components import marks
+from digitnn.reader.ink.components import find_components
 
 
 @pytest.mark.parametrize("density", [0.02, 0.2, 0.4, 0.6, 0.9])
@@ -13,7 +13,7 @@ def test_marks_are_those_that_scipy_finds(density, rng):
     for _ in range(20):
         ink = rng.random(rng.integers(1, 40, 2)) < density
         labels, m = ndimage.label(ink, np.ones((3, 3)))
-        found = marks(ink)
+        found = find_components(ink)
         assert len(found.areas) == m
         assert_array_equal(found.labels, labels)
         assert_array_equal(found.areas, np.bincount(labels.ravel(), minlength=m + 1)[1:])
@@ -25,11 +25,11 @@ def test_a_spiral_is_one_mark():
     spiral = np.zeros((201, 201), bool)
     spiral[::2] = True
     spiral[1::4, -1] = spiral[3::4, 0] = True
-    assert_array_equal(marks(spiral).areas, [spiral.sum()])
+    assert_array_equal(find_components(spiral).areas, [spiral.sum()])
 
 
 def test_no_ink_has_no_marks():
-    found = marks(np.zeros((5, 7), bool))
+    found = find_components(np.zeros((5, 7), bool))
     assert found.areas.shape == (0,)
     assert found.boxes.shape == (0, 4)
     assert not found.labels.any()

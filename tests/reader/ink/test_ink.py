@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pictures import five, picture
 from scipy import ndimage
 
-from digitnn.reader.ink.ink import box_mean, find_ink, otsu, running_max
+from digitnn.reader.ink.ink import box_mean, dilate_by_square, find_ink, otsu
 
 INK = 1 - five(240) / 255.0
 SLOPE = np.linspace(0.4, 1, 240)
@@ -34,7 +34,7 @@ def test_soft_edges_stay_soft():
 @pytest.mark.parametrize("slope", [SLOPE, SLOPE[:, None], SLOPE[::-1] * SLOPE[:, None]])
 def test_light_from_one_side_is_taken_out(slope):
     found = find_ink(picture(230 * slope * (1 - 0.6 * INK)).grey)
-    assert not found.even
+    assert not found.evenly_lit
     assert found.light_paper
     assert agreement(found.ink) > 0.9
     assert "uneven light taken out" in found.notes
@@ -55,7 +55,7 @@ def test_a_hard_edge_of_shadow_leaves_no_line():
 
 def test_soft_edges_of_tiny_digits_are_no_shadow():
     for side in (9, 11, 14, 20):
-        assert find_ink(five(side, pen=10)).even
+        assert find_ink(five(side, pen=10)).evenly_lit
 
 
 def test_chalk_on_an_unevenly_lit_board_is_ink():
@@ -92,8 +92,8 @@ def test_paper_with_grain_and_a_slope_of_light_has_no_ink(scale, rng):
 
 
 def test_large_pictures_are_reduced_by_whole_steps():
-    found = find_ink(five(700), longest=200)
-    assert found.step == 4
+    found = find_ink(five(700), max_side=200)
+    assert found.reduction == 4
     assert found.ink.shape == (175, 175)
 
 
@@ -109,7 +109,7 @@ def test_the_greatest_of_squares_are_those_of_scipy(rng):
     values = rng.random((30, 17)).astype(np.float32)
     for size in (1, 2, 3, 6, 7):
         every = ndimage.maximum_filter(values, size, origin=-((size - 1) // 2) - (size % 2 == 0))
-        assert_array_equal(running_max(values, size), every[: 31 - size, : 18 - size])
+        assert_array_equal(dilate_by_square(values, size), every[: 31 - size, : 18 - size])
 
 
 def test_otsus_threshold_lies_in_the_middle_of_the_gap():
@@ -121,7 +121,7 @@ def test_half_a_page_in_shadow_is_no_ink():
     grey = five(300, pen=3).astype(float)
     grey[160:] *= 0.55
     found = find_ink(picture(grey).grey)
-    assert not found.even
+    assert not found.evenly_lit
     assert found.light_paper
     written = five(300, pen=3) < 128
     assert found.ink[written].mean() > 0.7
@@ -129,16 +129,16 @@ def test_half_a_page_in_shadow_is_no_ink():
 
 
 def test_a_thick_marker_is_strokes_still():
-    assert find_ink(five(100, pen=16)).even
+    assert find_ink(five(100, pen=16)).evenly_lit
 
 
 def test_ink_and_paper_can_be_taken_the_other_way_about():
     grey = five()
-    usual, turned = find_ink(grey), find_ink(grey, turned=True)
+    usual, turned = find_ink(grey), find_ink(grey, inverted=True)
     assert usual.light_paper
     assert not turned.light_paper
     assert turned.ink[0, 0] > 0.9 > 0.1 > usual.ink[0, 0]
-    assert not usual.doubtful
+    assert not usual.polarity_doubtful
 
 
 def test_what_is_seen_between_two_trouser_legs_is_no_ink():

@@ -7,14 +7,14 @@ from pictures import five, picture
 
 from digitnn.data.fetch.sources import load
 from digitnn.errors import PictureError
+from digitnn.reader.ink.components import bounding_box
 from digitnn.reader.ink.normalise import (
-    WIDTHS,
-    area_shares,
-    box_of,
-    centre,
-    disc_max,
-    fit,
+    MIN_STROKE_WIDTH,
+    area_weights,
+    centre_by_mass,
+    dilate_by_disc,
     normalise,
+    scale_to_box,
     stroke_width,
 )
 
@@ -22,7 +22,7 @@ SCALED = normalise(picture(five(400, pen=12))).image.astype(int)
 
 
 def extent(image):
-    left, top, right, bottom = box_of(image > 0)
+    left, top, right, bottom = bounding_box(image > 0)
     return right - left, bottom - top
 
 
@@ -55,7 +55,7 @@ def test_the_smallest_bitmaps_are_enlarged_softly():
 @pytest.mark.parametrize(("side", "pen"), [(28, 4), (400, 0.5), (3000, 0.1)])
 def test_a_thin_pen_does_not_vanish(side, pen):
     found = normalise(picture(five(side, pen=pen)))
-    assert stroke_width(found.image / np.float32(255)) >= WIDTHS[0] * 0.8
+    assert stroke_width(found.image / np.float32(255)) >= MIN_STROKE_WIDTH * 0.8
     assert found.image.max() == 255
     assert any("thickened" in note for note in found.notes)
 
@@ -116,15 +116,15 @@ def test_the_steps_are_kept_for_whoever_wants_to_see_them():
 
 
 def test_scaling_takes_the_mean_of_each_area(rng):
-    shares = area_shares(45, 20)
+    shares = area_weights(45, 20)
     assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
     assert_allclose(shares.sum(axis=0), 20 / 45, rtol=1e-5)
     square = rng.random((40, 40)).astype(np.float32)
     means = square.reshape(20, 2, 20, 2).mean(axis=(1, 3))
-    assert_allclose(fit(square), means / means.max(), rtol=1e-5)
+    assert_allclose(scale_to_box(square), means / means.max(), rtol=1e-5)
     column = np.zeros((21, 21), np.float32)
     column[:, 10] = 1  # Pillow's box filter loses it
-    assert fit(column).max() == 1
+    assert scale_to_box(column).max() == 1
 
 
 def test_the_width_of_strokes_is_measured_in_pixels():
@@ -138,7 +138,7 @@ def test_the_width_of_strokes_is_measured_in_pixels():
 def test_strokes_are_thickened_by_a_disc():
     point = np.zeros((21, 21), np.float32)
     point[10, 10] = 1
-    grown = disc_max(point, 5)
+    grown = dilate_by_disc(point, 5)
     assert grown[10, 5] == grown[15, 10] == 1
     assert grown[10, 4] == grown[5, 5] == 0
     assert grown.sum() == pytest.approx(np.pi * 5.5**2, rel=0.1)
@@ -148,7 +148,7 @@ def test_no_ink_leaves_the_image_however_far_the_mass_is_from_the_middle():
     lopsided = np.zeros((20, 20), np.float32)
     lopsided[:, 0] = lopsided[0] = 0.01
     lopsided[-1, -1] = 1
-    image = centre(lopsided)
+    image = centre_by_mass(lopsided)
     assert image.sum() == np.rint(lopsided * 255).sum()
 
 
@@ -198,7 +198,7 @@ def test_a_strip_along_a_side_of_the_picture_is_no_digit(turns):
     expected = np.zeros((200, 200), bool)
     expected[60:140, 100:112] = True
     box = normalise(picture(np.rot90(grey, turns))).box
-    assert np.abs(np.subtract(box, box_of(np.rot90(expected, turns)))).max() <= 2
+    assert np.abs(np.subtract(box, bounding_box(np.rot90(expected, turns)))).max() <= 2
 
 
 def test_a_1_that_fills_its_bitmap_is_a_digit_all_the_same():

@@ -5,16 +5,16 @@ import pytest
 from numpy.testing import assert_allclose
 
 from digitnn.reader.layout.best_path import (
-    CUT,
-    JUNK,
+    CUT_NATS,
+    NON_DIGIT_NATS,
     Candidate,
     best_path,
-    boundary_costs,
-    candidates,
-    reading_score,
+    boundary_scores,
+    classification_score,
+    find_candidates,
 )
-from digitnn.reader.layout.cutting import find_seams, slices
-from digitnn.reader.layout.pieces import Piece, piece_of
+from digitnn.reader.layout.cutting import cut_into_slices, find_seams
+from digitnn.reader.layout.glyphs import Piece, make_piece
 
 
 def bars(*columns, height=40, width=60, bridge=None):
@@ -56,54 +56,58 @@ def test_a_seam_leans_with_the_strokes_it_passes_between():
 
 def test_slices_share_out_the_pixels_of_a_mark():
     ink = bars(6, 26, 46, bridge=20)
-    whole = piece_of(ink > 0, 100, 50, 7, 0.0)
+    whole = make_piece(ink > 0, 100, 50, 7, 0.0)
     left, top, right, bottom = whole.box
-    parts = slices(whole, ink[: bottom - top, left - 100 : right - 100], 40.0)
+    parts = cut_into_slices(whole, ink[: bottom - top, left - 100 : right - 100], 40.0)
     assert len(parts) >= 3
     assert sum(part.mask.sum() for part in parts) == whole.mask.sum()
-    assert {part.mark for part in parts} == {7}
+    assert {part.component for part in parts} == {7}
     assert parts[-1].cut == 0
     assert min(part.box[0] for part in parts) == 106
 
 
 def test_a_narrow_mark_is_not_cut():
     ink = np.ones((40, 4), np.float32)
-    assert len(slices(Piece(ink > 0, (0, 0, 4, 40), 0), ink, 40.0)) == 1
+    assert len(cut_into_slices(Piece(ink > 0, (0, 0, 4, 40), 0), ink, 40.0)) == 1
 
 
 def test_the_path_that_reads_best_wins():
     line = [piece(0, 12, 0, cut=1.0), piece(12, 24, 0)]
-    runs = [Candidate(0, 1, 0.0), Candidate(0, 2, 0.0), Candidate(1, 2, 0.0)]
-    assert best_path(line, runs, answers(left=0.9, both=0.05, right=0.9)) == [0, 2]
-    assert best_path(line, runs, answers(left=0.6, both=0.9, right=0.6)) == [1]
+    candidates = [Candidate(0, 1, 0.0), Candidate(0, 2, 0.0), Candidate(1, 2, 0.0)]
+    assert best_path(line, candidates, answers(left=0.9, both=0.05, right=0.9)) == [0, 2]
+    assert best_path(line, candidates, answers(left=0.6, both=0.9, right=0.6)) == [1]
 
 
 def test_junk_stays_whole_unless_its_parts_read_well():
     line = [piece(0, 12, 0, cut=1.0), piece(12, 24, 0)]
-    runs = [Candidate(0, 1, 0.0), Candidate(0, 2, 0.0), Candidate(1, 2, 0.0)]
-    assert best_path(line, runs, answers(left=0.02, both=0.0, right=0.3)) == [1]
-    assert reading_score(answers(junk=0.0)[0]) == pytest.approx(JUNK)
+    candidates = [Candidate(0, 1, 0.0), Candidate(0, 2, 0.0), Candidate(1, 2, 0.0)]
+    assert best_path(line, candidates, answers(left=0.02, both=0.0, right=0.3)) == [1]
+    assert classification_score(answers(junk=0.0)[0]) == pytest.approx(NON_DIGIT_NATS)
 
 
 def test_a_cut_costs_by_the_strokes_it_runs_through():
     line = [piece(0, 12, 0, cut=2.0), piece(12, 24, 0), piece(30, 40, 1)]
-    assert_allclose(boundary_costs(line), [0, -2 * CUT, 0, 0])
+    assert_allclose(boundary_scores(line), [0, -2 * CUT_NATS, 0, 0])
 
 
 def test_a_run_of_pieces_that_is_much_wider_than_high_is_no_candidate():
     line = [piece(30 * k, 30 * k + 20, k) for k in range(4)]
-    runs = {(run.first, run.last) for run in candidates(line, 40.0)}
-    assert (0, 2) in runs
-    assert (0, 3) not in runs
-    assert all((k, k + 1) in runs for k in range(4))
+    candidates = {(candidate.start, candidate.stop) for candidate in find_candidates(line, 40.0)}
+    assert (0, 2) in candidates
+    assert (0, 3) not in candidates
+    assert all((k, k + 1) in candidates for k in range(4))
 
 
 def test_a_low_glyph_and_marks_far_apart_cost():
     low, high = piece(0, 20, 0, top=30, bottom=40), piece(0, 20, 0)
-    assert candidates([low], 40.0)[0].shape < candidates([high], 40.0)[0].shape == 0
-    near = candidates([piece(0, 10, 0), piece(12, 22, 1)], 40.0)
-    far = candidates([piece(0, 10, 0), piece(25, 35, 1)], 40.0)
-    assert far[1].shape < near[1].shape < 0
+    assert (
+        find_candidates([low], 40.0)[0].shape_nats
+        < find_candidates([high], 40.0)[0].shape_nats
+        == 0
+    )
+    near = find_candidates([piece(0, 10, 0), piece(12, 22, 1)], 40.0)
+    far = find_candidates([piece(0, 10, 0), piece(25, 35, 1)], 40.0)
+    assert far[1].shape_nats < near[1].shape_nats < 0
 
 
 def of_digit(*read: tuple[int, float]) -> np.ndarray:
@@ -120,7 +124,10 @@ def both_slices() -> list[Piece]:
 
 def test_it_is_known_what_is_a_part_of_a_mark_and_what_the_whole():
     line = [*both_slices(), piece(30, 40, 1)]
-    found = {(run.first, run.last): (run.part, run.whole) for run in candidates(line, 40.0)}
+    found = {
+        (candidate.start, candidate.stop): (candidate.partial, candidate.whole)
+        for candidate in find_candidates(line, 40.0)
+    }
     assert found[(0, 1)] == (True, False)
     assert found[(0, 2)] == (False, True)
     assert found[(1, 3)] == (True, False)
@@ -128,33 +135,37 @@ def test_it_is_known_what_is_a_part_of_a_mark_and_what_the_whole():
 
 
 def test_a_slice_that_is_not_surely_a_digit_leaves_the_mark_whole():
-    runs = candidates(both_slices(), 40.0)
-    order = [(run.first, run.last) for run in runs]
+    candidates = find_candidates(both_slices(), 40.0)
+    order = [(candidate.start, candidate.stop) for candidate in candidates]
     assert order == [(0, 1), (0, 2), (1, 2)]
     cross = of_digit((4, 0.99), (4, 0.0), (7, 0.6))
-    assert best_path(both_slices(), runs, cross) == [1]
+    assert best_path(both_slices(), candidates, cross) == [1]
     two_digits = of_digit((4, 0.99), (4, 0.0), (7, 0.95))
-    assert best_path(both_slices(), runs, two_digits) == [0, 2]
+    assert best_path(both_slices(), candidates, two_digits) == [0, 2]
 
 
 def test_of_slices_one_may_be_a_one_but_not_each():
     three = [piece(0, 12, 0, cut=1.0), piece(12, 24, 0, cut=1.0), piece(24, 36, 0)]
-    runs = candidates(three, 40.0)
+    candidates = find_candidates(three, 40.0)
     read = {(0, 1): (1, 0.99), (1, 2): (1, 0.99), (2, 3): (1, 0.99)}
-    letter = of_digit(*(read.get((run.first, run.last), (4, 0.0)) for run in runs))
-    (whole,) = best_path(three, runs, letter)
-    assert runs[whole].whole
+    letter = of_digit(
+        *(read.get((candidate.start, candidate.stop), (4, 0.0)) for candidate in candidates)
+    )
+    (whole,) = best_path(three, candidates, letter)
+    assert candidates[whole].whole
     read[(1, 2)], read[(2, 3)] = (0, 0.99), (8, 0.99)
-    number = of_digit(*(read.get((run.first, run.last), (4, 0.0)) for run in runs))
-    assert len(best_path(three, runs, number)) == 3
+    number = of_digit(
+        *(read.get((candidate.start, candidate.stop), (4, 0.0)) for candidate in candidates)
+    )
+    assert len(best_path(three, candidates, number)) == 3
 
 
 def test_junk_that_is_as_wide_as_a_digit_may_be_pays_nothing_for_its_form():
     wide = [piece(0, 28, 0, cut=1.0), piece(28, 58, 0)]
-    runs = candidates(wide, 40.0)
-    whole = next(k for k, run in enumerate(runs) if run.whole)
-    assert runs[whole].shape < -1
-    read = of_digit(*((7, 0.97 if run.first == 1 else 0.0) for run in runs))
-    assert best_path(wide, runs, read) == [whole]
-    wider = candidates([piece(0, 40, 0, cut=1.0), piece(40, 90, 0)], 40.0)
-    assert not any(run.whole for run in wider)
+    candidates = find_candidates(wide, 40.0)
+    whole = next(k for k, candidate in enumerate(candidates) if candidate.whole)
+    assert candidates[whole].shape_nats < -1
+    read = of_digit(*((7, 0.97 if candidate.start == 1 else 0.0) for candidate in candidates))
+    assert best_path(wide, candidates, read) == [whole]
+    wider = find_candidates([piece(0, 40, 0, cut=1.0), piece(40, 90, 0)], 40.0)
+    assert not any(candidate.whole for candidate in wider)

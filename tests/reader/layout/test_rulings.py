@@ -5,8 +5,8 @@ import pytest
 from bars_and_rings import page, write
 from numpy.testing import assert_allclose
 
-from digitnn.reader.layout.rulings import without_rulings
-from digitnn.reader.layout.straight_lines import level_strokes, run_lengths
+from digitnn.reader.layout.rulings import remove_rulings
+from digitnn.reader.layout.straight_lines import find_level_strokes, run_lengths
 
 
 def ink_of(image):
@@ -24,7 +24,7 @@ def test_a_sloped_broken_line_is_one_stroke(slope):
     for left in range(20, 580, 80):
         right = left + 76
         pen.line([(left, 100 + slope * left), (right, 100 + slope * right)], fill=0, width=2)
-    (stroke,) = level_strokes(ink_of(image) > 0.5, 40)
+    (stroke,) = find_level_strokes(ink_of(image) > 0.5, 40)
     assert_allclose([stroke.start, stroke.stop], [20, 577], atol=4)
     assert stroke.slope == pytest.approx(slope, abs=0.005)
     assert stroke.thickness == pytest.approx(2, abs=1)
@@ -33,7 +33,7 @@ def test_a_sloped_broken_line_is_one_stroke(slope):
 def test_digits_have_no_stroke_as_long():
     image, pen = page(400, 100)
     write(pen, "0 8 0 8", 20, 30)
-    assert level_strokes(ink_of(image) > 0.5, 40) == []
+    assert find_level_strokes(ink_of(image) > 0.5, 40) == []
 
 
 def test_what_crosses_a_ruling_stays_whole_and_the_ruling_goes():
@@ -41,7 +41,7 @@ def test_what_crosses_a_ruling_stays_whole_and_the_ruling_goes():
     write(pen, "01801", 40, 40)
     clean = ink_of(image)
     pen.line([(0, 70), (400, 72)], fill=60, width=2)
-    rest = without_rulings(ink_of(image))
+    rest = remove_rulings(ink_of(image))
     assert rest[clean > 0.5].min() > 0.5
     assert (rest[clean == 0] > 0).mean() < 0.005
 
@@ -50,7 +50,7 @@ def test_paper_without_rulings_is_the_same_array():
     image, pen = page(400, 120)
     write(pen, "0180", 40, 40)
     ink = ink_of(image)
-    assert without_rulings(ink) is ink
+    assert remove_rulings(ink) is ink
 
 
 def test_a_comb_goes_and_the_one_that_stands_on_it_stays():
@@ -61,7 +61,7 @@ def test_a_comb_goes_and_the_one_that_stands_on_it_stays():
     empty = np.asarray(image).copy()
     for number, digit in enumerate("01801"):
         write(pen, digit, 50 + 92 * number, 40)
-    rest = without_rulings(ink_of(image))
+    rest = remove_rulings(ink_of(image))
     assert rest[(np.asarray(image) == 0) & (empty == 255)].min() > 0.5
     assert rest[60:88, 18:48].max() == 0
 
@@ -69,4 +69,4 @@ def test_a_comb_goes_and_the_one_that_stands_on_it_stays():
 def test_strokes_that_are_all_there_is_are_no_rulings():
     ink = np.zeros((60, 200), np.float32)
     ink[:, 50:54] = ink[:, 100:104] = 1
-    assert without_rulings(ink) is ink
+    assert remove_rulings(ink) is ink

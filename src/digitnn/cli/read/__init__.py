@@ -1,4 +1,4 @@
-"""`digitnn read`: its options, its inputs, the work in threads, its output."""
+"""`digitnn read`: its options, its inputs, its work in threads, its output."""
 
 from digitnn.cli.read.command import read
 

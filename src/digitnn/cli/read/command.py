@@ -10,8 +10,8 @@ from digitnn.cli.options import AsJson, above_zero
 from digitnn.errors import UsageError
 
 if TYPE_CHECKING:
-    from digitnn.cli.read.drawings import Drawings
     from digitnn.cli.read.inputs import PictureFile
+    from digitnn.cli.read.job import Drawings
 
 
 def read(
@@ -19,12 +19,12 @@ def read(
         list[str] | None,
         typer.Argument(
             metavar="FILE",
-            help="Pictures, folders of them, patterns such as 'scans/**/*.png', - for stdin.",
+            help="Pictures, folders of pictures, patterns such as 'scans/**/*.png', - for stdin.",
             show_default=False,
         ),
     ] = None,
     single: Annotated[
-        bool, typer.Option("--single", help="Each picture holds one digit at most.")
+        bool, typer.Option("--single", help="Take each picture for one digit.")
     ] = False,
     model: Annotated[
         Path | None,
@@ -35,39 +35,41 @@ def read(
         typer.Option(
             "--min-confidence",
             metavar="P",
-            help="Refuse what is less likely than P, 0 to 1; 0.5 if absent.",
+            help="Reject digits with a confidence below P, from 0 to 1; 0.5 by default.",
         ),
     ] = None,
     clipboard: Annotated[
-        bool, typer.Option("--clipboard", help="Read the picture that was copied last.")
+        bool, typer.Option("--clipboard", help="Read the picture on the clipboard.")
     ] = False,
     boxes: Annotated[
         Path | None,
         typer.Option(
-            "--boxes", metavar="OUT", help="Draw what was found: a .png, or a folder for many."
+            "--boxes", metavar="OUT", help="Draw the digits found: a .png, or a folder for several."
         ),
     ] = None,
     explain: Annotated[
         Path | None,
         typer.Option(
-            "--explain", metavar="OUT", help="Draw each step to each digit: a .png or a folder."
+            "--explain",
+            metavar="OUT",
+            help="Draw the steps to each digit: a .png, or a folder for several.",
         ),
     ] = None,
     max_megapixels: Annotated[
         float,
         typer.Option(
-            "--max-megapixels", parser=above_zero, metavar="N", help="Refuse larger pictures."
+            "--max-megapixels", parser=above_zero, metavar="N", help="Do not open larger pictures."
         ),
     ] = 64.0,
     as_json: AsJson = False,
     as_csv: Annotated[
-        bool, typer.Option("--csv", help="Print a table with a row for each mark.")
+        bool, typer.Option("--csv", help="Print a table with a row for each digit.")
     ] = False,
 ) -> None:
-    """Read the digits in pictures: photos, scans, drawings. "?" is what is no digit, or not clear.
+    """Read the digits in pictures: photos, scans, drawings. "?" stands for a rejected digit.
 
-    Of a folder its pictures are read, in natural order, not those of folders in it. Exit code 1 if
-    any picture cannot be read; the others are read all the same.
+    The pictures of a folder are read in natural order, without its subfolders. The exit code is 1
+    if a picture cannot be opened; the others are still read.
     """
     from digitnn.cli.read.inputs import find_pictures, from_clipboard
     from digitnn.cli.read.job import Job, with_progress
@@ -85,17 +87,17 @@ def read(
     reader = Reader.load(model, min_confidence, Limits(megapixels=max_megapixels))
     job = Job(found, reader, single, _drawings(boxes, explain, found, reader.min_confidence))
     show = print_json if as_json else print_csv if as_csv else print_text
-    if not show(with_progress(job.entries(), len(found))):
+    if not show(with_progress(job.results(), len(found))):
         raise typer.Exit(1)
 
 
 def _drawings(
     boxes: Path | None, explain: Path | None, found: list["PictureFile"], min_confidence: float
 ) -> list["Drawings"]:
-    """What is to be drawn; who asks for nothing does not import how."""
+    """Return the drawings asked for; without any, the drawing code is not imported."""
     if not boxes and not explain:
         return []
-    from digitnn.cli.read.drawings import drawings_to
+    from digitnn.cli.read.job import drawings_to
     from digitnn.reader.drawing.boxes import draw_boxes
     from digitnn.reader.drawing.explanation import explain as draw_steps
 

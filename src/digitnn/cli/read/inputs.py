@@ -1,4 +1,4 @@
-"""Which pictures the arguments of `digitnn read` mean: files, folders, globs, stdin, clipboard."""
+"""Find the pictures that `digitnn read` is given: files, folders, globs, stdin, clipboard."""
 
 import re
 import sys
@@ -13,39 +13,39 @@ from PIL.Image import Image
 from digitnn.errors import PictureError
 from digitnn.reader.input.opening import PictureSource
 from digitnn.reader.input.signatures import looks_like_picture
+from digitnn.wording import words_of
 
 STDIN = "-"
 CLIPBOARD = "clipboard"
 
-SUFFIXES = (
+PICTURE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".heic", ".heif", ".pdf"),
 )
-"""Of a folder's files, these are taken for pictures by their name, others by their first bytes."""
+"""In a folder, files with these suffixes are pictures, others if their first bytes say so."""
 
 
 @dataclass(frozen=True)
 class PictureFile:
-    """path: as given, or the folder as given and the name in it; source: what is to be opened,
-    or why there is nothing."""
+    """path: for messages and results; source: what to open, or why there is nothing to open."""
 
     path: str
     source: PictureSource | PictureError
 
 
 def find_pictures(arguments: list[str]) -> list[PictureFile]:
-    """All that is meant, in the order given; what lies in a folder in natural order."""
+    """Return the pictures of all arguments in order; those of a folder in natural order."""
     return [found for argument in arguments for found in _expand(argument)]
 
 
 def from_clipboard() -> list[PictureFile]:
-    """What was copied last: a picture, or files. Raises `PictureError`."""
+    """Return the picture or the files on the clipboard. Raises `PictureError`."""
     from PIL import ImageGrab
 
     try:
         found = ImageGrab.grabclipboard()
     except Exception as error:  # no display, no xclip or wl-paste, nothing that is a picture
-        raise PictureError(f"{CLIPBOARD}: cannot be read ({error})") from None
+        raise PictureError(f"{CLIPBOARD}: cannot be read ({words_of(error)})") from None
     if isinstance(found, Image):
         return [PictureFile(CLIPBOARD, found)]
     if not found:
@@ -66,7 +66,7 @@ def _expand(argument: str) -> Iterator[PictureFile]:
 
 
 def _in_folder(folder: str) -> Iterator[PictureFile]:
-    """Its pictures, not those of folders in it; hidden files are none."""
+    """Yield the pictures of a folder, without hidden files and subfolders."""
     try:
         found = [path for path in Path(folder).iterdir() if _is_picture(path)]
     except OSError as error:
@@ -78,27 +78,27 @@ def _in_folder(folder: str) -> Iterator[PictureFile]:
             f"'{Path(folder) / '**' / '*'}'"
         )
         yield PictureFile(folder, PictureError(message))
-    for name in sorted((path.name for path in found), key=natural):
+    for name in sorted((path.name for path in found), key=natural_key):
         path = str(Path(folder) / name)
         yield PictureFile(path, path)
 
 
 def _matching(pattern: str) -> Iterator[PictureFile]:
-    """What a shell would have made of it, had it been asked; `**` goes through all folders."""
+    """Expand a pattern as a shell would; `**` matches subfolders at any depth."""
     found: list[str] = []
     root = Path(pattern).anchor
-    with suppress(ValueError):  # `**` beside other characters
+    with suppress(ValueError):  # `**` is not a whole path component
         matches = Path(root).glob(str(Path(pattern).relative_to(root)))
         found += [str(path) for path in matches if _is_picture(path)]
     if not found:
         message = f"{pattern}: no such file, and no picture's path is of this pattern"
         yield PictureFile(pattern, PictureError(message))
-    for path in sorted(found, key=natural):
+    for path in sorted(found, key=natural_key):
         yield PictureFile(path, path)
 
 
-def natural(name: str) -> list[tuple[int, int, str]]:
-    """What to sort by so that page2 comes before page10, whatever the case of its letters."""
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Return a sort key that puts page2 before page10 and ignores case."""
     parts = re.findall(r"(\d+)|(\D+)", name)
     return [(0, int(number), "") if number else (1, 0, text.casefold()) for number, text in parts]
 
@@ -107,7 +107,7 @@ def _is_picture(path: Path) -> bool:
     with suppress(OSError):
         if path.name.startswith(".") or not path.is_file():
             return False
-        if path.suffix.lower() in SUFFIXES:
+        if path.suffix.lower() in PICTURE_SUFFIXES:
             return True
         with path.open("rb") as file:
             return looks_like_picture(file.read(16))

@@ -1,44 +1,106 @@
-"""The work of `digitnn read`: files become entries, in several threads, in the order given."""
+"""The work of `digitnn read`: open and read files in several threads, and save the drawings."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from io import BytesIO
+from pathlib import Path
 
+from PIL.Image import Image
+
+from digitnn.atomic_files import replace_file
 from digitnn.cli.read.inputs import PictureFile
 from digitnn.cli.read.output import PictureResult
-from digitnn.errors import PictureError
+from digitnn.errors import PictureError, UsageError
 from digitnn.machine.blas import one_core_blas
 from digitnn.machine.resources import threads
+from digitnn.reader.input.opening import Picture
 from digitnn.reader.input.pages import Page, pages_of
-from digitnn.reader.reader import Reader
-from digitnn.reader.threads import map_in_order
+from digitnn.reader.reader import Reader, Reading, map_in_order
 
-if TYPE_CHECKING:
-    from digitnn.cli.read.drawings import Drawings
+MIN_PROGRESS_FILES = 50
+"""From this number of files on, a progress bar is shown."""
 
-MANY = 50
-"""Pictures from which on it takes so long that a bar is worth its while."""
+
+@dataclass(frozen=True)
+class Drawings:
+    """The drawings of one kind, "boxes" or "explained".
+
+    out: a .png file for a single picture, else a folder; stems: a file name for each picture.
+    """
+
+    out: Path
+    kind: str
+    stems: tuple[str, ...]
+    draw: Callable[[Picture, Reading], Image]
+
+    @property
+    def is_file(self) -> bool:
+        """Whether `out` is the file of a single drawing."""
+        return self.out.suffix.lower() == ".png" and not self.out.is_dir()
+
+    def path(self, index: int, page: int | None) -> Path:
+        """Return the file for the drawing of a picture, or of one of its pages."""
+        suffix = f"-page{page}" if page else ""
+        if self.is_file:
+            return self.out.with_name(f"{self.out.stem}{suffix}.png") if suffix else self.out
+        return self.out / f"{self.stems[index]}{suffix}-{self.kind}.png"
+
+    def save(self, index: int, page: int | None, picture: Picture, reading: Reading) -> None:
+        """Draw, and write a PNG atomically; missing folders are created."""
+        data = BytesIO()
+        self.draw(picture, reading).save(data, "PNG")
+        with replace_file(self.path(index, page)) as file:
+            file.write(data.getvalue())
+
+
+def drawings_to(
+    out: Path, kind: str, paths: Sequence[str], draw: Callable[[Picture, Reading], Image]
+) -> Drawings:
+    """Check where the drawings go.
+
+    Raises:
+        UsageError: `out` is one file for several pictures, the picture itself, or not a .png.
+    """
+    drawings = Drawings(out, kind, _stems(paths), draw)
+    if drawings.is_file and len(paths) != 1:
+        raise UsageError(f"{out} is one file, but there are {len(paths)} pictures: name a folder")
+    if drawings.is_file and out.exists() and Path(paths[0]).exists() and out.samefile(paths[0]):
+        raise UsageError(f"{out} is the picture that is read: choose another file")
+    if not drawings.is_file and out.is_file():
+        raise UsageError(f"{out} is a file: name a .png or a folder")
+    return drawings
+
+
+def _stems(paths: Sequence[str]) -> tuple[str, ...]:
+    """Return the file names without suffix, numbered if several are equal."""
+    times: dict[str, int] = {}
+    stems = []
+    for path in paths:
+        stem = {"-": "stdin"}.get(path, Path(path).stem)
+        times[stem] = times.get(stem, 0) + 1
+        stems.append(stem if times[stem] == 1 else f"{stem}-{times[stem]}")
+    return tuple(stems)
 
 
 @dataclass(frozen=True)
 class Job:
-    """files: what is read; drawings: what is drawn of each page."""
+    """Files to read with one reader, and the kinds of drawings to make of each page."""
 
     files: Sequence[PictureFile]
     reader: Reader
     single: bool
-    drawings: Sequence["Drawings"]
+    drawings: Sequence[Drawings]
 
-    def entries(self) -> Iterator[list[PictureResult]]:
-        """Those of each file, one a page, as they come."""
-        if len(self.files) == 1:  # threads and BLAS's setting cost more than they gain
-            yield self._of_file(0)
+    def results(self) -> Iterator[list[PictureResult]]:
+        """Yield the results of each file in order, one for each page."""
+        if len(self.files) == 1:  # starting threads would take longer than they save
+            yield self._read_file(0)
             return
         with one_core_blas:
-            yield from map_in_order(self._of_file, range(len(self.files)), threads())
+            yield from map_in_order(self._read_file, range(len(self.files)), threads())
 
-    def _of_file(self, index: int) -> list[PictureResult]:
+    def _read_file(self, index: int) -> list[PictureResult]:
         file = self.files[index]
         if isinstance(file.source, PictureError):
             return [PictureResult(file.path, None, file.source)]
@@ -46,10 +108,10 @@ class Job:
             pages = pages_of(file.source, self.reader.limits)
         except PictureError as error:
             return [PictureResult(file.path, None, error)]
-        return [self._of_page(index, page) for page in pages]
+        return [self._read_page(index, page) for page in pages]
 
-    def _of_page(self, index: int, page: Page) -> PictureResult:
-        path, number = self.files[index].path, page.number if page.of > 1 else None
+    def _read_page(self, index: int, page: Page) -> PictureResult:
+        path, number = self.files[index].path, page.number if page.count > 1 else None
         try:
             picture = page.open()
             reading = self.reader.read_picture(picture, self.single)
@@ -61,15 +123,18 @@ class Job:
 
 
 def with_progress(files: Iterator[list[PictureResult]], total: int) -> Iterator[PictureResult]:
-    """The entries; of many files also how far it is, where a terminal shows no result meanwhile."""
-    if total < MANY or not sys.stderr.isatty() or sys.stdout.isatty():
-        for entries in files:
-            yield from entries
+    """Yield the results; show a progress bar if there are many files and stdout is not a terminal.
+
+    On a terminal the results themselves show the progress.
+    """
+    if total < MIN_PROGRESS_FILES or not sys.stderr.isatty() or sys.stdout.isatty():
+        for results in files:
+            yield from results
         return
     from rich.progress import Progress
 
     from digitnn.cli.console import messages
 
     with Progress(console=messages(), transient=True, redirect_stdout=False) as progress:
-        for entries in progress.track(files, total, description="pictures"):
-            yield from entries
+        for results in progress.track(files, total, description="pictures"):
+            yield from results

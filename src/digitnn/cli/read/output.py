@@ -1,6 +1,6 @@
-"""How readings are printed: as text for people, as JSON or CSV for programs, one by one.
+"""Print the results of `digitnn read`: as text for people, as JSON or CSV for programs.
 
-Each function prints entries as they come, and returns whether every picture could be read.
+Each function prints results as they arrive, and returns whether every picture could be read.
 """
 
 import csv
@@ -13,53 +13,52 @@ from typing import Any
 from digitnn.cli.console import complain
 from digitnn.data.dataset import NO_DIGIT
 from digitnn.errors import PictureError
-from digitnn.reader.reader import Digit, Reading
+from digitnn.reader.reader import MIN_SURE_CONFIDENCE, Digit, Reading
 
-UNSURE = 0.8
-"""Digits that are read with less confidence are pointed out to people."""
-
-MARK = ("line", "place", "digit", "confidence", "left", "top", "right", "bottom")
-COLUMNS = ("path", "page", *MARK, "error")
+DIGIT_COLUMNS = ("line", "place", "digit", "confidence", "left", "top", "right", "bottom")
+CSV_COLUMNS = ("path", "page", *DIGIT_COLUMNS, "error")
 
 
 @dataclass(frozen=True)
 class PictureResult:
-    """What became of a picture. page: None where there is only one."""
+    """The outcome for one picture, or for one page of a document (page: from 1, else None)."""
 
     path: str
     page: int | None
     found: Reading | PictureError
 
 
-def print_json(entries: Iterable[PictureResult]) -> bool:
-    """One object on stdout, a line for each picture."""
+def print_json(results: Iterable[PictureResult]) -> bool:
+    """Print one JSON object with one line for each picture."""
     whole, separator = True, "\n"
     sys.stdout.write('{"schema": 1, "pictures": [')
-    for entry in entries:
-        sys.stdout.write(separator + json.dumps(_to_json(entry), allow_nan=False))
+    for result in results:
+        sys.stdout.write(separator + json.dumps(_to_json(result), allow_nan=False))
         sys.stdout.flush()
-        whole, separator = whole and isinstance(entry.found, Reading), ",\n"
+        whole, separator = whole and isinstance(result.found, Reading), ",\n"
     sys.stdout.write("\n]}\n")
     return whole
 
 
-def print_csv(entries: Iterable[PictureResult]) -> bool:
-    """A heading, then a row a mark; one without a digit for a picture without marks.
+def print_csv(results: Iterable[PictureResult]) -> bool:
+    """Print a header and a row for each digit, or one empty row for a picture without digits.
 
-    line and place count from 1; a refused mark has "?" for its digit.
+    line and place count from 1; the digit is "?" if rejected.
     """
     table = csv.writer(sys.stdout, lineterminator="\n")
-    table.writerow(COLUMNS)
+    table.writerow(CSV_COLUMNS)
     whole = True
-    for entry in entries:
-        start = [entry.path, entry.page]
-        if isinstance(entry.found, PictureError):
-            table.writerow([*start, *[None] * len(MARK), one_line(entry.found)])
+    for result in results:
+        start = [result.path, result.page]
+        if isinstance(result.found, PictureError):
+            table.writerow([*start, *[None] * len(DIGIT_COLUMNS), one_line(result.found)])
             whole = False
-        elif not entry.found.digits:
-            table.writerow([*start, *[None] * len(MARK), None])
+        elif not result.found.digits:
+            table.writerow([*start, *[None] * len(DIGIT_COLUMNS), None])
         else:
-            for (line, place), digit in zip(_places(entry.found), entry.found.digits, strict=True):
+            for (line, place), digit in zip(
+                _places(result.found), result.found.digits, strict=True
+            ):
                 sign = "?" if digit.digit is None else digit.digit
                 confidence = _rounded(digit.confidence)
                 table.writerow([*start, line, place, sign, confidence, *digit.box, None])
@@ -67,34 +66,34 @@ def print_csv(entries: Iterable[PictureResult]) -> bool:
     return whole
 
 
-def print_text(entries: Iterable[PictureResult]) -> bool:
-    """`path: text`, several lines of it indented below; errors on stderr, one line each."""
+def print_text(results: Iterable[PictureResult]) -> bool:
+    """Print `path: text`, with several lines indented below; errors go to stderr, one line each."""
     whole = True
-    for entry in entries:
-        name = entry.path + (f", page {entry.page}" if entry.page else "")
-        if isinstance(entry.found, PictureError):
-            complain(one_line(entry.found))
+    for result in results:
+        name = result.path + (f", page {result.page}" if result.page else "")
+        if isinstance(result.found, PictureError):
+            complain(one_line(result.found))
             whole = False
             continue
-        sys.stdout.write(f"{name}:{_layout(entry.found)}\n")
+        sys.stdout.write(f"{name}:{_layout(result.found)}\n")
         sys.stdout.flush()
     return whole
 
 
 def one_line(error: PictureError) -> str:
-    """Its message, even if a file's name holds a line break."""
+    """Return its message without the line breaks that a file name may contain."""
     return " ".join(str(error).split())
 
 
-def _to_json(entry: PictureResult) -> dict[str, Any]:
-    page = {"page": entry.page} if entry.page else {}
-    if isinstance(entry.found, PictureError):
+def _to_json(result: PictureResult) -> dict[str, Any]:
+    page = {"page": result.page} if result.page else {}
+    if isinstance(result.found, PictureError):
         return {
-            "path": entry.path,
+            "path": result.path,
             **page,
             "text": "",
             "digits": [],
-            "error": one_line(entry.found),
+            "error": one_line(result.found),
         }
     digits = [
         {
@@ -102,9 +101,9 @@ def _to_json(entry: PictureResult) -> dict[str, Any]:
             "confidence": _rounded(digit.confidence),
             "box": list(digit.box),
         }
-        for digit in entry.found.digits
+        for digit in result.found.digits
     ]
-    return {"path": entry.path, **page, "text": entry.found.text, "digits": digits, "error": None}
+    return {"path": result.path, **page, "text": result.found.text, "digits": digits, "error": None}
 
 
 def _rounded(confidence: float) -> float:
@@ -112,7 +111,7 @@ def _rounded(confidence: float) -> float:
 
 
 def _places(reading: Reading) -> list[tuple[int, int]]:
-    """(line, place in it) of each mark, from 1."""
+    """Return (line, place in the line) of each digit, from 1."""
     lines = reading.text.replace(" ", "").split("\n")
     return [(n, place) for n, line in enumerate(lines, 1) for place in range(1, len(line) + 1)]
 
@@ -130,9 +129,10 @@ def _layout(reading: Reading) -> str:
 
 
 def _hint(digit: Digit) -> str:
+    """Return what to point out about a digit; empty if it is accepted with high confidence."""
     share = f"{100 * digit.confidence:.0f} %"
     if digit.digit is not None:
-        return f"{digit.digit} is not sure: {share}" if digit.confidence < UNSURE else ""
-    if (nothing := float(digit.probabilities[NO_DIGIT])) > digit.confidence:
-        return f"? is no digit: {100 * nothing:.0f} %"
-    return f"? is not clear: most like {digit.likeliest}, {share}"
+        return f"{digit.digit} is unsure: {share}" if digit.confidence < MIN_SURE_CONFIDENCE else ""
+    if (p := float(digit.probabilities[NO_DIGIT])) > digit.confidence:
+        return f"? is not a digit: {100 * p:.0f} %"
+    return f"? is unclear: most likely {digit.most_likely}, {share}"

@@ -1,1 +1,1 @@
-"""What was read, drawn onto the picture."""
+"""Draw a reading onto its picture, and explain it step by step."""

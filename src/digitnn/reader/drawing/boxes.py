@@ -1,4 +1,4 @@
-"""What was found, drawn into the picture: a box for each mark, its digit above, how sure below."""
+"""Draw a reading onto its picture: a box for each digit, labelled with digit and confidence."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -8,30 +8,27 @@ from statistics import median
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from digitnn.reader.input.opening import Picture
-from digitnn.reader.reader import REFUSED, Digit, Reading
+from digitnn.reader.reader import MIN_SURE_CONFIDENCE, REJECTED, Digit, Reading
 
-READ, UNSURE, UNREAD = "#0072b2", "#b35900", "#a3277c"
-"""Blue, brown, purple: of about equal darkness, told apart with any kind of colour blindness (after
-Okabe and Ito 2008), and white writing shows on each."""
+ACCEPTED_COLOUR, UNSURE_COLOUR, REJECTED_COLOUR = "#0072b2", "#b35900", "#a3277c"
+"""Blue, brown, purple: similarly dark, distinct with any kind of colour blindness (after Okabe
+and Ito 2008), and white text is legible on each."""
 
-SURE = 0.8
-"""Digits that are read with less confidence are drawn as `UNSURE`."""
+FRAME_COLOUR = "#e6e6e6"
 
-FRAME = "#e6e6e6"
+MIN_BOX_HEIGHT = 56
+"""Pictures are enlarged until the median box has this height in pixels, so that labels fit."""
 
-TALL = 56
-"""Pictures are enlarged until their typical box is so many pixels high, so that labels fit."""
-
-SHORTEST, LONGEST = 480, 2400
-"""Longest side of a drawing, as far as whole steps bring it there."""
+MIN_DRAWING_SIDE, MAX_DRAWING_SIDE = 480, 2400
+"""Limits of a drawing's longest side, as far as integer scales reach them."""
 
 
 def draw_boxes(
     picture: Picture, reading: Reading, size: tuple[int, int] | None = None
 ) -> Image.Image:
-    """The upright picture in grey, each mark of `reading` in a box with digit and confidence.
+    """Return the upright picture in grey, each digit in a box with its confidence.
 
-    size: width and height that the picture is to fit in; if None, large enough for the labels.
+    size: width and height to fit the picture into; if None, large enough for the labels.
     """
     scale = _scale(picture, reading) if size is None else _scale_to_fit(picture, size)
     height, width = picture.grey.shape
@@ -41,41 +38,41 @@ def draw_boxes(
     )
     letter = _letter_size(reading, scale)
     frame = _frame(reading, scale, letter, enlarged.size)
-    drawing = ImageOps.expand(enlarged.convert("RGB"), frame, FRAME)
+    drawing = ImageOps.expand(enlarged.convert("RGB"), frame, FRAME_COLOUR)
     pen = ImageDraw.Draw(drawing)
     for digit in reading.digits:
         edges = [round(edge * scale) + frame[n % 2] for n, edge in enumerate(digit.box)]
-        _draw_mark(pen, digit, edges, letter)
+        _draw_digit(pen, digit, edges, letter)
     return drawing
 
 
 def colour_of(digit: Digit) -> str:
-    """By how it was read."""
+    """Return the colour for accepted, unsure or rejected."""
     if digit.digit is None:
-        return UNREAD
-    return READ if digit.confidence >= SURE else UNSURE
+        return REJECTED_COLOUR
+    return ACCEPTED_COLOUR if digit.confidence >= MIN_SURE_CONFIDENCE else UNSURE_COLOUR
 
 
-def sign_of(digit: Digit) -> str:
-    """As it stands in the text."""
-    return REFUSED if digit.digit is None else str(digit.digit)
+def character_of(digit: Digit) -> str:
+    """Return the character that stands for it in `Reading.text`."""
+    return REJECTED if digit.digit is None else str(digit.digit)
 
 
 @cache
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """The one that comes with Pillow."""
+def default_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return Pillow's own font."""
     return ImageFont.load_default(size)
 
 
 def _scale(picture: Picture, reading: Reading) -> float:
-    """Pixels of the drawing for one of the picture's: whole where it is enlarged."""
+    """Return drawing pixels per picture pixel: an integer if the picture is enlarged."""
     longest = max(picture.grey.shape)
-    if longest > LONGEST:
-        return LONGEST / longest
-    wanted = SHORTEST / longest
+    if longest > MAX_DRAWING_SIDE:
+        return MAX_DRAWING_SIDE / longest
+    wanted = MIN_DRAWING_SIDE / longest
     if reading.digits:
-        wanted = max(wanted, TALL / _typical_height(reading))
-    return max(1, min(-(-wanted // 1), LONGEST // longest))
+        wanted = max(wanted, MIN_BOX_HEIGHT / _typical_height(reading))
+    return max(1, min(-(-wanted // 1), MAX_DRAWING_SIDE // longest))
 
 
 def _scale_to_fit(picture: Picture, size: tuple[int, int]) -> float:
@@ -88,7 +85,7 @@ def _typical_height(reading: Reading) -> float:
 
 
 def _letter_size(reading: Reading, scale: float) -> int:
-    """A third of the typical box, less where boxes stand so close that labels would overlap."""
+    """Return a third of the median box height, or less so that labels do not overlap."""
     if not reading.digits:
         return 0
     centres = [(left + right) / 2 for left, _, right, _ in (digit.box for digit in reading.digits)]
@@ -98,18 +95,18 @@ def _letter_size(reading: Reading, scale: float) -> int:
 
 
 def _frame(reading: Reading, scale: float, letter: int, size: tuple[int, int]) -> tuple[int, int]:
-    """How far paper goes on left and right, above and below; 0 where labels have room inside."""
+    """Return the margins at the sides, and above and below; 0 where labels fit into the picture."""
     boxes = [[edge * scale for edge in digit.box] for digit in reading.digits]
-    beside = [min(left, size[0] - right) for left, _, right, _ in boxes]
+    aside = [min(left, size[0] - right) for left, _, right, _ in boxes]
     above = [min(top, size[1] - bottom) for _, top, _, bottom in boxes]
     room = round(1.5 * letter)
     return (
-        letter if min(beside, default=room) < letter else 0,
+        letter if min(aside, default=room) < letter else 0,
         room if min(above, default=room) < room else 0,
     )
 
 
-def _draw_mark(pen: ImageDraw.ImageDraw, digit: Digit, edges: Sequence[int], letter: int) -> None:
+def _draw_digit(pen: ImageDraw.ImageDraw, digit: Digit, edges: Sequence[int], letter: int) -> None:
     left, top, right, bottom = edges
     colour = colour_of(digit)
     line = max(2, letter // 10)
@@ -117,7 +114,7 @@ def _draw_mark(pen: ImageDraw.ImageDraw, digit: Digit, edges: Sequence[int], let
         (left - line, top - line, right + line - 1, bottom + line - 1), None, colour, line
     )
     middle = (left + right) / 2
-    _label(pen, sign_of(digit), letter, colour, middle, above=top - line)
+    _label(pen, character_of(digit), letter, colour, middle, above=top - line)
     share = f"{100 * digit.confidence:.0f}%"
     _label(pen, share, max(9, letter * 5 // 9), colour, middle, below=bottom + line)
 
@@ -131,9 +128,9 @@ def _label(
     above: int = 0,
     below: int | None = None,
 ) -> None:
-    """White on a plate of `colour`, ending `above` that row or beginning `below` this one."""
-    x0, y0, x1, y1 = pen.textbbox((0, 0), text, font(letter))
+    """Write white text on a plate of `colour`, ending at row `above` or beginning at `below`."""
+    x0, y0, x1, y1 = pen.textbbox((0, 0), text, default_font(letter))
     width, height = x1 - x0 + 8, y1 - y0 + 6
     left, top = middle - width / 2, above - height if below is None else below
     pen.rectangle((left, top, left + width - 1, top + height - 1), colour)
-    pen.text((left + 4 - x0, top + 3 - y0), text, "white", font(letter))
+    pen.text((left + 4 - x0, top + 3 - y0), text, "white", default_font(letter))

@@ -1,1 +1,1 @@
-"""Luminance to ink, ink to connected components, a component to a 28 x 28 image."""
+"""Turn luminance into ink, and the ink of one digit into a 28 x 28 image."""

@@ -1,29 +1,35 @@
-"""Connected marks of a bilevel map, by runs, in NumPy: scipy.ndimage takes 0.25 s to import.
+"""Label the connected components of a bilevel map with NumPy alone; bounding boxes.
 
-Axes: h w pixels, r runs of ink, m marks.
+`scipy.ndimage.label` does the same, but takes 0.25 s to import.
+Axes: h w pixels, r horizontal runs of ink, m components.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Int32, Int64
 from numpy import ndarray
 
+Box: TypeAlias = tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels; right and bottom are exclusive."""
+
 
 @dataclass(frozen=True)
-class Marks:
-    """The marks of a map. labels: 0 paper, 1..m; boxes: left, top, right, bottom, exclusive."""
+class Components:
+    """labels: 0 for paper, 1..m for the components; boxes: as `Box`, one a row."""
 
     labels: Int32[ndarray, "h w"]
     areas: Int64[ndarray, " m"]
     boxes: Int64[ndarray, "m 4"]
 
 
-def marks(ink: Bool[ndarray, "h w"]) -> Marks:
-    """The 8-connected marks of `ink`, numbered in the order of their first pixel, row by row.
+def find_components(ink: Bool[ndarray, "h w"]) -> Components:
+    """Return the 8-connected components, numbered by their first pixel in row-major order.
 
-    Runs of ink are found row by row; runs of neighbouring rows that touch are joined until nothing
-    changes, each run pointing to the least run it is known to be joined to.
+    Runs of ink in neighbouring rows that touch are joined until nothing changes; each run points
+    to the lowest-numbered run that it is known to be connected to.
     """
     h, w = ink.shape
     edges = np.diff(np.pad(ink, ((0, 0), (1, 1))).astype(np.int8), axis=1)
@@ -32,7 +38,7 @@ def marks(ink: Bool[ndarray, "h w"]) -> Marks:
     parent = _join(len(row), *_touching(row, start, stop, w))
     roots, number = np.unique(parent, return_inverse=True)
     m = len(roots)
-    # Painted as differences along the rows: +number where a run begins, -number where it ends.
+    # Cumulative sums turn +label at the start of a run and -label at its end into the label map.
     paint = np.zeros((h, w + 1), np.int32)
     paint[row, start] = number + 1
     np.subtract.at(paint, (row, stop), number + 1)
@@ -43,16 +49,16 @@ def marks(ink: Bool[ndarray, "h w"]) -> Marks:
     for side, values in enumerate((stop, row + 1)):
         np.maximum.at(boxes[:, 2 + side], number, values)
     areas = np.bincount(number, stop - start, m).astype(np.int64)
-    return Marks(np.cumsum(paint[:, :w], axis=1, dtype=np.int32), areas, boxes)
+    return Components(np.cumsum(paint[:, :w], axis=1, dtype=np.int32), areas, boxes)
 
 
 def _touching(
     row: Int64[ndarray, " r"], start: Int64[ndarray, " r"], stop: Int64[ndarray, " r"], w: int
 ) -> tuple[ndarray, ndarray]:
-    """Pairs of runs, one in the row above the other, that touch, corners included.
+    """Return pairs of touching runs (corners count), one in the row above the other.
 
-    Row and column make one key that grows from run to run, so the runs of the row above that a run
-    touches are a range, found by bisection.
+    Row and column form a key that increases from run to run, so the runs in the row above that
+    touch a given run are a contiguous range, found by bisection.
     """
     width = w + 2
     above = (row - 1) * width
@@ -65,7 +71,7 @@ def _touching(
 
 
 def _join(runs: int, upper: ndarray, lower: ndarray) -> Int64[ndarray, " r"]:
-    """The least run that each is joined to, by label propagation and pointer jumping."""
+    """Return each run's lowest-numbered connected run, by label propagation and pointer jumping."""
     parent = np.arange(runs)
     while True:
         low = np.minimum(parent[upper], parent[lower])
@@ -76,3 +82,22 @@ def _join(runs: int, upper: ndarray, lower: ndarray) -> Int64[ndarray, " r"]:
         parent = parent[parent]
         if np.array_equal(parent, before):
             return parent
+
+
+def touch_border(boxes: Int64[ndarray, "m 4"], shape: Sequence[int]) -> Bool[ndarray, " m"]:
+    """Return which boxes touch the border of a map of `shape`."""
+    h, w = shape
+    touches = (boxes[:, :2] == 0).any(axis=1) | (boxes[:, 2:] == [w, h]).any(axis=1)
+    return np.asarray(touches)
+
+
+def bounding_box(mask: Bool[ndarray, "h w"]) -> Box:
+    """Return the smallest box around the set pixels, of which there must be one."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def enlarge_box(box: Box, factor: int, shape: Sequence[int]) -> Box:
+    """Return a box of reduced ink in pixels of the picture of `shape`, cut off at its border."""
+    left, top, right, bottom = (side * factor for side in box)
+    return left, top, min(right, shape[1]), min(bottom, shape[0])

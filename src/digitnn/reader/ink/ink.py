@@ -1,9 +1,10 @@
-"""Luminance becomes ink: 0 paper to 1 ink, whatever the polarity, the light and the paper.
+"""Turn luminance into ink, 0 paper to 1 ink, for any polarity, lighting and paper.
 
-    grey -> reduced -> which side is paper -> even light -> paper's grain -> ink stretched
+    grey -> reduce -> lighting and polarity -> contrast -> smooth and threshold -> stretch
 
-Axes: h w pixels. Light means grey 255. Contrast is how much darker than the paper around it a pixel
-is, as a share of that paper's luminance: paper reflects the same share of light in shadow.
+Contrast is how much darker a pixel is than the paper around it, as a share of that paper's
+luminance: paper in shadow reflects the same share of the light.
+Axes: h w pixels. Luminance 255 is light.
 """
 
 from dataclasses import dataclass
@@ -14,43 +15,43 @@ from numpy import ndarray
 from PIL import Image, ImageFilter
 
 MIN_CONTRAST = 0.04
-"""Fainter than this is paper: JPEG's ringing, creases, the back of the sheet."""
+"""Fainter differences are paper: JPEG ringing, creases, print showing through the sheet."""
 
-GRAINS = 5.0
-"""Ink differs from the paper by more than this many times what paper differs from itself."""
+NOISE_FACTOR = 5.0
+"""Ink must exceed the paper's noise by this factor."""
 
-FEW_GRAINS = 2.5
-"""The same where faint ink is looked for on rough paper, and what is found is doubted."""
+FAINT_NOISE_FACTOR = 2.5
+"""The factor for faint ink on rough paper; what it finds gets a lower weight."""
 
-DOUBT = 0.5
-"""Paper and border of the picture, 0 to 2 shares in all, that one side must exceed the other by for
-its polarity to be beyond doubt: a digit that fills its box covers the border too."""
+DOUBTFUL_MARGIN = 0.5
+"""Polarity is in doubt where the light and dark shares, of the picture plus of its border (2 in
+all), differ by less than this: a digit that fills its box covers the border too."""
 
-SMOOTH = (0, 1, 2, 4)
-"""Radii of the means that are tried, in turn, until grain is below a tenth of the ink."""
+SMOOTHING_RADII = (0, 1, 2, 4)
+"""Radii of the box filters tried in turn, until the noise is below a tenth of the ink."""
 
-MIN_UNEVEN = 64
-"""Pictures with a shorter longest side are taken as evenly lit: what lies between their ink and
-their paper is soft edges. On 14 x 14 pixels a quarter of all digits was taken for shadow."""
+MIN_UNEVEN_SIDE = 64
+"""Pictures with a shorter longest side count as evenly lit: values between ink and paper are soft
+edges there. At 14 x 14 pixels, a quarter of all digits was taken for shadow otherwise."""
 
-COARSE = 256
-"""Longest side of the picture on which light and polarity are judged."""
+COARSE_SIDE = 256
+"""Longest side of the reduced picture on which lighting and polarity are judged."""
 
 
 @dataclass(frozen=True)
 class Ink:
-    """ink: 0..1, empty of ink where `blank`; step: side of a pixel of it, in the picture's pixels.
+    """The ink of a picture, and how it was found.
 
-    light_paper: whether the ink is darker than the paper; even: whether the light is; contrast: of
-    typical ink, 0..1; doubtful: whether ink and paper might be the other way about.
+    ink: 0..1, all zero if `blank`; reduction: picture pixels per ink pixel, each way; contrast: of
+    typical ink, 0..1; polarity_doubtful: whether ink and paper may have been confused.
     """
 
     ink: Float32[ndarray, "h w"]
-    step: int
+    reduction: int
     light_paper: bool
-    even: bool
+    evenly_lit: bool
     contrast: float
-    doubtful: bool = False
+    polarity_doubtful: bool = False
 
     @property
     def blank(self) -> bool:
@@ -59,86 +60,90 @@ class Ink:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was decided, in words."""
+        """The decisions taken, in words."""
         if self.blank:
             return ("no ink",)
         polarity = "dark ink on light paper" if self.light_paper else "light ink on dark paper"
-        light = () if self.even else ("uneven light taken out",)
+        light = () if self.evenly_lit else ("uneven light taken out",)
         faint = (f"faint ink stretched, contrast {self.contrast:.2f}",)
         return (polarity, *light, *(faint if self.contrast < 0.5 else ()))
 
 
 def find_ink(
-    grey: UInt8[ndarray, "h w"], longest: int = 2048, grains: float = GRAINS, turned: bool = False
+    grey: UInt8[ndarray, "h w"],
+    max_side: int = 2048,
+    noise_factor: float = NOISE_FACTOR,
+    inverted: bool = False,
 ) -> Ink:
-    """The ink of `grey`, on a copy reduced by the least whole step to `longest` or fewer a side.
+    """Return the ink of `grey`, reduced by the smallest integer that fits it into `max_side`.
 
-    grains: see `GRAINS`. turned: take for paper what is otherwise taken for ink.
+    inverted: use the opposite of the polarity that would be chosen.
     """
-    step = -(-max(grey.shape) // longest)
-    reduced = _reduce(grey, step)
-    coarse = _reduce(reduced, -(-max(reduced.shape) // COARSE))
-    even, light_paper, doubtful = judge_paper(coarse)
-    light_paper ^= turned
+    reduction = -(-max(grey.shape) // max_side)
+    reduced = _reduce(grey, reduction)
+    coarse = _reduce(reduced, -(-max(reduced.shape) // COARSE_SIDE))
+    evenly_lit, light_paper, doubtful = judge_lighting(coarse)
+    light_paper ^= inverted
     values = reduced if light_paper else 255 - reduced
     coarse = coarse if light_paper else 255 - coarse
-    if even:
-        paper: ndarray | np.float32 = _even_paper(coarse)
+    if evenly_lit:
+        paper: ndarray | np.float32 = _even_paper_luminance(coarse)
     else:
-        paper = _uneven_paper(coarse, values.shape)
+        paper = _uneven_paper_luminance(coarse, values.shape)
     contrast = 1 - values / np.maximum(paper, np.float32(1))
-    for radius in SMOOTH:
+    for radius in SMOOTHING_RADII:
         if radius > max(values.shape) / 100:
             break
         smooth = box_mean(contrast, radius)
-        level, grain = paper_grain(smooth)
+        level, noise = paper_noise(smooth)
         smooth -= np.float32(level)
-        least = max(MIN_CONTRAST, grains * grain)
-        strong = smooth[smooth > least]
+        threshold = max(MIN_CONTRAST, noise_factor * noise)
+        strong = smooth[smooth > threshold]
         typical = float(np.percentile(strong, 90)) if strong.size else 0.0
-        if 10 * grain < typical:
+        if 10 * noise < typical:
             break
-    if typical < 1.3 * least or typical < 2 * MIN_CONTRAST:
-        return Ink(np.zeros(values.shape, np.float32), step, light_paper, even, 0.0, doubtful)
-    # Grain fades out below half of `least`, so that the soft edges of faint strokes stay.
-    foot = min(grain * grains / 2, typical / 3)
+    if typical < 1.3 * threshold or typical < 2 * MIN_CONTRAST:
+        blank = np.zeros(values.shape, np.float32)
+        return Ink(blank, reduction, light_paper, evenly_lit, 0.0, doubtful)
+    # Start at half of `threshold`, so that the soft edges of faint strokes survive.
+    foot = min(noise * noise_factor / 2, typical / 3)
     ink = np.clip((smooth - np.float32(foot)) / np.float32(typical - foot), 0, 1)
-    if not (even or turned) and _border_is_ink(values, ink):
-        return find_ink(grey, longest, grains, turned=True)
-    return Ink(ink, step, light_paper, even, typical, doubtful)
+    if not (evenly_lit or inverted) and _is_border_dark(values, ink):
+        return find_ink(grey, max_side, noise_factor, inverted=True)
+    return Ink(ink, reduction, light_paper, evenly_lit, typical, doubtful)
 
 
-def _border_is_ink(values: UInt8[ndarray, "h w"], ink: Float32[ndarray, "h w"]) -> bool:
-    """Whether half of the border is as dark as the ink that was found: then paper was taken for it.
+def _is_border_dark(values: UInt8[ndarray, "h w"], ink: Float32[ndarray, "h w"]) -> bool:
+    """Return whether half of the border is as dark as the ink, so that the polarity is wrong.
 
-    What is seen between two trouser legs is no 1, though it is lighter than what is around it.
+    Otherwise the light gap between two dark trouser legs is read as a 1.
     """
     border = np.concatenate([values[0], values[-1], values[1:-1, 0], values[1:-1, -1]])
     return float(np.median(border)) <= float(np.median(values[ink > 0.5]))
 
 
-def judge_paper(coarse: UInt8[ndarray, "h w"]) -> tuple[bool, bool, bool]:
-    """(Whether the light is even, whether the paper is lighter than the ink, whether in doubt).
+def judge_lighting(coarse: UInt8[ndarray, "h w"]) -> tuple[bool, bool, bool]:
+    """Return (evenly lit, paper lighter than ink, polarity in doubt).
 
-    Even: what Otsu's threshold calls paper differs less among itself than a quarter of what ink
-    differs from it, and ink is strokes, no block: that would be a part in shadow, or in light.
-    Then paper is what most of the picture, and most of its border, is. Uneven:
-    the threshold parts light from shadow, and border and area say nothing; but ink differs much
-    from what is around it in few places, so the differences are skewed to its side.
+    The light is even if the luminance on the paper's side of Otsu's threshold varies by less than
+    a quarter of its distance to the ink, and the ink consists of strokes: a solid block would be a
+    part in shadow or in light. Under even light, the paper is the side that covers more of the
+    picture and of its border. Under uneven light, the threshold separates light from shadow, so
+    area and border say nothing. But ink differs strongly from its surroundings in few places, so
+    the sign of the skewness of the local differences gives the polarity.
     """
     threshold = otsu(coarse)
     light = coarse > threshold
     border = np.concatenate([light[0], light[-1], light[1:-1, 0], light[1:-1, -1]])
     shares = float(light.mean()) + float(border.mean())
-    light_paper, doubtful = shares > 1, abs(shares - 1) < DOUBT / 2
+    light_paper, doubtful = shares > 1, abs(shares - 1) < DOUBTFUL_MARGIN / 2
     paper, ink = coarse[light == light_paper], coarse[light != light_paper]
     if not paper.size or not ink.size:
         return True, light_paper, doubtful
     low, middle, high = np.percentile(paper, [5, 50, 95])
-    small = max(coarse.shape) < MIN_UNEVEN
-    alike = bool(high - low <= abs(float(np.median(ink)) - middle) / 4)
-    even = small or (alike and not _is_solid(light != light_paper))
-    if even:
+    small = max(coarse.shape) < MIN_UNEVEN_SIDE
+    uniform = bool(high - low <= abs(float(np.median(ink)) - middle) / 4)
+    if small or (uniform and not _is_solid(light != light_paper)):
         return True, light_paper, doubtful
     radius = max(2, max(coarse.shape) // 12)
     around = box_mean(coarse.astype(np.float32), radius)
@@ -146,11 +151,11 @@ def judge_paper(coarse: UInt8[ndarray, "h w"]) -> tuple[bool, bool, bool]:
     return False, skew < 0, False
 
 
-def level_light(grey: UInt8[ndarray, "h w"]) -> UInt8[ndarray, "h w"]:
-    """`grey` as if lit evenly, where the light falls off to one side: a plane through the paper.
+def remove_light_gradient(grey: UInt8[ndarray, "h w"]) -> UInt8[ndarray, "h w"]:
+    """Return `grey` divided by a plane fitted to the paper's luminance.
 
     For pictures too small to tell shadow from ink. The plane is fitted four times, each time
-    without what is far off it, which is the ink.
+    without the 40 % of pixels farthest from it, which include the ink.
     """
     h, w = grey.shape
     y, x = np.indices(grey.shape) / max(h, w) - 0.5
@@ -159,20 +164,20 @@ def level_light(grey: UInt8[ndarray, "h w"]) -> UInt8[ndarray, "h w"]:
     kept = np.ones(grey.size, bool)
     for _ in range(4):
         plane = design @ np.linalg.lstsq(design[kept], values[kept], rcond=None)[0]
-        off = np.abs(values - plane)
-        kept = off <= np.percentile(off, 60)
+        residual = np.abs(values - plane)
+        kept = residual <= np.percentile(residual, 60)
     level = values * np.median(plane) / np.maximum(plane, 1)
     return np.clip(np.rint(level), 0, 255).astype(np.uint8).reshape(h, w)
 
 
 def _is_solid(ink: Bool[ndarray, "h w"]) -> bool:
-    """Whether a square of a fifth of the longest side is all ink: no stroke is so wide."""
+    """Return whether a square of a fifth of the longest side is all ink; no stroke is so wide."""
     radius = max(ink.shape) // 10
     return bool(box_mean(ink.astype(np.float32), radius).max() > 0.98)
 
 
 def otsu(grey: UInt8[ndarray, "..."]) -> int:
-    """The threshold that parts `grey` into <= t and > t of least variance within (Otsu 1979)."""
+    """Return the t that minimises the variance within the classes <= t and > t (Otsu 1979)."""
     counts = np.bincount(grey.ravel(), minlength=256).astype(np.float64)
     below, sums = np.cumsum(counts), np.cumsum(counts * np.arange(256))
     above = below[-1] - below
@@ -180,13 +185,13 @@ def otsu(grey: UInt8[ndarray, "..."]) -> int:
     difference = sums * below[-1] - sums[-1] * below
     between = np.divide(difference**2, product, out=np.zeros(256), where=product > 0)
     best = np.flatnonzero(between == between.max())
-    return int(best[len(best) // 2])  # the middle of a gap, if nothing is in between
+    return int(best[len(best) // 2])  # the middle of the gap, if the classes have one between them
 
 
-def paper_grain(contrast: Float32[ndarray, "h w"]) -> tuple[float, float]:
-    """(The paper's own level, how far it spreads), in contrast.
+def paper_noise(contrast: Float32[ndarray, "h w"]) -> tuple[float, float]:
+    """Return (median, noise) of the paper's contrast.
 
-    The spread is taken on the side where no ink is: from the median up to what is lighter.
+    The noise is the distance from the median to the 16th percentile: the side without ink.
     """
     sample = contrast.ravel()[:: max(1, contrast.size // 100_000)]
     scaled = np.clip(sample * 255 + 64, 0, 255).astype(np.uint8)
@@ -198,7 +203,7 @@ def paper_grain(contrast: Float32[ndarray, "h w"]) -> tuple[float, float]:
 
 
 def box_mean(values: Float32[ndarray, "h w"], radius: int) -> Float32[ndarray, "h w"]:
-    """The mean over a square of 2 radius + 1 pixels a side; the border's pixels go on outside."""
+    """Return the mean over squares of side 2 radius + 1; border pixels are repeated outside."""
     if radius == 0:
         return values.copy()
     size = 2 * radius + 1
@@ -212,8 +217,8 @@ def box_mean(values: Float32[ndarray, "h w"], radius: int) -> Float32[ndarray, "
     return values
 
 
-def running_max(values: Float32[ndarray, "h w"], size: int) -> Float32[ndarray, "y x"]:
-    """The greatest of every square of `size` pixels a side that fits, in log2 size steps."""
+def dilate_by_square(values: Float32[ndarray, "h w"], size: int) -> Float32[ndarray, "y x"]:
+    """Return the maximum of every square of side `size` that fits, in log2(size) steps."""
     for axis in (0, 1):
         line = np.moveaxis(values, axis, 0)
         covered = 1
@@ -225,24 +230,26 @@ def running_max(values: Float32[ndarray, "h w"], size: int) -> Float32[ndarray, 
     return values
 
 
-def _reduce(grey: UInt8[ndarray, "h w"], step: int) -> UInt8[ndarray, "h w"]:
-    return grey if step <= 1 else np.asarray(Image.fromarray(grey).reduce(step))
+def _reduce(grey: UInt8[ndarray, "h w"], factor: int) -> UInt8[ndarray, "h w"]:
+    return grey if factor <= 1 else np.asarray(Image.fromarray(grey).reduce(factor))
 
 
-def _even_paper(coarse: UInt8[ndarray, "h w"]) -> np.float32:
-    """The commonest luminance of what is lighter than ink; of everything, if it is all the same."""
+def _even_paper_luminance(coarse: UInt8[ndarray, "h w"]) -> np.float32:
+    """Return the median luminance of the pixels above Otsu's threshold; of all if none are."""
     paper = coarse[coarse > otsu(coarse)]
     return np.float32(np.median(paper if paper.size else coarse))
 
 
-def _uneven_paper(coarse: UInt8[ndarray, "h w"], shape: tuple[int, int]) -> Float32[ndarray, "h w"]:
-    """The paper's luminance everywhere, under the ink too, on a picture of `shape`.
+def _uneven_paper_luminance(
+    coarse: UInt8[ndarray, "h w"], shape: tuple[int, int]
+) -> Float32[ndarray, "h w"]:
+    """Return the paper's luminance at each pixel of a picture of `shape`, also under the ink.
 
-    Closing (the greatest nearby, then the least of those) fills what is darker than its
-    surroundings and narrower than a quarter of the picture, and keeps a shadow's edge where it is.
+    A closing (dilate, then erode) fills what is darker than its surroundings and narrower than a
+    quarter of the picture, and keeps the edges of shadows in place.
     """
     smooth = np.asarray(Image.fromarray(coarse).filter(ImageFilter.MedianFilter(5)), np.float32)
     size = max(3, min(coarse.shape) // 4)
-    framed = np.pad(smooth, size - 1, mode="edge")
-    closed = -running_max(-running_max(framed, size), size)
+    padded = np.pad(smooth, size - 1, mode="edge")
+    closed = -dilate_by_square(-dilate_by_square(padded, size), size)
     return np.asarray(Image.fromarray(closed).resize(shape[::-1], Image.Resampling.BILINEAR))

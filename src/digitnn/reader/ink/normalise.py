@@ -1,10 +1,10 @@
-"""A picture of one digit becomes (28, 28) uint8 as MNIST's makers did it: 0 paper to 255 ink.
+"""Normalise a picture of one digit to a (28, 28) uint8 image as in MNIST, 0 paper to 255 ink.
 
-    picture -> ink -> the digit's marks -> 20 x 20, anti-aliased -> centre of mass in the middle
+    picture -> ink -> the digit's components -> 20 x 20, anti-aliased -> centred in 28 x 28
 
-They scaled a bilevel digit to fit 20 x 20 pixels, keeping its proportions, and moved its centre of
-mass to the middle of 28 x 28 (LeCun, Bottou, Bengio and Haffner 1998, section III A).
-Axes: h w pixels of the picture, y x those of the reduced ink.
+MNIST scales a bilevel digit to fit 20 x 20 pixels, keeping its aspect ratio, and moves its centre
+of mass to the centre of 28 x 28 (LeCun, Bottou, Bengio and Haffner 1998, section III A).
+Axes: h w pixels of the picture, y x pixels of the reduced ink, s side of a square, m components.
 """
 
 from dataclasses import dataclass
@@ -16,39 +16,46 @@ from PIL import Image
 
 from digitnn.data.dataset import BOX, SIDE
 from digitnn.errors import PictureError
-from digitnn.reader.ink.components import marks
-from digitnn.reader.ink.ink import find_ink, running_max
+from digitnn.reader.ink.components import (
+    Box,
+    bounding_box,
+    enlarge_box,
+    find_components,
+    touch_border,
+)
+from digitnn.reader.ink.ink import dilate_by_square, find_ink
 from digitnn.reader.input.opening import Picture
 
-LONGEST = 512
-"""The ink's longest side: 25 pixels for each of the image's, so that no stroke is lost to rounding,
-and 12 megapixels cost no more than a screen's worth."""
+MAX_DIGIT_INK_SIDE = 512
+"""Longest side of the ink of a single digit: 25 ink pixels per image pixel of the 20, so that no
+stroke is lost to rounding, and a 12-megapixel photo costs no more than a screenshot."""
 
-EDGE = 0.15
-"""Ink from here on belongs to a mark that has `CORE` somewhere: its soft edge."""
+EDGE_INK = 0.15
+"""Ink from this value on belongs to a component: its soft edge."""
 
-CORE = 0.5
+CORE_INK = 0.5
+"""A component needs ink above this value somewhere."""
 
-SCATTERED = 0.25
-"""A digit has a mark with at least this share of all ink; the largest speck of grain had 0.17."""
+MIN_LARGEST_SHARE = 0.25
+"""A digit has a component with at least this share of all ink; the largest of noise had 0.17."""
 
-DOT = (0.7, 2.5)
-"""The sides of a dot above or below, in widths of the strokes: it makes a letter or a sign of what
-would be a digit without it, as ? of 7, i of 1."""
+DOT_STROKE_WIDTHS = (0.7, 2.5)
+"""Smallest and largest side of a dot in stroke widths. With their dots, "?" is no 7, "i" no 1."""
 
-STRIP = 0.2
-"""Of the picture: what runs along a whole side of it and is no wider is no digit."""
+MAX_STRIP_SHARE = 0.2
+"""A component along a whole side of the picture, no wider than this share of it, is no digit."""
 
-FINE = 80
-"""Strokes are thickened on this many pixels a side, or up to twice as many."""
+FINE_SIDE = 80
+"""Strokes are thickened at this many pixels a side, or up to twice as many."""
 
-WIDTHS = (1.7, 3.9)
-"""Stroke widths of MNIST's training images in pixels, 5th to 95th percentile, by `stroke_width`."""
+MIN_STROKE_WIDTH = 1.7
+"""Thinner strokes are thickened to this width, in image pixels: the 5th percentile of MNIST's
+training images by `stroke_width` (the 95th is 3.9)."""
 
 
 @dataclass(frozen=True)
-class Steps:
-    """What `normalise` saw on the way, for a person to look at."""
+class NormalisationSteps:
+    """Intermediate results of `normalise`, for inspection; digit: the mask of the digit."""
 
     grey: UInt8[ndarray, "h w"]
     ink: Float32[ndarray, "y x"]
@@ -58,90 +65,91 @@ class Steps:
 
 @dataclass(frozen=True)
 class Normalised:
-    """box: left, top, right, bottom of the digit in the picture's pixels, ends exclusive."""
+    """box: of the digit in picture pixels: left, top, right, bottom; right, bottom exclusive."""
 
     image: UInt8[ndarray, "28 28"]
-    box: tuple[int, int, int, int]
+    box: Box
     notes: tuple[str, ...]
-    steps: Steps
+    steps: NormalisationSteps
 
 
 def normalise(picture: Picture) -> Normalised:
-    """The one digit of `picture`. Raises `PictureError` where there is no ink."""
-    found = find_ink(picture.grey, LONGEST)
+    """Normalise the single digit of `picture`. Raises `PictureError` if there is no ink."""
+    found = find_ink(picture.grey, MAX_DIGIT_INK_SIDE)
     if found.blank:
         raise PictureError(f"{picture.name}: no ink; expected a digit")
-    digit = choose_marks(found.ink)
+    digit = choose_digit(found.ink)
     if not digit.any():
         raise PictureError(f"{picture.name}: no ink that hangs together; expected a digit")
-    left, top, right, bottom = box_of(digit)
-    image, thick, notes = image_of(found.ink, digit)
-    height, width = picture.grey.shape
-    scale = found.step
-    box = (left * scale, top * scale, min(right * scale, width), min(bottom * scale, height))
-    steps = Steps(picture.grey, found.ink, digit, thick)
+    image, square, notes = image_from_ink(found.ink, digit)
+    box = enlarge_box(bounding_box(digit), found.reduction, picture.grey.shape)
+    steps = NormalisationSteps(picture.grey, found.ink, digit, square)
     return Normalised(image, box, picture.notes + found.notes + notes, steps)
 
 
-def image_of(
+def image_from_ink(
     ink: Float32[ndarray, "y x"], digit: Bool[ndarray, "y x"]
 ) -> tuple[UInt8[ndarray, "28 28"], Float32[ndarray, "s s"], tuple[str, ...]]:
-    """The image of the ink where `digit` is, the square it was scaled from, and what was decided.
+    """Return the image of the ink under the mask `digit`, the square it was scaled from, and notes.
 
-    Every glyph takes this way, alone in its picture or one of a page.
+    Every glyph is normalised here, whether it is alone in its picture or on a page.
     """
-    square, notes = mend_width(cut_square(ink * _with_fringe(digit), box_of(digit)))
-    return centre(fit(square)), square, notes
+    square = crop_to_square(ink * _with_soft_edge(digit), bounding_box(digit))
+    square, notes = thicken_thin_strokes(square)
+    return centre_by_mass(scale_to_box(square)), square, notes
 
 
-def choose_marks(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
-    """Where the digit is: its marks with their soft edges, without specks and parts of neighbours.
+def choose_digit(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
+    """Return the mask of the digit: its components, without specks and parts of neighbours.
 
-    The largest mark, and those of at least a tenth of it: the bar of a 5, a broken 8. What runs out
-    of the picture counts as a third: beside a whole mark it is a neighbour, a fold or the table.
-    A dot above or below comes along. None where the ink is scattered: see `SCATTERED`.
+    Keeps the largest component and those of at least a tenth of its ink (the bar of a 5, a broken
+    8). A component that touches the border counts a third: next to a whole component it is a
+    neighbour, a fold or the table. A dot above or below is kept too. The mask is empty where the
+    ink is scattered: see `MIN_LARGEST_SHARE`.
     """
-    found = marks(ink > EDGE)
+    found = find_components(ink > EDGE_INK)
     weights = np.bincount(found.labels.ravel(), ink.ravel(), len(found.areas) + 1)[1:]
     has_core = np.zeros(len(found.areas) + 1, bool)
-    has_core[found.labels[ink > CORE]] = True
+    has_core[found.labels[ink > CORE_INK]] = True
     h, w = ink.shape
-    touches = (found.boxes[:, :2] == 0).any(axis=1) | (found.boxes[:, 2:] == [w, h]).any(axis=1)
-    has_core[1:] &= ~_are_edges(found.boxes, w, h)
+    touches = touch_border(found.boxes, ink.shape)
+    has_core[1:] &= ~_are_border_strips(found.boxes, w, h)
     counted = weights * has_core[1:] / np.where(touches, 3, 1)
     kept = counted >= counted.max() / 10
-    if not counted.any() or weights[kept].max() < SCATTERED * weights.sum():
+    if not counted.any() or weights[kept].max() < MIN_LARGEST_SHARE * weights.sum():
         return np.zeros_like(found.labels, bool)
     digit = np.concatenate([[False], kept])[found.labels]
-    dots = ~kept & has_core[1:] & ~touches & _are_dots(found.boxes, box_of(digit), ink * digit)
+    dots = (
+        ~kept & has_core[1:] & ~touches & _are_dots(found.boxes, bounding_box(digit), ink * digit)
+    )
     return np.concatenate([[False], kept | dots])[found.labels] if dots.any() else digit
 
 
-def _are_edges(boxes: Int64[ndarray, "m 4"], w: int, h: int) -> Bool[ndarray, " m"]:
-    """Which boxes are strips along a whole side of the picture: the edge of a sheet, a shadow.
+def _are_border_strips(boxes: Int64[ndarray, "m 4"], w: int, h: int) -> Bool[ndarray, " m"]:
+    """Return which boxes are strips along one whole side of the picture: a sheet's edge, a shadow.
 
-    A digit that fills its picture reaches the other side too.
+    A digit that fills its picture touches the opposite side too.
     """
     at = boxes == [0, 0, w, h]
     wide, high = (boxes[:, 2:] - boxes[:, :2]).T
-    left_or_right = (wide <= w * STRIP) & at[:, 1] & at[:, 3] & (at[:, 0] ^ at[:, 2])
-    top_or_bottom = (high <= h * STRIP) & at[:, 0] & at[:, 2] & (at[:, 1] ^ at[:, 3])
+    left_or_right = (wide <= w * MAX_STRIP_SHARE) & at[:, 1] & at[:, 3] & (at[:, 0] ^ at[:, 2])
+    top_or_bottom = (high <= h * MAX_STRIP_SHARE) & at[:, 0] & at[:, 2] & (at[:, 1] ^ at[:, 3])
     return np.asarray(left_or_right | top_or_bottom)
 
 
 def _are_dots(
-    boxes: Int64[ndarray, "m 4"], digit: tuple[int, int, int, int], ink: Float32[ndarray, "y x"]
+    boxes: Int64[ndarray, "m 4"], digit: Box, ink: Float32[ndarray, "y x"]
 ) -> Bool[ndarray, " m"]:
-    """Which boxes are as wide and high as `ink`'s strokes, and above or below the digit's box."""
+    """Return which boxes are about as large as `ink`'s strokes are wide, above or below `digit`."""
     left, top, right, bottom = digit
     height = bottom - top
     sides = boxes[:, 2:] - boxes[:, :2]
-    least, most = (factor * stroke_width(ink) for factor in DOT)
+    min_side, max_side = (factor * stroke_width(ink) for factor in DOT_STROKE_WIDTHS)
     middle = (boxes[:, 0] + boxes[:, 2]) / 2
     above, below = top - boxes[:, 3], boxes[:, 1] - bottom
     return (
-        (sides >= least).all(axis=1)
-        & (sides <= most).all(axis=1)
+        (sides >= min_side).all(axis=1)
+        & (sides <= max_side).all(axis=1)
         & (middle >= left)
         & (middle <= right)
         & (np.maximum(above, below) >= 0)
@@ -149,21 +157,13 @@ def _are_dots(
     )
 
 
-def _with_fringe(digit: Bool[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
-    """The digit and the pixels around it: the faint outside of soft edges, below `EDGE`."""
-    return running_max(np.pad(digit, 1), 3)
+def _with_soft_edge(digit: Bool[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
+    """Dilate the mask by one pixel: soft edges have a faint outside, below `EDGE_INK`."""
+    return dilate_by_square(np.pad(digit, 1), 3)
 
 
-def box_of(digit: Bool[ndarray, "y x"]) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of what is set, ends exclusive."""
-    rows, columns = np.flatnonzero(digit.any(axis=1)), np.flatnonzero(digit.any(axis=0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
-def cut_square(
-    ink: Float32[ndarray, "y x"], box: tuple[int, int, int, int]
-) -> Float32[ndarray, "s s"]:
-    """The ink in `box`, in the middle of the least square that holds it; the rest is paper."""
+def crop_to_square(ink: Float32[ndarray, "y x"], box: Box) -> Float32[ndarray, "s s"]:
+    """Return the ink in `box`, centred in the smallest square that holds it; the rest is paper."""
     left, top, right, bottom = box
     h, w = bottom - top, right - left
     side = max(h, w)
@@ -174,85 +174,84 @@ def cut_square(
 
 
 def stroke_width(ink: Float32[ndarray, "y x"]) -> float:
-    """The mean width of the strokes in pixels: twice the area by the outline's length.
+    """Return the mean stroke width in pixels: 2 area / outline length.
 
-    The outline's length is the total variation (the coarea formula), so soft edges need no
-    threshold; pi / 4 corrects it, measured down and across, for strokes of all directions.
+    The outline length is the total variation (coarea formula), so soft edges need no threshold.
+    The factor pi / 4 corrects the vertical plus horizontal variation for strokes in all directions.
     """
-    framed = np.pad(ink, 1)
-    steps = np.abs(np.diff(framed, axis=0)).sum() + np.abs(np.diff(framed, axis=1)).sum()
-    return float(2 * ink.sum() / (steps * np.pi / 4))
+    padded = np.pad(ink, 1)
+    variation = np.abs(np.diff(padded, axis=0)).sum() + np.abs(np.diff(padded, axis=1)).sum()
+    return float(2 * ink.sum() / (variation * np.pi / 4))
 
 
-def mend_width(
+def thicken_thin_strokes(
     square: Float32[ndarray, "s s"],
 ) -> tuple[Float32[ndarray, "s s"], tuple[str, ...]]:
-    """The digit with strokes at least as wide as MNIST's thin ones.
+    """Return the digit with strokes at least `MIN_STROKE_WIDTH` wide, and notes.
 
-    A pen on a large sheet is a hair at 20 x 20 and would fade to nothing; thick strokes are as they
-    are, thinning closes no gaps that they opened.
+    A thin pen on a large sheet would fade to nothing at 20 x 20. Thick strokes stay as they are:
+    thinning does not reopen the loops that they closed.
     """
     width = stroke_width(square) * BOX / len(square)
-    if width >= WIDTHS[0]:
+    if width >= MIN_STROKE_WIDTH:
         return square, ()
-    fine = _fine(square)
+    fine = _resample_finely(square)
     pixel = BOX / len(fine)
-    radius = round((WIDTHS[0] / pixel - stroke_width(fine)) / 2)
-    note = f"strokes thickened from {width:.1f} to {WIDTHS[0]:.1f} pixels of the image"
-    return disc_max(np.pad(fine, max(radius, 0)), max(radius, 0)), (note,)
+    radius = round((MIN_STROKE_WIDTH / pixel - stroke_width(fine)) / 2)
+    note = f"strokes thickened from {width:.1f} to {MIN_STROKE_WIDTH:.1f} pixels of the image"
+    return dilate_by_disc(np.pad(fine, max(radius, 0)), max(radius, 0)), (note,)
 
 
-def _fine(square: Float32[ndarray, "s s"]) -> Float32[ndarray, "f f"]:
-    """On 80 pixels a side or more, below 160: strokes can be thickened by less than a pixel of 20.
+def _resample_finely(square: Float32[ndarray, "s s"]) -> Float32[ndarray, "f f"]:
+    """Resample to 80 to 160 pixels a side, so that thickening can be finer than an image pixel.
 
-    The greatest of each block, not its mean: of a hair's mean nothing would be left.
+    Reduces by the maximum of each block: the mean would erase a hairline.
     """
     side = len(square)
-    block = side // FINE
+    block = side // FINE_SIDE
     if block <= 1:
-        size = max(side, FINE)
+        size = max(side, FINE_SIDE)
         return np.asarray(Image.fromarray(square).resize((size, size), Image.Resampling.BICUBIC))
-    framed = np.pad(square, (0, -side % block))
-    blocks = framed.reshape(len(framed) // block, block, -1, block)
+    padded = np.pad(square, (0, -side % block))
+    blocks = padded.reshape(len(padded) // block, block, -1, block)
     return np.ascontiguousarray(blocks.max(axis=(1, 3)))
 
 
-def disc_max(ink: Float32[ndarray, "y x"], radius: int) -> Float32[ndarray, "y x"]:
-    """The greatest ink within `radius` pixels, row by row of the disc."""
+def dilate_by_disc(ink: Float32[ndarray, "y x"], radius: int) -> Float32[ndarray, "y x"]:
+    """Return the maximum ink within `radius` pixels, row by row of the disc."""
     h, w = ink.shape
-    framed = np.pad(ink, radius)
-    greatest = np.zeros_like(ink)
+    padded = np.pad(ink, radius)
+    dilated = np.zeros_like(ink)
     for down in range(-radius, radius + 1):
         half = int(np.sqrt(radius**2 - down**2 + radius))  # rounder than without the last term
-        row = framed[radius + down : radius + down + h]
+        row = padded[radius + down : radius + down + h]
         for across in range(-min(half, radius), min(half, radius) + 1):
-            np.maximum(greatest, row[:, radius + across : radius + across + w], out=greatest)
-    return greatest
+            np.maximum(dilated, row[:, radius + across : radius + across + w], out=dilated)
+    return dilated
 
 
-def fit(square: Float32[ndarray, "s s"]) -> Float32[ndarray, "20 20"]:
-    """Scaled to 20 x 20: each pixel the mean of its area, or between neighbours when enlarged."""
+def scale_to_box(square: Float32[ndarray, "s s"]) -> Float32[ndarray, "20 20"]:
+    """Scale to 20 x 20 by area means, or by bicubic interpolation when enlarging."""
     side = len(square)
     if side == BOX:
         return square
     if side < BOX:
-        image = Image.fromarray(square).resize((BOX, BOX), Image.Resampling.BICUBIC)
-        small = np.asarray(image)
+        small = np.asarray(Image.fromarray(square).resize((BOX, BOX), Image.Resampling.BICUBIC))
     else:
-        shares = area_shares(side, BOX)
-        small = shares @ square @ shares.T
+        weights = area_weights(side, BOX)
+        small = weights @ square @ weights.T
     return np.clip(small / small.max(), 0, 1).astype(np.float32)
 
 
-def area_shares(many: int, few: int) -> Float32[ndarray, "few many"]:
-    """The share each of `many` pixels in a row has in each of the `few` that take their place."""
+def area_weights(many: int, few: int) -> Float32[ndarray, "few many"]:
+    """Return the matrix that averages a row of `many` pixels over `few` equal areas."""
     edges = np.arange(few + 1) * (many / few)
     covered = np.clip(edges[:, None] - np.arange(many), 0, 1)  # of each pixel, left of each edge
     return (np.diff(covered, axis=0) * (few / many)).astype(np.float32)
 
 
-def centre(digit: Float32[ndarray, "20 20"]) -> UInt8[ndarray, "28 28"]:
-    """The centre of mass moved, by whole pixels, to the middle; no ink leaves the image."""
+def centre_by_mass(digit: Float32[ndarray, "20 20"]) -> UInt8[ndarray, "28 28"]:
+    """Move the centre of mass by whole pixels to the centre; no ink leaves the image."""
     total = digit.sum()
     middle = (SIDE - 1) / 2
     starts = []

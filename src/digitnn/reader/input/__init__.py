@@ -1,1 +1,1 @@
-"""Files and arrays to pictures: formats, pages, luminance."""
+"""Open picture files, documents and arrays as luminance."""

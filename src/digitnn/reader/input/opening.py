@@ -1,39 +1,41 @@
-"""A path, bytes, a file, a Pillow image or an array becomes the luminance of a picture, upright.
+"""Open a path, bytes, a file, a Pillow image or an array as the luminance of an upright picture.
 
-What is ink and what is paper is not decided here. A picture is a stranger's: its size is read from
-its header and refused before a pixel is decoded, only the decoders of `signatures.FORMATS` ever
-run, and whatever they raise ends as one `PictureError`.
+Files are untrusted: the size is checked from the header before any pixel is decoded, only the
+decoders of `signatures.FORMATS` run, and whatever they raise becomes a `PictureError`.
 Axes: h w pixels.
 """
 
-from contextlib import nullcontext
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from io import BytesIO
 from math import prod
 from os import PathLike, fspath
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO, TypeAlias
 
 import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from digitnn.errors import PictureError
-from digitnn.reader.input.luminance import array_luminance, luminance
-from digitnn.reader.input.quiet import quiet, without_stderr
+from digitnn.reader.input.luminance import array_luminance, image_luminance
 from digitnn.reader.input.signatures import HEIF, detect_format
 from digitnn.wording import words_of
 
-Bytes: TypeAlias = bytes | bytearray | memoryview
-File: TypeAlias = str | PathLike[str] | Bytes | BinaryIO
-PictureSource: TypeAlias = File | Image.Image | ndarray
-"""What can be opened."""
+BytesLike: TypeAlias = bytes | bytearray | memoryview
+FileSource: TypeAlias = str | PathLike[str] | BytesLike | BinaryIO
+PictureSource: TypeAlias = FileSource | Image.Image | ndarray
+"""Everything that can be opened."""
 
-_ORIENTATION = 0x0112
-_UPRIGHT = {
+_EXIF_ORIENTATION = 0x0112
+_UPRIGHT_TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -42,20 +44,24 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""EXIF's orientations (section 4.6.4 A): how each is turned upright."""
+"""The transposition that turns each EXIF orientation upright (EXIF 2.32, section 4.6.4 A)."""
+
+_PROCESS_STATE = Lock()
+"""Guards Python's warning filters, Pillow's pixel cap and file descriptor 2. Pixels are decoded
+outside it, in parallel, except those of TIFF."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What is refused before it is decoded.
+    """Limits that are checked before decoding.
 
-    megapixels: width x height; a camera's 64 fit in 64 MB as luminance. megabytes: of the file.
-    least_side: below this no digit is told from another; 1 x 100,000 is no picture of one either.
+    megapixels: of width x height (64 take 64 MB as luminance); megabytes: of the file; min_side:
+    in pixels, below which digits cannot be distinguished.
     """
 
     megapixels: float = 64.0
     megabytes: float = 256.0
-    least_side: int = 5
+    min_side: int = 5
 
 
 DEFAULT_LIMITS = Limits()
@@ -63,7 +69,7 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True)
 class Picture:
-    """What a person handed in. name: what messages call it; notes: what was left out or decided."""
+    """An open picture. name: used in messages; notes: decisions taken while opening it."""
 
     grey: UInt8[ndarray, "h w"]
     name: str
@@ -71,9 +77,10 @@ class Picture:
 
 
 def open_picture(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> Picture:
-    """The luminance of `source`, 0 black to 255 white, upright; the first of several frames.
+    """Return the luminance of `source`, 0 black to 255 white, upright; the first of several frames.
 
-    Raises `PictureError` in one line: missing, a folder, empty, damaged, not a picture, too large.
+    Raises:
+        PictureError: missing, a folder, empty, damaged, not a picture, or too large.
     """
     if isinstance(source, ndarray):
         name = "array"
@@ -88,26 +95,26 @@ def open_picture(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> Pict
 
 
 def open_bytes(data: bytes, name: str, limits: Limits, frame: int = 0) -> Picture:
-    """One frame of the file that holds `data`, which messages call `name`."""
-    return _decode(header(data, name), limits, name, frame)
+    """Open one frame of the file content `data`; messages call it `name`."""
+    return _decode(open_header(data, name), limits, name, frame)
 
 
-def read_bytes(source: File, limits: Limits) -> tuple[str, bytes]:
-    """What messages call `source`, and its bytes, no more than `limits` lets in."""
-    most = int(limits.megabytes * 1e6)
-    if not (isinstance(source, str | PathLike | Bytes) or hasattr(source, "read")):
+def read_bytes(source: FileSource, limits: Limits) -> tuple[str, bytes]:
+    """Return the name of `source` for messages, and its bytes. Raises `PictureError`."""
+    max_bytes = int(limits.megabytes * 1e6)
+    if not (isinstance(source, str | PathLike | BytesLike) or hasattr(source, "read")):
         kind = type(source).__name__
         raise PictureError(f"{kind}: expected a path, bytes, a file, a Pillow image or an array")
     try:
-        if isinstance(source, Bytes):
+        if isinstance(source, BytesLike):
             name, data = "bytes", bytes(source)
         elif isinstance(source, str | PathLike):
             name = fspath(source)
             with Path(source).open("rb") as file:
-                data = file.read(most + 1)
+                data = file.read(max_bytes + 1)
         else:
             name = str(getattr(source, "name", "file"))
-            data = source.read(most + 1)
+            data = source.read(max_bytes + 1)
     except IsADirectoryError:
         raise PictureError(f"{name}: a folder; expected a picture") from None
     except FileNotFoundError:
@@ -117,13 +124,13 @@ def read_bytes(source: File, limits: Limits) -> tuple[str, bytes]:
         raise PictureError(f"{name}: cannot be read ({reason})") from None
     if not isinstance(data, bytes):
         raise PictureError(f"{name}: expected a file of bytes, opened in binary mode")
-    if len(data) > most:
+    if len(data) > max_bytes:
         raise PictureError(f"{name}: over {limits.megabytes:g} MB; the limit can be raised")
     return name, data
 
 
-def header(data: bytes, name: str) -> Image.Image:
-    """The picture with only its header read."""
+def open_header(data: bytes, name: str) -> Image.Image:
+    """Return the Pillow image after reading the header only. Raises `PictureError`."""
     kind = detect_format(data[:1024], name)
     try:
         plugin = import_module(kind.plugin)
@@ -134,9 +141,11 @@ def header(data: bytes, name: str) -> Image.Image:
         ) from None
     if kind is HEIF:
         plugin.register_heif_opener()
-    with quiet():
+    with _quiet_pillow():
         try:
             return Image.open(BytesIO(data), formats=[kind.name])
+        except UnidentifiedImageError:  # its message is the repr of the BytesIO
+            raise PictureError(f"{name}: damaged {kind.name} (unreadable header)") from None
         except Exception as error:  # OSError, SyntaxError, ValueError, struct.error, ...
             raise PictureError(f"{name}: damaged {kind.name} ({words_of(error)})") from None
 
@@ -145,14 +154,14 @@ def _decode(image: Image.Image, limits: Limits, name: str, frame: int = 0) -> Pi
     _check_size(*image.size, limits, name)
     try:
         if isinstance(image, JpegImageFile):
-            image.draft("L", image.size)  # colours are not even unpacked: a third of the time
+            image.draft("L", image.size)  # decodes luminance only, in a third of the time
         frames = count_frames(image)
         if frame:
             image.seek(frame)
             _check_size(*image.size, limits, name)
-        with without_stderr() if image.format == "TIFF" else nullcontext():
-            grey, notes = luminance(image, name)
-        turn = _UPRIGHT.get(_orientation(image))
+        with _without_stderr() if image.format == "TIFF" else nullcontext():
+            grey, notes = image_luminance(image, name)
+        turn = _UPRIGHT_TRANSPOSE.get(_exif_orientation(image))
     except PictureError:
         raise
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, EOFError, ...
@@ -167,8 +176,8 @@ def _decode(image: Image.Image, limits: Limits, name: str, frame: int = 0) -> Pi
 
 
 def count_frames(image: Image.Image) -> int:
-    """How many it has; 1 where counting them finds damage: the first may be whole."""
-    with quiet():
+    """Return the number of frames; 1 if counting fails, as the first frame may be intact."""
+    with _quiet_pillow():
         try:
             return int(getattr(image, "n_frames", 1))
         except Exception:
@@ -177,12 +186,12 @@ def count_frames(image: Image.Image) -> int:
             image.seek(0)
 
 
-def _orientation(image: Image.Image) -> int:
-    """EXIF's, 1 (upright) where there is none. Pillow turns some formats itself when it decodes."""
-    with quiet():
+def _exif_orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 (upright) if absent. Pillow turns some formats by itself."""
+    with _quiet_pillow():
         try:
-            return int(image.getexif().get(_ORIENTATION, 1))
-        except Exception:  # damaged EXIF does not damage the picture
+            return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+        except Exception:  # damaged EXIF data do not make the picture unreadable
             return 1
 
 
@@ -190,5 +199,40 @@ def _check_size(width: int, height: int, limits: Limits, name: str) -> None:
     size = f"{name}: {width} x {height} pixels"
     if prod((width, height)) > limits.megapixels * 1e6:
         raise PictureError(f"{size}; the limit is {limits.megapixels:g} megapixels, can be raised")
-    if min(width, height) < limits.least_side:
-        raise PictureError(f"{size}; expected at least {limits.least_side} each way")
+    if min(width, height) < limits.min_side:
+        raise PictureError(f"{size}; expected at least {limits.min_side} each way")
+
+
+@contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """Suppress Pillow's warnings, all about damaged metadata, and disable its pixel cap.
+
+    The cap warns below twice its value and cannot be set per picture; `Limits` replaces it.
+    """
+    with _PROCESS_STATE, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cap, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = cap
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Discard what is written to file descriptor 2: libtiff reports damage there, from C."""
+    stderr = 2
+    with _PROCESS_STATE:
+        try:
+            kept = os.dup(stderr)
+        except OSError:  # stderr is closed, which is as quiet
+            yield
+            return
+        sink = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(sink, stderr)
+            yield
+        finally:
+            os.dup2(kept, stderr)
+            os.close(kept)
+            os.close(sink)

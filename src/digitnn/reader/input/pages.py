@@ -1,6 +1,6 @@
-"""The pages of a document: of a TIFF, or of a PDF where the package pypdfium2 is installed.
+"""List the pages of a TIFF, or of a PDF if the package pypdfium2 is installed.
 
-A page is opened when it is its turn, so that a long document is never in memory as pixels.
+Each page is opened lazily, so that a long document is never in memory as pixels.
 """
 
 from collections.abc import Callable
@@ -23,36 +23,37 @@ from digitnn.reader.input.opening import (
     Picture,
     PictureSource,
     count_frames,
-    header,
     open_bytes,
+    open_header,
     open_picture,
     read_bytes,
 )
 from digitnn.wording import words_of
 
 DOTS_PER_INCH = 200
-"""At which a PDF's page is drawn: a line of handwriting is some 50 pixels high."""
+"""Resolution of a rendered PDF page: a line of handwriting is about 50 pixels high."""
 
 MAX_PAGES = 2000
-"""Documents with more are refused; each page costs a look at its header before any is read."""
+"""Longer documents are an error: the header of every page is visited before the first is read."""
 
-_ONE_AT_A_TIME = Lock()
-"""PDFium is not made for several threads."""
+_PDFIUM = Lock()
+"""PDFium is not thread-safe."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """number: from 1; of: how many there are; open: raises `PictureError`."""
+    """number: from 1; count: of all pages; open: decodes the page, or raises `PictureError`."""
 
     number: int
-    of: int
+    count: int
     open: Callable[[], Picture]
 
 
 def pages_of(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> tuple[Page, ...]:
-    """The pages of `source`, one where it is a plain picture; of an animation the first frame.
+    """Return the pages of a document; one page for a picture, or an animation's first frame.
 
-    Raises `PictureError` where not even their number can be told.
+    Raises:
+        PictureError: the pages cannot even be counted, or are too many.
     """
     if isinstance(source, ndarray | Image.Image):
         return (Page(1, 1, partial(open_picture, source, limits)),)
@@ -61,7 +62,7 @@ def pages_of(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> tuple[Pa
         count = _count_pdf(data, name)
         openers = [partial(_open_pdf, data, name, limits, index) for index in range(count)]
     else:
-        image = header(data, name)
+        image = open_header(data, name)
         count = count_frames(image) if image.format == "TIFF" else 1
         openers = [partial(open_bytes, data, name, limits, index) for index in range(count)]
     if count > MAX_PAGES:
@@ -70,21 +71,21 @@ def pages_of(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> tuple[Pa
 
 
 def _count_pdf(data: bytes, name: str) -> int:
-    with _ONE_AT_A_TIME, closing(_document(data, name)) as document:
+    with _PDFIUM, closing(_document(data, name)) as document:
         return len(document)
 
 
 def _open_pdf(data: bytes, name: str, limits: Limits, index: int) -> Picture:
-    """One page in `DOTS_PER_INCH`, in fewer where it would exceed the limit of megapixels."""
-    with _ONE_AT_A_TIME, closing(_document(data, name)) as document:
+    """Render one page at `DOTS_PER_INCH`, or less to stay within the limit of megapixels."""
+    with _PDFIUM, closing(_document(data, name)) as document:
         note = f"page {index + 1} of {len(document)}"
         try:
             with closing(document[index]) as page:
                 width, height = page.get_size()  # in points, 72 to the inch
-                most = sqrt(limits.megapixels * 1e6 / max(width * height, 1)) * 0.99
-                scale = min(DOTS_PER_INCH / 72, most)
+                max_scale = sqrt(limits.megapixels * 1e6 / max(width * height, 1)) * 0.99
+                scale = min(DOTS_PER_INCH / 72, max_scale)
                 drawn = page.render(scale=scale, grayscale=True).to_numpy()
-        except Exception as error:  # PdfiumError, and what PDFium's sizes make of the rest
+        except Exception as error:  # PdfiumError, or errors from absurd page sizes
             raise PictureError(f"{name}: damaged PDF, {note} ({words_of(error)})") from None
         grey = np.array(drawn[..., 0] if drawn.ndim == 3 else drawn)
     return Picture(open_picture(grey, limits).grey, name, (note,))

@@ -1,8 +1,7 @@
-"""The formats a picture may have, told by its first bytes: a suffix is no evidence.
+"""Detect the format of a picture by its first bytes; file suffixes are not reliable.
 
-Only these are ever handed to Pillow, each to its own decoder. Pillow knows some forty more, among
-them ones that start other programs (EPS) or that nobody photographs paper with; each is one more
-decoder for a stranger's bytes to attack.
+Pillow gets only the formats listed here, each with its own decoder. It knows some forty more, a few
+of which start other programs (EPS): each is one more decoder that untrusted bytes could attack.
 """
 
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from digitnn.errors import PictureError
 
 @dataclass(frozen=True)
 class Format:
-    """name: as Pillow calls it; plugin: the module of Pillow's that decodes it."""
+    """name: Pillow's name for it; plugin: the module that decodes it; signatures: first bytes."""
 
     name: str
     plugin: str
@@ -28,18 +27,19 @@ FORMATS = (
     Format("WEBP", "PIL.WebPImagePlugin", (b"RIFF",)),
     Format("PPM", "PIL.PpmImagePlugin", (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"Pf", b"PF")),
 )
-"""What opens. PPM stands for its kin too: PBM, PGM, PFM."""
+"""The supported formats. PPM includes PBM, PGM and PFM."""
 
 HEIF = Format("HEIF", "pillow_heif", ())
-"""What phones of one maker write; opens where the package pillow-heif is installed."""
+"""The format of iPhones; needs the package pillow-heif."""
 
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 
 def detect_format(head: bytes, name: str) -> Format:
-    """The format of a picture that begins with `head`; some hundred bytes suffice.
+    """Return the format of a file that begins with `head`; a few hundred bytes suffice.
 
-    name: what messages call it. Raises `PictureError` where it is none of `FORMATS`.
+    Raises:
+        PictureError: it is none of `FORMATS`; the message calls the file `name`.
     """
     if not head:
         raise PictureError(f"{name}: empty, 0 bytes; expected a picture")
@@ -61,10 +61,9 @@ def detect_format(head: bytes, name: str) -> Format:
 
 
 def looks_like_picture(head: bytes) -> bool:
-    """Whether a file that begins with `head`, 16 bytes or more, is of a format that opens.
+    """Return whether a file that begins with `head`, at least 16 bytes, is a supported picture.
 
-    For files that nobody named one by one: signatures of two letters, with which a text may begin
-    as well, do not count.
+    For files found in folders. Ignores two-letter signatures, with which a text may begin too.
     """
     if head.startswith(b"RIFF"):
         return head[8:12] == b"WEBP"

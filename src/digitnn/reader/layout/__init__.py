@@ -1,1 +1,1 @@
-"""A page to glyphs: rulings removed, lines found, touching digits cut."""
+"""Segment the ink of a page into text lines and glyphs."""

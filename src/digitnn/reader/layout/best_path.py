@@ -1,8 +1,9 @@
-"""From the pieces of a line to its digits: the runs of pieces that read best, all in all.
+"""Choose the glyphs of a text line: the sequence of candidates with the highest score.
 
-Every run of neighbouring pieces that may be one digit is a candidate; the best path from the line's
-left to its right end takes each piece once (LeCun, Bottou, Bengio and Haffner 1998, section V: the
-segmentation graph, Viterbi). Scores are in nats.
+Each run of neighbouring pieces that may be one digit is a candidate. The best path from the left
+to the right end of the line uses each piece once (LeCun, Bottou, Bengio and Haffner 1998, section
+V: segmentation graph and Viterbi search). Scores are log probabilities in nats, less penalties.
+Axes: n candidates.
 """
 
 from collections.abc import Sequence
@@ -13,140 +14,140 @@ import numpy as np
 from jaxtyping import Float32
 from numpy import ndarray
 
-from digitnn.reader.layout.pieces import Piece, bounding_box
+from digitnn.reader.layout.glyphs import Piece, union_box
 
 MAX_PIECES = 8
-"""In one digit: slices of it and parts that are broken off."""
+"""Pieces of one digit: slices, and parts that are broken off."""
 
-WIDEST = 1.5
-"""A run of pieces that is wider than high by more than this is no candidate."""
+MAX_WIDTH_RATIO = 1.5
+"""A run of pieces whose width exceeds its height by this factor is no candidate."""
 
-JUNK = -3.0
-"""What a glyph costs that is surely no digit: it stays whole unless its parts read well."""
+NON_DIGIT_NATS = -3.0
+"""Score of a certain non-digit. It stays whole unless its parts are classified confidently."""
 
-CUT = 0.2
-"""What a cut through ink costs, for each stroke that it runs through; the first counts in full."""
+CUT_NATS = 0.2
+"""Penalty of a cut through ink, per stroke width of ink."""
 
+MIN_PART_CONFIDENCE = 0.7
+"""A glyph that is part of a component is a non-digit below this confidence: one slice of a cross
+or a letter may look like a 1, but rarely all of them."""
 
-SURE_PART = 0.7
-"""A glyph that ends within a mark is read with this probability, or it is junk: of a cross or a
-letter too one slice may look like a 1, but hardly every one."""
-
-
-PART_ONE = -1.5
-"""What it costs that a part of a mark is a 1: every straight stroke is like one. So one of them may
-touch another digit, but a letter of straight strokes is not taken for several."""
+PART_ONE_NATS = -1.5
+"""Penalty for a part of a component that is classified as 1, which every straight stroke resembles.
+One such part may touch another digit, but a letter of straight strokes is not split into 1s."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """Pieces first..last - 1 of a line as one glyph.
+    """Pieces start..stop - 1 of a line, taken for one glyph.
 
-    shape: what its place and form cost; part: whether one of its marks goes on in another glyph;
-    whole: whether it is one mark, all of it, and no wider than a digit may be.
+    shape_nats: the penalty for its size and its gaps, at most 0; partial: whether one of its
+    components also belongs to another glyph; whole: whether it is exactly one component, no wider
+    than a digit may be.
     """
 
-    first: int
-    last: int
-    shape: float
-    part: bool = False
+    start: int
+    stop: int
+    shape_nats: float
+    partial: bool = False
     whole: bool = False
 
 
-def candidates(pieces: Sequence[Piece], height: float) -> list[Candidate]:
-    """The runs of pieces that may be one digit of a line whose digits are about `height` high."""
+def find_candidates(pieces: Sequence[Piece], height: float) -> list[Candidate]:
+    """Return the runs of pieces that may be one digit, where digits are about `height` high."""
     found = []
-    for first in range(len(pieces)):
-        for last in range(first + 1, len(pieces) + 1):
-            run = pieces[first:last]
-            one_mark = all(piece.mark == run[0].mark for piece in run)
-            if not one_mark and last - first > MAX_PIECES:
+    for start in range(len(pieces)):
+        for stop in range(start + 1, len(pieces) + 1):
+            run = pieces[start:stop]
+            one_component = all(piece.component == run[0].component for piece in run)
+            if not one_component and stop - start > MAX_PIECES:
                 break
-            left, top, right, bottom = bounding_box(run)
-            wide = right - left > WIDEST * max(bottom - top, height)
-            whole = one_mark and _is_whole(pieces, first, last)
-            if whole or last == first + 1 or not (wide or last - first > MAX_PIECES):
-                cost = _form(right - left, bottom - top, height) + _joining(run, height)
-                part = _is_part(pieces, first, last)
-                found.append(Candidate(first, last, cost, part, whole and not wide))
+            left, top, right, bottom = union_box(run)
+            wide = right - left > MAX_WIDTH_RATIO * max(bottom - top, height)
+            whole = one_component and _is_whole(pieces, start, stop)
+            if whole or stop == start + 1 or not (wide or stop - start > MAX_PIECES):
+                nats = _shape_score(right - left, bottom - top, height) + _gap_score(run, height)
+                partial = _is_partial(pieces, start, stop)
+                found.append(Candidate(start, stop, nats, partial, whole and not wide))
     return found
 
 
-def _is_whole(pieces: Sequence[Piece], first: int, last: int) -> bool:
-    """Whether pieces first..last - 1, all of one mark, are all of it: junk must not be cut up."""
-    mark = pieces[first].mark
-    before = first > 0 and pieces[first - 1].mark == mark
-    return not before and not (last < len(pieces) and pieces[last].mark == mark)
+def _is_whole(pieces: Sequence[Piece], start: int, stop: int) -> bool:
+    """Return whether pieces start..stop - 1, all of one component, are all of its pieces."""
+    component = pieces[start].component
+    before = start > 0 and pieces[start - 1].component == component
+    return not before and not (stop < len(pieces) and pieces[stop].component == component)
 
 
-def _is_part(pieces: Sequence[Piece], first: int, last: int) -> bool:
-    """Whether a mark of pieces first..last - 1 has slices elsewhere."""
-    inside = {piece.mark for piece in pieces[first:last]}
-    return any(piece.mark in inside for piece in (*pieces[:first], *pieces[last:]))
+def _is_partial(pieces: Sequence[Piece], start: int, stop: int) -> bool:
+    """Return whether a component of pieces start..stop - 1 has further slices."""
+    inside = {piece.component for piece in pieces[start:stop]}
+    return any(piece.component in inside for piece in (*pieces[:start], *pieces[stop:]))
 
 
-def _form(width: float, high: float, height: float) -> float:
-    """Lower than its line, or wider than high: digits are so now and then, parts of them often."""
-    low = max(0.0, np.log2(0.75 * height / max(high, 1)))
-    wide = max(0.0, np.log2(width / (1.1 * max(high, 0.75 * height))))
+def _shape_score(width: float, height: float, digit_height: float) -> float:
+    """Penalise glyphs lower than their line or wider than high: parts of digits often are."""
+    low = max(0.0, np.log2(0.75 * digit_height / max(height, 1)))
+    wide = max(0.0, np.log2(width / (1.1 * max(height, 0.75 * digit_height))))
     return float(-2.0 * low - 3.0 * wide)
 
 
-def _joining(run: Sequence[Piece], height: float) -> float:
-    """Marks side by side are more often two digits than one; slices of one mark cost nothing."""
-    cost, right = 0.0, run[0].box[2]
+def _gap_score(run: Sequence[Piece], height: float) -> float:
+    """Penalise gaps: components side by side are usually two digits. Slices cost nothing."""
+    score, right = 0.0, run[0].box[2]
     for before, piece in pairwise(run):
-        if piece.mark != before.mark:
+        if piece.component != before.component:
             gap = max(piece.box[0] - right, 0) / height
             tall = min(piece.height, before.height) > 0.7 * height and gap > 0
-            cost -= 6 * gap + (1.0 if tall else 0.0)
+            score -= 6 * gap + (1.0 if tall else 0.0)
         right = max(right, piece.box[2])
-    return cost
+    return score
 
 
-def boundary_costs(pieces: Sequence[Piece]) -> list[float]:
-    """What it costs that a glyph ends before piece k, 0..n: the cuts through ink on that way."""
-    costs = [0.0] * (len(pieces) + 1)
+def boundary_scores(pieces: Sequence[Piece]) -> list[float]:
+    """Return the penalty, for k = 0..len(pieces), of a boundary before piece k: its cuts' ink."""
+    scores = [0.0] * (len(pieces) + 1)
     for k in range(1, len(pieces)):
-        after = {piece.mark for piece in pieces[k:]}
+        after = {piece.component for piece in pieces[k:]}
         open_cuts: dict[int, float] = {}
         for piece in pieces[:k]:
-            if piece.mark in after:
-                open_cuts[piece.mark] = piece.cut
-        costs[k] = -sum(CUT * max(cut, 0.0) for cut in open_cuts.values())
-    return costs
+            if piece.component in after:
+                open_cuts[piece.component] = piece.cut
+        scores[k] = -sum(CUT_NATS * max(cut, 0.0) for cut in open_cuts.values())
+    return scores
 
 
 def best_path(
     pieces: Sequence[Piece],
-    runs: Sequence[Candidate],
+    candidates: Sequence[Candidate],
     probabilities: Float32[ndarray, "n 11"],
 ) -> list[int]:
-    """The candidates, by number, of the best path through all pieces, from left to right."""
-    boundaries = boundary_costs(pieces)
+    """Return the indices of the candidates on the best path, from left to right."""
+    boundaries = boundary_scores(pieces)
     best = [0.0] + [-np.inf] * len(pieces)
-    came = [-1] * (len(pieces) + 1)
-    order = sorted(range(len(runs)), key=lambda number: runs[number].first)
+    last = [-1] * (len(pieces) + 1)
+    order = sorted(range(len(candidates)), key=lambda number: candidates[number].start)
     for number in order:
-        run = runs[number]
-        score = reading_score(probabilities[number], run.part) + run.shape
-        if run.whole:  # junk has no form that it ought to have
-            score = max(score, JUNK)
-        score += boundaries[run.last]
-        if best[run.first] + score > best[run.last]:
-            best[run.last] = best[run.first] + score
-            came[run.last] = number
-    path, end = [], len(pieces)
-    while end > 0:
-        path.append(came[end])
-        end = runs[came[end]].first
+        candidate = candidates[number]
+        nats = classification_score(probabilities[number], candidate.partial)
+        score = nats + candidate.shape_nats
+        if candidate.whole:  # a non-digit has no shape that it should have
+            score = max(score, NON_DIGIT_NATS)
+        score += boundaries[candidate.stop]
+        if best[candidate.start] + score > best[candidate.stop]:
+            best[candidate.stop] = best[candidate.start] + score
+            last[candidate.stop] = number
+    path, stop = [], len(pieces)
+    while stop > 0:
+        path.append(last[stop])
+        stop = candidates[last[stop]].start
     return path[::-1]
 
 
-def reading_score(probabilities: Float32[ndarray, " 11"], part: bool = False) -> float:
-    """Of the likeliest digit, in nats; of junk, what `JUNK` says, weighted by how sure that is."""
-    digit = float(probabilities[:10].max())
-    if part and digit < SURE_PART:
-        return JUNK
-    straight = PART_ONE if part and int(probabilities[:10].argmax()) == 1 else 0.0
-    return float(np.log(digit + (1 - digit) * np.exp(JUNK))) + straight
+def classification_score(probabilities: Float32[ndarray, " 11"], partial: bool = False) -> float:
+    """Return log(p + (1 - p) exp(NON_DIGIT_NATS)), where p is the confidence."""
+    p = float(probabilities[:10].max())
+    if partial and p < MIN_PART_CONFIDENCE:
+        return NON_DIGIT_NATS
+    penalty = PART_ONE_NATS if partial and int(probabilities[:10].argmax()) == 1 else 0.0
+    return float(np.log(p + (1 - p) * np.exp(NON_DIGIT_NATS))) + penalty

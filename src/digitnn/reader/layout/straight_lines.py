@@ -1,8 +1,8 @@
-"""Long, thin, straight strokes of a page, nearly level: what rulings, frames and combs are made of.
+"""Find long, thin, straight, nearly level strokes: the parts of rulings, frames and combs.
 
-Upright ones are found in the transposed ink. A stroke is followed over what crosses it and over
-small breaks.
-Axes: h w pixels, s strokes.
+Upright strokes are found in the transposed ink. A stroke is followed across ink that crosses it and
+across small gaps.
+Axes: h w pixels.
 """
 
 from dataclasses import dataclass
@@ -11,29 +11,29 @@ import numpy as np
 from jaxtyping import Bool, Int64
 from numpy import ndarray
 
-from digitnn.reader.ink.components import marks
+from digitnn.reader.ink.components import find_components
 
-THICKEST = 1 / 150
-"""Of the picture's longest side; at least 5 pixels. A thicker bar is no ruling."""
+MAX_THICKNESS = 1 / 150
+"""As a share of the picture's longest side, at least 5 pixels. A thicker bar is no ruling."""
 
 MAX_FITS = 12
-"""How often a stroke is fitted again as it grows; most have stopped growing at the third."""
+"""How often a growing stroke is fitted again; most stop growing at the third fit."""
 
-GAP = 0.15
-"""A stroke goes on after a gap of this share of its length, the longer the surer."""
+MAX_GAP = 0.15
+"""Largest gap inside a stroke, as a share of its length."""
 
-STEEPEST = 0.15
-"""How far a ruling may slope: 8.5 degrees."""
+MAX_SLOPE = 0.15
+"""Largest slope of a ruling: 8.5 degrees."""
 
-THINNER = 4
-"""A ruling's piece is this many times as long as it is thick, or it is no piece of one."""
+MIN_ELONGATION = 4
+"""Least ratio of length to thickness of a piece of a ruling."""
 
 
 @dataclass(frozen=True)
 class LineSegment:
-    """y = height + slope x, from column `start` to `stop`, exclusive; thickness in pixels."""
+    """y = intercept + slope x, from column `start` to `stop`, exclusive; thickness in pixels."""
 
-    height: float
+    intercept: float
     slope: float
     start: int
     stop: int
@@ -41,16 +41,16 @@ class LineSegment:
 
     @property
     def length(self) -> int:
-        """Across, in pixels."""
+        """In columns."""
         return self.stop - self.start
 
-    def at(self, x: ndarray | float) -> ndarray | float:
-        """Its row at column x."""
-        return self.height + self.slope * x
+    def row_at(self, x: ndarray | float) -> ndarray | float:
+        """Return its row at column x."""
+        return self.intercept + self.slope * x
 
 
 def run_lengths(ink: Bool[ndarray, "h w"]) -> Int64[ndarray, "h w"]:
-    """Of each pixel of ink, the length of the run down its column that it is in; 0 on paper."""
+    """Return for each pixel the length of the vertical run of ink that it is in; 0 on paper."""
     h, w = ink.shape
     edges = np.diff(np.pad(ink, ((1, 1), (0, 0))).astype(np.int8), axis=0).T
     column, start = np.nonzero(edges == 1)
@@ -61,50 +61,50 @@ def run_lengths(ink: Bool[ndarray, "h w"]) -> Int64[ndarray, "h w"]:
     return np.cumsum(paint[:, :h], axis=1, dtype=np.int32).T
 
 
-def level_strokes(ink: Bool[ndarray, "h w"], shortest: int) -> list[LineSegment]:
-    """The nearly level strokes of at least `shortest` pixels, the longest first."""
+def find_level_strokes(ink: Bool[ndarray, "h w"], min_length: int) -> list[LineSegment]:
+    """Return the nearly level strokes of at least `min_length` pixels, the longest first."""
     h, w = ink.shape
-    thickest = max(5, round(max(h, w) * THICKEST))
+    max_thickness = max(5, round(max(h, w) * MAX_THICKNESS))
     runs = run_lengths(ink)
-    thin = (runs > 0) & (runs <= thickest)
-    found = marks(thin)
+    thin = (runs > 0) & (runs <= max_thickness)
+    found = find_components(thin)
     widths = found.boxes[:, 2] - found.boxes[:, 0]
     long_enough = np.flatnonzero(
-        (widths >= max(4, shortest // 4)) & (widths**2 >= THINNER * found.areas)
+        (widths >= max(4, min_length // 4)) & (widths**2 >= MIN_ELONGATION * found.areas)
     )
     free = thin.copy()
     strokes = []
-    for mark in long_enough[np.argsort(-widths[long_enough])]:
-        left, top, right, bottom = (int(side) for side in found.boxes[mark])
-        own = (found.labels[top:bottom, left:right] == mark + 1) & free[top:bottom, left:right]
+    for number in long_enough[np.argsort(-widths[long_enough])]:
+        left, top, right, bottom = (int(side) for side in found.boxes[number])
+        own = (found.labels[top:bottom, left:right] == number + 1) & free[top:bottom, left:right]
         if np.count_nonzero(own.any(axis=0)) < 0.5 * (right - left):
-            continue  # most of it was part of a stroke already
-        stroke = _fit(own, left, top)
+            continue  # most of it is part of an earlier stroke
+        stroke = _fit_stroke(own, left, top)
         if stroke is None:
             continue
-        stroke = _follow(stroke, ink, thin)
-        if stroke.length >= max(shortest, THINNER * stroke.thickness):
+        stroke = _extend(stroke, ink, thin)
+        if stroke.length >= max(min_length, MIN_ELONGATION * stroke.thickness):
             strokes.append(stroke)
             _clear(free, stroke)
     return sorted(strokes, key=lambda stroke: -stroke.length)
 
 
-def _fit(own: Bool[ndarray, "y x"], left: int, top: int) -> LineSegment | None:
-    """The straight line through the middles of the columns; None where it bends or is steep."""
+def _fit_stroke(own: Bool[ndarray, "y x"], left: int, top: int) -> LineSegment | None:
+    """Fit a straight line to the middles of the columns; None if it bends or is too steep."""
     columns = np.flatnonzero(own.any(axis=0))
     counts = own.sum(axis=0)[columns]
     middles = (own * np.arange(len(own))[:, None]).sum(axis=0)[columns] / counts
     thickness = float(np.median(counts))
-    slope, height = _line(columns, middles)
-    off = np.abs(middles - height - slope * columns)
-    if abs(slope) > STEEPEST or np.percentile(off, 80) > 1 + thickness / 2:
+    slope, intercept = _fit_line(columns, middles)
+    off = np.abs(middles - intercept - slope * columns)
+    if abs(slope) > MAX_SLOPE or np.percentile(off, 80) > 1 + thickness / 2:
         return None
     start, stop = left + int(columns[0]), left + int(columns[-1]) + 1
-    return LineSegment(height + top - slope * left, slope, start, stop, thickness)
+    return LineSegment(intercept + top - slope * left, slope, start, stop, thickness)
 
 
-def _line(x: ndarray, y: ndarray) -> tuple[float, float]:
-    """Slope and height at x = 0, twice: the second time without the farthest fifth."""
+def _fit_line(x: ndarray, y: ndarray) -> tuple[float, float]:
+    """Return (slope, intercept) by least squares, fitted again without the farthest fifth."""
     kept = np.ones(len(x), bool)
     for _ in range(2):
         x_mean, y_mean = x[kept].mean(), y[kept].mean()
@@ -115,30 +115,30 @@ def _line(x: ndarray, y: ndarray) -> tuple[float, float]:
     return float(slope), float(y_mean - slope * x_mean)
 
 
-def _follow(
+def _extend(
     stroke: LineSegment, ink: Bool[ndarray, "h w"], thin: Bool[ndarray, "h w"]
 ) -> LineSegment:
-    """Longer to both sides, over breaks and crossings, the line fitted again as it grows."""
+    """Extend the stroke to both sides, across gaps and crossings; fit it again as it grows."""
     h, w = ink.shape
     columns = np.arange(w)
     reach = int(stroke.thickness / 2 + 1.5)
     for _ in range(MAX_FITS):
-        rows = np.rint(stroke.at(columns)).astype(np.int64)
+        rows = np.rint(stroke.row_at(columns)).astype(np.int64)
         near = rows[None] + np.arange(-reach, reach + 1)[:, None]
         valid = (near >= 0) & (near < h)
         near = np.clip(near, 0, h - 1)
         here = (ink[near, columns] & valid).any(axis=0)
         thin_here = thin[near, columns] & valid
-        most_gap = max(4, max(h, w) // 200, int(GAP * stroke.length))
-        start, stop = _grown(here & thin_here.any(axis=0), here, stroke, most_gap)
+        max_gap = max(4, max(h, w) // 200, int(MAX_GAP * stroke.length))
+        start, stop = _reach(here & thin_here.any(axis=0), here, stroke, max_gap)
         inside = (columns >= start) & (columns < stop) & thin_here.any(axis=0)
         counts = thin_here[:, inside].sum(axis=0)
         middles = (near * thin_here)[:, inside].sum(axis=0) / counts
         if not len(middles):
             break
-        slope, height = _line(columns[inside], middles)
-        longer = LineSegment(height, slope, start, stop, float(np.median(counts)))
-        if abs(slope) > STEEPEST:
+        slope, intercept = _fit_line(columns[inside], middles)
+        longer = LineSegment(intercept, slope, start, stop, float(np.median(counts)))
+        if abs(slope) > MAX_SLOPE:
             break
         grown, stroke = longer.length > stroke.length, longer
         if not grown:
@@ -146,12 +146,12 @@ def _follow(
     return stroke
 
 
-def _grown(
-    thin: Bool[ndarray, " w"], here: Bool[ndarray, " w"], stroke: LineSegment, most_gap: int
+def _reach(
+    thin: Bool[ndarray, " w"], here: Bool[ndarray, " w"], stroke: LineSegment, max_gap: int
 ) -> tuple[int, int]:
-    """From where to where the stroke goes on: thin ink, with gaps of at most `most_gap`.
+    """Return (start, stop) of the stroke: thin ink, with gaps of at most `max_gap` columns.
 
-    Ink that crosses or runs along hides it: such gaps count a tenth.
+    A column of thicker ink, which may hide the stroke, counts a tenth of a gap.
     """
     steps = np.where(thin, 0.0, np.where(here, 0.1, 1.0))
     ends = []
@@ -161,16 +161,16 @@ def _grown(
             gap = 0.0 if thin[column] else gap + steps[column]
             if thin[column]:
                 end = column
-            elif gap > most_gap:
+            elif gap > max_gap:
                 break
         ends.append(end)
     return ends[1], ends[0] + 1
 
 
 def _clear(free: Bool[ndarray, "h w"], stroke: LineSegment) -> None:
-    """The stroke's pixels are no longer free to make another."""
+    """Mark the stroke's pixels as used."""
     columns = np.arange(stroke.start, stroke.stop)
     reach = int(stroke.thickness / 2 + 1.5)
-    rows = np.rint(stroke.at(columns)).astype(np.int64) + np.arange(-reach, reach + 1)[:, None]
+    rows = np.rint(stroke.row_at(columns)).astype(np.int64) + np.arange(-reach, reach + 1)[:, None]
     inside = (rows >= 0) & (rows < len(free))
     free[rows[inside], np.broadcast_to(columns, rows.shape)[inside]] = False

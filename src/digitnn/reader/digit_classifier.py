@@ -1,4 +1,4 @@
-"""What the network says of images, as probabilities: all that the reader knows of it.
+"""The classifier of the reader: images to the probabilities of ten digits and of "no digit".
 
 Axes: n images.
 """
@@ -17,28 +17,30 @@ from digitnn.network.network import Classifier, Network
 from digitnn.network.storage.saved_network import load_network
 
 ClassifyImages: TypeAlias = Callable[[UInt8[ndarray, "n 28 28"]], Float32[ndarray, "n 11"]]
-"""Probabilities of the ten digits and at `NO_DIGIT`, last, of "no digit"; each row sums to 1."""
+"""Returns the probabilities of the ten digits and, last, at `NO_DIGIT`, of "no digit"."""
 
-SHIPPED = Path(__file__).parent / "shipped"
-"""The network that reads pictures, a run that comes with the package; see `ship`."""
+SHIPPED_FOLDER = Path(__file__).parent / "shipped"
+"""The run that is distributed with the package; written by `ship`."""
 
 
 def load_image_classifier(model: Path | str | None = None) -> ClassifyImages:
-    """`SHIPPED` if None, else a run or an ensemble of runs, in NumPy. Raises `RunError`."""
+    """Load a run or an ensemble, or the shipped network if None. Raises `RunError`."""
     if model is None:
-        network, params = load_network(SHIPPED)
+        network, params = load_network(SHIPPED_FOLDER)
         return image_classifier(network, find_engine("scratch").classifier(network, params))
-    from digitnn.runs.ensembles import Ensemble, load_run  # imports all that trains: 0.1 s
+    from digitnn.runs.ensembles import Ensemble, load_run  # imports all of training: 0.1 s
 
     trained = load_run(model)
     runs = trained.members if isinstance(trained, Ensemble) else (trained,)
-    return mean_of([image_classifier(run.network, run.classifier("scratch")) for run in runs])
+    return mean_classifier(
+        [image_classifier(run.network, run.classifier("scratch")) for run in runs]
+    )
 
 
 def image_classifier(network: Network, classifier: Classifier) -> ClassifyImages:
-    """p = softmax([z / T, 0]) of the logits z and the temperature T where `network` rejects.
+    """Return p = softmax([z / T, 0]) of the logits z, where T is the network's temperature.
 
-    One that never learned what is no digit says 0 of it: p = [softmax(z / T), 0].
+    A network that was not trained to reject gives "no digit" probability 0: [softmax(z / T), 0].
     """
 
     def classify(images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n 11"]:
@@ -51,8 +53,8 @@ def image_classifier(network: Network, classifier: Classifier) -> ClassifyImages
     return classify
 
 
-def mean_of(members: Sequence[ClassifyImages]) -> ClassifyImages:
-    """Several that answer as one: the mean of their probabilities (see `ensembles`)."""
+def mean_classifier(members: Sequence[ClassifyImages]) -> ClassifyImages:
+    """Return a classifier that averages the members' probabilities (see `ensembles`)."""
 
     def classify(images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n 11"]:
         return np.stack([member(images) for member in members]).mean(axis=0)

@@ -1,5 +1,6 @@
 """How numbers, names and values are written for people."""
 
+import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from reprlib import Repr
@@ -43,5 +44,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def words_of(error: Exception) -> str:
-    """What a library's error says, short and on one line, to stand inside our own message."""
-    return " ".join(str(error).split())[:120] or type(error).__name__
+    """Return a library's error message on one line of at most 120 characters.
+
+    Memory addresses, as in `<_io.BytesIO object at 0x7f...>`, are left out.
+    """
+    words = re.sub(r"(?<=\w) at 0x[0-9a-fA-F]+(?=>)", "", " ".join(str(error).split()))
+    return words[:120] or type(error).__name__

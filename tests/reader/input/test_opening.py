@@ -18,6 +18,8 @@ from PIL import Image
 
 from digitnn.errors import PictureError
 from digitnn.reader.input.opening import Limits, open_picture
+from digitnn.reader.input.pages import pages_of
+from digitnn.wording import words_of
 
 GREY = five(40)
 GREY.flags.writeable = False
@@ -248,6 +250,26 @@ def test_damaged_files_end_in_a_picture_or_in_one_line(kind, changes, kept):
         grey = open_picture(bytes(data[: int(kept * len(data))])).grey
     except PictureError as error:
         assert "\n" not in str(error)
+        assert "object at 0x" not in str(error)
     else:
         assert grey.dtype == np.uint8
         assert grey.ndim == 2
+
+
+@pytest.mark.parametrize("kind", [*SAVED, "PDF"])
+def test_the_error_of_a_cut_file_holds_no_memory_address(kind):
+    if kind == "PDF":
+        pytest.importorskip("pypdfium2")
+    data = saved(Image.fromarray(GREY), kind)
+    for kept in range(8, len(data), 7):
+        try:
+            for page in pages_of(io.BytesIO(data[:kept])):
+                page.open()
+        except PictureError as error:
+            assert "object at 0x" not in str(error)
+
+
+def test_a_library_message_is_quoted_without_memory_addresses():
+    error = ValueError(f"cannot read {io.BytesIO()!r} at 0x10")
+    assert words_of(error) == "cannot read <_io.BytesIO object> at 0x10"
+    assert words_of(ValueError()) == "ValueError"

@@ -13,7 +13,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from benchmarks.docs.appraisals import KEPT
-from digitnn.analysis.comparison.markdown import to_markdown
+from digitnn.analysis.comparison.markdown import comparison_to_markdown
 from digitnn.atomic_files import write_text
 from digitnn.wording import percent
 
@@ -134,7 +134,7 @@ test split is for these figures alone: recipes were chosen on the validation spl
 
 `digitnn compare --grid --seeds 3`: each recipe on each engine that can train it.
 
-{to_markdown(comparison)}
+{comparison_to_markdown(comparison)}
 More recipes, over more seeds: [benchmarks.md](benchmarks.md).
 
 ## How sure

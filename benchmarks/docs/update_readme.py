@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 
 from benchmarks.docs.benchmarks_page import RESULTS, interval
-from digitnn.analysis.comparison.markdown import to_markdown
+from digitnn.analysis.comparison.markdown import comparison_to_markdown
 from digitnn.atomic_files import write_text
 from digitnn.wording import percent
 
@@ -69,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, default=Path("results"))
     results = parser.parse_args().results
-    table = to_markdown(json.loads((results / "comparison.json").read_text()))
+    table = comparison_to_markdown(json.loads((results / "comparison.json").read_text()))
     readme = Path("README.md")
     text = put_between(readme.read_text(), BEGIN, END, table)
     write_text(readme, put_between(text, BEGIN_MARKS, END_MARKS, marks()))

@@ -6,6 +6,8 @@ from difflib import get_close_matches
 from reprlib import Repr
 from typing import Any, TypeAlias
 
+SPLIT_TITLES = {"train": "training", "valid": "validation", "test": "test"}
+
 Notify: TypeAlias = Callable[[str], None]
 """Receives one line of progress for a person."""
 
@@ -22,6 +24,12 @@ def silent(line: str) -> None:
 def percent(share: float) -> str:
     """0.97432 as "97.43 %"."""
     return f"{100 * share:.2f} %"
+
+
+def percent_range(interval: tuple[float, float]) -> str:
+    """(0.991, 0.995) as "99.10 to 99.50 %"."""
+    low, high = interval
+    return f"{100 * low:.2f} to {percent(high)}"
 
 
 def count(n: int, noun: str) -> str:

@@ -12,8 +12,8 @@ from PIL import Image
 from small_trainings import CNN
 
 from digitnn.data.dataset import Dataset
-from digitnn.report.measured import Wanted
-from digitnn.report.measuring import measure
+from digitnn.report.measured import PageRequest
+from digitnn.report.measuring import measure_run
 from digitnn.report.page import render
 from digitnn.runs.ensembles import load_run
 from digitnn.runs.experiment import TrainingData, run_experiment
@@ -29,9 +29,9 @@ def page(digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = TrainingData("mnist", None, digits[:400], digits[400:480])
     run = folder / ("a_name_as_long_as_somebody_may_choose_it" * 3)
     run_experiment(CNN.with_epochs(2), "scratch", 0, data, run, iter)
-    wanted = Wanted("valid", folder / "data", 20, (), f"digitnn report {run}")
+    wanted = PageRequest("valid", folder / "data", 20, (), f"digitnn report {run}")
     path = folder / "page.html"
-    path.write_bytes(render(measure(load_run(run), wanted, lambda line: None)))
+    path.write_bytes(render(measure_run(load_run(run), wanted, lambda line: None)))
     return path
 
 

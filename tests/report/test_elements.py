@@ -14,9 +14,9 @@ import digitnn
 from digitnn.evaluation.next_test import predict_next_test
 from digitnn.plotting import COLOURS, GREY, new_figure
 from digitnn.report.charts import draw_next_test
+from digitnn.report.elements import coloured, ink, outlined
 from digitnn.report.inline_svg import VARIABLES, inline_svg
 from digitnn.report.page import environment
-from digitnn.report.pixels import coloured, ink, outlined
 
 CSS = (Path(digitnn.__file__).parent / "report/templates/style.css").read_text()
 LIGHT, DARK = re.findall(r":root \{(.*?)\}", CSS, re.DOTALL)

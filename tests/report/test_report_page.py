@@ -20,12 +20,12 @@ from digitnn.evaluation.disputed_labels import DisputedLabel, settle
 from digitnn.evaluation.evaluation import evaluate
 from digitnn.evaluation.summary import summarise_evaluation
 from digitnn.network.layers import AveragePool2d, Dense, Flatten
+from digitnn.report.another_test import another_test
 from digitnn.report.disputed_labels import disputed_labels
 from digitnn.report.how_good import how_good
 from digitnn.report.learned import learned
-from digitnn.report.measured import Measurements, Wanted
-from digitnn.report.measuring import measure
-from digitnn.report.next_test_section import another_test
+from digitnn.report.measured import Measurements, PageRequest
+from digitnn.report.measuring import measure_run
 from digitnn.report.page import SECTIONS, render
 from digitnn.report.summary import summary
 from digitnn.report.where_it_fails import where_it_fails
@@ -55,8 +55,8 @@ def folder(digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def wanted(
     folder: Path, split: str = "valid", n: int = 20, beside: tuple[Path, ...] = ()
-) -> Wanted:
-    return Wanted(split, folder / "data", n, beside, "digitnn report it")
+) -> PageRequest:
+    return PageRequest(split, folder / "data", n, beside, "digitnn report it")
 
 
 def silent(line: str) -> None:
@@ -65,7 +65,7 @@ def silent(line: str) -> None:
 
 @pytest.fixture(scope="module")
 def measured(folder: Path) -> Measurements:
-    return measure(load_run(folder / HOSTILE), wanted(folder), silent)
+    return measure_run(load_run(folder / HOSTILE), wanted(folder), silent)
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +232,7 @@ def test_equal_runs_give_equal_pages_but_for_date_and_seconds(folder: Path, tmp_
         (tmp_path / name).mkdir()
         run = shutil.copytree(folder / "a", tmp_path / name / "a")
         (run / "report.json").unlink(missing_ok=True)
-        found = measure(load_run(run), wanted(folder, n=10), silent)
+        found = measure_run(load_run(run), wanted(folder, n=10), silent)
         whole = render(found).decode().replace(str(run), "run")
         whole = re.sub(r"<time.*?</time>", "", whole)
         pages.append(re.sub(r'<span class="varies">.*?</span>', "", whole))
@@ -254,7 +254,7 @@ def test_the_curves_are_those_of_the_training(measured: Measurements, page: Elem
 
 
 def test_an_ensemble_has_no_inside_and_the_page_says_so(folder: Path) -> None:
-    found = measure(load_run(folder / "pair"), wanted(folder, n=5), silent)
+    found = measure_run(load_run(folder / "pair"), wanted(folder, n=5), silent)
     page = read_page(render(found).decode())
     words = page.one("aria-labelledby", "learned-title").text
     assert "An ensemble has no first layer" in words
@@ -282,7 +282,7 @@ def test_weights_that_see_no_pixels_are_left_out_in_words(
     )
     data = TrainingData("mnist", None, digits[:400], digits[400:480])
     run = run_experiment(recipe, "scratch", 0, data, tmp_path / "pooled", iter)
-    section = learned(measure(run, wanted(folder, n=0), silent))
+    section = learned(measure_run(run, wanted(folder, n=0), silent))
     assert section.weights is None
     assert "they see no pixels" in section.missing[0]
     assert section.one is not None
@@ -293,7 +293,7 @@ def test_a_run_that_kept_snapshots_shows_how_its_weights_came_to_be(
 ) -> None:
     assert learned(measured).epochs is None
     digitnn("train", "classic", "--epochs", "4", "--snapshots", "--out", "run")
-    found = measure(load_run("run"), wanted(Path(), n=0), silent)
+    found = measure_run(load_run("run"), wanted(Path(), n=0), silent)
     epochs = learned(found).epochs
     over = found.insight.over_epochs
     assert [when for when, _ in epochs.moments] == [f"iteration {e:g}" for e in over.epochs]
@@ -307,7 +307,7 @@ def test_other_seeds_are_read_counted_and_noted(folder: Path, tmp_path: Path) ->
         shutil.copytree(folder / name, tmp_path / name)
         (tmp_path / name / "report.json").unlink(missing_ok=True)
     beside = (tmp_path,)
-    found = measure(load_run(tmp_path / "a"), wanted(folder, n=0, beside=beside), silent)
+    found = measure_run(load_run(tmp_path / "a"), wanted(folder, n=0, beside=beside), silent)
     (noted,) = json.loads((tmp_path / "b" / "report.json").read_text())["readings"]
     siblings = found.siblings
     accuracies = {seed.path: seed.accuracy for seed in siblings.seeds}
@@ -331,7 +331,7 @@ def test_a_test_reading_is_noted_and_its_number_told(folder: Path, tmp_path: Pat
     run = shutil.copytree(folder / "a", tmp_path / "a")
     words = []
     for _ in range(2):
-        found = measure(load_run(run), wanted(folder, "test", n=0), silent)
+        found = measure_run(load_run(run), wanted(folder, "test", n=0), silent)
         words += summary(found).readings
         assert found.evaluation_summary.tempered.in_sample is False
     assert "has read the test split once" in words[0]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy import ndarray
 
-    from digitnn.analysis.label_audit.findings import Found
+    from digitnn.analysis.label_audit.findings import AuditResult
     from digitnn.analysis.label_audit.folds import Audit
     from digitnn.cli.interruption import Stop
     from digitnn.training.records import Record
@@ -56,7 +56,7 @@ def audit(
     Ctrl-C the same command goes on with the next fold.
     """
     from digitnn.analysis.comparison.results_folder import check_writable
-    from digitnn.analysis.label_audit.findings import find_audit, to_text
+    from digitnn.analysis.label_audit.findings import audit_to_text, summarise_audit
     from digitnn.analysis.label_audit.folds import Audit
     from digitnn.cli.interruption import stop_on_interrupt
     from digitnn.data.fetch.sources import load
@@ -86,19 +86,19 @@ def audit(
             f"interrupted; {done} of {folds} folds are kept in {out}: the same command goes on",
             stop.signal_number,
         )
-    found = find_audit(what, answers, len(train), test.fingerprint())
+    found = summarise_audit(what, answers, len(train), test.fingerprint())
     _write(what, found, data)
     if as_json:
         print_json(found.to_json())
     else:
-        print_text(to_text(found))
+        print_text(audit_to_text(found))
 
 
 def _ask(what: "Audit", stop: "Stop") -> tuple["ndarray", int]:
     """What the networks say of every image, as far as they were asked, and how many folds."""
     import numpy as np
 
-    from digitnn.analysis.label_audit.folds import ask_all
+    from digitnn.analysis.label_audit.folds import predict_folds
     from digitnn.cli.interruption import until
     from digitnn.cli.progress import follow
     from digitnn.data.dataset import CLASSES
@@ -107,7 +107,7 @@ def _ask(what: "Audit", stop: "Stop") -> tuple["ndarray", int]:
         return until(stop, follow(training, title))
 
     answers, done = np.zeros((len(what.data), CLASSES), np.float32), 0
-    for fold in until(stop, ask_all(what, watch)):
+    for fold in until(stop, predict_folds(what, watch)):
         answers[fold.indices] = fold.log_probabilities
         done += 1
         labels = what.data.labels[fold.indices]
@@ -117,16 +117,15 @@ def _ask(what: "Audit", stop: "Stop") -> tuple["ndarray", int]:
     return answers, done
 
 
-def _write(what: "Audit", found: "Found", collection: str) -> None:
+def _write(what: "Audit", found: "AuditResult", collection: str) -> None:
     """The list, the sheet, and all of it as JSON."""
     import json
 
-    from digitnn.analysis.label_audit.sheet import draw_suspects
-    from digitnn.analysis.label_audit.suspects import to_csv
+    from digitnn.analysis.label_audit.suspects import draw_suspects, suspects_to_csv
     from digitnn.atomic_files import write_text
     from digitnn.plotting import write_figure
 
-    write_text(what.folder / "suspects.csv", to_csv(found.suspects))
+    write_text(what.folder / "suspects.csv", suspects_to_csv(found.suspects))
     write_text(what.folder / "audit.json", json.dumps(found.to_json(), indent=2) + "\n")
     figure = draw_suspects(found.suspects, what.data.images, collection)
     write_figure(what.folder / "suspects.png", figure)

@@ -51,8 +51,12 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Train the recipes, evaluate each network once on the test split, and compare."""
-    from digitnn.analysis.comparison.comparison import Evaluated, check_same_test, make_comparison
-    from digitnn.analysis.comparison.markdown import to_markdown
+    from digitnn.analysis.comparison.comparison import (
+        EvaluatedRun,
+        check_same_test,
+        make_comparison,
+    )
+    from digitnn.analysis.comparison.markdown import comparison_to_markdown
     from digitnn.analysis.comparison.results_folder import check_writable, write_results
     from digitnn.data.fetch.sources import load
     from digitnn.engines.find import find_engine
@@ -93,13 +97,13 @@ def compare(
     for run in trained:
         evaluation = evaluate(run.classifier(), test, str(run.path))
         record_reading(run, "test", evaluation, test)
-        evaluated.append(Evaluated(run, evaluation))
+        evaluated.append(EvaluatedRun(run, evaluation))
     comparison = make_comparison(evaluated, test, gaps)
     written = write_results(results, comparison, evaluated, test)
     if as_json:
         print_json(comparison)
     else:
-        print_text(to_markdown(comparison))
+        print_text(comparison_to_markdown(comparison))
     say("written: " + ", ".join(str(path) for path in written))
 
 

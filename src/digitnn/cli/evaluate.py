@@ -44,7 +44,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Read a split with a trained network and tell all there is to tell. It is noted in the run."""
-    from digitnn.analysis.comparison.external_data import SPLIT, qmnist_shares
+    from digitnn.analysis.comparison.external_data import EXTERNAL_SPLIT, qmnist_shares
     from digitnn.data.formats.labelled import read_labelled
     from digitnn.evaluation.evaluation import evaluate as evaluate_on
     from digitnn.evaluation.summary import describe, summarise_evaluation
@@ -67,7 +67,7 @@ def evaluate(
         name: str = split or "valid"
         dataset = load_split_of(trained, name, data_dir)
     else:
-        name, dataset = SPLIT, elsewhere
+        name, dataset = EXTERNAL_SPLIT, elsewhere
         shared = count_known(trained, dataset, found, data_dir)
     evaluation = evaluate_on(classifier, dataset, str(trained.path))
     validation = None
@@ -116,7 +116,7 @@ def _check_drawable(folder: Path) -> None:
 
 def _draw(trained: "Trained", evaluation_summary: "EvaluationSummary", folder: Path) -> list[str]:
     """Write the figures, each whole or not at all; their paths."""
-    from digitnn.analysis.comparison.comparison import Evaluated
+    from digitnn.analysis.comparison.comparison import EvaluatedRun
     from digitnn.analysis.comparison.confidence_figures import draw_reliability, draw_risk_coverage
     from digitnn.analysis.comparison.figures import draw_confusions
     from digitnn.errors import RunError
@@ -126,7 +126,7 @@ def _draw(trained: "Trained", evaluation_summary: "EvaluationSummary", folder: P
         folder / "reliability.png": draw_reliability(evaluation_summary),
         folder / "risk-coverage.png": draw_risk_coverage(evaluation_summary),
         folder / "confusion.png": draw_confusions(
-            [Evaluated(trained, evaluation_summary.evaluation)]
+            [EvaluatedRun(trained, evaluation_summary.evaluation)]
         ),
     }
     for path, figure in drawn.items():

@@ -13,7 +13,7 @@ from digitnn.cli.options import AsJson, Collection, DataDir, Device, Seed, Threa
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from digitnn.analysis.ladder.climbing import Climb
+    from digitnn.analysis.ladder.climbing import LadderPlan
     from digitnn.analysis.ladder.measuring import RungResult
     from digitnn.cli.interruption import Stop
     from digitnn.training.records import Record
@@ -62,7 +62,7 @@ def ladder(
     Each is kept in --out once it is measured: after Ctrl-C the same command goes on.
     """
     from digitnn.analysis.comparison.results_folder import check_writable
-    from digitnn.analysis.ladder.climbing import SIZES, Climb
+    from digitnn.analysis.ladder.climbing import TRAINING_SIZES, LadderPlan
     from digitnn.analysis.ladder.rungs import choose_rungs
     from digitnn.cli.interruption import stop_on_interrupt
     from digitnn.data.fetch.sources import load
@@ -89,8 +89,10 @@ def ladder(
     parts = load_training_data(data, data_dir)
     asked = parts.valid if split == "valid" else load(data, "test", data_dir)
     n = len(parts.train)
-    sizes = {*(size for size in SIZES if size < n), n} if by_size else set(train or [n])
-    what = Climb(chosen, tuple(sorted(sizes)), parts.train, parts.valid, asked, seed, engine, out)
+    sizes = {*(size for size in TRAINING_SIZES if size < n), n} if by_size else set(train or [n])
+    what = LadderPlan(
+        chosen, tuple(sorted(sizes)), parts.train, parts.valid, asked, seed, engine, out
+    )
     with stop_on_interrupt() as stop:
         found = _climb(what, stop)
     if found:
@@ -107,9 +109,9 @@ def ladder(
         )
 
 
-def _climb(what: "Climb", stop: "Stop") -> "list[RungResult]":
+def _climb(what: "LadderPlan", stop: "Stop") -> "list[RungResult]":
     """All that could be measured before somebody asked to stop, each told as it is done."""
-    from digitnn.analysis.ladder.climbing import climb
+    from digitnn.analysis.ladder.climbing import measure_ladder
     from digitnn.cli.interruption import until
     from digitnn.cli.progress import follow
     from digitnn.wording import percent
@@ -119,7 +121,7 @@ def _climb(what: "Climb", stop: "Stop") -> "list[RungResult]":
 
     found = []
     total = len(what.cells())
-    for one, kept in until(stop, climb(what, watch)):
+    for one, kept in until(stop, measure_ladder(what, watch)):
         found.append(one)
         how = "kept" if kept else f"trained in {one.train_seconds:.1f} s"
         say(
@@ -129,15 +131,15 @@ def _climb(what: "Climb", stop: "Stop") -> "list[RungResult]":
     return found
 
 
-def _write(what: "Climb", found: "list[RungResult]", split: str) -> tuple[dict[str, Any], str]:
+def _write(what: "LadderPlan", found: "list[RungResult]", split: str) -> tuple[dict[str, Any], str]:
     """The page as JSON, as Markdown and as figures, in the folder; the first two returned."""
     from digitnn.analysis.ladder.figures import draw_by_size, draw_ladder
-    from digitnn.analysis.ladder.page import to_json, to_markdown
+    from digitnn.analysis.ladder.page import ladder_to_json, ladder_to_markdown
     from digitnn.atomic_files import write_text
     from digitnn.plotting import write_figure
 
-    value = to_json(found, what.asked, split, what.seed)
-    text = to_markdown(found, split, what.seed)
+    value = ladder_to_json(found, what.asked, split, what.seed)
+    text = ladder_to_markdown(found, split, what.seed)
     write_text(what.folder / "ladder.json", json.dumps(value, indent=2) + "\n")
     write_text(what.folder / "ladder.md", text)
     write_figure(what.folder / "ladder.png", draw_ladder(found, split))

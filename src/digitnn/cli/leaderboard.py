@@ -21,10 +21,10 @@ def leaderboard(
 ) -> None:
     """Rank recipes by the mean over their seeds, and tell what best-of-n would have claimed."""
     from digitnn.analysis.comparison.leaderboard import find_runs, rank, read_entry
-    from digitnn.analysis.comparison.leaderboard_text import to_text
+    from digitnn.analysis.comparison.leaderboard_text import leaderboard_to_text
 
     board = rank([read_entry(path) for path in find_runs(runs or [Path("runs")])], split)
     if as_json:
         print_json({"schema": 1} | board.to_json())
     else:
-        print_text(to_text(board))
+        print_text(leaderboard_to_text(board))

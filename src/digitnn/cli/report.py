@@ -52,8 +52,8 @@ def report(
     """
     from digitnn.atomic_files import replace_file
     from digitnn.machine.resources import use_resources
-    from digitnn.report.measured import Wanted
-    from digitnn.report.measuring import measure
+    from digitnn.report.measured import PageRequest
+    from digitnn.report.measuring import measure_run
     from digitnn.report.page import check_libraries, render
     from digitnn.runs.ensembles import load_run
 
@@ -65,8 +65,8 @@ def report(
     _check_free(path)
     ensure(trained.about["data"]["collection"], data_dir)
     command = _command(run, out, split, robustness_images, beside or (), data_dir, threads)
-    wanted = Wanted(split, data_dir, robustness_images, beside or (), command)
-    measured = measure(trained, wanted, say)
+    wanted = PageRequest(split, data_dir, robustness_images, beside or (), command)
+    measured = measure_run(trained, wanted, say)
     say("writing the page")
     page = render(measured)
     with replace_file(path) as file:

@@ -14,7 +14,7 @@ from digitnn.analysis.explain.over_epochs import OverEpochs
 from digitnn.analysis.robustness.adversarial import AdversarialRow
 from digitnn.evaluation.scores import ClassScore
 from digitnn.plotting import COLOURS, GREY, new_figure, use_log_scale
-from digitnn.report.measured import Seed
+from digitnn.report.measured import SeedResult
 from digitnn.runs.histories import History
 
 if TYPE_CHECKING:
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
     from digitnn.evaluation.next_test import NextTest
 
-WIDE, HALF = 4.8, 3.4
+FULL_WIDTH_INCHES, HALF_WIDTH_INCHES = 4.8, 3.4
 """Inches: alone in a line, and beside another."""
-SMALL = 9
+FONT_POINTS = 9
 """Points of type."""
 
 
 def draw_digits(classes: Sequence[ClassScore]) -> Figure:
     """Recall and precision of each digit with their intervals, side by side."""
-    figure, axes = _new(WIDE, 2.9)
+    figure, axes = _new(FULL_WIDTH_INCHES, 2.9)
     for name, colour, marker, aside in (
         ("recall", COLOURS[0], "o", -0.13),
         ("precision", COLOURS[1], "s", 0.13),
@@ -59,13 +59,15 @@ def draw_digits(classes: Sequence[ClassScore]) -> Figure:
     axes.set_xlabel("digit")
     axes.set_ylabel("%")
     axes.grid(axis="y", alpha=0.6, linewidth=0.6)
-    axes.legend(frameon=False, fontsize=SMALL, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
+    axes.legend(
+        frameon=False, fontsize=FONT_POINTS, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1)
+    )
     return figure
 
 
 def draw_attacks(rows: Sequence[AdversarialRow], accuracy: float) -> Figure:
     """The accuracy over epsilon, in one step and in ten, from that of the images as they are."""
-    figure, axes = _new(WIDE, 2.9)
+    figure, axes = _new(FULL_WIDTH_INCHES, 2.9)
     for name, label, colour, dash in (
         ("fgsm", "one step (FGSM)", COLOURS[0], "-"),
         ("pgd", "ten steps (PGD)", COLOURS[1], "--"),
@@ -81,7 +83,7 @@ def draw_attacks(rows: Sequence[AdversarialRow], accuracy: float) -> Figure:
     axes.set_xlabel("each pixel moved by at most so many of 255 levels")
     axes.set_ylabel("% read rightly")
     axes.grid(alpha=0.6, linewidth=0.6)
-    axes.legend(frameon=False, fontsize=SMALL)
+    axes.legend(frameon=False, fontsize=FONT_POINTS)
     return figure
 
 
@@ -89,7 +91,7 @@ def draw_learning(histories: Sequence[History], what: str) -> Figure:
     """The "error" or the "loss" over the epochs; thin lines where there are several members."""
     from matplotlib.ticker import MaxNLocator
 
-    figure, axes = _new(HALF, 2.8)
+    figure, axes = _new(HALF_WIDTH_INCHES, 2.8)
     many = len(histories) > 1
     for number, history in enumerate(histories):
         records = history.records
@@ -124,13 +126,13 @@ def draw_learning(histories: Sequence[History], what: str) -> Figure:
     axes.set_xlabel(unit)
     axes.set_ylabel("loss (nats an image)" if what == "loss" else "% read wrongly")
     axes.grid(alpha=0.6, linewidth=0.6, which="both")
-    axes.legend(frameon=False, fontsize=SMALL)
+    axes.legend(frameon=False, fontsize=FONT_POINTS)
     return figure
 
 
 def draw_moves(found: OverEpochs) -> Figure:
     """How far the weights of each layer are from where they began, by their length there."""
-    figure, axes = _new(WIDE, 2.7)
+    figure, axes = _new(FULL_WIDTH_INCHES, 2.7)
     for number, path in enumerate(found.layers):
         known = [
             (e, v) for e, v in zip(found.epochs, path.from_start, strict=True) if v is not None
@@ -149,13 +151,13 @@ def draw_moves(found: OverEpochs) -> Figure:
     axes.set_ylabel("distance, by the length at the start")
     axes.grid(alpha=0.6, linewidth=0.6)
     if len(found.layers) <= len(COLOURS):
-        axes.legend(frameon=False, fontsize=SMALL)
+        axes.legend(frameon=False, fontsize=FONT_POINTS)
     return figure
 
 
 def draw_next_test(found: NextTest) -> Figure:
     """How likely each number of errors is on another test of as many images."""
-    figure, axes = _new(WIDE, 2.6)
+    figure, axes = _new(FULL_WIDTH_INCHES, 2.6)
     errors, likely = found.errors, 100 * found.probabilities
     inside = (errors >= found.low) & (errors <= found.high)
     axes.fill_between(errors, likely, color=COLOURS[0], alpha=0.18, linewidth=0, step="mid")
@@ -170,7 +172,7 @@ def draw_next_test(found: NextTest) -> Figure:
         xycoords=("data", "axes fraction"),
         ha="center",
         va="bottom",
-        fontsize=SMALL,
+        fontsize=FONT_POINTS,
     )
     axes.set_ylim(bottom=0)
     axes.set_xlabel(f"errors among another {found.n:,} images")
@@ -179,9 +181,9 @@ def draw_next_test(found: NextTest) -> Figure:
     return figure
 
 
-def draw_seeds(seeds: Sequence[Seed], mean: float) -> Figure:
+def draw_seeds(seeds: Sequence[SeedResult], mean: float) -> Figure:
     """The accuracy of each seed with its interval, and the mean of all."""
-    figure, axes = _new(WIDE, 1.1 + 0.3 * len(seeds))
+    figure, axes = _new(FULL_WIDTH_INCHES, 1.1 + 0.3 * len(seeds))
     axes.axvline(100 * mean, color=GREY, linestyle="--", linewidth=1.2)
     axes.annotate(
         "mean",
@@ -189,7 +191,7 @@ def draw_seeds(seeds: Sequence[Seed], mean: float) -> Figure:
         xycoords=("data", "axes fraction"),
         ha="center",
         va="bottom",
-        fontsize=SMALL,
+        fontsize=FONT_POINTS,
     )
     for place, seed in enumerate(seeds):
         low, high = seed.interval
@@ -217,7 +219,7 @@ def _new(width: float, height: float) -> tuple[Figure, Axes]:
     figure = new_figure(width, height)
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=SMALL)
-    axes.xaxis.label.set_fontsize(SMALL)
-    axes.yaxis.label.set_fontsize(SMALL)
+    axes.tick_params(labelsize=FONT_POINTS)
+    axes.xaxis.label.set_fontsize(FONT_POINTS)
+    axes.yaxis.label.set_fontsize(FONT_POINTS)
     return figure, axes

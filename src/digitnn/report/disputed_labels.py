@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from digitnn.evaluation.disputed_labels import SOURCE, Proportion
-from digitnn.report.elements import Pixels, Table, between, table
+from digitnn.report.elements import Pixels, Table, ink, table
 from digitnn.report.measured import Measurements
-from digitnn.report.pixels import ink
-from digitnn.wording import percent
+from digitnn.wording import percent, percent_range
 
 
 @dataclass(frozen=True)
@@ -84,5 +83,5 @@ def _row(name: str, share: Proportion) -> tuple[str, ...]:
         name,
         f"{share.right:,} of {share.n:,}",
         percent(share.accuracy),
-        between(share.interval),
+        percent_range(share.interval),
     )

@@ -1,9 +1,17 @@
 """What sections are made of: charts with their words and numbers, tables, pictures of pixels."""
 
+import base64
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from digitnn.evaluation.intervals import Interval
+import numpy as np
+from jaxtyping import Num, UInt8
+from numpy import ndarray
+from PIL import Image
+
+from digitnn.analysis.explain.mosaic import AMOUNT, SIGNED, mosaic
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,60 @@ def table(
     return Table(caption, tuple(head), tuple(tuple(row) for row in rows), prose)
 
 
-def between(interval: Interval) -> str:
-    """(0.991, 0.995) as "99.10 to 99.50 %"."""
-    low, high = interval
-    return f"{100 * low:.2f} to {100 * high:.2f} %"
+PIXELS_PER_CELL = 6
+"""Pixels a pixel where an outline is drawn between them."""
+
+
+def ink(
+    images: UInt8[ndarray, "n h w"], alt: str, zoom: float, columns: int = 1, gap: int = 2
+) -> Pixels:
+    """Images as they were written, black on white, in rows of `columns`."""
+    whole = 255 - np.nan_to_num(mosaic(images, columns, gap), nan=0)
+    return _pixels(Image.fromarray(whole.astype(np.uint8)), alt, zoom, is_ink=True)
+
+
+def coloured(
+    planes: Num[ndarray, "n h w"],
+    kind: Literal["signed", "amount"],
+    limit: tuple[float, float],
+    alt: str,
+    zoom: float,
+    columns: int,
+    gap: int = 1,
+) -> Pixels:
+    """Planes of numbers from limit[0] to limit[1]: red and blue, or dark to light."""
+    return _pixels(Image.fromarray(_paint(mosaic(planes, columns, gap), kind, limit)), alt, zoom)
+
+
+def outlined(
+    plane: Num[ndarray, "h w"], image: UInt8[ndarray, "h w"], largest: float, alt: str, zoom: float
+) -> Pixels:
+    """Signed numbers from -largest to largest, and the edge of the image's strokes among them."""
+    painted = _paint(plane, "signed", (-largest, largest))
+    painted = painted.repeat(PIXELS_PER_CELL, axis=0).repeat(PIXELS_PER_CELL, axis=1)
+    stroke = (image > 127).repeat(PIXELS_PER_CELL, axis=0).repeat(PIXELS_PER_CELL, axis=1)
+    edge = np.zeros_like(stroke)
+    edge[1:] |= stroke[1:] != stroke[:-1]
+    edge[:, 1:] |= stroke[:, 1:] != stroke[:, :-1]
+    painted[edge] = (0, 0, 0, 255)
+    return _pixels(Image.fromarray(painted), alt, zoom / PIXELS_PER_CELL)
+
+
+def _paint(
+    whole: Num[ndarray, "h w"], kind: Literal["signed", "amount"], limit: tuple[float, float]
+) -> UInt8[ndarray, "h w 4"]:
+    """Colours; nothing where a number is NaN."""
+    from matplotlib import colormaps
+    from matplotlib.colors import Normalize
+
+    scale = Normalize(*limit, clip=True)
+    painted: ndarray = colormaps[SIGNED if kind == "signed" else AMOUNT](scale(whole), bytes=True)
+    painted[np.isnan(whole)] = 0
+    return painted
+
+
+def _pixels(image: Image.Image, alt: str, zoom: float, is_ink: bool = False) -> Pixels:
+    file = io.BytesIO()
+    image.save(file, format="PNG", optimize=True)
+    src = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return Pixels(src, *image.size, alt=alt, zoom=zoom, ink=is_ink)

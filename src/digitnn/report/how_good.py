@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from digitnn.evaluation.intervals import Interval
 from digitnn.evaluation.scores import ClassScore
 from digitnn.report.charts import draw_digits
-from digitnn.report.elements import Chart, Pixels, between, table
+from digitnn.report.elements import Chart, Pixels, ink, table
 from digitnn.report.inline_svg import inline_svg
 from digitnn.report.measured import Measurements
-from digitnn.report.pixels import ink
-from digitnn.wording import count, percent
+from digitnn.wording import count, percent, percent_range
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def _digits(classes: tuple[ClassScore, ...]) -> Chart:
 def _share(share: float | None, interval: Interval | None) -> tuple[str, str]:
     if share is None or interval is None:
         return "none", "none"
-    return percent(share), between(interval)
+    return percent(share), percent_range(interval)
 
 
 def _confusion(measured: Measurements) -> tuple[tuple[Cell, ...], ...]:

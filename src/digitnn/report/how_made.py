@@ -7,8 +7,8 @@ from digitnn.analysis.robustness.corrupted import CORRUPTION_SEED
 from digitnn.data.fetch.catalogue import collection_named
 from digitnn.report.elements import Table, table
 from digitnn.report.measured import Measurements
-from digitnn.report.summary import SPLITS, machine_words, versions_words
-from digitnn.wording import count
+from digitnn.report.summary import machine_words, versions_words
+from digitnn.wording import SPLIT_TITLES, count
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ def how_made(measured: Measurements) -> HowMade:
             ("Commit", str(machine.get("commit") or "an installed package, no commit")),
             ("Machine", machine_words(machine)),
             ("Versions", versions_words(machine)),
-            ("Data", f"{data['collection']}, {SPLITS[measured.split]} split"),
+            ("Data", f"{data['collection']}, {SPLIT_TITLES[measured.split]} split"),
             ("By", collection_named(data["collection"]).credit),
             ("Fingerprint (SHA-256)", measured.dataset.fingerprint()),
-            (f"Readings of the {SPLITS[measured.split]} split by this run", reads),
+            (f"Readings of the {SPLIT_TITLES[measured.split]} split by this run", reads),
             ("Intervals", "95 %: Wilson for shares, Student for means over seeds"),
         ),
         scopes=_scopes(measured),
@@ -47,7 +47,7 @@ def how_made(measured: Measurements) -> HowMade:
 
 
 def _scopes(measured: Measurements) -> Table:
-    split = SPLITS[measured.split]
+    split = SPLIT_TITLES[measured.split]
     n = f"{measured.evaluation_summary.evaluation.n:,}"
     after = "on the same" if measured.evaluation_summary.tempered.in_sample else "on validation"
     rows = [

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from digitnn.analysis.comparison.confidence_figures import draw_reliability, draw_risk_coverage
 from digitnn.evaluation.calibration import Bin
 from digitnn.evaluation.summary import EvaluationSummary
-from digitnn.report.elements import Chart, between, table
+from digitnn.report.elements import Chart, table
 from digitnn.report.inline_svg import inline_svg
 from digitnn.report.measured import Measurements
-from digitnn.wording import percent
+from digitnn.wording import percent, percent_range
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _reliability(evaluation_summary: EvaluationSummary) -> Chart:
 def _bins(bins: Sequence[Bin]) -> list[tuple[str, ...]]:
     return [
         (
-            between((one.low, one.high)),
+            percent_range((one.low, one.high)),
             f"{one.n:,}",
             percent(one.confidence),
             percent(one.accuracy),
@@ -130,7 +130,7 @@ def _risk_coverage(evaluation_summary: EvaluationSummary) -> Chart:
                     f"{point.n:,}",
                     f"{point.errors:g}",
                     percent(point.error),
-                    between(point.interval),
+                    percent_range(point.interval),
                 )
                 for point in found.points
             ],

@@ -4,23 +4,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from digitnn.analysis.explain.first_layer import MOST, FirstLayer, describe_first_layer
-from digitnn.analysis.explain.maps import describe_maps
-from digitnn.analysis.explain.neighbours import Neighbours, describe_neighbours
-from digitnn.analysis.explain.saliency import describe_saliency
-from digitnn.analysis.explain.stages import COLUMNS, UNITS_IN_A_ROW, Stage, describe_stages
-from digitnn.analysis.explain.stages import MOST as MAX_PLANES
-from digitnn.report.charts import draw_learning
-from digitnn.report.digit_map import DigitMap, digit_map
-from digitnn.report.elements import Chart, Pixels, table
+from digitnn.analysis.explain.first_layer import MAX_UNITS_DRAWN, FirstLayer, describe_first_layer
+from digitnn.analysis.explain.maps import ImageMap, describe_maps
+from digitnn.analysis.explain.over_epochs import (
+    UNITS_SHOWN,
+    OverEpochs,
+    describe_weights_over_epochs,
+)
+from digitnn.report.charts import draw_learning, draw_moves
+from digitnn.report.elements import Chart, Pixels, coloured, table
 from digitnn.report.inline_svg import inline_svg
-from digitnn.report.measured import Insight, Measurements
-from digitnn.report.on_the_way import OnTheWay, on_the_way
-from digitnn.report.pixels import coloured, ink, outlined
+from digitnn.report.measured import Measurements
+from digitnn.report.one_image import OneImage, one_image, zoom_for
 from digitnn.wording import count, percent
-
-COLUMN = 740
-"""CSS pixels that a line of text has at most."""
 
 
 @dataclass(frozen=True)
@@ -30,47 +26,6 @@ class Weights:
     picture: Pixels
     scale: float
     words: str
-
-
-@dataclass(frozen=True)
-class StagePicture:
-    """What one stage makes of the image."""
-
-    name: str
-    size: str
-    picture: Pixels
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A digit, and how likely the network says it is: percent, as text and as a bar."""
-
-    digit: str
-    probability: str
-    bar: float
-
-
-@dataclass(frozen=True)
-class Near:
-    """Training images near to the one that is followed. labels: digit and distance of each."""
-
-    title: str
-    pictures: tuple[tuple[Pixels, int, str, bool], ...]
-
-
-@dataclass(frozen=True)
-class OneImage:
-    """All about one image on its way."""
-
-    picture: Pixels
-    words: str
-    answers: tuple[Answer, ...]
-    stages: tuple[StagePicture, ...]
-    stage_words: str
-    saliency: tuple[tuple[str, Pixels], ...]
-    saliency_words: str
-    near: tuple[Near, ...]
-    near_words: str
 
 
 @dataclass(frozen=True)
@@ -110,7 +65,7 @@ def learned(measured: Measurements) -> Learned:
         curve_words=_curve_words(measured),
         weights=_weights(found.weights) if found and found.weights else None,
         epochs=on_the_way(found.over_epochs) if found and found.over_epochs else None,
-        one=_one(found) if found else None,
+        one=one_image(found) if found else None,
         map=digit_map(found.layout) if found and found.layout else None,
         map_words=describe_maps([found.layout]) if found and found.layout else "",
         missing=tuple(missing),
@@ -169,12 +124,12 @@ def _curve_words(measured: Measurements) -> str:
 
 
 def _weights(found: FirstLayer) -> Weights:
-    shown = found.weights[:MOST]
+    shown = found.weights[:MAX_UNITS_DRAWN]
     filters = found.kind == "filters"
     columns, gap = (8, 1) if filters else (10, 2)
     largest = float(np.quantile(np.abs(shown), 0.999)) or 1.0
     _, h, w = shown.shape
-    zoom = _zoom(min(columns, len(shown)) * (w + gap) - gap, 12)
+    zoom = zoom_for(min(columns, len(shown)) * (w + gap) - gap, 12)
     alt = f"{count(len(shown), found.kind[:-1])} of the first layer, {h} × {w} weights each"
     picture = coloured(
         shown, "signed", (-largest, largest), alt, zoom=zoom, columns=columns, gap=gap
@@ -182,81 +137,112 @@ def _weights(found: FirstLayer) -> Weights:
     return Weights(picture, largest, describe_first_layer(found))
 
 
-def _one(found: Insight) -> OneImage:
-    saliency, stages = found.saliency, found.stages
-    which = (
-        "the mistake that it is surest of" if found.wrong else "the first image, as none is misread"
+MAX_MOMENTS = 13
+"""Rows of pictures; of more snapshots some between the first and the last are left out."""
+
+
+@dataclass(frozen=True)
+class OnTheWay:
+    """moments: when, and the first weights then; none where these see no pixels."""
+
+    moments: tuple[tuple[str, Pixels], ...]
+    moves: Chart
+
+
+def on_the_way(found: OverEpochs) -> OnTheWay:
+    """The first layer at each moment, and how far every layer has moved."""
+    return OnTheWay(_moments(found), _moves(found))
+
+
+def _moments(found: OverEpochs) -> tuple[tuple[str, Pixels], ...]:
+    if found.weights is None:
+        return ()
+    shown = found.weights[:, :UNITS_SHOWN]
+    largest = float(np.quantile(np.abs(shown), 0.999)) or 1.0
+    last = len(shown) - 1
+    chosen = np.unique(np.linspace(0, last, min(MAX_MOMENTS, last + 1)).round().astype(int))
+    columns, width = shown.shape[1], shown.shape[3]
+    gap = max(1, width // 10)
+    zoom = max(1, min(12, 640 // (columns * (width + gap) - gap)))
+    pictures = []
+    for t in map(int, chosen):
+        when = f"{found.unit} {found.epochs[t]:g}"
+        alt = f"{columns} {found.kind} of the first layer, {when}"
+        limit = (-largest, largest)
+        pictures.append((when, coloured(shown[t], "signed", limit, alt, zoom, columns, gap)))
+    return tuple(pictures)
+
+
+def _moves(found: OverEpochs) -> Chart:
+    ends = [path.from_start[-1] for path in found.layers]
+    label = "Distance of each layer's weights from where they began; at the end " + ", ".join(
+        f"{path.name}: {'none' if end is None else f'{end:.2f}'}"
+        for path, end in zip(found.layers, ends, strict=True)
     )
-    digits = np.argsort(-saliency.probabilities, kind="stable")[:4]
-    largest = (
-        float(max(np.abs(p).max() for p in (saliency.for_read, saliency.against_rival))) or 1.0
-    )
-    titles = (f"for a {saliency.read}", f"for a {saliency.read} rather than a {saliency.rival}")
-    near = [_near("Nearest by what its last hidden layer says", found.hidden, saliency.read)]
-    near.append(_near("Nearest pixel by pixel", found.pixels, saliency.read))
-    return OneImage(
-        picture=ink(stages.image[None], f"Image {found.index}, labelled {found.label}", zoom=5),
-        words=(
-            f"The page follows image {found.index} of the split, labelled {found.label}: {which}."
-        ),
-        answers=tuple(
-            Answer(stages.labels[d], percent(p), round(100 * p, 2))
-            for d, p in ((int(d), float(saliency.probabilities[d])) for d in digits)
-        ),
-        stages=tuple(_stage(stage) for stage in stages.stages[:-1]),
-        stage_words=describe_stages(stages),
-        saliency=tuple(
-            (title, outlined(plane, saliency.image, largest, f"Sensitivity {title}", zoom=9))
-            for title, plane in zip(
-                titles, (saliency.for_read, saliency.against_rival), strict=True
-            )
-        ),
-        saliency_words=describe_saliency(saliency).replace("The right picture", "The second"),
-        near=tuple(row for row in near if row),
-        near_words=describe_neighbours(saliency.read, found.hidden, found.pixels)
-        if found.hidden
-        else "The training images that differ least, pixel by pixel.",
-    )
-
-
-def _stage(stage: Stage) -> StagePicture:
-    output = stage.output
-    limit = (min(0.0, float(output.min())), float(output.max()) or 1.0)
-    if output.ndim == 1:
-        size = f"{len(output)} numbers, {np.count_nonzero(output)} of them not 0"
-        planes, gap, columns = output[:, None, None], 0, UNITS_IN_A_ROW
-        zoom = _zoom(min(columns, len(output)), 11)
-    else:
-        order = np.argsort(-output.max(axis=(1, 2)), kind="stable")[:MAX_PLANES]
-        planes, gap, columns = output[np.sort(order)], 1, COLUMNS
-        side = output.shape[2]
-        zoom = _zoom(min(columns, len(planes)) * (side + 1) - 1, 8)
-        most = f", the {MAX_PLANES} most active shown" if len(output) > MAX_PLANES else ""
-        size = f"{len(output)} planes of {output.shape[1]} × {side}{most}"
-    alt = f"{stage.name}: {size}"
-    picture = coloured(planes, "amount", limit, alt, zoom=zoom, columns=columns, gap=gap)
-    return StagePicture(stage.name, size, picture)
-
-
-def _zoom(wide: int, most: int) -> int:
-    """How many CSS pixels each of `wide` pixels gets, for all to stand in a column of text."""
-    return max(1, min(most, COLUMN // wide))
-
-
-def _near(title: str, found: Neighbours | None, read: int) -> Near | None:
-    if found is None:
-        return None
-    return Near(
-        title,
-        tuple(
-            (
-                ink(image[None], f"Training image {place}, labelled {label}", zoom=3),
-                label,
-                f"{distance:.1f}",
-                label == read,
-            )
-            for image, place, label, distance in zip(
-                found.images, found.indices, found.labels, found.distances, strict=True
-            )
+    rows = [
+        (f"{epoch:g}", *(_text(path.from_start[t]) for path in found.layers))
+        for t, epoch in enumerate(found.epochs)
+    ]
+    return Chart(
+        inline_svg(draw_moves(found), "moves", label),
+        describe_weights_over_epochs(found),
+        table(
+            "Distance from the start, by the length there",
+            (found.unit, *(f"{path.name} (layer {path.index})" for path in found.layers)),
+            rows,
         ),
     )
+
+
+def _text(share: float | None) -> str:
+    return "none" if share is None else f"{share:.3f}"
+
+
+WIDTH, HEIGHT, MARGIN = 640.0, 560.0, 14.0
+
+
+@dataclass(frozen=True)
+class Group:
+    """Where the images of one digit are: x and y in the picture's units, rounded."""
+
+    digit: int
+    places: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class DigitMap:
+    """groups: by label; wrong: where a ring is drawn, for what was read as another digit."""
+
+    width: int
+    height: int
+    label: str
+    groups: tuple[Group, ...]
+    wrong: tuple[tuple[int, int], ...]
+
+
+def digit_map(found: ImageMap) -> DigitMap:
+    """The positions brought to the size of a picture, y upwards."""
+    low, high = found.positions.min(axis=0), found.positions.max(axis=0)
+    spread = (high - low).clip(1e-9)
+    x = MARGIN + (found.positions[:, 0] - low[0]) / spread[0] * (WIDTH - 2 * MARGIN)
+    y = MARGIN + (high[1] - found.positions[:, 1]) / spread[1] * (HEIGHT - 2 * MARGIN)
+    places = [(round(float(a)), round(float(b))) for a, b in zip(x, y, strict=True)]
+    groups = tuple(
+        Group(
+            digit,
+            tuple(
+                place for place, label in zip(places, found.labels, strict=True) if label == digit
+            ),
+        )
+        for digit in sorted({int(label) for label in found.labels})
+    )
+    wrong = tuple(
+        place
+        for place, label, read in zip(places, found.labels, found.read, strict=True)
+        if label != read
+    )
+    label = (
+        f"{found.method} map of {len(places):,} images: for {100 * found.together:.0f} % of them "
+        f"the nearest has the same label; {len(wrong)} were read as another digit."
+    )
+    return DigitMap(int(WIDTH), int(HEIGHT), label, groups, wrong)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from digitnn.analysis.comparison.leaderboard import Standing
+from digitnn.analysis.comparison.leaderboard import SplitName, Standing
 from digitnn.analysis.explain.first_layer import FirstLayer
 from digitnn.analysis.explain.maps import ImageMap
 from digitnn.analysis.explain.neighbours import Neighbours
@@ -18,8 +18,6 @@ from digitnn.evaluation.seed_variance import SeedVariance
 from digitnn.evaluation.summary import EvaluationSummary
 from digitnn.runs.histories import History
 from digitnn.runs.protocol import Trained
-
-SplitName = Literal["valid", "test"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +43,7 @@ class Insight:
 
 
 @dataclass(frozen=True)
-class Seed:
+class SeedResult:
     """One of several runs that differ by seed alone; the one that the page is about or another."""
 
     path: str
@@ -61,7 +59,7 @@ class Seed:
 class Siblings:
     """Runs of the same recipe with other seeds, on the same images."""
 
-    seeds: tuple[Seed, ...]
+    seeds: tuple[SeedResult, ...]
     standing: Standing
     variance: SeedVariance
 
@@ -93,7 +91,7 @@ class Measurements:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PageRequest:
     """What a user asks of a page. robustness_images: 0 for none; beside: other runs, or folders of
     runs; command: as it was typed."""
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from digitnn.errors import MissingExtraError
 from digitnn.plotting import new_figure
+from digitnn.report.another_test import another_test
 from digitnn.report.disputed_labels import disputed_labels
 from digitnn.report.how_good import how_good
 from digitnn.report.how_made import how_made
 from digitnn.report.how_sure import how_sure
 from digitnn.report.learned import learned
 from digitnn.report.measured import Measurements
-from digitnn.report.next_test_section import another_test
 from digitnn.report.summary import summary
 from digitnn.report.where_it_fails import where_it_fails
 

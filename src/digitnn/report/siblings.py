@@ -7,11 +7,17 @@ import numpy as np
 from jaxtyping import Bool
 from numpy import ndarray
 
-from digitnn.analysis.comparison.leaderboard import RunSummary, find_runs, rank, read_entry
+from digitnn.analysis.comparison.leaderboard import (
+    RunSummary,
+    SplitName,
+    find_runs,
+    rank,
+    read_entry,
+)
 from digitnn.data.dataset import Dataset
 from digitnn.evaluation.evaluation import Evaluation, evaluate
 from digitnn.evaluation.seed_variance import part_variance
-from digitnn.report.measured import Seed, Siblings, SplitName
+from digitnn.report.measured import SeedResult, Siblings
 from digitnn.runs.ensembles import load_run
 from digitnn.runs.protocol import Trained
 from digitnn.runs.readings import record_reading
@@ -85,8 +91,8 @@ def _why_not(entry: RunSummary, own: RunSummary, taken: set[int]) -> str | None:
     return None
 
 
-def _seed(entry: RunSummary, evaluation: Evaluation, own: bool) -> Seed:
-    return Seed(
+def _seed(entry: RunSummary, evaluation: Evaluation, own: bool) -> SeedResult:
+    return SeedResult(
         path=str(entry.path),
         seeds=", ".join(map(str, entry.seeds)),
         n=evaluation.n,

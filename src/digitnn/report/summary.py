@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from digitnn.report.elements import between
 from digitnn.report.measured import Measurements
 from digitnn.runs.run import Run
-from digitnn.wording import count, percent
+from digitnn.wording import SPLIT_TITLES, count, percent, percent_range
 
 
 @dataclass(frozen=True)
@@ -30,18 +29,15 @@ class Summary:
     readings: tuple[str, ...]
 
 
-SPLITS = {"valid": "validation", "test": "test"}
-
-
 def summary(measured: Measurements) -> Summary:
     """The first screen."""
     run, evaluation_summary = measured.run, measured.evaluation_summary
-    evaluation, split = evaluation_summary.evaluation, SPLITS[measured.split]
+    evaluation, split = evaluation_summary.evaluation, SPLIT_TITLES[measured.split]
     lead = (
         f"Of {count(evaluation.n, f'{split} image')} this network reads "
         f"{percent(evaluation.accuracy)} rightly; {evaluation.errors:,} are wrong. "
         "Over all such images there could ever be, the "
-        f"figure may well be anything from {between(evaluation.interval)} (95 % Wilson interval)."
+        f"figure may well be anything from {percent_range(evaluation.interval)} (95 % Wilson interval)."
     )
     return Summary(
         title=f"{run.recipe}, {_seeds(run.about)}",
@@ -58,13 +54,15 @@ def _seeds(about: Mapping[str, Any]) -> str:
 
 
 def _figures(measured: Measurements) -> tuple[Figure, ...]:
-    evaluation_summary, split = measured.evaluation_summary, SPLITS[measured.split]
+    evaluation_summary, split = measured.evaluation_summary, SPLIT_TITLES[measured.split]
     evaluation = evaluation_summary.evaluation
     surest = next(
         point for point in evaluation_summary.risk_coverage.points if point.coverage >= 0.9
     )
     found = [
-        Figure(percent(evaluation.accuracy), f"{split} accuracy", between(evaluation.interval)),
+        Figure(
+            percent(evaluation.accuracy), f"{split} accuracy", percent_range(evaluation.interval)
+        ),
         Figure(f"{evaluation.errors:,}", "read wrongly", f"of {evaluation.n:,}"),
         Figure(
             percent(surest.error),
@@ -97,7 +95,7 @@ def _facts(measured: Measurements) -> tuple[tuple[str, str], ...]:
         ("Training", _training(measured)),
         ("Data", f"{data['collection']}, {_split_seed(data['split_seed'])}"),
         (
-            f"Fingerprint of the {SPLITS[measured.split]} images",
+            f"Fingerprint of the {SPLIT_TITLES[measured.split]} images",
             split["sha256"] if split else measured.dataset.fingerprint(),
         ),
         ("Commit at training", str(machine.get("commit") or "not known")),

@@ -12,13 +12,12 @@ from digitnn.analysis.robustness.corruptions.suite import corrupt
 from digitnn.analysis.robustness.figures import draw_sweeps
 from digitnn.analysis.robustness.sweeps import Curve
 from digitnn.report.charts import draw_attacks
-from digitnn.report.elements import Chart, Pixels, between, table
+from digitnn.report.elements import Chart, Pixels, ink, table
 from digitnn.report.inline_svg import inline_svg
 from digitnn.report.measured import Measurements
-from digitnn.report.pixels import ink
-from digitnn.wording import count, percent
+from digitnn.wording import count, percent, percent_range
 
-SAMPLES = 5
+SAMPLES_PER_CORRUPTION = 5
 """Images shown for each corruption."""
 
 SWEEP_WORDS = {
@@ -72,7 +71,9 @@ def where_it_fails(measured: Measurements) -> WhereItFails:
             f"accuracy is {percent(found.accuracy)}. `digitnn evaluate --corruptions --robustness` "
             "takes the whole split."
         ),
-        bars=_bars(found.corruptions, measured.dataset.images[: min(SAMPLES, found.n)]),
+        bars=_bars(
+            found.corruptions, measured.dataset.images[: min(SAMPLES_PER_CORRUPTION, found.n)]
+        ),
         bar_words=_bar_words(found.corruptions, n),
         sweeps=tuple(_sweep(curve) for curve in found.curves),
         sweep_words=(
@@ -98,7 +99,7 @@ def _bars(
             name=_words(row.corruption),
             sample=_sample(images, row.corruption),
             error=percent(1 - row.accuracy),
-            interval=between((1 - row.interval[1], 1 - row.interval[0])),
+            interval=percent_range((1 - row.interval[1], 1 - row.interval[0])),
             bar=round(100 * (1 - row.accuracy) / widest, 2),
             low=round(100 * (1 - row.interval[1]) / widest, 2),
             high=round(100 * (1 - row.interval[0]) / widest, 2),
@@ -136,7 +137,7 @@ def _sweep(curve: Curve) -> Chart:
             f"Accuracy over {curve.name}",
             (curve.unit, "accuracy", "95 % interval"),
             [
-                (f"{step:g}", percent(accuracy), between(interval))
+                (f"{step:g}", percent(accuracy), percent_range(interval))
                 for step, accuracy, interval in zip(
                     curve.steps, curve.accuracy, curve.intervals, strict=True
                 )
@@ -169,7 +170,7 @@ def _attacks(rows: Sequence[AdversarialRow], accuracy: float) -> Chart:
                     str(row.steps),
                     f"{row.n:,}",
                     percent(row.accuracy),
-                    between(row.interval),
+                    percent_range(row.interval),
                 )
                 for row in rows
             ],

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from digitnn.analysis.comparison.comparison import (
-    Evaluated,
+    EvaluatedRun,
     check_same_test,
-    grouped,
+    group_seeds,
     make_comparison,
     make_pairs,
     make_row,
@@ -21,8 +21,8 @@ from digitnn.analysis.comparison.figures import (
     draw_learning_curves,
     draw_overview,
 )
-from digitnn.analysis.comparison.markdown import to_markdown
-from digitnn.analysis.comparison.results_folder import to_plain, write_results
+from digitnn.analysis.comparison.markdown import comparison_to_markdown
+from digitnn.analysis.comparison.results_folder import run_to_plain, write_results
 from digitnn.data.dataset import Dataset
 from digitnn.engines.find import find_engine
 from digitnn.errors import RunError
@@ -44,7 +44,7 @@ def run(digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return save_run(tmp_path_factory.mktemp("runs") / "run", training, "scratch", "mnist")
 
 
-def pretend(run: Run, test: Dataset, wrong: list[int], recipe: str, seed: int) -> Evaluated:
+def pretend(run: Run, test: Dataset, wrong: list[int], recipe: str, seed: int) -> EvaluatedRun:
     """`run` under another name and seed, reading all of `test` but the images `wrong`."""
     predictions = test.labels.copy()
     predictions[wrong] = (predictions[wrong] + 1) % 10
@@ -56,11 +56,11 @@ def pretend(run: Run, test: Dataset, wrong: list[int], recipe: str, seed: int) -
     evaluation = Evaluation(n, accuracy, interval, 0.1, 0.5, predictions, confusion, logits)
     about = {**run.about, "seed": seed, "seconds": 10.0 + seed}
     about["recipe"] = {**about["recipe"], "name": recipe}
-    return Evaluated(replace(run, about=about), evaluation)
+    return EvaluatedRun(replace(run, about=about), evaluation)
 
 
 @pytest.fixture(scope="module")
-def evaluated(run: Run, digits: Dataset) -> list[Evaluated]:
+def evaluated(run: Run, digits: Dataset) -> list[EvaluatedRun]:
     test = digits[:100]
     return [
         pretend(run, test, list(range(10)), "a", seed=0),
@@ -70,9 +70,9 @@ def evaluated(run: Run, digits: Dataset) -> list[Evaluated]:
 
 
 def test_a_row_of_several_seeds_holds_means_and_spread(
-    evaluated: list[Evaluated], digits: Dataset
+    evaluated: list[EvaluatedRun], digits: Dataset
 ) -> None:
-    row = make_row(grouped(evaluated)[0], digits[:100])
+    row = make_row(group_seeds(evaluated)[0], digits[:100])
     assert row["recipe"] == "a"
     assert row["accuracy"] == pytest.approx(0.85)
     assert row["spread"] == pytest.approx(np.std([0.9, 0.8], ddof=1))
@@ -87,15 +87,15 @@ def test_a_row_of_several_seeds_holds_means_and_spread(
     assert row["parameters"] == 784 * 100 + 100 + 100 * 10 + 10
 
 
-def test_a_row_of_one_seed_has_no_spread(evaluated: list[Evaluated], digits: Dataset) -> None:
-    row = make_row(grouped(evaluated)[1], digits[:100])
+def test_a_row_of_one_seed_has_no_spread(evaluated: list[EvaluatedRun], digits: Dataset) -> None:
+    row = make_row(group_seeds(evaluated)[1], digits[:100])
     assert row["seed"] == 0
     assert "spread" not in row
     assert "seeds" not in row
 
 
 def test_a_seed_that_comes_twice_tells_nothing_of_other_seeds(
-    evaluated: list[Evaluated], digits: Dataset
+    evaluated: list[EvaluatedRun], digits: Dataset
 ) -> None:
     row = make_row([evaluated[0], evaluated[0]], digits[:100])
     assert row["seeds"] == [0, 0]
@@ -108,13 +108,13 @@ def test_runs_of_one_recipe_with_other_epochs_are_not_taken_for_seeds(
 ) -> None:
     one = pretend(run, digits[:100], [1], "a", seed=0)
     about = {**run.about, "recipe": {**run.about["recipe"], "name": "a", "epochs": 9}, "seed": 1}
-    other = Evaluated(replace(run, about=about), one.evaluation)
+    other = EvaluatedRun(replace(run, about=about), one.evaluation)
     assert one.title == other.title
-    assert len(grouped([one, other])) == 2
+    assert len(group_seeds([one, other])) == 2
 
 
-def test_pairs_count_what_only_one_reads(evaluated: list[Evaluated], digits: Dataset) -> None:
-    (pair,) = make_pairs(grouped(evaluated), digits[:100])["pairs"]
+def test_pairs_count_what_only_one_reads(evaluated: list[EvaluatedRun], digits: Dataset) -> None:
+    (pair,) = make_pairs(group_seeds(evaluated), digits[:100])["pairs"]
     assert (pair["first"], pair["second"]) == ("a (scratch)", "b (scratch)")
     assert (pair["only_first"], pair["only_second"]) == (1, 9)
     assert (pair["both_wrong"], pair["both_right"]) == (1, 89)
@@ -124,9 +124,9 @@ def test_pairs_count_what_only_one_reads(evaluated: list[Evaluated], digits: Dat
 
 
 def test_the_page_shows_measured_and_reported_rows(
-    evaluated: list[Evaluated], digits: Dataset
+    evaluated: list[EvaluatedRun], digits: Dataset
 ) -> None:
-    page = to_markdown(make_comparison(evaluated, digits[:100]))
+    page = comparison_to_markdown(make_comparison(evaluated, digits[:100]))
     assert "| `a` | scratch | **85.00 %** ± 7.07 |" in page
     assert "| `b` | scratch | **98.00 %** |" in page
     assert "| original, from scratch | *as reported* | 93.27 % |" in page
@@ -136,19 +136,19 @@ def test_the_page_shows_measured_and_reported_rows(
 
 
 def test_several_pairs_become_a_table(
-    run: Run, evaluated: list[Evaluated], digits: Dataset
+    run: Run, evaluated: list[EvaluatedRun], digits: Dataset
 ) -> None:
     test = digits[:100]
     third = pretend(run, test, [0, 51], "c", seed=0)
-    page = to_markdown(make_comparison([*evaluated, third], test))
+    page = comparison_to_markdown(make_comparison([*evaluated, third], test))
     assert "| a (scratch) | b (scratch) | 1 | 9 | 1 | 0.021 | 0.064 |" in page
     assert "| b (scratch) | c (scratch) | 1 | 1 | 1 | 1 | 1 |" in page
 
 
 def test_the_page_tells_the_two_kinds_of_luck_apart(
-    evaluated: list[Evaluated], digits: Dataset
+    evaluated: list[EvaluatedRun], digits: Dataset
 ) -> None:
-    page = to_markdown(make_comparison(evaluated, digits[:100]))
+    page = comparison_to_markdown(make_comparison(evaluated, digits[:100]))
     (line,) = [line for line in page.splitlines() if line.startswith("| `a` | scratch | 2 |")]
     assert line.split("|")[-3] == " ± 7.07 "  # another seed
     assert not [line for line in page.splitlines() if line.startswith("| `b` | scratch | 1 |")]
@@ -169,7 +169,7 @@ def test_a_run_that_was_tested_on_other_images_is_refused(
 
 
 def test_all_results_are_written(
-    evaluated: list[Evaluated], digits: Dataset, tmp_path: Path
+    evaluated: list[EvaluatedRun], digits: Dataset, tmp_path: Path
 ) -> None:
     test = digits[:100]
     written = write_results(tmp_path / "out", make_comparison(evaluated, test), evaluated, test)
@@ -185,7 +185,7 @@ def test_the_pickle_gives_the_logits_of_the_network(
     run: Run, digits: Dataset, tmp_path: Path
 ) -> None:
 
-    save_pickle(tmp_path / "params.pickle", to_plain(run))
+    save_pickle(tmp_path / "params.pickle", run_to_plain(run))
     p = load_pickle(tmp_path / "params.pickle")
     pixels = digits.images.reshape(600, 784)[:, p["selected_features"]] - p["standardise"]["mean"]
     x = pixels / p["standardise"]["std"]
@@ -197,9 +197,9 @@ def test_the_pickle_gives_the_logits_of_the_network(
     assert len(p["selected_features"]) < 784
 
 
-def test_figures_show_what_they_are_given(evaluated: list[Evaluated], digits: Dataset) -> None:
+def test_figures_show_what_they_are_given(evaluated: list[EvaluatedRun], digits: Dataset) -> None:
     test = digits[:100]
-    firsts = [group[0] for group in grouped(evaluated)]
+    firsts = [group[0] for group in group_seeds(evaluated)]
     comparison = make_comparison(evaluated, test)
     errors, seconds = draw_overview(comparison).axes
     assert [round(bar.get_width(), 2) for bar in errors.patches] == [6.73, 1.3, 15.0, 2.0]
@@ -222,7 +222,7 @@ def test_rows_of_one_recipe_are_named_by_what_was_set_otherwise(
     for seed in (0, 1):
         one = pretend(run, test, [5, 6], "a", seed)
         about = {**one.run.about, "recipe": {**one.run.about["recipe"], "l2": 0.5}}
-        evaluated.append(Evaluated(replace(one.run, about=about), one.evaluation))
+        evaluated.append(EvaluatedRun(replace(one.run, about=about), one.evaluation))
     evaluated.append(pretend(run, test, [7], "b", seed=0))
     comparison = make_comparison(evaluated, test)
     names = [row["recipe"] for row in comparison["rows"]]
@@ -230,9 +230,9 @@ def test_rows_of_one_recipe_are_named_by_what_was_set_otherwise(
     assert [row["seeds"] for row in comparison["rows"][:2]] == [[0, 1], [0, 1]]
     first = comparison["paired"]["pairs"][0]
     assert (first["first"], first["second"]) == ("a, l2 5 (scratch)", "a, l2 0.5 (scratch)")
-    page = to_markdown(comparison)
+    page = comparison_to_markdown(comparison)
     assert "| `a, l2 0.5` | scratch | **98.00 %**" in page
-    firsts = [group[0] for group in grouped(evaluated)]
+    firsts = [group[0] for group in group_seeds(evaluated)]
     titles = [axes.get_title() for axes in draw_confusions(firsts).axes]
     assert titles[1] == "a, l2 0.5 (scratch): 2 of 100 wrong"
     assert write_results(tmp_path / "out", comparison, evaluated, test)

@@ -12,7 +12,7 @@ import pytest
 from commands import CommandLine, assert_one_error_line
 from small_trainings import CLASSIC, CNN
 
-from digitnn.analysis.comparison.curves import draw_curves, labels
+from digitnn.analysis.comparison.curves import draw_curves, run_labels
 from digitnn.data.dataset import Dataset
 from digitnn.errors import RunError
 from digitnn.runs.ensembles import load_run, make_ensemble
@@ -195,8 +195,12 @@ def test_iterations_are_told_from_epochs():
 
 def test_equal_names_are_told_apart_by_their_paths():
     one, two, other = history(0.5, path="a"), history(0.5, path="$b$"), history(0.5, seed=1)
-    named = labels([one, two, other])
-    assert named == ["cnn (scratch), seed 0: a", "cnn (scratch), seed 0: $b$", labels([other])[0]]
+    named = run_labels([one, two, other])
+    assert named == [
+        "cnn (scratch), seed 0: a",
+        "cnn (scratch), seed 0: $b$",
+        run_labels([other])[0],
+    ]
     draw_curves([one, two, other]).canvas.draw()
 
 

@@ -9,7 +9,7 @@ from commands import CommandLine, assert_one_error_line
 from scipy.stats import ttest_1samp
 
 from digitnn.analysis.comparison.leaderboard import MeasuredAccuracy, RunSummary, rank
-from digitnn.analysis.comparison.leaderboard_text import to_text
+from digitnn.analysis.comparison.leaderboard_text import leaderboard_to_text
 from digitnn.errors import RunError
 
 
@@ -54,7 +54,7 @@ def test_choosing_by_validation_claims_what_the_chosen_run_has_on_test() -> None
 def test_one_run_has_no_interval_and_the_page_says_so() -> None:
     board = rank(LUCKY[:1], "valid")
     assert (board.standings[0].interval, board.standings[0].spread) == (None, None)
-    assert "One seed has no interval" in to_text(board)
+    assert "One seed has no interval" in leaderboard_to_text(board)
 
 
 def test_runs_of_different_test_data_are_not_ranked() -> None:
@@ -79,14 +79,14 @@ def test_what_cannot_be_ranked_is_listed_with_the_reason() -> None:
 
 def test_reading_test_more_often_than_there_are_runs_is_said() -> None:
     board = rank([replace(one, test_reads=4) for one in LUCKY], "test")
-    assert "Test was read more than once a run by lucky (scratch)" in to_text(board)
+    assert "Test was read more than once a run by lucky (scratch)" in leaderboard_to_text(board)
 
 
 def test_recipes_of_one_name_and_other_settings_are_told_apart() -> None:
     other = replace(STEADY[0], recipe="lucky", settings="others")
     board = rank([*LUCKY, other], "test")
     assert [row.n for row in board.standings] == [1, 3]
-    assert "lucky (scratch) others" in to_text(board)
+    assert "lucky (scratch) others" in leaderboard_to_text(board)
 
 
 def test_the_command_ranks_what_lies_in_a_folder(digitnn: CommandLine) -> None:

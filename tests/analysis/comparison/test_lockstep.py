@@ -10,9 +10,9 @@ from digitnn.analysis.comparison import lockstep
 from digitnn.analysis.comparison.lockstep import (
     Gap,
     compare_engines,
-    explain,
-    in_lockstep,
-    to_markdown,
+    explain_gaps,
+    gaps_to_markdown,
+    train_in_lockstep,
 )
 
 BOTH = ("scratch", "pytorch")
@@ -24,7 +24,7 @@ def gap(steps, difference, logit=8.0, read_differently=0):
 
 @pytest.mark.engines
 def test_equal_steps_of_classic_stay_close_on_both_engines(digits):
-    gaps = list(in_lockstep(CLASSIC, BOTH, digits[:400], digits[400:], 3, steps=(0, 1, 5)))
+    gaps = list(train_in_lockstep(CLASSIC, BOTH, digits[:400], digits[400:], 3, steps=(0, 1, 5)))
     assert [found.steps for found in gaps] == [0, 1, 5]
     # other weights or images would be apart by the logits' size; a line search stretches rounding
     assert gaps[0].largest_difference < 1e-4 * gaps[0].largest_logit
@@ -38,13 +38,13 @@ def test_equal_steps_of_classic_stay_close_on_both_engines(digits):
 @pytest.mark.parametrize("recipe", [CLASSIC, CNN], ids=["classic", "cnn"])
 def test_an_engine_does_not_part_from_itself(recipe, digits):
     engines = (recipe.engines[-1],) * 2
-    gaps = list(in_lockstep(recipe, engines, digits[:400], digits[400:], 3, steps=(0, 1, 9)))
+    gaps = list(train_in_lockstep(recipe, engines, digits[:400], digits[400:], 3, steps=(0, 1, 9)))
     assert [(found.steps, found.largest_difference) for found in gaps] == [(0, 0), (1, 0), (9, 0)]
 
 
 def test_a_recipe_shorter_than_the_steps_ends_the_comparison(digits):
     short = CLASSIC.with_epochs(2)
-    gaps = list(in_lockstep(short, BOTH, digits[:400], digits[400:], 3, steps=(0, 1, 3)))
+    gaps = list(train_in_lockstep(short, BOTH, digits[:400], digits[400:], 3, steps=(0, 1, 3)))
     assert [found.steps for found in gaps] == [0, 1]
 
 
@@ -64,7 +64,7 @@ class Shifted(RoteEngine):
 def test_a_gap_tells_the_largest_difference_and_counts_other_readings(digits, monkeypatch):
     engines = {"scratch": Shifted(0), "pytorch": Shifted(0.5)}
     monkeypatch.setattr(lockstep, "find_engine", engines.__getitem__)
-    found = list(in_lockstep(BY_ROTE, BOTH, digits[:400], digits[400:], 0, steps=(0, 2)))
+    found = list(train_in_lockstep(BY_ROTE, BOTH, digits[:400], digits[400:], 0, steps=(0, 2)))
     assert found == [Gap(0, 3.5, 2.0, 20, 200), Gap(2, 3.5, 2.0, 20, 200)]
     assert [len(engine.steps) for engine in engines.values()] == [2, 2]
     for a, b in zip(engines["scratch"].steps, engines["pytorch"].steps, strict=True):
@@ -77,20 +77,20 @@ def test_a_recipe_of_one_engine_has_nothing_to_differ_from(digits):
     (entry,) = compare_engines(only, digits[:400], digits[400:], 0)
     assert (entry["engines"], entry["gaps"]) == (["pytorch"], [])
     assert entry["reason"] == "only pytorch trains it, so there is nothing to differ from"
-    assert "`cnn`: only pytorch trains it" in to_markdown([entry])
+    assert "`cnn`: only pytorch trains it" in gaps_to_markdown([entry])
 
 
 def test_the_reason_tells_rounding_from_growth():
-    assert explain([gap(0, 2e-6), gap(10, 9e-6)]).startswith("they differ by rounding only")
-    grown = explain([gap(0, 2e-6), gap(10, 1e-3), gap(30, 0.2)])
+    assert explain_gaps([gap(0, 2e-6), gap(10, 9e-6)]).startswith("they differ by rounding only")
+    grown = explain_gaps([gap(0, 2e-6), gap(10, 1e-3), gap(30, 0.2)])
     assert "100,000 times as large after 30" in grown
-    assert explain([gap(0, 0.0), gap(10, 8 * 2e-7)]).startswith("they differ by rounding only")
+    assert explain_gaps([gap(0, 0.0), gap(10, 8 * 2e-7)]).startswith("they differ by rounding only")
 
 
 def test_the_table_has_a_cell_for_each_number_of_steps(digits):
     (entry,) = compare_engines(CLASSIC.with_epochs(3), digits[:400], digits[400:], 0)
     assert [found["steps"] for found in entry["gaps"]] == [0, 1, 3]
-    page = to_markdown([entry])
+    page = gaps_to_markdown([entry])
     row = page.splitlines()[2].split(" | ")
     assert row[:2] == ["| `classic`, iterations", "scratch and pytorch"]
     assert row[2:5] == [f"{found['largest_difference']:.1e}" for found in entry["gaps"]]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from digitnn.analysis.comparison.pareto import draw_time_and_accuracy, find_front
+from digitnn.analysis.comparison.figures import draw_time_and_accuracy, pareto_front
 
 
 def test_the_front_holds_those_that_no_other_beats(rng: np.random.Generator) -> None:
@@ -14,7 +14,7 @@ def test_the_front_holds_those_that_no_other_beats(rng: np.random.Generator) -> 
         for i, (s, e) in enumerate(points)
         if not any(t <= s and f <= e and (t, f) != (s, e) for t, f in points)
     ]
-    assert sorted(find_front(seconds, errors)) == expected
+    assert sorted(pareto_front(seconds, errors)) == expected
 
 
 def test_the_figure_joins_the_front_in_order_of_time() -> None:

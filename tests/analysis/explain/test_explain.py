@@ -12,7 +12,11 @@ from small_trainings import CNN
 from digitnn.analysis.explain.first_layer import draw_first_layer, first_layer
 from digitnn.analysis.explain.maps import draw_maps, map_images
 from digitnn.analysis.explain.mosaic import mosaic
-from digitnn.analysis.explain.neighbours import draw_neighbours, nearest, nearest_by_pixels
+from digitnn.analysis.explain.neighbours import (
+    draw_neighbours,
+    nearest_by_features,
+    nearest_by_pixels,
+)
 from digitnn.analysis.explain.saliency import draw_saliency, saliency
 from digitnn.analysis.explain.stages import draw_stages, stages_of
 from digitnn.engines.scratch.backpropagation import forward
@@ -144,7 +148,7 @@ def test_probabilities_are_those_that_the_reader_of_pictures_gives(rejects, digi
 def test_the_nearest_are_those_at_the_least_distance(digits, rng):
     features = rng.normal(size=(600, 5)).astype(np.float32)
     one = features[77] + np.float32(0.01)
-    found = nearest(features, one, digits, many=3)
+    found = nearest_by_features(features, one, digits, many=3)
     distances = np.linalg.norm(features - one, axis=1)
     assert found.indices == tuple(np.argsort(distances)[:3])
     assert found.indices[0] == 77

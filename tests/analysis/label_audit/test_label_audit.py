@@ -11,10 +11,15 @@ from PIL import Image
 from small_trainings import CNN, RoteEngine
 
 from digitnn.analysis.label_audit import folds as folds_module
-from digitnn.analysis.label_audit.findings import find_audit, to_text
-from digitnn.analysis.label_audit.folds import Audit, ask_all
-from digitnn.analysis.label_audit.sheet import draw_suspects
-from digitnn.analysis.label_audit.suspects import COLUMNS, find_suspects, recall_at, to_csv
+from digitnn.analysis.label_audit.findings import audit_to_text, summarise_audit
+from digitnn.analysis.label_audit.folds import Audit, predict_folds
+from digitnn.analysis.label_audit.suspects import (
+    CSV_COLUMNS,
+    draw_suspects,
+    find_suspects,
+    recall_at,
+    suspects_to_csv,
+)
 from digitnn.data.dataset import Dataset
 from digitnn.errors import UsageError
 from digitnn.evaluation.disputed_labels import DISPUTED, MNIST_TEST
@@ -37,7 +42,7 @@ def watch(training, title):
 
 def answers_of(audit):
     answers = np.zeros((len(audit.data), 10), np.float32)
-    for fold in ask_all(audit, watch):
+    for fold in predict_folds(audit, watch):
         answers[fold.indices] = fold.log_probabilities
     return answers
 
@@ -70,7 +75,7 @@ def test_each_image_is_judged_once_by_a_network_that_has_not_seen_it(digits, tmp
 
     monkeypatch.setattr(folds_module, "find_engine", next_engine)
     asked: list[int] = []
-    for fold in ask_all(audit, watch):
+    for fold in predict_folds(audit, watch):
         images = np.concatenate([step[0] for step in engines[-1].steps]).astype(int)
         learned = 256 * images[:, 0, 0] + images[:, 0, 1]
         assert set(learned) == set(range(600)) - set(fold.indices)
@@ -81,18 +86,18 @@ def test_each_image_is_judged_once_by_a_network_that_has_not_seen_it(digits, tmp
 def test_a_fold_that_is_kept_is_not_asked_again(flipped, tmp_path, monkeypatch):
     recipe = replace(QUICK, epochs=1)
     audit = Audit(flipped, recipe, "scratch", 2, 0, tmp_path)
-    first = [(fold.log_probabilities, fold.kept) for fold in ask_all(audit, watch)]
+    first = [(fold.log_probabilities, fold.kept) for fold in predict_folds(audit, watch)]
     assert [kept for _, kept in first] == [False, False]
     with monkeypatch.context() as patch:
         patch.setattr(folds_module, "_ask", None)  # it would fail
-        again = list(ask_all(audit, watch))
+        again = list(predict_folds(audit, watch))
     assert all(fold.kept for fold in again)
     for (before, _), fold in zip(first, again, strict=True):
         np.testing.assert_array_equal(before, fold.log_probabilities)
     other = replace(audit, seed=1)
-    assert not next(ask_all(other, watch)).kept
+    assert not next(predict_folds(other, watch)).kept
     (tmp_path / "folds" / "1.npz").write_bytes(b"PK\x03\x04 cut")
-    assert [fold.kept for fold in ask_all(other, watch)] == [True, False]
+    assert [fold.kept for fold in predict_folds(other, watch)] == [True, False]
 
 
 def test_a_fold_that_was_stopped_is_not_kept(flipped, tmp_path):
@@ -100,7 +105,7 @@ def test_a_fold_that_was_stopped_is_not_kept(flipped, tmp_path):
         yield next(iter(training))
 
     audit = Audit(flipped, QUICK, "scratch", 2, 0, tmp_path)
-    assert list(ask_all(audit, stop_at_once)) == []
+    assert list(predict_folds(audit, stop_at_once)) == []
     assert not (tmp_path / "folds").exists()
 
 
@@ -111,8 +116,8 @@ def test_the_list_is_ranked_by_what_is_left_for_the_label():
     labels = np.array([3, 7, 7, 0], np.uint8)
     found = find_suspects(np.log(p).astype(np.float32), labels, n_train=2)
     assert [one.place for one in found] == [2, 1, 3]
-    rows = list(csv.reader(io.StringIO(to_csv(found))))
-    assert tuple(rows[0]) == COLUMNS
+    rows = list(csv.reader(io.StringIO(suspects_to_csv(found))))
+    assert tuple(rows[0]) == CSV_COLUMNS
     assert rows[1] == ["1", "test", "0", "7", "5", "0.910000", "1.000e-04"]
     assert rows[2][:5] == ["2", "train", "1", "7", "4"]
 
@@ -131,12 +136,12 @@ def test_the_published_list_is_asked_of_mnist_only(flipped, tmp_path):
     answers = np.log(np.eye(10, dtype=np.float32)[flipped.labels] * 0.9 + 0.01)
     answers[500] = np.log(np.float32(0.01))
     answers[500, (flipped.labels[500] + 1) % 10] = np.log(np.float32(0.9))
-    other = find_audit(audit, answers, 400, "0" * 64)
+    other = summarise_audit(audit, answers, 400, "0" * 64)
     assert other.recalls == ()
     assert "known" not in other.to_json()
-    mnist = find_audit(audit, answers, 400, MNIST_TEST)
+    mnist = summarise_audit(audit, answers, 400, MNIST_TEST)
     assert (mnist.recalls[0].k, mnist.recalls[0].found, mnist.recalls[0].known) == (15, 0, 15)
-    assert "of the 15 test labels that people dispute" in to_text(mnist)
+    assert "of the 15 test labels that people dispute" in audit_to_text(mnist)
     assert len(DISPUTED) == 15
     assert mnist.accuracy == pytest.approx(599 / 600)
 

@@ -10,10 +10,15 @@ from commands import CommandLine, assert_one_error_line
 from small_trainings import CNN
 
 from digitnn.analysis.ladder import climbing
-from digitnn.analysis.ladder.climbing import Climb, at_full_height, climb
+from digitnn.analysis.ladder.climbing import LadderPlan, at_full_size, measure_ladder
 from digitnn.analysis.ladder.figures import draw_by_size, draw_ladder
-from digitnn.analysis.ladder.measuring import MIN_EPOCH, RungResult, measure, stretched
-from digitnn.analysis.ladder.page import to_markdown
+from digitnn.analysis.ladder.measuring import (
+    MIN_EPOCH_IMAGES,
+    RungResult,
+    measure_rung,
+    repeat_to_fill_epoch,
+)
+from digitnn.analysis.ladder.page import ladder_to_markdown
 from digitnn.analysis.ladder.rungs import RUNGS, choose_rungs, recipe_rung
 from digitnn.errors import RunError, UsageError
 
@@ -25,14 +30,14 @@ def watch(training, title):
 
 
 def asked_of(rung, digits, n_train=400):
-    return measure(rung, None, digits[:n_train], digits[400:], digits[400:], 0, watch)
+    return measure_rung(rung, None, digits[:n_train], digits[400:], digits[400:], 0, watch)
 
 
 def climb_of(digits, folder, names=("nearest-mean", "neighbours"), sizes=(100, 400), **changes):
     rungs = tuple(RUNGS[name] for name in names)
     what = {"rungs": rungs, "sizes": sizes, "train": digits[:400], "valid": digits[400:]}
     rest = {"asked": digits[400:], "seed": 0, "engine": None, "folder": folder}
-    return Climb(**what | rest | changes)
+    return LadderPlan(**what | rest | changes)
 
 
 def test_the_nearest_mean_is_the_nearest_of_ten_means(digits):
@@ -55,17 +60,17 @@ def test_neighbours_keep_every_pixel_that_they_have_seen(digits):
 
 
 def test_logistic_regression_says_where_it_ended_early(digits, monkeypatch):
-    monkeypatch.setattr("digitnn.analysis.ladder.rungs.ITERATIONS", 2)
+    monkeypatch.setattr("digitnn.analysis.ladder.rungs.MAX_ITERATIONS", 2)
     found = asked_of(RUNGS["logistic"], digits)
     assert found.numbers == 785 * 10
     assert found.note == "ended before it converged"
-    assert "`logistic` ended before it converged with 400 images." in to_markdown(
+    assert "`logistic` ended before it converged with 400 images." in ladder_to_markdown(
         [found], "valid", 0
     )
 
 
 def test_a_network_is_trained_by_its_recipe(digits, monkeypatch):
-    monkeypatch.setattr("digitnn.analysis.ladder.measuring.MIN_EPOCH", 2000)
+    monkeypatch.setattr("digitnn.analysis.ladder.measuring.MIN_EPOCH_IMAGES", 2000)
     found = asked_of(NETWORK, digits)
     assert found.engine == "scratch"
     assert found.numbers == NETWORK.recipe.network().parameter_count()
@@ -74,11 +79,11 @@ def test_a_network_is_trained_by_its_recipe(digits, monkeypatch):
 
 
 def test_few_images_fill_an_epoch_by_coming_again(digits):
-    again = stretched(digits[:100])
-    assert len(again) == MIN_EPOCH
+    again = repeat_to_fill_epoch(digits[:100])
+    assert len(again) == MIN_EPOCH_IMAGES
     np.testing.assert_array_equal(again.images[100:200], digits.images[:100])
-    many = digits[np.arange(MIN_EPOCH) % 600]
-    assert stretched(many) is many
+    many = digits[np.arange(MIN_EPOCH_IMAGES) % 600]
+    assert repeat_to_fill_epoch(many) is many
 
 
 def test_the_rungs_come_from_the_bottom_up_however_they_are_named():
@@ -97,7 +102,7 @@ def test_the_rungs_come_from_the_bottom_up_however_they_are_named():
 
 def test_what_is_measured_is_kept_and_not_measured_again(digits, tmp_path, monkeypatch):
     what = climb_of(digits, tmp_path)
-    first = list(climb(what, watch))
+    first = list(measure_ladder(what, watch))
     assert [(one.rung, one.n_train) for one, _ in first] == [
         ("nearest-mean", 100),
         ("nearest-mean", 400),
@@ -106,22 +111,22 @@ def test_what_is_measured_is_kept_and_not_measured_again(digits, tmp_path, monke
     ]
     assert not any(kept for _, kept in first)
     monkeypatch.setattr(climbing, "measure", None)  # it would fail
-    again = list(climb(what, watch))
+    again = list(measure_ladder(what, watch))
     assert [one for one, _ in again] == [one for one, _ in first]
     assert all(kept for _, kept in again)
 
 
 def test_other_data_another_seed_and_damage_are_measured_again(digits, tmp_path):
     names, sizes = ("nearest-mean",), (400,)
-    list(climb(climb_of(digits, tmp_path, names, sizes), watch))
-    ((_, kept),) = climb(climb_of(digits, tmp_path, names, sizes, seed=1), watch)
+    list(measure_ladder(climb_of(digits, tmp_path, names, sizes), watch))
+    ((_, kept),) = measure_ladder(climb_of(digits, tmp_path, names, sizes, seed=1), watch)
     assert not kept
     other = climb_of(digits, tmp_path, names, sizes, asked=digits[390:], seed=1)
-    ((found, kept),) = climb(other, watch)
+    ((found, kept),) = measure_ladder(other, watch)
     assert (found.n, kept) == (210, False)
     path = tmp_path / "measured" / "nearest-mean-400.json"
     path.write_text(path.read_text()[:-40])
-    ((found, kept),) = climb(other, watch)
+    ((found, kept),) = measure_ladder(other, watch)
     assert (found.n, kept) == (210, False)
 
 
@@ -130,7 +135,7 @@ def test_a_training_that_was_stopped_is_not_kept(digits, tmp_path):
         yield next(iter(training))
 
     what = replace(climb_of(digits, tmp_path), rungs=(RUNGS["nearest-mean"], NETWORK))
-    found = list(climb(what, stop_at_once))
+    found = list(measure_ladder(what, stop_at_once))
     assert [one.rung for one, _ in found] == ["nearest-mean", "nearest-mean"]
     assert not list(tmp_path.glob("measured/small-*"))
 
@@ -148,8 +153,8 @@ def a_row(rung, n_train, errors, seconds=1.0):
 
 def test_the_page_has_the_full_height_and_the_table_of_sizes():
     found = [a_row("a", 100, 200), a_row("a", 500, 100), a_row("b", 100, 90), a_row("b", 500, 25)]
-    assert [one.rung for one in at_full_height(found)] == ["a", "b"]
-    text = to_markdown(found, "valid", 3)
+    assert [one.rung for one in at_full_size(found)] == ["a", "b"]
+    text = ladder_to_markdown(found, "valid", 3)
     rows = "| `b` |  (scratch) | **97.50 %** | 90.00 to 99.00 % | 1.0 s | 20 µs | 7 |"
     assert rows in text
     assert "| `a` | 80.00 % | 90.00 % |" in text

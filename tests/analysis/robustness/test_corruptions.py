@@ -4,13 +4,29 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from digitnn.analysis.robustness.corruptions.affine import moved, rotate, scale, shear, translate
-from digitnn.analysis.robustness.corruptions.blur import glass_blur, motion_blur
+from digitnn.analysis.robustness.corruptions.affine import (
+    move_images,
+    rotate,
+    scale,
+    shear,
+    translate,
+)
 from digitnn.analysis.robustness.corruptions.edges import canny_edges
 from digitnn.analysis.robustness.corruptions.lines import dotted_line, stripe, stroke, zigzag
-from digitnn.analysis.robustness.corruptions.noise import impulse_noise, shot_noise
-from digitnn.analysis.robustness.corruptions.suite import BLOCK, CORRUPTIONS, corrupt
-from digitnn.analysis.robustness.corruptions.weather import MUD, brightness, clouds, fog, spatter
+from digitnn.analysis.robustness.corruptions.noise_and_blur import (
+    glass_blur,
+    impulse_noise,
+    motion_blur,
+    shot_noise,
+)
+from digitnn.analysis.robustness.corruptions.suite import BLOCK_IMAGES, CORRUPTIONS, corrupt
+from digitnn.analysis.robustness.corruptions.weather import (
+    MUD_LEVEL,
+    brightness,
+    clouds,
+    fog,
+    spatter,
+)
 from digitnn.errors import DataError, UsageError
 
 MOVES = ("shear", "scale", "rotate", "translate")
@@ -70,9 +86,11 @@ def test_no_image_at_all_is_corrupted_to_none(name):
 
 @pytest.mark.parametrize("name", ["shot_noise", "zigzag"])
 def test_whole_blocks_do_not_depend_on_what_follows(name):
-    images = full(90, BLOCK + 5)
-    np.testing.assert_array_equal(corrupt(images, name)[:BLOCK], corrupt(images[:BLOCK], name))
-    assert (corrupt(images, name)[BLOCK:] != corrupt(images, name)[:5]).any()
+    images = full(90, BLOCK_IMAGES + 5)
+    np.testing.assert_array_equal(
+        corrupt(images, name)[:BLOCK_IMAGES], corrupt(images[:BLOCK_IMAGES], name)
+    )
+    assert (corrupt(images, name)[BLOCK_IMAGES:] != corrupt(images, name)[:5]).any()
 
 
 @pytest.mark.parametrize(
@@ -199,7 +217,7 @@ def test_shear_slants_what_stood_upright_by_the_sine(rng):
 
 
 def test_what_is_not_told_to_move_stays(rings):
-    np.testing.assert_array_equal(moved(rings), rings)
+    np.testing.assert_array_equal(move_images(rings), rings)
 
 
 def test_brightness_adds_light_up_to_white(rng):
@@ -264,8 +282,8 @@ def test_spatter_covers_with_mud_and_leaves_the_rest(rng):
     covered = muddy > 0
     assert 0.02 < covered.mean() < 0.3
     assert (on_ink[~covered] == 255).all()
-    assert muddy[covered].min() >= 0.8 * MUD - 1
-    assert muddy.max() == on_ink.min() == MUD
+    assert muddy[covered].min() >= 0.8 * MUD_LEVEL - 1
+    assert muddy.max() == on_ink.min() == MUD_LEVEL
 
 
 def test_stripe_inverts_the_outer_quarters_and_twice_is_nothing(rings, rng):

@@ -32,7 +32,7 @@ REPORTED: tuple[Mapping[str, Any], ...] = (
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluated:
+class EvaluatedRun:
     """A run and what it did on the test split.
 
     note: what tells it from runs of the same recipe that were set otherwise, where there are some.
@@ -62,12 +62,12 @@ class Evaluated:
         return self.evaluation.predictions == test.labels
 
 
-def grouped(evaluated: Sequence[Evaluated]) -> list[list[Evaluated]]:
+def group_seeds(evaluated: Sequence[EvaluatedRun]) -> list[list[EvaluatedRun]]:
     """The runs that differ by seed alone together, in the order they came.
 
     Groups of one recipe and engine get notes, so that no two have the same title.
     """
-    groups: dict[tuple[str, str], list[Evaluated]] = {}
+    groups: dict[tuple[str, str], list[EvaluatedRun]] = {}
     for one in evaluated:
         groups.setdefault((one.title, settings_of(one.run.about)), []).append(one)
     titles = [title for title, _ in groups]
@@ -79,7 +79,7 @@ def grouped(evaluated: Sequence[Evaluated]) -> list[list[Evaluated]]:
     return list(groups.values())
 
 
-def make_row(group: Sequence[Evaluated], test: Dataset) -> dict[str, Any]:
+def make_row(group: Sequence[EvaluatedRun], test: Dataset) -> dict[str, Any]:
     """One row of the comparison: means over the seeds of one recipe on one engine.
 
     interval: 95 % Wilson, for the mean accuracy on n test images: how much another 10,000 digits
@@ -119,7 +119,7 @@ def make_row(group: Sequence[Evaluated], test: Dataset) -> dict[str, Any]:
     return row
 
 
-def make_pairs(groups: Sequence[Sequence[Evaluated]], test: Dataset) -> dict[str, Any]:
+def make_pairs(groups: Sequence[Sequence[EvaluatedRun]], test: Dataset) -> dict[str, Any]:
     """The exact McNemar test of every two recipes, first seed against first seed.
 
     holm: the p-value adjusted for the number of pairs; digits: which images only one reads.
@@ -168,7 +168,7 @@ def check_same_test(runs: Sequence[Trained], test: Dataset) -> None:
 
 
 def make_comparison(
-    evaluated: Sequence[Evaluated],
+    evaluated: Sequence[EvaluatedRun],
     test: Dataset,
     grid: Sequence[Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
@@ -176,7 +176,7 @@ def make_comparison(
 
     grid: with `--grid`, how far equal steps lead the engines apart, as `lockstep` tells it.
     """
-    groups = grouped(evaluated)
+    groups = group_seeds(evaluated)
     return {
         "schema": 1,
         "rows": [make_row(group, test) for group in groups],

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
 """Line styles: as many runs as there are colours have the first, as many again the second, ..."""
-FEW = 30
+MARKERS_BELOW = 30
 """A line of fewer points shows each of them."""
 TRAINING: dict[str, Any] = {"linewidth": 1.0, "alpha": 0.55}
 VALIDATION: dict[str, Any] = {"linewidth": 2.0}
@@ -57,7 +57,10 @@ def _draw_history(
 ) -> None:
     """Both curves of one run, in a panel for its errors and in one for its loss."""
     records = history.records
-    look = _look(number) | {"marker": "o" if len(records) < FEW else None, "markersize": 4}
+    look = _look(number) | {
+        "marker": "o" if len(records) < MARKERS_BELOW else None,
+        "markersize": 4,
+    }
     for style, accuracies, losses in (
         (TRAINING, [r.accuracy for r in records], [r.loss for r in records]),
         (VALIDATION, [r.valid_accuracy for r in records], [r.valid_loss for r in records]),
@@ -77,7 +80,7 @@ def _add_legends(figure: Figure, axes: Axes, histories: Sequence[History], colum
     axes.legend(handles=kinds, frameon=False)
     runs = [
         Line2D([], [], label=label, **_look(i), **VALIDATION)
-        for i, label in enumerate(labels(histories))
+        for i, label in enumerate(run_labels(histories))
     ]
     legend = figure.legend(
         handles=runs, loc="outside lower center", ncols=columns, frameon=False, handlelength=3
@@ -86,7 +89,7 @@ def _add_legends(figure: Figure, axes: Axes, histories: Sequence[History], colum
         text.set_parse_math(False)  # a path may hold dollar signs
 
 
-def labels(histories: Sequence[History]) -> list[str]:
+def run_labels(histories: Sequence[History]) -> list[str]:
     """Recipe, engine and seed of each; where that is not enough to tell two apart, the path too."""
     names = [f"{one.recipe.name} ({one.engine}), seed {one.seed}" for one in histories]
     return [

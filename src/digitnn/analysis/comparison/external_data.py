@@ -16,10 +16,10 @@ from digitnn.data.formats.labelled import QMNIST_TEST
 from digitnn.errors import DataError, UsageError
 from digitnn.evaluation.intervals import Interval, wilson_interval
 
-SPLIT = "external"
+EXTERNAL_SPLIT = "external"
 """What such a reading is called in report.json."""
 
-QMNIST_IMAGES, REBUILT = 60_000, 10_000
+QMNIST_IMAGES, REBUILT_IMAGES = 60_000, 10_000
 """QMNIST's test digits, and how many of them, the first, are MNIST's own rebuilt."""
 
 
@@ -68,7 +68,7 @@ def qmnist_shares(dataset: Dataset, predictions: UInt8[ndarray, " n"]) -> tuple[
     if not dataset.name.startswith(QMNIST_TEST) or len(dataset) != QMNIST_IMAGES:
         return ()
     right = predictions == dataset.labels
-    return (_share("rebuilt", right[:REBUILT]), _share("lost", right[REBUILT:]))
+    return (_share("rebuilt", right[:REBUILT_IMAGES]), _share("lost", right[REBUILT_IMAGES:]))
 
 
 def _share(name: str, right: ndarray) -> Share:

@@ -18,7 +18,7 @@ HEADS = (
 )
 
 
-def to_text(board: Leaderboard) -> str:
+def leaderboard_to_text(board: Leaderboard) -> str:
     """Aligned columns for a terminal, a line a recipe.
 
     epoch chosen on: the split that decided which epoch was kept; nothing: it is the last.

@@ -38,7 +38,7 @@ class Gap:
     n: int
 
 
-def in_lockstep(
+def train_in_lockstep(
     recipe: Recipe,
     engines: tuple[EngineName, EngineName],
     train: Dataset,
@@ -86,19 +86,19 @@ def compare_engines(
         return [{**about, "engines": [only], "gaps": [], "reason": reason}]
     entries = []
     for pair in combinations(recipe.engines, 2):
-        gaps = list(in_lockstep(recipe, pair, train, valid, seed))
+        gaps = list(train_in_lockstep(recipe, pair, train, valid, seed))
         entries.append(
             {
                 **about,
                 "engines": list(pair),
                 "gaps": [asdict(gap) for gap in gaps],
-                "reason": explain(gaps),
+                "reason": explain_gaps(gaps),
             }
         )
     return entries
 
 
-def explain(gaps: Sequence[Gap]) -> str:
+def explain_gaps(gaps: Sequence[Gap]) -> str:
     """One sentence: why the engines are as far apart as they are, relative to their logits."""
     first, last = (gap.largest_difference / gap.largest_logit for gap in (gaps[0], gaps[-1]))
     rounding = max(first, EPSILON)
@@ -115,7 +115,7 @@ def explain(gaps: Sequence[Gap]) -> str:
     )
 
 
-def to_markdown(grid: Sequence[Mapping[str, Any]]) -> str:
+def gaps_to_markdown(grid: Sequence[Mapping[str, Any]]) -> str:
     """The grid as a Markdown table with a sentence for each recipe."""
     heads = ["largest difference of logits", "engines", *(f"after {s}" for s in STEPS)]
     heads[2] = "at the start"

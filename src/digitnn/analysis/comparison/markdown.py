@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from digitnn.analysis.comparison import lockstep
-from digitnn.wording import percent
+from digitnn.wording import percent, percent_range
 
 
-def to_markdown(comparison: Mapping[str, Any]) -> str:
+def comparison_to_markdown(comparison: Mapping[str, Any]) -> str:
     """The object of `make_comparison` as a page."""
     heads = (
         "recipe",
@@ -23,7 +23,7 @@ def to_markdown(comparison: Mapping[str, Any]) -> str:
         spread = f" ± {100 * row['spread']:.2f}" if "spread" in row else ""
         lines.append(
             f"| `{row['recipe']}` | {row['engine']} | **{percent(row['accuracy'])}**{spread} | "
-            f"{_interval(row['interval'])} | {row['train_seconds']:.1f} s | "
+            f"{percent_range(row['interval'])} | {row['train_seconds']:.1f} s | "
             f"{row['predict_seconds']:.2f} s | {row['parameters']:,} |"
         )
     for row in comparison["reported"]:
@@ -34,7 +34,7 @@ def to_markdown(comparison: Mapping[str, Any]) -> str:
     lines += ["", *_describe_seeds(comparison["rows"])]
     lines += [*_describe_pairs(comparison["paired"]["pairs"]), ""]
     if "grid" in comparison:
-        lines += [lockstep.to_markdown(comparison["grid"])]
+        lines += [lockstep.gaps_to_markdown(comparison["grid"])]
     return "\n".join([*lines, describe_conditions(comparison), ""])
 
 
@@ -52,15 +52,10 @@ def _describe_seeds(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         variance = row["variance"]
         lines.append(
             f"| `{row['recipe']}` | {row['engine']} | {variance['m']} | {percent(row['accuracy'])} "
-            f"| {_interval(row['seeds_interval'])} | {_interval(variance['interval'])} "
+            f"| {percent_range(row['seeds_interval'])} | {percent_range(variance['interval'])} "
             f"| ± {100 * variance['other_seed']:.2f} | ± {100 * variance['other_digits']:.2f} |"
         )
     return [*lines, ""]
-
-
-def _interval(bounds: Sequence[float]) -> str:
-    low, high = bounds
-    return f"{100 * low:.2f} to {percent(high)}"
 
 
 def _describe_pairs(pairs: Sequence[Mapping[str, Any]]) -> list[str]:

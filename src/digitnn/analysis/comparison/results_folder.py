@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from digitnn.analysis.comparison.comparison import Evaluated, grouped
+from digitnn.analysis.comparison.comparison import EvaluatedRun, group_seeds
 from digitnn.analysis.comparison.figures import (
     draw_confusions,
     draw_disagreements,
     draw_learning_curves,
     draw_overview,
+    draw_time_and_accuracy,
 )
-from digitnn.analysis.comparison.markdown import to_markdown
-from digitnn.analysis.comparison.pareto import draw_time_and_accuracy
+from digitnn.analysis.comparison.markdown import comparison_to_markdown
 from digitnn.atomic_files import write_text
 from digitnn.data.dataset import Dataset
 from digitnn.errors import RunError
@@ -32,7 +32,7 @@ from digitnn.network.storage.pickles.loading import save_pickle
 from digitnn.plotting import write_figure
 from digitnn.runs.run import Run
 
-NAMES = (
+RESULT_FILES = (
     "comparison.json",
     "comparison.md",
     "overview.png",
@@ -62,7 +62,7 @@ def check_writable(folder: Path, option: str = "--results") -> None:
 
 
 def write_results(
-    folder: Path, comparison: Mapping[str, Any], evaluated: Sequence[Evaluated], test: Dataset
+    folder: Path, comparison: Mapping[str, Any], evaluated: Sequence[EvaluatedRun], test: Dataset
 ) -> list[Path]:
     """Write everything, or leave the folder as it was; the paths in the order of the list above.
 
@@ -74,19 +74,19 @@ def write_results(
         names = _write_all(Path(staging), comparison, evaluated, test)
         for name in names:
             (Path(staging) / name).replace(folder / name)
-    for name in NAMES:
+    for name in RESULT_FILES:
         if name not in names:
             (folder / name).unlink(missing_ok=True)
     return [folder / name for name in names]
 
 
 def _write_all(
-    folder: Path, comparison: Mapping[str, Any], evaluated: Sequence[Evaluated], test: Dataset
+    folder: Path, comparison: Mapping[str, Any], evaluated: Sequence[EvaluatedRun], test: Dataset
 ) -> list[str]:
     """Every file's name."""
-    firsts = [group[0] for group in grouped(evaluated)]
+    firsts = [group[0] for group in group_seeds(evaluated)]
     write_text(folder / "comparison.json", json.dumps(comparison, indent=2) + "\n")
-    write_text(folder / "comparison.md", "# Comparison\n\n" + to_markdown(comparison))
+    write_text(folder / "comparison.md", "# Comparison\n\n" + comparison_to_markdown(comparison))
     figures = {
         "overview.png": draw_overview(comparison),
         "time_accuracy.png": draw_time_and_accuracy(comparison["rows"]),
@@ -106,12 +106,12 @@ def _write_all(
     runs = [one.run for one in firsts if isinstance(one.run, Run)]
     scratch = [run for run in runs if run.engine == "scratch"]
     if scratch:
-        save_pickle(folder / "params.pickle", to_plain(scratch[0]))
+        save_pickle(folder / "params.pickle", run_to_plain(scratch[0]))
         written.append("params.pickle")
     return written
 
 
-def to_plain(run: Run) -> dict[str, Any]:
+def run_to_plain(run: Run) -> dict[str, Any]:
     """A run as a dictionary of NumPy arrays and plain builtins.
 
     A network with one hidden layer of sigmoid units also gets the names that courses use for it:
@@ -140,7 +140,7 @@ def to_plain(run: Run) -> dict[str, Any]:
     return value
 
 
-def _model(one: Evaluated) -> dict[str, Any]:
+def _model(one: EvaluatedRun) -> dict[str, Any]:
     about = one.run.about
     return {
         "model": one.run.recipe,

@@ -22,7 +22,7 @@ from digitnn.plotting import new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST = 100
+MAX_UNITS_DRAWN = 100
 """Pictures in a figure; of more units the strongest are drawn."""
 
 
@@ -71,7 +71,7 @@ def first_layer(network: Network, params: Mapping[str, ndarray]) -> FirstLayer:
 
 def draw_first_layer(found: FirstLayer) -> Figure:
     """A picture for each unit or filter, all on one scale: red wants ink, blue wants paper."""
-    shown = found.weights[:MOST]
+    shown = found.weights[:MAX_UNITS_DRAWN]
     columns, gap = (10, 2) if found.kind == "units" else (8, 1)
     rows = -(-len(shown) // columns)
     figure = new_figure(7.4, 6.4 * rows / columns + 0.45)
@@ -87,7 +87,7 @@ def draw_first_layer(found: FirstLayer) -> Figure:
 
 def _count(found: FirstLayer) -> str:
     n = len(found.weights)
-    return f"{MOST} strongest of {n}" if n > MOST else f"{n}"
+    return f"{MAX_UNITS_DRAWN} strongest of {n}" if n > MAX_UNITS_DRAWN else f"{n}"
 
 
 def _what(found: FirstLayer) -> str:

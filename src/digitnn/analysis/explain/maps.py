@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 Method: TypeAlias = Literal["PCA", "t-SNE"]
 
-TEN = (
+DIGIT_COLOURS = (
     *("#332288", "#117733", "#44aa99", "#88ccee", "#b8a000"),
     *("#cc6677", "#aa4499", "#882255", "#e07b00", "#555555"),
 )
 """After Paul Tol's muted scheme. Ten colours are too many to tell apart for anybody: so each image
 is also drawn as its digit."""
-LEAST = 31
+MIN_MAP_IMAGES = 31
 """Images; t-SNE looks at 30 neighbours of each."""
-FEATURES = 50
+TSNE_COMPONENTS = 50
 """t-SNE takes so many principal components, as its authors do."""
 
 
@@ -68,9 +68,10 @@ def map_images(
     method: Method,
     seed: int = 0,
 ) -> ImageMap:
-    """Lay out images that `features` describe; t-SNE begins with PCA and is drawn from `seed`.
+    """Map images, described by `features`, to two dimensions.
 
-    Raises `MissingExtraError` without scikit-learn, `DataError` for fewer than `LEAST` images.
+    t-SNE is initialised with PCA and uses `seed`. Raises `MissingExtraError` without scikit-learn,
+    `DataError` for fewer than `MIN_MAP_IMAGES` images.
     """
     try:
         from sklearn.decomposition import PCA
@@ -78,14 +79,14 @@ def map_images(
         from sklearn.neighbors import NearestNeighbors
     except ImportError:
         raise MissingExtraError("scikit-learn", "sklearn", "a map of images") from None
-    if len(features) < LEAST:
-        raise DataError(f"a map takes at least {LEAST} images, got {len(features)}")
+    if len(features) < MIN_MAP_IMAGES:
+        raise DataError(f"a map takes at least {MIN_MAP_IMAGES} images, got {len(features)}")
     kept = None
     if method == "PCA":
         found = PCA(2, svd_solver="full").fit(features)
         positions, kept = found.transform(features), float(found.explained_variance_ratio_.sum())
     else:
-        components = min(FEATURES, *features.shape)
+        components = min(TSNE_COMPONENTS, *features.shape)
         reduced = PCA(components, svd_solver="full").fit_transform(features)
         positions = TSNE(init="pca", random_state=seed, n_jobs=1).fit_transform(reduced)
     positions = np.asarray(positions, np.float32)
@@ -107,7 +108,7 @@ def draw_maps(maps: Sequence[ImageMap], marked: int | None = None) -> Figure:
 
 def _draw_map(axes: Axes, found: ImageMap, marked: int | None) -> None:
     x, y = found.positions.T
-    for digit, colour in enumerate(TEN):
+    for digit, colour in enumerate(DIGIT_COLOURS):
         mine = found.labels == digit
         axes.scatter(x[mine], y[mine], s=22, marker=f"${digit}$", color=colour, linewidths=0.2)
     wrong = found.labels != found.read

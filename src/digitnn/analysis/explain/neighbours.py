@@ -19,7 +19,7 @@ from digitnn.plotting import COLOURS, new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MANY = 8
+NEIGHBOURS_SHOWN = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +40,11 @@ class Neighbours:
         }
 
 
-def nearest(
-    features: Num[ndarray, "n d"], one: Num[ndarray, " d"], train: Dataset, many: int = MANY
+def nearest_by_features(
+    features: Num[ndarray, "n d"],
+    one: Num[ndarray, " d"],
+    train: Dataset,
+    many: int = NEIGHBOURS_SHOWN,
 ) -> Neighbours:
     """The `many` rows of `features` at the least Euclidean distance from `one`.
 
@@ -61,10 +64,12 @@ def nearest(
 
 
 def nearest_by_pixels(
-    image: UInt8[ndarray, "28 28"], train: Dataset, many: int = MANY
+    image: UInt8[ndarray, "28 28"], train: Dataset, many: int = NEIGHBOURS_SHOWN
 ) -> Neighbours:
     """The same of the pixels themselves, in units of full ink."""
-    found = nearest(train.images.reshape(len(train), -1), image.reshape(-1), train, many)
+    found = nearest_by_features(
+        train.images.reshape(len(train), -1), image.reshape(-1), train, many
+    )
     distances = tuple(d / 255 for d in found.distances)
     return Neighbours(found.indices, found.labels, distances, found.images)
 

@@ -24,7 +24,7 @@ from digitnn.runs.snapshots import saved_snapshots
 from digitnn.training.records import EpochRecord
 from digitnn.wording import percent
 
-SHOWN = 10
+UNITS_SHOWN = 10
 """Units or filters in a row: those that are strongest in the end."""
 
 
@@ -179,7 +179,7 @@ def describe_weights_over_epochs(found: OverEpochs) -> str:
     last, unit = len(found.epochs) - 1, found.unit
     words = []
     if found.weights is not None:
-        shown, what = min(SHOWN, found.weights.shape[1]), found.kind
+        shown, what = min(UNITS_SHOWN, found.weights.shape[1]), found.kind
         words.append(
             f"Each row is a moment, from chance at the top to what is left at the bottom; each "
             f"column is one of the {shown} {what} that are strongest in the end."

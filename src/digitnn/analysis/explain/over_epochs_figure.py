@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from digitnn.analysis.explain.mosaic import SIGNED, show_mosaic
-from digitnn.analysis.explain.over_epochs import SHOWN, LayerPath, OverEpochs
+from digitnn.analysis.explain.over_epochs import UNITS_SHOWN, LayerPath, OverEpochs
 from digitnn.plotting import COLOURS, new_figure, use_log_scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-ROW = 0.62
+PLANE_INCHES = 0.62
 """Inches that a plane is wide, and a row of them high."""
 
 
@@ -26,14 +26,14 @@ def draw_weights_over_epochs(found: OverEpochs) -> Figure:
     """A row of pictures a snapshot, all on one scale, and beside them four curves over the epochs:
     the weights' length, their distance from the start, that an epoch, and the error.
     """
-    height = max(6.4, ROW * len(found.epochs) + 0.7)
+    height = max(6.4, PLANE_INCHES * len(found.epochs) + 0.7)
     if found.weights is None:
         figure = new_figure(5.4, height)
         _draw_curves(figure, found)
         return figure
-    columns = min(SHOWN, found.weights.shape[1])
-    figure = new_figure(ROW * columns + 6.4, height)
-    parts: Any = figure.subfigures(1, 2, width_ratios=[ROW * columns + 1.4, 5])
+    columns = min(UNITS_SHOWN, found.weights.shape[1])
+    figure = new_figure(PLANE_INCHES * columns + 6.4, height)
+    parts: Any = figure.subfigures(1, 2, width_ratios=[PLANE_INCHES * columns + 1.4, 5])
     left, right = parts
     _draw_rows(left, found, columns)
     _draw_curves(right, found)

@@ -15,7 +15,7 @@ from digitnn.analysis.explain.maps import describe_maps, draw_maps, map_images
 from digitnn.analysis.explain.neighbours import (
     describe_neighbours,
     draw_neighbours,
-    nearest,
+    nearest_by_features,
     nearest_by_pixels,
 )
 from digitnn.analysis.explain.over_epochs import (
@@ -34,7 +34,7 @@ from digitnn.runs.run import Run
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MAPPED = 2000
+MAX_MAP_IMAGES = 2000
 """Images on a map: t-SNE takes ten seconds for so many on one core, and more hide each other."""
 
 
@@ -102,7 +102,7 @@ def plates(
         hangs_on.to_json(),
     )
     one = hidden_features(network, params, image[None])[0]
-    hidden = nearest(hidden_features(network, params, train.images), one, train)
+    hidden = nearest_by_features(hidden_features(network, params, train.images), one, train)
     pixels = nearest_by_pixels(image, train)
     yield Plate(
         "neighbours",
@@ -117,7 +117,7 @@ def plates(
 
 def _map_plate(run: Run, valid: Dataset, index: int | None) -> Plate:
     """The first images of `valid`, and the image itself in place of the last, if it is later."""
-    shown = np.arange(min(MAPPED, len(valid)))
+    shown = np.arange(min(MAX_MAP_IMAGES, len(valid)))
     if index is not None and index >= len(shown):
         shown[-1] = index
     some = valid[shown]

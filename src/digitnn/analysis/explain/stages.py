@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST, COLUMNS = 32, 16
+MAX_PLANES_DRAWN, PLANES_PER_ROW = 32, 16
 """Planes in a figure and in a row; of more the most active are drawn."""
-UNITS_IN_A_ROW = 64
+UNITS_PER_ROW = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +115,8 @@ def draw_stages(found: Stages) -> Figure:
 
 def _height(stage: Stage) -> float:
     if stage.output.ndim == 1:
-        return 0.16 * -(-len(stage.output) // UNITS_IN_A_ROW) + 0.05
-    return 0.55 * -(-min(len(stage.output), MOST) // COLUMNS)
+        return 0.16 * -(-len(stage.output) // UNITS_PER_ROW) + 0.05
+    return 0.55 * -(-min(len(stage.output), MAX_PLANES_DRAWN) // PLANES_PER_ROW)
 
 
 def _draw_stage(axes: Axes, stage: Stage) -> None:
@@ -124,12 +124,12 @@ def _draw_stage(axes: Axes, stage: Stage) -> None:
     output, gap = stage.output, 1
     least, largest = min(0.0, float(output.min())), float(output.max())
     if output.ndim == 1:
-        planes, columns, gap = output[:, None, None], UNITS_IN_A_ROW, 0
+        planes, columns, gap = output[:, None, None], UNITS_PER_ROW, 0
         many = f"{np.count_nonzero(output)} of them not 0"
     else:
-        order = np.argsort(-output.max(axis=(1, 2)), kind="stable")[:MOST]
-        planes, columns = output[np.sort(order)], COLUMNS
-        most = f", the {MOST} most active" if len(output) > MOST else ""
+        order = np.argsort(-output.max(axis=(1, 2)), kind="stable")[:MAX_PLANES_DRAWN]
+        planes, columns = output[np.sort(order)], PLANES_PER_ROW
+        most = f", the {MAX_PLANES_DRAWN} most active" if len(output) > MAX_PLANES_DRAWN else ""
         many = f"{len(output)} planes of {output.shape[1]} × {output.shape[2]}{most}"
     show_mosaic(axes, planes, columns, gap, cmap=AMOUNT, vmin=least, vmax=largest)
     axes.set_anchor("W")

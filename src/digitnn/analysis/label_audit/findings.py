@@ -13,13 +13,13 @@ from digitnn.evaluation.disputed_labels import SOURCE, find_disputed
 from digitnn.machine.describe import describe_machine
 from digitnn.wording import percent
 
-KS = (15, 50, 100, 200)
-SHOWN = 10
+RECALL_RANKS = (15, 50, 100, 200)
+SUSPECTS_IN_TEXT = 10
 """Suspects in the text; the files have all."""
 
 
 @dataclass(frozen=True)
-class Found:
+class AuditResult:
     """recalls: against the published list, where the test split is the one that it is about."""
 
     collection: str
@@ -54,13 +54,13 @@ class Found:
         }
 
 
-def find_audit(
+def summarise_audit(
     what: Audit, answers: Float32[ndarray, "n k"], n_train: int, test_sha256: str
-) -> Found:
+) -> AuditResult:
     """answers: out-of-fold log-probabilities; n_train: how many images the training file has."""
     suspects = find_suspects(answers, what.data.labels, n_train)
     known = frozenset(one.index for one in find_disputed(test_sha256))
-    return Found(
+    return AuditResult(
         collection=what.data.name,
         recipe=what.recipe.name,
         engine=what.engine,
@@ -68,16 +68,16 @@ def find_audit(
         seed=what.seed,
         n=len(what.data),
         suspects=tuple(suspects),
-        recalls=tuple(recall_at(suspects, known, "test", KS)) if known else (),
+        recalls=tuple(recall_at(suspects, known, "test", RECALL_RANKS)) if known else (),
     )
 
 
-def to_text(found: Found) -> str:
+def audit_to_text(found: AuditResult) -> str:
     """How many, the first of them, and the recall."""
     rows = [
         f"{one.rank:>4}  {one.part:<5} {one.index:>6}  {one.label} -> {one.proposal}  "
         f"{percent(one.probability)}"
-        for one in found.suspects[:SHOWN]
+        for one in found.suspects[:SUSPECTS_IN_TEXT]
     ]
     lines = [
         f"of {found.n:,} labels, {len(found.suspects):,} are contradicted by networks that never "

@@ -8,30 +8,22 @@ Axes: n images of the collection, m of a fold, k classes.
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Int
 from numpy import ndarray
 
+from digitnn.analysis.in_memory import TitledWatch, train_in_memory
 from digitnn.atomic_files import replace_file
 from digitnn.data.dataset import CLASSES, Dataset
-from digitnn.engines.find import find_engine
 from digitnn.errors import DataError, UsageError
 from digitnn.evaluation.evaluation import log_softmax
 from digitnn.recipes.recipe import EngineName, Recipe
-from digitnn.training.records import Record
-from digitnn.training.training import Training
-
-Watch: TypeAlias = Callable[[Training, str], Iterable[Record]]
-"""Passes the records of a training on, and may stop early; the text is a title."""
-
-SHOWN = 500
-"""Images of a fold that progress tells of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +41,7 @@ class Audit:
         if not 2 <= self.folds <= len(self.data):
             raise UsageError(f"--folds takes 2 to {len(self.data):,}, got {self.folds}")
 
-    def dealt(self) -> list[Int[ndarray, " m"]]:
+    def deal(self) -> list[Int[ndarray, " m"]]:
         """The indices of each fold: a random order, drawn from the seed, cut in equal parts."""
         order = np.random.default_rng([self.seed, self.folds]).permutation(len(self.data))
         return [np.sort(part) for part in np.array_split(order, self.folds)]
@@ -76,13 +68,13 @@ class Fold:
     kept: bool
 
 
-def ask_all(audit: Audit, watch: Watch) -> Iterator[Fold]:
+def predict_folds(audit: Audit, watch: TitledWatch) -> Iterator[Fold]:
     """Fold after fold, those of an earlier audit from its folder.
 
     Ends early if `watch` stops a training; that fold is not kept.
     """
     identity = audit.identity()
-    for number, indices in enumerate(audit.dealt()):
+    for number, indices in enumerate(audit.deal()):
         path = audit.folder / "folds" / f"{number}.npz"
         found = _kept(path, identity, len(indices))
         kept = found is not None
@@ -95,20 +87,18 @@ def ask_all(audit: Audit, watch: Watch) -> Iterator[Fold]:
 
 
 def _ask(
-    audit: Audit, number: int, indices: ndarray, watch: Watch
+    audit: Audit, number: int, indices: ndarray, watch: TitledWatch
 ) -> Float32[ndarray, "m k"] | None:
     """Train without a fold, then ask for it."""
     others = np.ones(len(audit.data), bool)
     others[indices] = False
     train, asked = audit.data[others], audit.data[indices]
-    engine = find_engine(audit.engine)
-    # validated on a part of the fold for people to watch: the epoch that is left is the last
-    training = Training(audit.recipe, engine, train, asked[:SHOWN], audit.seed + number)
-    for _ in watch(training, f"fold {number + 1} of {audit.folds}"):
-        pass
-    if not training.complete:
+    title, seed = f"fold {number + 1} of {audit.folds}", audit.seed + number
+    training = train_in_memory(audit.recipe, audit.engine, train, asked, seed, title, watch)
+    if training is None:
         return None
-    logits = engine.classifier(training.network, training.params()).logits(asked.images)
+    classifier = training.engine.classifier(training.network, training.params())
+    logits = classifier.logits(asked.images)
     if not np.isfinite(logits).all():
         raise DataError(f"fold {number + 1}: the network gives logits that are NaN or infinite")
     return log_softmax(logits).astype(np.float32)

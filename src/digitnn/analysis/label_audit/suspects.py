@@ -6,17 +6,25 @@ Chuang 2021, "self-confidence"). A suspect is a question to a person, not a verd
 Axes: n images, k classes.
 """
 
+from __future__ import annotations
+
 import csv
 import io
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
-COLUMNS = (
+from digitnn.analysis.explain.mosaic import show_image
+from digitnn.plotting import COLOURS, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CSV_COLUMNS = (
     "rank",
     "part",
     "index",
@@ -75,11 +83,11 @@ def find_suspects(
     ]
 
 
-def to_csv(suspects: Sequence[Suspect]) -> str:
+def suspects_to_csv(suspects: Sequence[Suspect]) -> str:
     """A row a suspect; index counts from 0 in the part's own file."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
+    table.writerow(CSV_COLUMNS)
     for one in suspects:
         p, of_label = f"{one.probability:.6f}", f"{one.label_probability:.3e}"
         table.writerow([one.rank, one.part, one.index, one.label, one.proposal, p, of_label])
@@ -101,3 +109,39 @@ def recall_at(
     """known: indices in `part`; k counts suspects of that part only, as the list knows no other."""
     mine = [one.index for one in suspects if one.part == part]
     return [Recall(k, len(set(mine[:k]) & set(known)), len(set(known))) for k in ks]
+
+
+SUSPECTS_PER_ROW = 10
+MAX_SUSPECTS_DRAWN = 60
+
+
+def draw_suspects(
+    suspects: Sequence[Suspect], images: UInt8[ndarray, "n 28 28"], collection: str
+) -> Figure:
+    """Draw the contact sheet: the first suspects with label, proposal and its probability.
+
+    images: all images of the collection; `Suspect.place` is an index into them.
+    """
+    shown = suspects[:MAX_SUSPECTS_DRAWN]
+    rows = max(1, -(-len(shown) // SUSPECTS_PER_ROW))
+    figure = new_figure(12, 1.62 * rows + 0.5)
+    figure.suptitle(
+        f"{collection}: the {len(shown)} most suspicious of {len(suspects):,} labels that networks "
+        "which never saw them contradict; label → proposal",
+        fontsize=11,
+    )
+    grid = figure.subplots(rows, SUSPECTS_PER_ROW, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for one, axes in zip(shown, grid.flat, strict=False):
+        axes.set_axis_on()
+        show_image(axes, images[one.place])
+        axes.set_title(f"{one.label} → {one.proposal}", fontsize=11, pad=3, color=COLOURS[1])
+        axes.set_xlabel(
+            f"{_share(one.probability)}, {one.part} {one.index}", fontsize=7.5, color="#404040"
+        )
+    return figure
+
+
+def _share(probability: float) -> str:
+    return f"{100 * np.floor(1000 * probability) / 1000:.1f} %"

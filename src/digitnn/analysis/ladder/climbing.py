@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from digitnn.analysis.ladder.measuring import RungResult, Watch, measure
+from digitnn.analysis.in_memory import TitledWatch
+from digitnn.analysis.ladder.measuring import RungResult, measure_rung
 from digitnn.analysis.ladder.rungs import Rung
 from digitnn.atomic_files import write_text
 from digitnn.data.dataset import Dataset
@@ -18,13 +19,13 @@ from digitnn.errors import DigitnnError, UsageError
 from digitnn.machine.describe import describe_conditions
 from digitnn.network.storage.saved_network import read_json
 
-SIZES = (100, 300, 1_000, 3_000, 10_000, 30_000, 50_000)
+TRAINING_SIZES = (100, 300, 1_000, 3_000, 10_000, 30_000, 50_000)
 """Numbers of training images that `--by-size` goes through."""
-CELLS = "measured"
+RESULTS_FOLDER = "measured"
 
 
 @dataclass(frozen=True, eq=False)
-class Climb:
+class LadderPlan:
     """What is to be measured, on what.
 
     sizes: numbers of training images, the first so many of `train`; asked: what each rung is
@@ -53,19 +54,19 @@ class Climb:
         return [(rung, size) for rung in self.rungs for size in self.sizes]
 
 
-def climb(what: Climb, watch: Watch) -> Iterator[tuple[RungResult, bool]]:
+def measure_ladder(what: LadderPlan, watch: TitledWatch) -> Iterator[tuple[RungResult, bool]]:
     """Each cell in order, and whether it was kept from an earlier climb.
 
     Ends early if `watch` stops a training; that one is not kept.
     """
     fingerprints = {"train": what.train.fingerprint(), "asked": what.asked.fingerprint()}
     for rung, size in what.cells():
-        path = what.folder / CELLS / f"{rung.name}-{size}.json"
+        path = what.folder / RESULTS_FOLDER / f"{rung.name}-{size}.json"
         identity = _identity(what, rung, size) | fingerprints
         if (kept := _kept(path, identity)) is not None:
             yield kept, True
             continue
-        found = measure(
+        found = measure_rung(
             rung, what.engine, what.train[:size], what.valid, what.asked, what.seed, watch
         )
         if found is None:
@@ -75,7 +76,7 @@ def climb(what: Climb, watch: Watch) -> Iterator[tuple[RungResult, bool]]:
         yield found, False
 
 
-def _identity(what: Climb, rung: Rung, size: int) -> dict[str, Any]:
+def _identity(what: LadderPlan, rung: Rung, size: int) -> dict[str, Any]:
     """All that the figures depend on, the times included."""
     how = str(rung.model()) if rung.recipe is None else rung.recipe.to_json()
     return {
@@ -100,7 +101,7 @@ def _kept(path: Path, identity: dict[str, Any]) -> RungResult | None:
         return None
 
 
-def at_full_height(found: Sequence[RungResult]) -> list[RungResult]:
+def at_full_size(found: Sequence[RungResult]) -> list[RungResult]:
     """Of each rung what it does with most images, in order."""
     most = max(one.n_train for one in found)
     return [one for one in found if one.n_train == most]

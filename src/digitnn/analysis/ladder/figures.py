@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from digitnn.analysis.comparison.curves import DASHES
-from digitnn.analysis.ladder.climbing import at_full_height
+from digitnn.analysis.ladder.climbing import at_full_size
 from digitnn.analysis.ladder.measuring import RungResult
-from digitnn.analysis.ladder.page import SPLITS, microseconds
+from digitnn.analysis.ladder.page import microseconds
 from digitnn.plotting import COLOURS, new_figure, use_log_scale
+from digitnn.wording import SPLIT_TITLES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 
 def draw_ladder(found: Sequence[RungResult], split: str) -> Figure:
     """Error, training time, reading time and size of every rung, each on a logarithmic scale."""
-    rows = at_full_height(found)
+    rows = at_full_size(found)
     figure = new_figure(12, 0.42 * len(rows) + 1.3)
     error, training, reading, size = figure.subplots(1, 4, sharey=True)
-    _dots(error, rows, _error, "%", f"{SPLITS[split]} error", "{:.2f}")
+    _dots(error, rows, _error, "%", f"{SPLIT_TITLES[split]} error", "{:.2f}")
     for y, one in enumerate(rows):
         low, high = (100 * (1 - bound) for bound in reversed(one.interval))
         error.plot([max(low, 1e-3), high], [y, y], color=COLOURS[0], linewidth=1.5)
@@ -97,7 +98,7 @@ def draw_by_size(found: Sequence[RungResult], split: str) -> Figure:
     axes.minorticks_off()
     use_log_scale(axes)
     axes.set_xlabel("training images")
-    axes.set_ylabel(f"% of {SPLITS[split]} digits read wrongly")
+    axes.set_ylabel(f"% of {SPLIT_TITLES[split]} digits read wrongly")
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right center", frameon=False)

@@ -4,33 +4,25 @@ Axes: n images.
 """
 
 import warnings
-from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
+from digitnn.analysis.in_memory import TitledWatch, train_in_memory
 from digitnn.analysis.ladder.rungs import Rung
 from digitnn.data.dataset import Dataset
-from digitnn.engines.find import find_engine
 from digitnn.errors import RunError
 from digitnn.evaluation.evaluation import evaluate
 from digitnn.evaluation.intervals import wilson_interval
 from digitnn.recipes.recipe import Recipe
-from digitnn.training.records import Record
-from digitnn.training.training import Training
 
-Watch: TypeAlias = Callable[[Training, str], Iterable[Record]]
-"""Passes the records of a training on, and may stop early; the text is a title."""
-
-MIN_EPOCH = 12_800
+MIN_EPOCH_IMAGES = 12_800
 """Images an epoch, where there are fewer to learn from: each then comes so many times the more
 often. A recipe's number of epochs is made for 50,000; over 100 images it would be a few steps."""
-SHOWN = 500
-"""Validation images that progress tells of, while a network learns."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +59,14 @@ class RungResult:
         return cls(**value | {"interval": tuple(value["interval"])})
 
 
-def measure(
+def measure_rung(
     rung: Rung,
     engine: str | None,
     train: Dataset,
     valid: Dataset,
     asked: Dataset,
     seed: int,
-    watch: Watch,
+    watch: TitledWatch,
 ) -> RungResult | None:
     """Train `rung` on `train` and ask it for `asked`; None if `watch` stopped early.
 
@@ -93,17 +85,16 @@ def _measure_network(
     valid: Dataset,
     asked: Dataset,
     seed: int,
-    watch: Watch,
+    watch: TitledWatch,
 ) -> RungResult | None:
     chosen = recipe.engine(engine_name if engine_name in recipe.engines else None)
-    engine = find_engine(chosen)
-    learned = train if recipe.is_full_batch else stretched(train)
-    training = Training(recipe, engine, learned, valid[:SHOWN], seed)
-    for _ in watch(training, f"{rung.name}, {len(train):,} images"):
-        pass
-    if not training.complete:
+    images = train if recipe.is_full_batch else repeat_to_fill_epoch(train)
+    title = f"{rung.name}, {len(train):,} images"
+    training = train_in_memory(recipe, chosen, images, valid, seed, title, watch)
+    if training is None:
         return None
-    evaluation = evaluate(engine.classifier(training.network, training.params()), asked)
+    classifier = training.engine.classifier(training.network, training.params())
+    evaluation = evaluate(classifier, asked)
     return _measured(
         rung,
         chosen,
@@ -114,9 +105,9 @@ def _measure_network(
     )
 
 
-def stretched(train: Dataset) -> Dataset:
+def repeat_to_fill_epoch(train: Dataset) -> Dataset:
     """The images again and again until they fill an epoch; as they are, if they are enough."""
-    times = -(-MIN_EPOCH // len(train))
+    times = -(-MIN_EPOCH_IMAGES // len(train))
     return train if times == 1 else train[np.tile(np.arange(len(train)), times)]
 
 

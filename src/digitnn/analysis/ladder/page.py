@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from digitnn.analysis.ladder.climbing import at_full_height
+from digitnn.analysis.ladder.climbing import at_full_size
 from digitnn.analysis.ladder.measuring import RungResult
 from digitnn.data.dataset import Dataset
 from digitnn.machine.describe import describe_machine
-from digitnn.wording import percent
-
-SPLITS = {"valid": "validation", "test": "test"}
-"""What the splits are called for people."""
+from digitnn.wording import SPLIT_TITLES, percent, percent_range
 
 
-def to_json(found: Sequence[RungResult], asked: Dataset, split: str, seed: int) -> dict[str, Any]:
+def ladder_to_json(
+    found: Sequence[RungResult], asked: Dataset, split: str, seed: int
+) -> dict[str, Any]:
     """The object that `digitnn ladder --json` prints."""
     return {
         "schema": 1,
@@ -25,13 +24,13 @@ def to_json(found: Sequence[RungResult], asked: Dataset, split: str, seed: int) 
     }
 
 
-def to_markdown(found: Sequence[RungResult], split: str, seed: int) -> str:
+def ladder_to_markdown(found: Sequence[RungResult], split: str, seed: int) -> str:
     """A table of all rungs, one of accuracy over the number of images if there are several."""
-    full = at_full_height(found)
+    full = at_full_size(found)
     lines = [
         f"# The ladder: {full[0].n_train:,} training images",
         "",
-        f"| rung | what it is | {SPLITS[split]} accuracy | 95 % interval | training "
+        f"| rung | what it is | {SPLIT_TITLES[split]} accuracy | 95 % interval | training "
         "| reading an image | numbers kept |",
         "|---|---|---|---|---|---|---|",
         *(_row(one) for one in full),
@@ -45,10 +44,9 @@ def to_markdown(found: Sequence[RungResult], split: str, seed: int) -> str:
 
 
 def _row(one: RungResult) -> str:
-    low, high = one.interval
     return (
         f"| `{one.rung}` | {one.summary} ({one.engine}) | **{percent(one.accuracy)}** | "
-        f"{100 * low:.2f} to {percent(high)} | {one.train_seconds:.1f} s | "
+        f"{percent_range(one.interval)} | {one.train_seconds:.1f} s | "
         f"{microseconds(one):,.0f} µs | {one.numbers:,} |"
     )
 
@@ -89,7 +87,7 @@ def _conditions(one: RungResult, split: str, seed: int) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     threads = machine["threads"]
     return (
-        f"Of {one.n:,} images of the {SPLITS[split]} split, one network or model each, "
+        f"Of {one.n:,} images of the {SPLIT_TITLES[split]} split, one network or model each, "
         f"seed {seed}. Intervals are Wilson's. Training from arrays in memory; pixels converted "
         "before, for scikit-learn. Where there are fewer than 12,800 images, a network sees each "
         f"as often as fills so long an epoch. Measured on {machine['processor']}, "

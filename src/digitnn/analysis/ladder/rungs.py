@@ -10,9 +10,9 @@ from digitnn.recipes.recipe import Recipe
 from digitnn.recipes.toml_reader import choose_recipe
 from digitnn.wording import did_you_mean
 
-NEIGHBOURS = 3
+K_NEIGHBOURS = 3
 """k of k nearest neighbours. Not chosen by any result: the smallest that can outvote a slip."""
-ITERATIONS = 200
+MAX_ITERATIONS = 200
 """Of logistic regression at most; it says so where they did not suffice."""
 
 
@@ -27,14 +27,14 @@ def logistic_regression() -> Any:
     """Softmax of one weight a pixel and digit; L2 as scikit-learn has it, C = 1."""
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression(max_iter=ITERATIONS)
+    return LogisticRegression(max_iter=MAX_ITERATIONS)
 
 
 def nearest_neighbours() -> Any:
     """The majority of the nearest training images, pixel by pixel."""
     from sklearn.neighbors import KNeighborsClassifier
 
-    return KNeighborsClassifier(NEIGHBOURS, algorithm="brute")
+    return KNeighborsClassifier(K_NEIGHBOURS, algorithm="brute")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ RUNGS: Mapping[str, Rung] = {
         Rung("logistic", "logistic regression on the pixels", make=logistic_regression),
         Rung(
             "neighbours",
-            f"the {NEIGHBOURS} nearest training images, pixel by pixel",
+            f"the {K_NEIGHBOURS} nearest training images, pixel by pixel",
             make=nearest_neighbours,
         ),
         *(

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from digitnn.analysis.robustness.corruptions.affine import moved
+from digitnn.analysis.robustness.corruptions.affine import move_images
 from digitnn.data.augmentation.stroke_width import change_thickness
 from digitnn.data.dataset import Dataset
 from digitnn.evaluation.evaluation import Evaluation, evaluate
@@ -66,17 +66,17 @@ class Curve:
 def shift(images: UInt8[ndarray, "n h w"], pixels: float) -> UInt8[ndarray, "n h w"]:
     """Moved by `pixels`: the first image down, the next right, then up, left, down, ..."""
     ways = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])
-    return moved(images, shift=pixels * ways[np.arange(len(images)) % len(ways)])
+    return move_images(images, shift=pixels * ways[np.arange(len(images)) % len(ways)])
 
 
 def turn(images: UInt8[ndarray, "n h w"], degrees: float) -> UInt8[ndarray, "n h w"]:
     """Turned about the centre by `degrees`, anticlockwise."""
-    return moved(images, degrees=np.full(len(images), float(degrees)))
+    return move_images(images, degrees=np.full(len(images), float(degrees)))
 
 
 def resize(images: UInt8[ndarray, "n h w"], factor: float) -> UInt8[ndarray, "n h w"]:
     """`factor` times as high and as wide, about the centre."""
-    return moved(images, scale=np.full((len(images), 2), float(factor)))
+    return move_images(images, scale=np.full((len(images), 2), float(factor)))
 
 
 def thicken(images: UInt8[ndarray, "n h w"], pixels: float) -> UInt8[ndarray, "n h w"]:

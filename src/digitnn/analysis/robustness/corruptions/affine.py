@@ -22,21 +22,21 @@ def shear(
     n = len(images)
     angles = radians * _either_way(n, rng)
     scale = np.stack([1 / np.cos(angles), np.ones(n)], axis=1)
-    return moved(images, scale=scale, shear=np.sin(angles))
+    return move_images(images, scale=scale, shear=np.sin(angles))
 
 
 def scale(
     images: UInt8[ndarray, "n h w"], rng: np.random.Generator, *, factor: float
 ) -> UInt8[ndarray, "n h w"]:
     """Smaller: `factor` times as high and as wide."""
-    return moved(images, scale=np.full((len(images), 2), factor))
+    return move_images(images, scale=np.full((len(images), 2), factor))
 
 
 def rotate(
     images: UInt8[ndarray, "n h w"], rng: np.random.Generator, *, radians: float
 ) -> UInt8[ndarray, "n h w"]:
     """Turned by `radians`, either way."""
-    return moved(images, degrees=np.degrees(radians) * _either_way(len(images), rng))
+    return move_images(images, degrees=np.degrees(radians) * _either_way(len(images), rng))
 
 
 def translate(
@@ -44,10 +44,10 @@ def translate(
 ) -> UInt8[ndarray, "n h w"]:
     """Shifted by `pixels`, up or down and to the left or the right."""
     ways = np.stack([_either_way(len(images), rng) for _ in range(2)], axis=1)
-    return moved(images, shift=pixels * ways)
+    return move_images(images, shift=pixels * ways)
 
 
-def moved(
+def move_images(
     images: UInt8[ndarray, "n h w"],
     *,
     degrees: Float64[ndarray, " n"] | None = None,

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 from scipy.ndimage import correlate1d, gaussian_filter, label
 
-DIFFERENCE, MEAN = (-1, 0, 1), (1, 2, 1)
+SOBEL_DIFFERENCE, SOBEL_MEAN = (-1, 0, 1), (1, 2, 1)
 """Sobel's filter: one along the gradient, the other across it."""
 
 
@@ -53,8 +53,8 @@ def _slopes(
     ink: Float32[ndarray, "n h w"],
 ) -> tuple[Float32[ndarray, "n h w"], Float32[ndarray, "n h w"]]:
     """Sobel's derivatives, down and across."""
-    down = correlate1d(correlate1d(ink, DIFFERENCE, axis=1), MEAN, axis=2)
-    across = correlate1d(correlate1d(ink, DIFFERENCE, axis=2), MEAN, axis=1)
+    down = correlate1d(correlate1d(ink, SOBEL_DIFFERENCE, axis=1), SOBEL_MEAN, axis=2)
+    across = correlate1d(correlate1d(ink, SOBEL_DIFFERENCE, axis=2), SOBEL_MEAN, axis=1)
     return down, across
 
 

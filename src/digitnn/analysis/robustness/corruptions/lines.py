@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 from numpy import ndarray
 
-WIDTH = 2.3
+LINE_REACH = 2.3
 """Pixels from the middle of a line at which its ink would have gone to minus infinity; at 1.45
 there is none left."""
 
@@ -77,7 +77,7 @@ def stroke(
     slope = (end_row - start_row) / (end_column - start_column)
     height = start_row[:, None] + slope[:, None] * (column - start_column[:, None])
     distance = np.abs(np.arange(h, dtype=np.float32)[:, None] - height[:, None].astype(np.float32))
-    ink = 1 + np.log1p(-np.minimum(distance, 2) / np.float32(WIDTH))
+    ink = 1 + np.log1p(-np.minimum(distance, 2) / np.float32(LINE_REACH))
     shown = (column >= np.floor(start_column)[:, None]) & (column < np.ceil(end_column)[:, None])
     return np.maximum(ink, 0) * shown[:, None]
 

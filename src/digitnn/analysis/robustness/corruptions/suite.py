@@ -13,16 +13,20 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from digitnn.analysis.robustness.corruptions.affine import rotate, scale, shear, translate
-from digitnn.analysis.robustness.corruptions.blur import glass_blur, motion_blur
 from digitnn.analysis.robustness.corruptions.edges import canny_edges
 from digitnn.analysis.robustness.corruptions.lines import dotted_line, stripe, zigzag
-from digitnn.analysis.robustness.corruptions.noise import impulse_noise, shot_noise
+from digitnn.analysis.robustness.corruptions.noise_and_blur import (
+    glass_blur,
+    impulse_noise,
+    motion_blur,
+    shot_noise,
+)
 from digitnn.analysis.robustness.corruptions.weather import brightness, fog, spatter
 from digitnn.data.dataset import check_images
 from digitnn.errors import UsageError
 from digitnn.wording import brief, did_you_mean
 
-BLOCK = 256
+BLOCK_IMAGES = 256
 """Images corrupted at once: few enough to stay in cache."""
 
 Corrupt: TypeAlias = Callable[[ndarray, np.random.Generator], ndarray]
@@ -142,7 +146,7 @@ def corrupt(
         raise UsageError(f"seed must be a whole number of at least 0, got {brief(seed)}")
     apply = CORRUPTIONS[name].at(severity)
     corrupted = np.empty_like(images)
-    for start in range(0, len(images), BLOCK):
+    for start in range(0, len(images), BLOCK_IMAGES):
         rng = np.random.Generator(np.random.SFC64([seed, start, *name.encode()]))
-        corrupted[start : start + BLOCK] = apply(images[start : start + BLOCK], rng)
+        corrupted[start : start + BLOCK_IMAGES] = apply(images[start : start + BLOCK_IMAGES], rng)
     return corrupted

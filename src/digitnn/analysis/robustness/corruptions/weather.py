@@ -8,13 +8,13 @@ from jaxtyping import Float32, UInt8
 from numpy import ndarray
 from scipy.ndimage import gaussian_filter
 
-MUD = 63
+MUD_LEVEL = 63
 """The level of a spatter, 0 paper, 255 ink."""
 
-CLOUDS = 256
+SKY_SIDE = 256
 """Pixels a side of the sky, of which the image sees a corner; a power of two."""
 
-SKIES = 4
+SKIES_AT_ONCE = 4
 """Skies made at once, which then stay in cache: 256 at once take a quarter more time."""
 
 
@@ -36,15 +36,15 @@ def fog(
     ink = images.astype(np.float32) / 255
     most = ink.max(axis=(1, 2), keepdims=True)
     haze = np.empty_like(ink)
-    for start in range(0, n, SKIES):
-        part = haze[start : start + SKIES]
+    for start in range(0, n, SKIES_AT_ONCE):
+        part = haze[start : start + SKIES_AT_ONCE]
         part[...] = clouds(len(part), decay, rng)[:, :h, :w]
     hazy = ink + np.float32(thickness) * haze
     return np.rint(np.clip(hazy * most / (most + thickness), 0, 1) * 255).astype(np.uint8)
 
 
 def clouds(
-    n: int, decay: float, rng: np.random.Generator, size: int = CLOUDS
+    n: int, decay: float, rng: np.random.Generator, size: int = SKY_SIDE
 ) -> Float32[ndarray, "n size size"]:
     """Plasma fractals by diamond and square (Fournier, Fussell and Carpenter 1982), 0 to 1.
 
@@ -105,4 +105,4 @@ def spatter(
     liquid = gaussian_filter(noise, drop, mode="nearest", axes=(1, 2)) > threshold
     mud = gaussian_filter(liquid.astype(np.float32), softness, mode="nearest", axes=(1, 2))
     mud[mud < 0.8] = 0
-    return np.rint(images * (1 - mud) + MUD * mud).astype(np.uint8)
+    return np.rint(images * (1 - mud) + MUD_LEVEL * mud).astype(np.uint8)

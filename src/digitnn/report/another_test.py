@@ -9,10 +9,10 @@ import numpy as np
 from digitnn.evaluation.intervals import Interval
 from digitnn.evaluation.next_test import NextTest, predict_next_test
 from digitnn.report.charts import draw_next_test, draw_seeds
-from digitnn.report.elements import Chart, Table, between, table
+from digitnn.report.elements import Chart, Table, table
 from digitnn.report.inline_svg import inline_svg
 from digitnn.report.measured import Measurements, Siblings
-from digitnn.wording import count, percent
+from digitnn.wording import count, percent, percent_range
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def _digits(found: NextTest) -> Chart:
     low, high = 1 - found.high / found.n, 1 - found.low / found.n
     words = (
         f"This network on another {found.n:,} images from the same source: in 95 of 100 such tests "
-        f"it would make {found.low:,} to {found.high:,} errors, so read {between((low, high))} "
+        f"it would make {found.low:,} to {found.high:,} errors, so read {percent_range((low, high))} "
         "rightly. Nothing about it would have changed but the images. A second test varies as much "
         "as this one did, so the range is wider than the interval of the accuracy."
     )
@@ -92,7 +92,7 @@ def _seeds(siblings: Siblings) -> Chart:
                     one.path,
                     f"{one.errors:,} of {one.n:,}",
                     percent(one.accuracy),
-                    between(one.interval),
+                    percent_range(one.interval),
                 )
                 for one in seeds
             ],
@@ -103,7 +103,7 @@ def _seeds(siblings: Siblings) -> Chart:
 def _seed_words(siblings: Siblings, measured: Measurements) -> tuple[str, ...]:
     standing, variance = siblings.standing, siblings.variance
     words = [
-        f"Over all seeds and all images of this kind the recipe reads {between(variance.interval)} "
+        f"Over all seeds and all images of this kind the recipe reads {percent_range(variance.interval)} "
         "rightly: in 95 of 100 experiments like this one, such a range holds the true figure."
     ]
     if variance.other_seed < variance.other_digits:

@@ -26,7 +26,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     def work(*arguments: object) -> None:
         raise AssertionError("the work has begun")
 
-    monkeypatch.setattr(measuring, "measure", work)
+    monkeypatch.setattr(measuring, "measure_run", work)
 
 
 @pytest.mark.parametrize(

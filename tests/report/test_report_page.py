@@ -20,15 +20,15 @@ from digitnn.evaluation.disputed_labels import DisputedLabel, settle
 from digitnn.evaluation.evaluation import evaluate
 from digitnn.evaluation.summary import summarise_evaluation
 from digitnn.network.layers import AveragePool2d, Dense, Flatten
-from digitnn.report.another_test import another_test
-from digitnn.report.disputed_labels import disputed_labels
-from digitnn.report.how_good import how_good
-from digitnn.report.learned import learned
+from digitnn.report.accuracy import accuracy_section
+from digitnn.report.another_test import another_test_section
+from digitnn.report.disputed_labels import disputed_labels_section
+from digitnn.report.learned import learned_section
 from digitnn.report.measured import Measurements, PageRequest
 from digitnn.report.measuring import measure_run
 from digitnn.report.page import SECTIONS, render
-from digitnn.report.summary import summary
-from digitnn.report.where_it_fails import where_it_fails
+from digitnn.report.robustness import robustness_section
+from digitnn.report.summary import summary_section
 from digitnn.runs.ensembles import load_run, make_ensemble
 from digitnn.runs.experiment import TrainingData, run_experiment
 from digitnn.wording import percent
@@ -106,11 +106,11 @@ def test_its_figures_are_those_that_evaluate_prints(
             low, high = score[f"{name}_interval"]
             assert row[place] == percent(score[name])
             assert row[place + 1] == f"{100 * low:.2f} to {100 * high:.2f} %"
-    confusion = rows(table_of(page, "How often each digit was read as which"))
+    confusion = rows(table_of(page, "Images of each digit by predicted digit"))
     assert [[int(cell) for cell in row[1:]] for row in confusion] == found["confusion"]
     scores = {row[0]: row[1:] for row in rows(table_of(page, "Scores of the probabilities"))}
     after = found["tempered"]
-    assert scores["loss, nats an image"] == [
+    assert scores["loss, nats per image"] == [
         f"{found['loss_nats']:.4f}",
         f"{after['loss_nats']:.4f}",
     ]
@@ -118,16 +118,16 @@ def test_its_figures_are_those_that_evaluate_prints(
         percent(found["calibration_error"]),
         percent(after["calibration_error"]),
     ]
-    sure = rows(table_of(page, "The error among the most confident images"))
+    sure = rows(table_of(page, "Error rate among the most confident images"))
     points = found["risk_coverage"]["points"]
     assert [(row[1], row[3]) for row in sure] == [
         (str(p["n"]), percent(p["error"])) for p in points
     ]
-    bins = rows(table_of(page, "Bins of the probability claimed, as trained"))
+    bins = rows(table_of(page, "Bins of confidence, as trained"))
     assert [int(row[1]) for row in bins] == [one["n"] for one in found["bins"] if one["n"]]
-    wrong = [item.text for item in page.one("aria-labelledby", "how-good-title").all("li")]
+    wrong = [item.text for item in page.one("aria-labelledby", "accuracy-title").all("li")]
     assert wrong == [
-        f"{one['label']} read as {one['read']}{percent(one['probability'])}"
+        f"{one['label']} classified as {one['read']}{percent(one['probability'])}"
         for one in found["most_wrong"]
     ]
 
@@ -139,10 +139,10 @@ def test_what_is_changed_is_the_first_images_and_the_page_says_how_many(
     part = digits[400:420]
     fog = classifier.logits(corrupt(part.images, "fog", 0)).argmax(axis=1)
     error = float(np.mean(fog != part.labels))
-    shown = {row[0]: row[1] for row in rows(table_of(page, "Error under each corruption"))}
+    shown = {row[0]: row[1] for row in rows(table_of(page, "Error rate under each corruption"))}
     assert len(shown) == 15
     assert shown["fog"].startswith(percent(error))
-    words = page.one("aria-labelledby", "where-it-fails-title").text
+    words = page.one("aria-labelledby", "robustness-title").text
     assert "the first 20 images" in words
     shift = rows(table_of(page, "Accuracy over shift"))
     as_is = float(np.mean(classifier.logits(part.images).argmax(axis=1) == part.labels))
@@ -260,7 +260,7 @@ def test_an_ensemble_has_no_inside_and_the_page_says_so(folder: Path) -> None:
     assert "An ensemble has no first layer" in words
     assert "members/0" in words
     assert "one of 2 members" in words
-    assert "no single gradient" in page.one("aria-labelledby", "where-it-fails-title").text
+    assert "no single gradient" in page.one("aria-labelledby", "robustness-title").text
     assert (
         percent(found.evaluation_summary.evaluation.accuracy) in page.one("class", "figures").text
     )
@@ -268,10 +268,10 @@ def test_an_ensemble_has_no_inside_and_the_page_says_so(folder: Path) -> None:
 
 def test_without_changed_images_the_page_says_not_measured(measured: Measurements) -> None:
     found = replace(measured, robustness=None)
-    section = where_it_fails(found)
+    section = robustness_section(found)
     assert section.n == 0
     assert "--robustness-images was 0" in section.missing[0]
-    assert not [one for one in summary(found).figures if "corrupt" in one.name]
+    assert not [one for one in summary_section(found).figures if "corrupt" in one.name]
 
 
 def test_weights_that_see_no_pixels_are_left_out_in_words(
@@ -282,7 +282,7 @@ def test_weights_that_see_no_pixels_are_left_out_in_words(
     )
     data = TrainingData("mnist", None, digits[:400], digits[400:480])
     run = run_experiment(recipe, "scratch", 0, data, tmp_path / "pooled", iter)
-    section = learned(measure_run(run, wanted(folder, n=0), silent))
+    section = learned_section(measure_run(run, wanted(folder, n=0), silent))
     assert section.weights is None
     assert "they see no pixels" in section.missing[0]
     assert section.one is not None
@@ -291,10 +291,10 @@ def test_weights_that_see_no_pixels_are_left_out_in_words(
 def test_a_run_that_kept_snapshots_shows_how_its_weights_came_to_be(
     digitnn: CommandLine, measured: Measurements
 ) -> None:
-    assert learned(measured).epochs is None
+    assert learned_section(measured).epochs is None
     digitnn("train", "classic", "--epochs", "4", "--snapshots", "--out", "run")
     found = measure_run(load_run("run"), wanted(Path(), n=0), silent)
-    epochs = learned(found).epochs
+    epochs = learned_section(found).epochs
     over = found.insight.over_epochs
     assert [when for when, _ in epochs.moments] == [f"iteration {e:g}" for e in over.epochs]
     assert [row[0] for row in epochs.moves.table.rows] == [f"{e:g}" for e in over.epochs]
@@ -316,7 +316,7 @@ def test_other_seeds_are_read_counted_and_noted(folder: Path, tmp_path: Path) ->
         str(tmp_path / "b"): noted["accuracy"],
     }
     mean = sum(accuracies.values()) / 2
-    section = another_test(found)
+    section = another_test_section(found)
     assert f"above the mean of {percent(mean)}" in section.seeds.words
     assert f"{100 * (max(accuracies.values()) - mean):.2f} points" in section.seeds.words
     assert sorted(row[0] for row in section.seeds.table.rows) == ["0 (this run)", "1"]
@@ -324,7 +324,7 @@ def test_other_seeds_are_read_counted_and_noted(folder: Path, tmp_path: Path) ->
     assert siblings.variance.mean == pytest.approx(mean)
     left_out = dict(section.left_out)
     assert set(left_out) == {str(tmp_path / HOSTILE), str(tmp_path / "pair")}
-    assert "it is of cnn" in left_out[str(tmp_path / HOSTILE)]
+    assert "its recipe is cnn" in left_out[str(tmp_path / HOSTILE)]
 
 
 def test_a_test_reading_is_noted_and_its_number_told(folder: Path, tmp_path: Path) -> None:
@@ -332,10 +332,10 @@ def test_a_test_reading_is_noted_and_its_number_told(folder: Path, tmp_path: Pat
     words = []
     for _ in range(2):
         found = measure_run(load_run(run), wanted(folder, "test", n=0), silent)
-        words += summary(found).readings
+        words += summary_section(found).readings
         assert found.evaluation_summary.tempered.in_sample is False
-    assert "has read the test split once" in words[0]
-    assert "has read the test split 2 times" in words[1]
+    assert "has been evaluated on the test split once" in words[0]
+    assert "has been evaluated on the test split 2 times" in words[1]
     readings = json.loads((run / "report.json").read_text())["readings"]
     assert [one["split"] for one in readings if one["split"] == "test"] == ["test", "test"]
 
@@ -343,16 +343,16 @@ def test_a_test_reading_is_noted_and_its_number_told(folder: Path, tmp_path: Pat
 def test_disputed_labels_are_shown_with_what_people_and_the_network_say(
     measured: Measurements, digits: Dataset
 ) -> None:
-    assert "MNIST's test split" in disputed_labels(measured).absent
+    assert "MNIST's test split" in disputed_labels_section(measured).absent
     labels = (DisputedLabel(3, 1, 0, 2, 5), DisputedLabel(7, 4, 2, 9, 2))
     reads = measured.evaluation_summary.evaluation.predictions
     disputed = settle(reads, measured.dataset.labels, labels)
-    section = disputed_labels(
+    section = disputed_labels_section(
         replace(
             measured, evaluation_summary=replace(measured.evaluation_summary, disputed=disputed)
         )
     )
-    assert [(one.label, one.people, one.read) for one in section.images] == [
+    assert [(one.label, one.people, one.predicted) for one in section.images] == [
         (1, 2, reads[3]),
         (4, None, reads[7]),
     ]
@@ -365,7 +365,7 @@ def test_a_digit_that_no_image_shows_is_named(digits: Dataset, measured: Measure
     found = replace(
         measured, dataset=some, evaluation_summary=summarise_evaluation(evaluation, some)
     )
-    assert "No image shows 3" in how_good(found).digits.words
+    assert "No image shows 3" in accuracy_section(found).digits.words
 
 
 def test_the_command_writes_the_page_and_says_where(digitnn: CommandLine) -> None:
@@ -376,7 +376,7 @@ def test_the_command_writes_the_page_and_says_where(digitnn: CommandLine) -> Non
     assert path.name == "a.html"
     page = read_page(path.read_text(encoding="utf-8"))
     assert page.all("pre")[0].text == "digitnn report runs/a --robustness-images 5"
-    for words in ("reading 80 images", "15 corruptions of 5 images", "writing the page"):
+    for words in ("evaluating 80 images", "15 corruptions of 5 images", "writing the page"):
         assert words in done.err
     as_json = digitnn("report", "runs/a", "--robustness-images", "0", "--json", "--out", "b.html")
     found = as_json.json()

@@ -1,1 +1,1 @@
-"""What networks did, compared and explained: comparison, robustness, ladder, label audit."""
+"""Analyse trained networks: comparison, robustness, ladder, label audit, explanation."""

@@ -1,6 +1,6 @@
-"""All about one trained run as one page of HTML that needs nothing else: no network, no script.
+"""Report one trained run on a single HTML page that loads nothing and runs no script.
 
-measured: what is known of a run, as values. measuring: how they come about; all that takes time is
-there. A file a section turns them into what its template shows, and changes nothing. inline_svg,
-pixels: figures as part of the page's text. page: sections to bytes.
+`measuring` does all the work that takes time and returns the values in `measured`. Each section has
+a file that turns these values into what its template shows. `elements` and `inline_svg` embed
+images and figures; `page` renders the sections to bytes.
 """

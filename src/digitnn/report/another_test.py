@@ -1,4 +1,4 @@
-"""What another test would have said: other digits, other seeds."""
+"""The section on another test: the variation from other images and other seeds."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from digitnn.wording import count, percent, percent_range
 
 
 @dataclass(frozen=True)
-class AnotherTest:
-    """interval: Wilson's, of the accuracy over all digits there are; digits: the next test;
-    seeds: None without siblings."""
+class AnotherTestSection:
+    """interval: Wilson's, of the accuracy; digits: the prediction for another test; seeds: None
+    without siblings."""
 
     interval: Interval
     digits: Chart
@@ -28,11 +28,11 @@ class AnotherTest:
     left_out: tuple[tuple[str, str], ...]
 
 
-def another_test(measured: Measurements) -> AnotherTest:
-    """Which digits one happened to get, and which seed."""
+def another_test_section(measured: Measurements) -> AnotherTestSection:
+    """Return the section on the luck of the test images and of the seed."""
     evaluation = measured.evaluation_summary.evaluation
     siblings = measured.siblings
-    return AnotherTest(
+    return AnotherTestSection(
         interval=evaluation.interval,
         digits=_digits(predict_next_test(evaluation.errors, evaluation.n)),
         seeds=_seeds(siblings) if siblings else None,
@@ -45,14 +45,14 @@ def another_test(measured: Measurements) -> AnotherTest:
 def _digits(found: NextTest) -> Chart:
     low, high = 1 - found.high / found.n, 1 - found.low / found.n
     words = (
-        f"This network on another {found.n:,} images from the same source: in 95 of 100 such tests "
-        f"it would make {found.low:,} to {found.high:,} errors, so read {percent_range((low, high))} "
-        "rightly. Nothing about it would have changed but the images. A second test varies as much "
-        "as this one did, so the range is wider than the interval of the accuracy."
+        f"On another {found.n:,} images from the same source, this network would make "
+        f"{found.low:,} to {found.high:,} errors in 95 of 100 such tests, an accuracy of "
+        f"{percent_range((low, high))}. Only the images would differ. A second test varies as much "
+        "as this one, so the range is wider than the interval of the accuracy."
     )
     label = (
-        f"Curve of how likely each number of errors is on another test: 95 % between {found.low} "
-        f"and {found.high}, this test had {found.count}."
+        f"Predicted distribution of errors on another test: 95 % between {found.low} and "
+        f"{found.high}; this test had {found.count}."
     )
     quantiles = (0.025, 0.25, 0.5, 0.75, 0.975)
     cumulative = found.probabilities.cumsum()
@@ -65,7 +65,7 @@ def _digits(found: NextTest) -> Chart:
         words,
         table(
             "Errors on another test of the same size",
-            ("of such tests, so many have", "at most so many errors", "accuracy"),
+            ("share of such tests", "errors at most", "accuracy"),
             rows,
         ),
     )
@@ -74,17 +74,17 @@ def _digits(found: NextTest) -> Chart:
 def _seeds(siblings: Siblings) -> Chart:
     standing, seeds = siblings.standing, siblings.seeds
     words = (
-        f"The same recipe, trained {count(len(seeds), 'time')} with another seed each, on the same "
-        f"images. The best one reads {percent(standing.best)}, {100 * standing.excess:.2f} points "
-        f"above the mean of {percent(standing.mean)}: whoever shows only the best shows that much "
-        "luck. The mean is the recipe's figure."
+        f"The same recipe trained {count(len(seeds), 'time')}, each time with another seed, on the "
+        f"same images. The best run has {percent(standing.best)}, {100 * standing.excess:.2f} "
+        f"points above the mean of {percent(standing.mean)}: reporting only the best would "
+        "overstate the recipe by that much. The mean is the recipe's accuracy."
     )
     label = f"Accuracy of {count(len(seeds), 'seed')} with intervals; the mean is a dashed line."
     return Chart(
         inline_svg(draw_seeds(seeds, standing.mean), "seeds", label),
         words,
         table(
-            "Runs that differ by their seed alone",
+            "Runs that differ only in the seed",
             ("seed", "run", "errors", "accuracy", "95 % interval"),
             [
                 (
@@ -103,25 +103,23 @@ def _seeds(siblings: Siblings) -> Chart:
 def _seed_words(siblings: Siblings, measured: Measurements) -> tuple[str, ...]:
     standing, variance = siblings.standing, siblings.variance
     words = [
-        f"Over all seeds and all images of this kind the recipe reads {percent_range(variance.interval)} "
-        "rightly: in 95 of 100 experiments like this one, such a range holds the true figure."
+        "Over all seeds and all images of this kind, the recipe's accuracy lies between "
+        f"{percent_range(variance.interval).replace(' to ', ' and ')} (95 % interval)."
     ]
     if variance.other_seed < variance.other_digits:
-        words.append(
-            "Which images one happened to test on matters more than which seed one happened to use."
-        )
+        words.append("The choice of test images matters more than the choice of the seed.")
     else:
         words.append(
-            "Which seed one happened to use matters as much as which images one tested on, or more."
+            "The choice of the seed matters at least as much as the choice of test images."
         )
     if standing.by_validation is not None:
         words.append(
-            "Choosing the seed by validation, which is fair, would have given "
-            f"{percent(standing.by_validation)} on test."
+            "Choosing the seed by validation accuracy, which is fair, gives a test accuracy of "
+            f"{percent(standing.by_validation)}."
         )
     if measured.split == "test":
         words.append(
-            "All these runs together have read the test split "
+            "These runs together have been evaluated on the test split "
             f"{count(standing.test_reads, 'time')}."
         )
     return tuple(words)
@@ -130,14 +128,14 @@ def _seed_words(siblings: Siblings, measured: Measurements) -> tuple[str, ...]:
 def _parts(siblings: Siblings) -> Table:
     variance = siblings.variance
     return table(
-        "How far an accuracy moves by luck alone, as standard deviations",
-        ("what changes", "points of accuracy"),
+        "Standard deviation of the accuracy from chance alone",
+        ("what changes", "percentage points"),
         [
             ("another seed, the same images", f"± {100 * variance.other_seed:.3f}"),
             (
                 f"the same network, {variance.n:,} other images",
                 f"± {100 * variance.other_digits:.3f}",
             ),
-            ("another seed, images without end", f"± {100 * variance.seed_alone:.3f}"),
+            ("another seed, infinitely many images", f"± {100 * variance.seed_alone:.3f}"),
         ],
     )

@@ -1,6 +1,6 @@
-"""The figures that only the page has; each `draw_...` returns a matplotlib figure.
+"""Draw the figures that only the page has; each `draw_...` returns a matplotlib figure.
 
-All are narrow, so that they can be read on a telephone without turning it.
+All are narrow enough to be read on a phone in portrait orientation.
 """
 
 from __future__ import annotations
@@ -24,13 +24,12 @@ if TYPE_CHECKING:
     from digitnn.evaluation.next_test import NextTest
 
 FULL_WIDTH_INCHES, HALF_WIDTH_INCHES = 4.8, 3.4
-"""Inches: alone in a line, and beside another."""
+"""Width of a chart alone on a line and of one of two side by side."""
 FONT_POINTS = 9
-"""Points of type."""
 
 
 def draw_digits(classes: Sequence[ClassScore]) -> Figure:
-    """Recall and precision of each digit with their intervals, side by side."""
+    """Draw recall and precision of each digit with their intervals."""
     figure, axes = _new(FULL_WIDTH_INCHES, 2.9)
     for name, colour, marker, aside in (
         ("recall", COLOURS[0], "o", -0.13),
@@ -66,7 +65,7 @@ def draw_digits(classes: Sequence[ClassScore]) -> Figure:
 
 
 def draw_attacks(rows: Sequence[AdversarialRow], accuracy: float) -> Figure:
-    """The accuracy over epsilon, in one step and in ten, from that of the images as they are."""
+    """Draw the accuracy over epsilon for FGSM and PGD; `accuracy` is that at epsilon 0."""
     figure, axes = _new(FULL_WIDTH_INCHES, 2.9)
     for name, label, colour, dash in (
         ("fgsm", "one step (FGSM)", COLOURS[0], "-"),
@@ -80,15 +79,15 @@ def draw_attacks(rows: Sequence[AdversarialRow], accuracy: float) -> Figure:
         axes.plot(x, y, color=colour, linestyle=dash, marker=".", label=label)
     axes.set_ylim(0, 101)
     axes.set_xlim(left=0)
-    axes.set_xlabel("each pixel moved by at most so many of 255 levels")
-    axes.set_ylabel("% read rightly")
+    axes.set_xlabel("epsilon: the most that a pixel changes, of 255 levels")
+    axes.set_ylabel("accuracy (%)")
     axes.grid(alpha=0.6, linewidth=0.6)
     axes.legend(frameon=False, fontsize=FONT_POINTS)
     return figure
 
 
 def draw_learning(histories: Sequence[History], what: str) -> Figure:
-    """The "error" or the "loss" over the epochs; thin lines where there are several members."""
+    """Draw the "error" or the "loss" over the epochs, with thin lines for an ensemble's members."""
     from matplotlib.ticker import MaxNLocator
 
     figure, axes = _new(HALF_WIDTH_INCHES, 2.8)
@@ -124,14 +123,14 @@ def draw_learning(histories: Sequence[History], what: str) -> Figure:
     unit = "iteration" if all(one.recipe.is_full_batch for one in histories) else "epoch"
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     axes.set_xlabel(unit)
-    axes.set_ylabel("loss (nats an image)" if what == "loss" else "% read wrongly")
+    axes.set_ylabel("loss (nats per image)" if what == "loss" else "error rate (%)")
     axes.grid(alpha=0.6, linewidth=0.6, which="both")
     axes.legend(frameon=False, fontsize=FONT_POINTS)
     return figure
 
 
 def draw_moves(found: OverEpochs) -> Figure:
-    """How far the weights of each layer are from where they began, by their length there."""
+    """Draw the relative distance of each layer's weights from their initial values."""
     figure, axes = _new(FULL_WIDTH_INCHES, 2.7)
     for number, path in enumerate(found.layers):
         known = [
@@ -148,7 +147,7 @@ def draw_moves(found: OverEpochs) -> Figure:
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
     axes.set_xlabel(found.unit)
-    axes.set_ylabel("distance, by the length at the start")
+    axes.set_ylabel("distance / initial norm")
     axes.grid(alpha=0.6, linewidth=0.6)
     if len(found.layers) <= len(COLOURS):
         axes.legend(frameon=False, fontsize=FONT_POINTS)
@@ -156,7 +155,7 @@ def draw_moves(found: OverEpochs) -> Figure:
 
 
 def draw_next_test(found: NextTest) -> Figure:
-    """How likely each number of errors is on another test of as many images."""
+    """Draw the predicted distribution of errors on another test of the same size."""
     figure, axes = _new(FULL_WIDTH_INCHES, 2.6)
     errors, likely = found.errors, 100 * found.probabilities
     inside = (errors >= found.low) & (errors <= found.high)
@@ -175,14 +174,14 @@ def draw_next_test(found: NextTest) -> Figure:
         fontsize=FONT_POINTS,
     )
     axes.set_ylim(bottom=0)
-    axes.set_xlabel(f"errors among another {found.n:,} images")
+    axes.set_xlabel(f"errors on another {found.n:,} images")
     axes.spines["left"].set_visible(False)
     axes.set_yticks([])
     return figure
 
 
 def draw_seeds(seeds: Sequence[SeedResult], mean: float) -> Figure:
-    """The accuracy of each seed with its interval, and the mean of all."""
+    """Draw the accuracy of each seed with its interval, and their mean."""
     figure, axes = _new(FULL_WIDTH_INCHES, 1.1 + 0.3 * len(seeds))
     axes.axvline(100 * mean, color=GREY, linestyle="--", linewidth=1.2)
     axes.annotate(
@@ -209,13 +208,13 @@ def draw_seeds(seeds: Sequence[SeedResult], mean: float) -> Figure:
     )
     axes.set_ylim(len(seeds) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("% read rightly")
+    axes.set_xlabel("accuracy (%)")
     axes.grid(axis="x", alpha=0.6, linewidth=0.6)
     return figure
 
 
 def _new(width: float, height: float) -> tuple[Figure, Axes]:
-    """A figure of one panel, in inches."""
+    """Return a figure of this size in inches, with one panel."""
     figure = new_figure(width, height)
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)

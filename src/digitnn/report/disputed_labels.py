@@ -1,4 +1,4 @@
-"""Labels that people dispute: with the test split of MNIST only."""
+"""The section on disputed labels, for MNIST's test split only."""
 
 from dataclasses import dataclass
 
@@ -10,18 +10,17 @@ from digitnn.wording import percent, percent_range
 
 @dataclass(frozen=True)
 class DisputedImage:
-    """What the label says, what most of five people see, None where they do not agree, and what
-    the network reads."""
+    """people: what most of five annotators see, None if they disagree."""
 
     picture: Pixels
     label: int
     people: int | None
-    read: int
+    predicted: int
 
 
 @dataclass(frozen=True)
-class DisputedLabels:
-    """absent: why there is nothing else, or nothing."""
+class DisputedLabelsSection:
+    """absent: why the section is empty; "" if it is not."""
 
     absent: str
     words: str
@@ -30,16 +29,16 @@ class DisputedLabels:
     source: str
 
 
-def disputed_labels(measured: Measurements) -> DisputedLabels:
-    """What becomes of the accuracy when the labels in dispute are treated otherwise."""
+def disputed_labels_section(measured: Measurements) -> DisputedLabelsSection:
+    """Return the section: the accuracy with disputed labels left out or corrected."""
     found = measured.evaluation_summary.disputed
     if found is None:
         absent = (
-            "The list of disputed labels is of MNIST's test split, and this page is about other "
-            "images, so there is nothing to compare. That does not mean that all labels here are "
-            "right: `digitnn audit` looks for suspects in any split."
+            "The list of disputed labels covers MNIST's test split, and this page is about other "
+            "images. Their labels may contain mistakes too: `digitnn audit` looks for suspects in "
+            "any split."
         )
-        return DisputedLabels(absent, "", (), None, SOURCE)
+        return DisputedLabelsSection(absent, "", (), None, SOURCE)
     predictions = measured.evaluation_summary.evaluation.predictions
     images = tuple(
         DisputedImage(
@@ -56,22 +55,24 @@ def disputed_labels(measured: Measurements) -> DisputedLabels:
     )
     n = len(images)
     words = (
-        f"Of {n} images of this split, fewer than three of the five people who were shown them "
-        f"confirmed the label. With these {n} labels nobody can score fairly: whoever reads all "
-        f"{measured.evaluation_summary.evaluation.n:,} as labelled has "
-        "learned some mistakes of the labellers."
+        f"For {n} images of this split, fewer than three of five annotators confirmed the label. A "
+        f"network that agrees with all {measured.evaluation_summary.evaluation.n:,} labels has "
+        "learned some of the labellers' mistakes."
     )
-    return DisputedLabels(
+    return DisputedLabelsSection(
         "",
         words,
         images,
         table(
-            "The accuracy when disputed labels are treated otherwise",
-            ("which images", "right", "accuracy", "95 % interval"),
+            "Accuracy with disputed labels left out or corrected",
+            ("images", "correct", "accuracy", "95 % interval"),
             [
-                _row(f"all but these {n}", found.without),
-                _row("as most people see them, without those nobody agrees on", found.corrected),
-                _row("these alone, as labelled", found.among),
+                _row(f"all except these {n}", found.without),
+                _row(
+                    "with the annotators' majority label, without those that have none",
+                    found.corrected,
+                ),
+                _row("only these, as labelled", found.among),
             ],
         ),
         SOURCE,

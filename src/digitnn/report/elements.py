@@ -1,4 +1,8 @@
-"""What sections are made of: charts with their words and numbers, tables, pictures of pixels."""
+"""Elements of sections: charts with captions and numbers, tables, and arrays as images.
+
+Arrays become PNG data URIs with one pixel per number. The browser enlarges them with sharp pixel
+edges, so that a mosaic of all first weights takes a kilobyte. Axes: n planes of h w pixels.
+"""
 
 import base64
 import io
@@ -16,8 +20,10 @@ from digitnn.analysis.explain.mosaic import AMOUNT, SIGNED, mosaic
 
 @dataclass(frozen=True)
 class Table:
-    """Text in rows; the first cell of each names the row. caption: what the rows are; prose: cells
-    hold words, which may be broken into lines, rather than numbers."""
+    """A table of text; the first cell of each row is its header.
+
+    prose: the cells hold words, which may wrap, rather than numbers.
+    """
 
     caption: str
     head: tuple[str, ...]
@@ -27,8 +33,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """svg: an `<svg>` element, already safe; words: what it shows, for everybody; table: its
-    numbers."""
+    """A figure. svg: a safe `<svg>` element; words: its caption; table: its numbers."""
 
     svg: str
     words: str
@@ -37,8 +42,10 @@ class Chart:
 
 @dataclass(frozen=True)
 class Pixels:
-    """A picture whose pixels are meant to be seen. src: a data URI; zoom: CSS pixels a pixel;
-    ink: black on white, so that a dark page may show it the other way round."""
+    """An array shown with visible pixels.
+
+    src: a data URI; zoom: CSS pixels per pixel; ink: black on white, inverted on a dark page.
+    """
 
     src: str
     width: int
@@ -51,18 +58,18 @@ class Pixels:
 def table(
     caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], prose: bool = False
 ) -> Table:
-    """A `Table` of any sequences."""
+    """Return a `Table` from any sequences."""
     return Table(caption, tuple(head), tuple(tuple(row) for row in rows), prose)
 
 
 PIXELS_PER_CELL = 6
-"""Pixels a pixel where an outline is drawn between them."""
+"""Side in pixels of one array element where an outline is drawn between elements."""
 
 
 def ink(
     images: UInt8[ndarray, "n h w"], alt: str, zoom: float, columns: int = 1, gap: int = 2
 ) -> Pixels:
-    """Images as they were written, black on white, in rows of `columns`."""
+    """Return images in black on white, in rows of `columns`."""
     whole = 255 - np.nan_to_num(mosaic(images, columns, gap), nan=0)
     return _pixels(Image.fromarray(whole.astype(np.uint8)), alt, zoom, is_ink=True)
 
@@ -76,14 +83,14 @@ def coloured(
     columns: int,
     gap: int = 1,
 ) -> Pixels:
-    """Planes of numbers from limit[0] to limit[1]: red and blue, or dark to light."""
+    """Return planes coloured from limit[0] to limit[1]: blue to red, or dark to light."""
     return _pixels(Image.fromarray(_paint(mosaic(planes, columns, gap), kind, limit)), alt, zoom)
 
 
 def outlined(
     plane: Num[ndarray, "h w"], image: UInt8[ndarray, "h w"], largest: float, alt: str, zoom: float
 ) -> Pixels:
-    """Signed numbers from -largest to largest, and the edge of the image's strokes among them."""
+    """Return a plane coloured from -largest to largest, with the outline of the image's strokes."""
     painted = _paint(plane, "signed", (-largest, largest))
     painted = painted.repeat(PIXELS_PER_CELL, axis=0).repeat(PIXELS_PER_CELL, axis=1)
     stroke = (image > 127).repeat(PIXELS_PER_CELL, axis=0).repeat(PIXELS_PER_CELL, axis=1)
@@ -97,7 +104,7 @@ def outlined(
 def _paint(
     whole: Num[ndarray, "h w"], kind: Literal["signed", "amount"], limit: tuple[float, float]
 ) -> UInt8[ndarray, "h w 4"]:
-    """Colours; nothing where a number is NaN."""
+    """Return RGBA colours; NaN is transparent."""
     from matplotlib import colormaps
     from matplotlib.colors import Normalize
 

@@ -1,7 +1,7 @@
-"""A matplotlib figure as an `<svg>` within a page: small, and in the colours of its theme.
+"""Convert a matplotlib figure to an inline `<svg>` in the page's theme.
 
-The colours that figures are drawn with become the page's CSS variables, so that one figure serves
-light, dark and paper. Text stays text, in the page's typeface.
+The figure's colours become the page's CSS variables, so that one figure serves light, dark and
+print. Text stays text, in the page's typeface.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ VARIABLES = {
     "#cccccc": "var(--rule)",
     "#ffffff": "var(--paper)",
 }
-"""What matplotlib writes, and what the page says instead: see templates/style.css."""
+"""matplotlib's colours and the CSS variables that replace them, see templates/style.css."""
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 _FONT = re.compile(r"font: (?:[a-z0-9]+ )*?([0-9.]+)px [^;]*")
@@ -33,10 +33,10 @@ _XLINK = "{http://www.w3.org/1999/xlink}"
 
 
 def inline_svg(figure: Figure, name: str, label: str) -> str:
-    """`figure` as one `<svg>` element.
+    """Return `figure` as one `<svg>` element; equal figures give equal text.
 
-    name: what its identifiers begin with, another one for each figure of a page; label: what it
-    shows, for those who do not see it. Equal figures give equal text.
+    name: a prefix for its identifiers, unique on the page; label: its description for screen
+    readers.
     """
     from matplotlib import rc_context
 
@@ -60,8 +60,7 @@ def inline_svg(figure: Figure, name: str, label: str) -> str:
 
 
 def _clean(root: ElementTree.Element, name: str) -> None:
-    """No namespaces, metadata, rules for the whole page or identifiers that nobody refers to; the
-    page's colours and typeface."""
+    """Remove namespaces, metadata, global styles and unused identifiers; apply the theme."""
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', ElementTree.tostring(root).decode()))
     for parent in root.iter():
         for child in list(parent):
@@ -88,6 +87,6 @@ def _clean(root: ElementTree.Element, name: str) -> None:
 
 
 def _themed(style: str) -> str:
-    """A style with the page's colours, and with its typeface at the size that was asked for."""
+    """Return a style with the page's colours and typeface; the font size is kept."""
     style = _FAMILY.sub("", _FONT.sub(r"font-size: \1px", style))
     return _COLOUR.sub(lambda found: VARIABLES.get(found.group(), found.group()), style)

@@ -1,4 +1,6 @@
-"""What it has learned: weights, one image on its way, what its answer hangs on, who is near."""
+"""The section on what the network has learned: curves, weights, one image, map of images."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -21,7 +23,7 @@ from digitnn.wording import count, percent
 
 @dataclass(frozen=True)
 class Weights:
-    """The first layer as a mosaic; scale: what the strongest red and blue stand for."""
+    """The first layer as a mosaic. scale: the value of the strongest red and blue."""
 
     picture: Pixels
     scale: float
@@ -29,42 +31,40 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Learned:
-    """Whatever could be made; missing: what could not, and why."""
+class LearnedSection:
+    """missing: which parts could not be made, and why."""
 
     curves: tuple[Chart, ...]
     curve_words: str
     weights: Weights | None
-    epochs: OnTheWay | None
+    epochs: WeightsOverTime | None
     one: OneImage | None
     map: DigitMap | None
     map_words: str
     missing: tuple[str, ...]
 
 
-def learned(measured: Measurements) -> Learned:
-    """What can be seen of the inside of one network."""
+def learned_section(measured: Measurements) -> LearnedSection:
+    """Return the section on what one network has learned."""
     found, missing = measured.insight, []
     if not measured.histories:
-        missing.append("No learning curves: no epoch of this training is on record.")
+        missing.append("No learning curves: the run has no record of an epoch.")
     if found is None:
         missing.append(
-            "An ensemble has no first layer of its own and no one way through it: name one of its "
-            f"members, such as {measured.run.path / 'members' / '0'}, for a page about its inside."
+            "An ensemble has no first layer of its own: name one of its members, such as "
+            f"{measured.run.path / 'members' / '0'}, for a page about what it has learned."
         )
     elif found.weights is None:
-        missing.append(
-            "No picture of the first weights: a layer stands before them, so they see no pixels."
-        )
+        missing.append("No first weights: a layer comes before them, so they see no pixels.")
     if found and found.hidden is None:
-        missing.append("No nearest images by what it knows: it has no last hidden layer.")
+        missing.append("No nearest images by features: the network has no hidden layer.")
     if found:
         missing += [reason for reason in (found.no_map, found.no_epochs) if reason]
-    return Learned(
+    return LearnedSection(
         curves=_curves(measured),
         curve_words=_curve_words(measured),
         weights=_weights(found.weights) if found and found.weights else None,
-        epochs=on_the_way(found.over_epochs) if found and found.over_epochs else None,
+        epochs=weights_over_time(found.over_epochs) if found and found.over_epochs else None,
         one=one_image(found) if found else None,
         map=digit_map(found.layout) if found and found.layout else None,
         map_words=describe_maps([found.layout]) if found and found.layout else "",
@@ -96,12 +96,12 @@ def _curves(measured: Measurements) -> tuple[Chart, ...]:
     for what, figure_words, label in (
         (
             "error",
-            "Error on the images it learns from and on those held out.",
+            "Error rate on the training images and on the held-out validation images.",
             f"Error over the {unit}s; at the end {percent(1 - last.valid_accuracy)} on validation.",
         ),
         (
             "loss",
-            "The loss, which the training makes small: what it costs to be unsure or wrong.",
+            "The loss, which training minimises.",
             f"Loss over the {unit}s; at the end {last.valid_loss:.4f} nats on validation.",
         ),
     ):
@@ -116,10 +116,10 @@ def _curve_words(measured: Measurements) -> str:
         return ""
     many = f"Each line is one of {len(histories)} members. " if len(histories) > 1 else ""
     return (
-        f"{many}Where validation levels off or rises while training still falls, more training "
-        "would teach the images by heart. Training figures are means over an epoch, while the "
-        "network was still changing (and, in some recipes, on distorted images), so they may lie "
-        "above those of validation."
+        f"{many}Where the validation curve levels off or rises while the training curve still "
+        "falls, the network overfits. Training values are means over an epoch during which the "
+        "network still changed (in some recipes on distorted images), so they may exceed the "
+        "validation values."
     )
 
 
@@ -138,20 +138,20 @@ def _weights(found: FirstLayer) -> Weights:
 
 
 MAX_MOMENTS = 13
-"""Rows of pictures; of more snapshots some between the first and the last are left out."""
+"""Rows of weights; of more snapshots, some between the first and the last are left out."""
 
 
 @dataclass(frozen=True)
-class OnTheWay:
-    """moments: when, and the first weights then; none where these see no pixels."""
+class WeightsOverTime:
+    """Weights over the epochs. moments: (epoch, first weights), empty if these see no pixels."""
 
     moments: tuple[tuple[str, Pixels], ...]
     moves: Chart
 
 
-def on_the_way(found: OverEpochs) -> OnTheWay:
-    """The first layer at each moment, and how far every layer has moved."""
-    return OnTheWay(_moments(found), _moves(found))
+def weights_over_time(found: OverEpochs) -> WeightsOverTime:
+    """Return the first layer at each snapshot and the distance that every layer has moved."""
+    return WeightsOverTime(_moments(found), _moves(found))
 
 
 def _moments(found: OverEpochs) -> tuple[tuple[str, Pixels], ...]:
@@ -175,7 +175,7 @@ def _moments(found: OverEpochs) -> tuple[tuple[str, Pixels], ...]:
 
 def _moves(found: OverEpochs) -> Chart:
     ends = [path.from_start[-1] for path in found.layers]
-    label = "Distance of each layer's weights from where they began; at the end " + ", ".join(
+    label = "Distance of each layer's weights from their initial values; at the end " + ", ".join(
         f"{path.name}: {'none' if end is None else f'{end:.2f}'}"
         for path, end in zip(found.layers, ends, strict=True)
     )
@@ -187,7 +187,7 @@ def _moves(found: OverEpochs) -> Chart:
         inline_svg(draw_moves(found), "moves", label),
         describe_weights_over_epochs(found),
         table(
-            "Distance from the start, by the length there",
+            "Distance from the initial weights, relative to their norm",
             (found.unit, *(f"{path.name} (layer {path.index})" for path in found.layers)),
             rows,
         ),
@@ -198,12 +198,12 @@ def _text(share: float | None) -> str:
     return "none" if share is None else f"{share:.3f}"
 
 
-WIDTH, HEIGHT, MARGIN = 640.0, 560.0, 14.0
+MAP_WIDTH, MAP_HEIGHT, MAP_MARGIN = 640.0, 560.0, 14.0
 
 
 @dataclass(frozen=True)
 class Group:
-    """Where the images of one digit are: x and y in the picture's units, rounded."""
+    """The images of one digit. places: (x, y) in the map's units, rounded."""
 
     digit: int
     places: tuple[tuple[int, int], ...]
@@ -211,7 +211,7 @@ class Group:
 
 @dataclass(frozen=True)
 class DigitMap:
-    """groups: by label; wrong: where a ring is drawn, for what was read as another digit."""
+    """A map of images, each drawn as its digit. groups: by label; wrong: misclassified, circled."""
 
     width: int
     height: int
@@ -221,11 +221,11 @@ class DigitMap:
 
 
 def digit_map(found: ImageMap) -> DigitMap:
-    """The positions brought to the size of a picture, y upwards."""
+    """Scale the positions to the size of the map, y upwards."""
     low, high = found.positions.min(axis=0), found.positions.max(axis=0)
     spread = (high - low).clip(1e-9)
-    x = MARGIN + (found.positions[:, 0] - low[0]) / spread[0] * (WIDTH - 2 * MARGIN)
-    y = MARGIN + (high[1] - found.positions[:, 1]) / spread[1] * (HEIGHT - 2 * MARGIN)
+    x = MAP_MARGIN + (found.positions[:, 0] - low[0]) / spread[0] * (MAP_WIDTH - 2 * MAP_MARGIN)
+    y = MAP_MARGIN + (high[1] - found.positions[:, 1]) / spread[1] * (MAP_HEIGHT - 2 * MAP_MARGIN)
     places = [(round(float(a)), round(float(b))) for a, b in zip(x, y, strict=True)]
     groups = tuple(
         Group(
@@ -238,11 +238,11 @@ def digit_map(found: ImageMap) -> DigitMap:
     )
     wrong = tuple(
         place
-        for place, label, read in zip(places, found.labels, found.read, strict=True)
+        for place, label, read in zip(places, found.labels, found.predicted, strict=True)
         if label != read
     )
     label = (
         f"{found.method} map of {len(places):,} images: for {100 * found.together:.0f} % of them "
-        f"the nearest has the same label; {len(wrong)} were read as another digit."
+        f"the nearest image has the same label; {len(wrong)} were misclassified."
     )
-    return DigitMap(int(WIDTH), int(HEIGHT), label, groups, wrong)
+    return DigitMap(int(MAP_WIDTH), int(MAP_HEIGHT), label, groups, wrong)

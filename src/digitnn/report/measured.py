@@ -1,4 +1,4 @@
-"""What the page is made of: all that was measured of one run, as values."""
+"""The measurements that a page shows, as values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,10 +22,11 @@ from digitnn.runs.protocol import Trained
 
 @dataclass(frozen=True, eq=False)
 class Insight:
-    """One network looked into. index: of the image that is followed; wrong: whether it is misread.
+    """What one network has learned, and how it classifies one example image.
 
-    weights: None where the first of them see no pixels; hidden: None without a dense layer;
-    layout: None where `no_map` says why; over_epochs: likewise, or where no snapshot was kept.
+    index, label, wrong: the example's position, label, and whether it is misclassified; weights:
+    None if the first weights see no pixels; hidden: None without a dense layer; layout: None with
+    the reason in `no_map`; over_epochs: None with the reason in `no_epochs`, or without snapshots.
     """
 
     index: int
@@ -44,7 +45,7 @@ class Insight:
 
 @dataclass(frozen=True)
 class SeedResult:
-    """One of several runs that differ by seed alone; the one that the page is about or another."""
+    """The accuracy of one of several runs that differ only in the seed. own: the page's own run."""
 
     path: str
     seeds: str
@@ -57,7 +58,7 @@ class SeedResult:
 
 @dataclass(frozen=True)
 class Siblings:
-    """Runs of the same recipe with other seeds, on the same images."""
+    """Runs of the same recipe with other seeds, evaluated on the same images."""
 
     seeds: tuple[SeedResult, ...]
     standing: Standing
@@ -66,11 +67,12 @@ class Siblings:
 
 @dataclass(frozen=True, eq=False)
 class Measurements:
-    """All of it. reads, test_reads: how often this run has read this split, and the test split.
+    """Everything that was measured for a page.
 
-    robustness: None if it was not asked for; insight: None for an ensemble; siblings: None where
-    there are none, left_out: (run, why) of those that were named. command, when, seconds, machine:
-    of the making of this page.
+    reads, test_reads: how often this run has been evaluated on this split and on the test split;
+    robustness: None if not asked for; insight: None for an ensemble; siblings: None if there are
+    none; left_out: (run, reason) of named runs that are no siblings; command, when, seconds,
+    machine: how the page was made.
     """
 
     run: Trained
@@ -92,8 +94,8 @@ class Measurements:
 
 @dataclass(frozen=True)
 class PageRequest:
-    """What a user asks of a page. robustness_images: 0 for none; beside: other runs, or folders of
-    runs; command: as it was typed."""
+    """What a user asks for. robustness_images: 0 for none; beside: other runs or folders of runs;
+    command: as it was typed."""
 
     split: SplitName
     data_dir: Path | None

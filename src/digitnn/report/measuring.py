@@ -1,4 +1,4 @@
-"""All the work of a page: a network evaluated, changed images read, its inside looked at."""
+"""Measure all that a page shows: accuracy, robustness, what the network learned, other seeds."""
 
 from datetime import UTC, datetime
 from time import perf_counter
@@ -34,18 +34,18 @@ from digitnn.wording import Notify, count
 
 
 def measure_run(run: Trained, wanted: PageRequest, notify: Notify) -> Measurements:
-    """All that a page says of `run`; the reading of the split is noted in it, as every other.
+    """Measure everything that the page about `run` shows; the evaluation is recorded in the run.
 
-    notify: gets a line before each piece of work. Raises as `evaluate` does, and `RunError`.
+    notify: gets a line before each part of the work. Raises as `evaluate` does, and `RunError`.
     """
     start = perf_counter()
     others, left_out = find_siblings(run, wanted.beside)
     classifier = run.classifier()
     dataset = load_split_of(run, wanted.split, wanted.data_dir)
-    notify(f"reading {count(len(dataset), 'image')} of the {wanted.split} split")
+    notify(f"evaluating {count(len(dataset), 'image')} of the {wanted.split} split")
     evaluation = evaluate(classifier, dataset, str(run.path))
     validation = None
-    if wanted.split == "test":  # the temperature is fitted where the test labels are not seen
+    if wanted.split == "test":  # the temperature must not be fitted on test labels
         valid = load_split_of(run, "valid", wanted.data_dir)
         validation = evaluate(classifier, valid, str(run.path)), valid
     evaluation_summary = summarise_evaluation(evaluation, dataset, validation)
@@ -101,7 +101,7 @@ def _insight(
     if not isinstance(run, Run):
         return None
     data = run.about["data"]
-    notify("looking into the network")
+    notify("examining the network")
     train = load_training_data(data["collection"], wanted.data_dir, data["split_seed"]).train
     mistakes = evaluation_summary.most_wrong
     index = mistakes[0].index if mistakes else 0
@@ -109,7 +109,7 @@ def _insight(
 
 
 def _histories(run: Trained) -> tuple[History, ...]:
-    """Those that can be drawn; a history that is damaged is no reason to withhold the rest."""
+    """Return the histories that can be drawn; without any if one is damaged."""
     try:
         found = read_histories(run.path)
     except RunError:
@@ -118,15 +118,15 @@ def _histories(run: Trained) -> tuple[History, ...]:
 
 
 MAX_MAP_IMAGES_ON_PAGE = 1000
-"""Images on the map: on one core t-SNE takes three seconds for so many."""
+"""t-SNE takes three seconds for this many images on one core."""
 
 
 def look_inside(
     run: Run, dataset: Dataset, predictions: UInt8[ndarray, " n"], train: Dataset, index: int
 ) -> Insight:
-    """The network of `run`, and what it makes of the image at `index` of `dataset`.
+    """Examine the network of `run` with the image at `index` of `dataset` as an example.
 
-    predictions: for all of `dataset`; train: what `run` learned from.
+    predictions: for all of `dataset`; train: the training images of `run`.
     """
     image = dataset.images[index]
     layout, no_map = _map(
@@ -150,7 +150,7 @@ def look_inside(
 
 
 def _epochs(run: Run) -> tuple[OverEpochs | None, str]:
-    """What snapshots show, if some were kept; or why nobody can read them."""
+    """Return what the snapshots show, or the reason why they cannot be loaded."""
     if not has_snapshots(run):
         return None, ""
     try:
@@ -175,12 +175,12 @@ def _hidden(run: Run, image: UInt8[ndarray, "28 28"], train: Dataset) -> Neighbo
 
 
 def _map(run: Run, some: Dataset, predictions: UInt8[ndarray, " n"]) -> tuple[ImageMap | None, str]:
-    """Where the last hidden layer puts the images; or why nobody knows."""
+    """Return the map of the last hidden layer's features, or the reason why there is none."""
     try:
         features = hidden_features(run.network, run.params, some.images)
         if not np.ptp(features, axis=0).any():
-            return None, "No map: the last hidden layer says the same of every image."
-        # a thousand short parallel loops: on two cores that others use too they took a minute
+            return None, "No map: the last hidden layer gives every image the same features."
+        # t-SNE runs a thousand short parallel loops, which take a minute on two busy cores
         with one_core_blas, threadpool_limits(1, user_api="openmp"):
             return map_images(features, some.labels, predictions, "t-SNE"), ""
     except (NetworkError, DataError, MissingExtraError) as error:

@@ -18,12 +18,12 @@ from digitnn.report.measured import Insight
 from digitnn.wording import percent
 
 TEXT_WIDTH = 740
-"""CSS pixels that a line of text has at most."""
+"""Maximum width of a line of text in CSS pixels."""
 
 
 @dataclass(frozen=True)
 class StagePicture:
-    """What one stage makes of the image."""
+    """The output of one stage."""
 
     name: str
     size: str
@@ -32,7 +32,7 @@ class StagePicture:
 
 @dataclass(frozen=True)
 class Answer:
-    """A digit, and how likely the network says it is: percent, as text and as a bar."""
+    """A digit and its probability in percent, as text and as a bar."""
 
     digit: str
     probability: str
@@ -41,7 +41,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Near:
-    """Training images near to the one that is followed. labels: digit and distance of each."""
+    """The nearest training images. pictures: (image, label, distance, label is the prediction)."""
 
     title: str
     pictures: tuple[tuple[Pixels, int, str, bool], ...]
@@ -49,7 +49,7 @@ class Near:
 
 @dataclass(frozen=True)
 class OneImage:
-    """All about one image on its way."""
+    """The part of the page about one example image."""
 
     picture: Pixels
     words: str
@@ -65,20 +65,18 @@ class OneImage:
 def one_image(found: Insight) -> OneImage:
     saliency, stages = found.saliency, found.stages
     which = (
-        "the mistake that it is surest of" if found.wrong else "the first image, as none is misread"
+        "the most confident mistake" if found.wrong else "the first image, as there are no mistakes"
     )
     digits = np.argsort(-saliency.probabilities, kind="stable")[:4]
     largest = (
-        float(max(np.abs(p).max() for p in (saliency.for_read, saliency.against_rival))) or 1.0
+        float(max(np.abs(p).max() for p in (saliency.for_predicted, saliency.against_rival))) or 1.0
     )
-    titles = (f"for a {saliency.read}", f"for a {saliency.read} rather than a {saliency.rival}")
-    near = [_near("Nearest by what its last hidden layer says", found.hidden, saliency.read)]
-    near.append(_near("Nearest pixel by pixel", found.pixels, saliency.read))
+    titles = (f"for {saliency.predicted}", f"for {saliency.predicted} rather than {saliency.rival}")
+    near = [_near("Nearest in the last hidden layer", found.hidden, saliency.predicted)]
+    near.append(_near("Nearest by pixels", found.pixels, saliency.predicted))
     return OneImage(
         picture=ink(stages.image[None], f"Image {found.index}, labelled {found.label}", zoom=5),
-        words=(
-            f"The page follows image {found.index} of the split, labelled {found.label}: {which}."
-        ),
+        words=(f"Image {found.index} of the split, labelled {found.label}: {which}."),
         answers=tuple(
             Answer(stages.labels[d], percent(p), round(100 * p, 2))
             for d, p in ((int(d), float(saliency.probabilities[d])) for d in digits)
@@ -88,14 +86,14 @@ def one_image(found: Insight) -> OneImage:
         saliency=tuple(
             (title, outlined(plane, saliency.image, largest, f"Sensitivity {title}", zoom=9))
             for title, plane in zip(
-                titles, (saliency.for_read, saliency.against_rival), strict=True
+                titles, (saliency.for_predicted, saliency.against_rival), strict=True
             )
         ),
-        saliency_words=describe_saliency(saliency).replace("The right picture", "The second"),
+        saliency_words=describe_saliency(saliency).replace("right map", "second map"),
         near=tuple(row for row in near if row),
-        near_words=describe_neighbours(saliency.read, found.hidden, found.pixels)
+        near_words=describe_neighbours(saliency.predicted, found.hidden, found.pixels)
         if found.hidden
-        else "The training images that differ least, pixel by pixel.",
+        else "The training images with the smallest Euclidean distance between pixels.",
     )
 
 
@@ -103,7 +101,7 @@ def _stage(stage: Stage) -> StagePicture:
     output = stage.output
     limit = (min(0.0, float(output.min())), float(output.max()) or 1.0)
     if output.ndim == 1:
-        size = f"{len(output)} numbers, {np.count_nonzero(output)} of them not 0"
+        size = f"{len(output)} numbers, {np.count_nonzero(output)} of them non-zero"
         planes, gap, columns = output[:, None, None], 0, UNITS_PER_ROW
         zoom = zoom_for(min(columns, len(output)), 11)
     else:
@@ -140,5 +138,5 @@ def _near(title: str, found: Neighbours | None, read: int) -> Near | None:
 
 
 def zoom_for(wide: int, most: int) -> int:
-    """How many CSS pixels each of `wide` pixels gets, for all to stand in a column of text."""
+    """Return the CSS pixels for each of `wide` pixels, so that all fit the width of the text."""
     return max(1, min(most, TEXT_WIDTH // wide))

@@ -1,4 +1,4 @@
-"""The page itself: every section through its template, in one file that needs nothing else."""
+"""Render the page: each section through its template, in one self-contained file."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -7,36 +7,36 @@ from typing import TYPE_CHECKING, Any
 
 from digitnn.errors import MissingExtraError
 from digitnn.plotting import new_figure
-from digitnn.report.another_test import another_test
-from digitnn.report.disputed_labels import disputed_labels
-from digitnn.report.how_good import how_good
-from digitnn.report.how_made import how_made
-from digitnn.report.how_sure import how_sure
-from digitnn.report.learned import learned
+from digitnn.report.accuracy import accuracy_section
+from digitnn.report.another_test import another_test_section
+from digitnn.report.confidence import confidence_section
+from digitnn.report.disputed_labels import disputed_labels_section
+from digitnn.report.learned import learned_section
 from digitnn.report.measured import Measurements
-from digitnn.report.summary import summary
-from digitnn.report.where_it_fails import where_it_fails
+from digitnn.report.provenance import provenance_section
+from digitnn.report.robustness import robustness_section
+from digitnn.report.summary import summary_section
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
 SECTIONS = {
-    "summary": ("In short", summary),
-    "how-good": ("How good", how_good),
-    "how-sure": ("How sure", how_sure),
-    "where-it-fails": ("Where it fails", where_it_fails),
-    "disputed-labels": ("Labels that people dispute", disputed_labels),
-    "learned": ("What it has learned", learned),
-    "another-test": ("What another test would have said", another_test),
-    "how-made": ("How these figures were made", how_made),
+    "summary": ("Summary", summary_section),
+    "accuracy": ("Accuracy", accuracy_section),
+    "confidence": ("Confidence and calibration", confidence_section),
+    "robustness": ("Robustness", robustness_section),
+    "disputed-labels": ("Disputed labels", disputed_labels_section),
+    "learned": ("What the network has learned", learned_section),
+    "another-test": ("Expected result of another test", another_test_section),
+    "provenance": ("How these numbers were obtained", provenance_section),
 }
-"""In their order: the name, which is also that of the template, the heading, what fills it."""
+"""In page order: name, also of the template, heading, and the function that fills it."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """name: of its template and its anchor; content: what the template shows."""
+    """A section of the page. name: of its template and anchor; content: what the template shows."""
 
     name: str
     title: str
@@ -44,9 +44,9 @@ class Section:
 
 
 def render(measured: Measurements) -> bytes:
-    """The page, UTF-8. Raises `MissingExtraError` without Jinja2 or matplotlib.
+    """Return the page in UTF-8; equal values give equal bytes.
 
-    Equal values give equal bytes.
+    Raises `MissingExtraError` without Jinja2 or matplotlib.
     """
     sections = [Section(name, title, make(measured)) for name, (title, make) in SECTIONS.items()]
     template = environment().get_template("page.html.j2")
@@ -54,16 +54,16 @@ def render(measured: Measurements) -> bytes:
 
 
 def check_libraries() -> None:
-    """Raise `MissingExtraError` unless a page can be made; called before the work."""
+    """Raise `MissingExtraError` unless a page can be rendered; call it before measuring."""
     new_figure(1, 1)
     environment()
 
 
 @cache
 def environment() -> "Environment":
-    """Templates that write every text as text, whatever it holds.
+    """Return the template environment, which escapes all text except our CSS and SVG.
 
-    Only `css` and an `svg` of ours are put in as they are. Raises `MissingExtraError`.
+    Raises `MissingExtraError` without Jinja2.
     """
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -83,11 +83,11 @@ def environment() -> "Environment":
 
 
 def _with_code(text: str) -> "Markup":
-    """Text, safe, with what stands between two backticks as code."""
+    """Escape `text` and mark up what is between backticks as code."""
     from markupsafe import Markup, escape
 
     parts = str(escape(text)).split("`")
-    if len(parts) % 2 == 0:  # a lone backtick is itself
+    if len(parts) % 2 == 0:  # an unpaired backtick stays a backtick
         return Markup(escape(text))
     marked = [f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts)]
     return Markup("".join(marked))

@@ -1,4 +1,4 @@
-"""Runs that differ from another by their seed alone, read on the same images."""
+"""Find and evaluate the runs that differ from another one only in the seed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,9 +27,10 @@ LeftOut = tuple[tuple[str, str], ...]
 
 
 def find_siblings(run: Trained, beside: Sequence[Path]) -> tuple[list[RunSummary], LeftOut]:
-    """The siblings of `run` among runs and folders of runs, each seed once; who is none, and why.
+    """Return the siblings of `run` among runs and folders of runs, each seed once, and the rest.
 
-    Raises `RunError` for what is neither, or damaged: call it before anything is read.
+    The rest are (run, reason). Raises `RunError` for a path that is neither, or a damaged run: call
+    it before evaluating anything.
     """
     siblings: list[RunSummary] = []
     left_out = []
@@ -39,7 +40,7 @@ def find_siblings(run: Trained, beside: Sequence[Path]) -> tuple[list[RunSummary
         if path.resolve() == own.path.resolve():
             continue
         entry = read_entry(path)
-        if reason := _why_not(entry, own, taken):
+        if reason := _reason_against(entry, own, taken):
             left_out.append((str(path), reason))
         else:
             siblings.append(entry)
@@ -55,16 +56,16 @@ def measure_siblings(
     split: SplitName,
     notify: Notify,
 ) -> Siblings | None:
-    """`run` beside `others`, its siblings; None where there are none.
+    """Compare `run` with its siblings `others`; None if there are none.
 
-    evaluation: of `run` on `dataset`, which the siblings read too; it is noted in each of them.
+    evaluation: of `run` on `dataset`; the siblings are evaluated on it too, which each records.
     """
     if not others:
         return None
     own = read_entry(run.path)
     seeds, right = [_seed(own, evaluation, True)], [evaluation.predictions == dataset.labels]
     for other in others:
-        notify(f"reading the same images with {other.path}")
+        notify(f"evaluating {other.path} on the same images")
         sibling = load_run(other.path)
         found = evaluate(sibling.classifier(), dataset, str(sibling.path))
         record_reading(sibling, split, found, dataset)
@@ -79,15 +80,15 @@ def measure_siblings(
     )
 
 
-def _why_not(entry: RunSummary, own: RunSummary, taken: set[int]) -> str | None:
+def _reason_against(entry: RunSummary, own: RunSummary, taken: set[int]) -> str | None:
     if entry.recipe != own.recipe or entry.engine != own.engine:
-        return f"it is of {entry.recipe} on {entry.engine}"
+        return f"its recipe is {entry.recipe}, on {entry.engine}"
     if entry.settings != own.settings:
         return "it was trained with other settings or on other data"
     if not (entry.complete and own.complete):
-        return "not both were trained to their end"
+        return "one of the two was not trained to the end"
     if shared := taken & set(entry.seeds):
-        return f"seed {min(shared)} is there already"
+        return f"seed {min(shared)} is already included"
     return None
 
 

@@ -1,4 +1,4 @@
-"""The page in short: what the run is, how good, and how often the test split was read."""
+"""The summary section: the main numbers, what the run is, and how often it was tested."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from digitnn.wording import SPLIT_TITLES, count, percent, percent_range
 
 @dataclass(frozen=True)
 class Figure:
-    """One number to remember. note: in small type below it."""
+    """A headline number. note: in small type below it."""
 
     value: str
     name: str
@@ -19,8 +19,8 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """facts: name and value of what the run is; readings: what reading the splits means here."""
+class SummarySection:
+    """facts: (name, value) about the run; readings: what earlier evaluations imply."""
 
     title: str
     lead: str
@@ -29,17 +29,18 @@ class Summary:
     readings: tuple[str, ...]
 
 
-def summary(measured: Measurements) -> Summary:
-    """The first screen."""
+def summary_section(measured: Measurements) -> SummarySection:
+    """Return the summary section."""
     run, evaluation_summary = measured.run, measured.evaluation_summary
     evaluation, split = evaluation_summary.evaluation, SPLIT_TITLES[measured.split]
     lead = (
-        f"Of {count(evaluation.n, f'{split} image')} this network reads "
-        f"{percent(evaluation.accuracy)} rightly; {evaluation.errors:,} are wrong. "
-        "Over all such images there could ever be, the "
-        f"figure may well be anything from {percent_range(evaluation.interval)} (95 % Wilson interval)."
+        f"The network classifies {percent(evaluation.accuracy)} of "
+        f"{count(evaluation.n, f'{split} image')} correctly and makes "
+        f"{count(evaluation.errors, 'error')}. Its accuracy on all images of this kind lies "
+        f"between {percent_range(evaluation.interval).replace(' to ', ' and ')} (95 % Wilson "
+        "interval)."
     )
-    return Summary(
+    return SummarySection(
         title=f"{run.recipe}, {_seeds(run.about)}",
         lead=lead,
         figures=_figures(measured),
@@ -63,11 +64,11 @@ def _figures(measured: Measurements) -> tuple[Figure, ...]:
         Figure(
             percent(evaluation.accuracy), f"{split} accuracy", percent_range(evaluation.interval)
         ),
-        Figure(f"{evaluation.errors:,}", "read wrongly", f"of {evaluation.n:,}"),
+        Figure(f"{evaluation.errors:,}", "misclassified", f"of {evaluation.n:,}"),
         Figure(
             percent(surest.error),
-            "error where it is sure",
-            f"of the surest {100 * surest.coverage:.0f} %",
+            "error rate where confident",
+            f"of the most confident {100 * surest.coverage:.0f} %",
         ),
     ]
     if measured.robustness and measured.robustness.corruptions:
@@ -76,7 +77,7 @@ def _figures(measured: Measurements) -> tuple[Figure, ...]:
             Figure(
                 percent(corrupted.mean),
                 "accuracy on corrupted images",
-                f"mean of {len(corrupted.rows)} kinds, {measured.robustness.n:,} images",
+                f"mean of {len(corrupted.rows)} corruptions, {measured.robustness.n:,} images",
             )
         )
     return tuple(found)
@@ -91,7 +92,7 @@ def _facts(measured: Measurements) -> tuple[tuple[str, str], ...]:
         ("Recipe", _recipe(measured)),
         ("Engine", run.engine),
         ("Seed", _seeds(about)),
-        ("Numbers learned", f"{run.parameter_count():,}"),
+        ("Parameters", f"{run.parameter_count():,}"),
         ("Training", _training(measured)),
         ("Data", f"{data['collection']}, {_split_seed(data['split_seed'])}"),
         (
@@ -116,9 +117,9 @@ def _training(measured: Measurements) -> str:
     rounds = "iteration" if full_batch else "epoch"
     words = f"{count(about['epochs'], rounds)} in {about['seconds']:,.1f} s"
     if not isinstance(run, Run):
-        words += f", {about['members']} members together"
+        words += f", {about['members']} members in total"
     if not about.get("complete", True):
-        words += "; it was ended early"
+        words += "; ended early"
     return words
 
 
@@ -127,7 +128,7 @@ def _split_seed(seed: int | None) -> str:
 
 
 def machine_words(machine: Mapping[str, Any]) -> str:
-    """What `describe_machine` says of processor, cores and system."""
+    """Return processor, cores and system from `describe_machine`."""
     known = [str(machine[key]) for key in ("processor", "system") if machine.get(key)]
     if machine.get("cores"):
         known.insert(1, f"{machine['cores']} cores, {machine.get('threads') or 'all'} threads")
@@ -135,7 +136,7 @@ def machine_words(machine: Mapping[str, Any]) -> str:
 
 
 def versions_words(machine: Mapping[str, Any]) -> str:
-    """What it says of the libraries."""
+    """Return the library versions from `describe_machine`."""
     versions = machine.get("versions") or {}
     return ", ".join(f"{name} {version}" for name, version in versions.items()) or "not known"
 
@@ -149,25 +150,26 @@ def _readings(measured: Measurements) -> tuple[str, ...]:
         words.append(
             "The validation images were held out of training. "
             + (
-                "They decided which epoch was kept, so this figure flatters a little."
+                "They decided which epoch was kept, so this accuracy is slightly optimistic."
                 if chosen
-                else "They decided nothing in this run; people may have chosen the recipe by them."
+                else "They decided nothing in this run, but the recipe may have been chosen on "
+                "them."
             )
         )
     if times == 0:
         words.append(
-            "This run has never read the test split: nobody can have chosen it by its test figure. "
-            "`digitnn report --split test` would read it, and note that it did."
+            "This run has never been evaluated on the test split, so it was not chosen by its test "
+            "accuracy. `digitnn report --split test` evaluates it there and records it."
         )
     elif times == 1:
         words.append(
-            "This run has read the test split once, so nothing can have been changed in the light "
-            "of what came out."
+            "This run has been evaluated on the test split once, so nothing was changed because of "
+            "the result."
         )
     else:
         words.append(
-            f"This run has read the test split {count(times, 'time')}. The network did not change "
-            "in between, but each look is a chance to keep this run because it did well: the more "
-            "looks, the more a test figure flatters."
+            f"This run has been evaluated on the test split {count(times, 'time')}. The network "
+            "did not change in between, but every evaluation is an opportunity to keep the run "
+            "because it did well: the more evaluations, the more optimistic the test accuracy."
         )
     return tuple(words)

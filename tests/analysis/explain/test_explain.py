@@ -1,5 +1,7 @@
 """What a network has learned, as values; that figures are drawn of them; the command."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -56,7 +58,10 @@ def test_hidden_weights_are_in_units_of_full_ink_strongest_first(rng):
     # a pixel of 255 is 5 standard deviations from 0
     expected = 5 * params["2.weight"][1].reshape(24, 24)
     np.testing.assert_allclose(found.weights[0], expected, rtol=1e-6)
-    assert draw_first_layer(found).axes[0].get_title() == "3 hidden units, each sees all pixels"
+    assert (
+        draw_first_layer(found).axes[0].get_title()
+        == "3 hidden units, each with a weight for every pixel"
+    )
 
 
 def test_filters_are_those_of_the_first_convolution(rng):
@@ -73,7 +78,7 @@ def test_filters_are_those_of_the_first_convolution(rng):
 
 def test_weights_behind_a_pooling_see_no_pixels():
     network = Network((MaxPool2d(2), Conv2d(2, 3), Flatten(), Dense(10)))
-    with pytest.raises(NetworkError, match="stands before the first weights"):
+    with pytest.raises(NetworkError, match="comes before the first weights"):
         first_layer(network, {})
 
 
@@ -125,14 +130,14 @@ def test_saliency_is_what_pytorch_finds_for_the_logit_and_for_the_lead(recipe, d
 
     pixels = torch.tensor(network.standardise(digits.images[:1]))
     z = module(pixels)[0].detach()
-    assert [found.read, found.rival] == z.argsort(descending=True)[:2].tolist()
+    assert [found.predicted, found.rival] == z.argsort(descending=True)[:2].tolist()
     np.testing.assert_allclose(found.probabilities, (z / 2).softmax(0), rtol=1e-4, atol=1e-6)
     for ours, theirs in (
-        (found.for_read, gradient_of(found.read, None)),
-        (found.against_rival, gradient_of(found.read, found.rival)),
+        (found.for_predicted, gradient_of(found.predicted, None)),
+        (found.against_rival, gradient_of(found.predicted, found.rival)),
     ):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4 * np.abs(theirs).max())
-    assert f"rather than a {found.rival}" in draw_saliency(found).axes[2].get_title()
+    assert f"rather than {found.rival}" in draw_saliency(found).axes[2].get_title()
 
 
 @pytest.mark.parametrize("rejects", [False, True])
@@ -232,3 +237,10 @@ def test_what_cannot_be_followed_is_one_line(digitnn, run):
     assert_one_error_line(digitnn("understand", run, "--picture", "blank.png"), 1, "no ink")
     (digitnn.folder / "taken").write_text("")
     assert_one_error_line(digitnn("understand", run, "--out", "taken"), 1, "another --out")
+
+
+def test_drawing_a_saliency_map_imports_neither_training_nor_runs() -> None:
+    code = "import sys, digitnn.analysis.explain.saliency\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    rooms = ("digitnn.training", "digitnn.runs")
+    assert not [name for name in done.stdout.split() if name.startswith(rooms)]

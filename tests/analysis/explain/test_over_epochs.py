@@ -93,7 +93,7 @@ def test_the_figure_holds_a_row_a_snapshot_and_the_curves(classic: Run) -> None:
     np.testing.assert_array_equal(whole[:28, 30:58], found.weights[0, 1])
     np.testing.assert_array_equal(whole[-28:, -28:], found.weights[-1, 9])
     names = [label.get_text() for label in rows.get_yticklabels()]
-    assert (names[0], names[1], names[-1]) == ("the start", "iteration 1", "iteration 15")
+    assert (names[0], names[1], names[-1]) == ("start", "iteration 1", "iteration 15")
     assert list(rows.get_yticks()[:2]) == [13.5, 43.5]
     norm, from_start, an_epoch, error = right.axes
     for axes, field in ((norm, "norm"), (from_start, "from_start"), (an_epoch, "an_epoch")):
@@ -113,7 +113,7 @@ def test_it_is_said_in_words(classic: Run, cnn: Run) -> None:
     assert "each column is one of the 10 units" in words
     assert "of 15" in words
     wrong = 100 * (1 - classic.history[-1].valid_accuracy)
-    assert words.endswith(f"after iteration 15, {wrong:.2f} %.")
+    assert words.endswith(f"after iteration 15, it was {wrong:.2f} %.")
     assert "the 4 filters" in describe_weights_over_epochs(weights_over_epochs(cnn))
     assert draw_weights_over_epochs(weights_over_epochs(cnn)).subfigs[0].axes
 

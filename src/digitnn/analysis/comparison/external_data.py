@@ -34,7 +34,7 @@ class Share:
     interval: Interval
 
     def to_json(self) -> dict[str, Any]:
-        """As plain builtins."""
+        """Return the fields as JSON values."""
         return {**vars(self), "interval": list(self.interval)}
 
 

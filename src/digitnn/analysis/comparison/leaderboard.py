@@ -87,7 +87,7 @@ class Leaderboard:
     unranked: tuple[tuple[str, str], ...]
 
     def to_json(self) -> dict[str, Any]:
-        """As plain builtins."""
+        """Return the fields as JSON values."""
         unranked = [{"run": run, "reason": reason} for run, reason in self.unranked]
         return asdict(self) | {"unranked": unranked}
 

@@ -1,5 +1,6 @@
-"""What a network has learned, and why it reads an image as it does, as pictures and in words.
+"""Explain what a network has learned and how it classifies one image.
 
-Each figure is a function of values that another function finds; the values have a `to_json`.
-Everything runs on the scratch engine, whatever trained the network.
+For each figure one function computes values, which have a `to_json`, a second draws them, and a
+third describes them in words. Everything runs on the scratch engine, whichever engine trained the
+network.
 """

@@ -1,4 +1,4 @@
-"""What the first layer looks for: its weights as pictures.
+"""Show the weights of the first layer as images.
 
 Axes: n units or filters, h w pixels that each sees.
 """
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_UNITS_DRAWN = 100
-"""Pictures in a figure; of more units the strongest are drawn."""
+"""If there are more units, the strongest are drawn."""
 
 
 @dataclass(frozen=True, eq=False)
 class FirstLayer:
     """Weights of the first layer that learns, strongest first.
 
-    weights: how far a pixel that goes from paper to ink moves what a unit adds up; kind: "units"
-    that see the whole image or "filters" that move over it; order: which unit each is.
+    weights: change of a unit's sum as a pixel goes from paper to ink; kind: "units" see the whole
+    image, "filters" move over it; order: the index of each unit.
     """
 
     kind: Literal["units", "filters"]
@@ -39,7 +39,7 @@ class FirstLayer:
     order: tuple[int, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """As plain builtins."""
+        """Return the fields as JSON values."""
         return {
             "kind": self.kind,
             "order": list(self.order),
@@ -48,15 +48,15 @@ class FirstLayer:
 
 
 def first_layer(network: Network, params: Mapping[str, ndarray]) -> FirstLayer:
-    """The weights that look at the pixels themselves, in units of full ink.
+    """Return the weights applied to the pixels themselves, per full ink.
 
-    Raises `NetworkError` where nothing does: a network that pools before it learns.
+    Raises `NetworkError` if there are none, as in a network that pools first.
     """
     shapes = network.shapes()
     index = next(i for i, layer in enumerate(network.layers) if isinstance(layer, Dense | Conv2d))
     for layer in network.layers[:index]:
         if not isinstance(layer, Crop | Flatten):
-            raise NetworkError(f"{layer} stands before the first weights: they see no pixels")
+            raise NetworkError(f"{layer} comes before the first weights, so they see no pixels")
     weights = params[f"{index}.weight"] * np.float32(255 / network.standardise.std)
     kind: Literal["units", "filters"] = "units"
     if isinstance(network.layers[index], Conv2d):
@@ -70,7 +70,7 @@ def first_layer(network: Network, params: Mapping[str, ndarray]) -> FirstLayer:
 
 
 def draw_first_layer(found: FirstLayer) -> Figure:
-    """A picture for each unit or filter, all on one scale: red wants ink, blue wants paper."""
+    """Draw each unit or filter on one scale: red is positive, blue negative."""
     shown = found.weights[:MAX_UNITS_DRAWN]
     columns, gap = (10, 2) if found.kind == "units" else (8, 1)
     rows = -(-len(shown) // columns)
@@ -92,28 +92,28 @@ def _count(found: FirstLayer) -> str:
 
 def _what(found: FirstLayer) -> str:
     if found.kind == "units":
-        return "hidden units, each sees all pixels"
+        return "hidden units, each with a weight for every pixel"
     _, h, w = found.weights.shape
     return f"filters of the first convolution, {h} × {w} pixels each"
 
 
 def describe_first_layer(found: FirstLayer) -> str:
-    """Two sentences for people who never saw weights."""
+    """Describe the figure for readers new to weights."""
     idle = float(np.mean(~np.any(found.weights != 0, axis=0)))
     if found.kind == "filters":
         return (
-            f"Each square is one of {len(found.weights)} filters that move over the image. Red "
-            "wants ink there, blue wants paper: red beside blue is an edge detector in that "
-            "direction, all red a detector of strokes. Strongest first."
+            f"Each square is one of {len(found.weights)} filters that move over the image, "
+            "strongest first. Red weights respond to ink, blue ones to paper: red next to blue "
+            "detects edges in that direction, red alone detects strokes."
         )
     corner = (
-        f" {100 * idle:.0f} % of the pixels, at the margin, have no weight at all: they hardly "
-        "differ between images and are left out."
+        f" {100 * idle:.0f} % of the pixels, at the margin, have no weight: they hardly differ "
+        "between images and are left out."
         if idle > 0.01
         else ""
     )
     return (
-        f"Each square is one of {len(found.weights)} hidden units: red pixels push it up when "
-        "there is ink, blue ones push it down. No unit is a digit; a digit is a pattern over all "
-        f"of them. Strongest first.{corner}"
+        f"Each square is one of {len(found.weights)} hidden units, strongest first: ink on red "
+        "pixels raises its activation, ink on blue ones lowers it. No unit stands for a digit; a "
+        f"digit is a pattern over all units.{corner}"
     )

@@ -1,8 +1,8 @@
-"""A map of images: many numbers an image brought down to two, near to near.
+"""Map images to two dimensions by their features.
 
-PCA (Pearson 1901) keeps the two directions in which they differ most; t-SNE (van der Maaten and
-Hinton 2008) keeps neighbours together and gives up on distances.
-Axes: n images, d numbers that describe an image.
+PCA (Pearson 1901) keeps the two directions of largest variance; t-SNE (van der Maaten and Hinton
+2008) keeps neighbours together but not distances.
+Axes: n images, d features.
 """
 
 from __future__ import annotations
@@ -29,33 +29,35 @@ DIGIT_COLOURS = (
     *("#332288", "#117733", "#44aa99", "#88ccee", "#b8a000"),
     *("#cc6677", "#aa4499", "#882255", "#e07b00", "#555555"),
 )
-"""After Paul Tol's muted scheme. Ten colours are too many to tell apart for anybody: so each image
-is also drawn as its digit."""
+"""After Paul Tol's muted scheme; images are drawn as digits, since ten colours look too similar."""
 MIN_MAP_IMAGES = 31
-"""Images; t-SNE looks at 30 neighbours of each."""
+"""t-SNE needs more than 30, its number of neighbours (perplexity)."""
 TSNE_COMPONENTS = 50
-"""t-SNE takes so many principal components, as its authors do."""
+"""Principal components that t-SNE starts from, as its authors do."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageMap:
-    """Where each image lies. positions: without unit; together: share of the images whose nearest
-    on the map has the same label; kept: share of the variance that the two axes keep, PCA only."""
+    """The position of each image.
+
+    predicted: by the network; together: share of the images whose nearest neighbour on the map has
+    the same label; kept: share of the variance that the two axes keep, PCA only.
+    """
 
     method: Method
     positions: Float32[ndarray, "n 2"]
     labels: UInt8[ndarray, " n"]
-    read: UInt8[ndarray, " n"]
+    predicted: UInt8[ndarray, " n"]
     together: float
     kept: float | None
 
     def to_json(self) -> dict[str, Any]:
-        """As plain builtins."""
+        """Return the fields as JSON values."""
         return {
             "method": self.method,
             "positions": self.positions.round(4).tolist(),
             "labels": self.labels.tolist(),
-            "read": self.read.tolist(),
+            "read": self.predicted.tolist(),
             "together": self.together,
             "kept": self.kept,
         }
@@ -64,7 +66,7 @@ class ImageMap:
 def map_images(
     features: Float32[ndarray, "n d"],
     labels: UInt8[ndarray, " n"],
-    read: UInt8[ndarray, " n"],
+    predicted: UInt8[ndarray, " n"],
     method: Method,
     seed: int = 0,
 ) -> ImageMap:
@@ -92,13 +94,13 @@ def map_images(
     positions = np.asarray(positions, np.float32)
     near = NearestNeighbors(n_neighbors=1).fit(positions).kneighbors(return_distance=False)[:, 0]
     together = float(np.mean(labels == labels[near]))
-    return ImageMap(method, positions, labels, read, together, kept)
+    return ImageMap(method, positions, labels, predicted, together, kept)
 
 
 def draw_maps(maps: Sequence[ImageMap], marked: int | None = None) -> Figure:
-    """Maps side by side; each image is its label, circled where it was read as another digit.
+    """Draw maps side by side; each image is its label, circled if misclassified.
 
-    marked: the index of an image that gets a ring of its own.
+    marked: the index of an image to highlight.
     """
     figure = new_figure(6.2 * len(maps), 6.3)
     for axes, found in zip(np.atleast_1d(figure.subplots(1, len(maps))), maps, strict=True):
@@ -111,7 +113,7 @@ def _draw_map(axes: Axes, found: ImageMap, marked: int | None) -> None:
     for digit, colour in enumerate(DIGIT_COLOURS):
         mine = found.labels == digit
         axes.scatter(x[mine], y[mine], s=22, marker=f"${digit}$", color=colour, linewidths=0.2)
-    wrong = found.labels != found.read
+    wrong = found.labels != found.predicted
     axes.scatter(
         x[wrong],
         y[wrong],
@@ -119,7 +121,7 @@ def _draw_map(axes: Axes, found: ImageMap, marked: int | None) -> None:
         facecolors="none",
         edgecolors="black",
         linewidths=0.9,
-        label=f"read as another digit ({int(wrong.sum())})",
+        label=f"misclassified ({int(wrong.sum())})",
     )
     if marked is not None:
         axes.scatter(
@@ -141,11 +143,11 @@ def _draw_map(axes: Axes, found: ImageMap, marked: int | None) -> None:
 
 
 def describe_maps(maps: Sequence[ImageMap]) -> str:
-    """What lies together, and what the distances mean."""
+    """Describe what lies together and what the distances mean."""
     shares = " and ".join(f"{100 * m.together:.0f} % ({m.method})" for m in maps)
     return (
-        "Each digit is one validation image, where the last hidden layer puts it; nobody told the "
-        f"map the labels. For {shares} of the images the nearest on the map has the same label. "
-        "Circled images were read as another digit: most lie at a border. Axes have no unit, and "
-        "in t-SNE neither the size of a cluster nor the distance between two means anything."
+        "Each digit is one image of the split, placed by its features in the last hidden layer; "
+        f"the map does not use the labels. For {shares} of the images, the nearest image on the "
+        "map has the same label. Circled images were misclassified. The axes have no unit, and in "
+        "t-SNE neither the size of a cluster nor the distance between two clusters has a meaning."
     )

@@ -1,4 +1,4 @@
-"""Many small planes as one picture: side by side, row by row, a gap between them.
+"""Draw many small planes as one mosaic, in rows with gaps.
 
 Axes: n planes of h w pixels.
 """
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 SIGNED = "RdBu_r"
-"""For numbers about 0, which is white: red above, blue below, told apart by everybody."""
+"""For signed numbers: red above 0, white at 0, blue below; safe for colour-blind readers."""
 AMOUNT = "viridis"
-"""For numbers from little to much: ever lighter, so that it says the same in grey."""
+"""For amounts: lightness increases with the number, so it also works in grey."""
 
 
 def mosaic(
     planes: Num[ndarray, "n h w"], columns: int, gap: int = 1
 ) -> Float[ndarray, "height width"]:
-    """The planes in rows of `columns`; NaN, which is drawn as nothing, in the gaps."""
+    """Return the planes in rows of `columns`; the gaps are NaN, which is not drawn."""
     n, h, w = planes.shape
     columns = min(columns, n)
     rows = -(-n // columns)
@@ -39,26 +39,26 @@ def mosaic(
 def show_mosaic(
     axes: Axes, planes: Num[ndarray, "n h w"], columns: int, gap: int = 1, **look: Any
 ) -> AxesImage:
-    """Draw them, each pixel with its edges, without ticks or frame."""
+    """Draw a mosaic with sharp pixel edges, without ticks or frame."""
     axes.set_axis_off()
     return axes.imshow(mosaic(planes, columns, gap), interpolation="nearest", **look)
 
 
 def show_image(axes: Axes, image: Num[ndarray, "28 28"]) -> None:
-    """One image as it was written: ink dark on white paper."""
+    """Draw one image with dark ink on white paper."""
     axes.imshow(255 - image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     frame(axes)
 
 
 def show_signed(axes: Axes, plane: Num[ndarray, "h w"], largest: float) -> AxesImage:
-    """Numbers about 0, from -largest to largest."""
+    """Draw signed numbers, from -largest to largest."""
     drawn = axes.imshow(plane, cmap=SIGNED, vmin=-largest, vmax=largest, interpolation="nearest")
     frame(axes)
     return drawn
 
 
 def frame(axes: Axes) -> None:
-    """No ticks, and a thin grey line around."""
+    """Remove the ticks and draw a thin grey frame."""
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():

@@ -1,6 +1,6 @@
-"""The training images that are nearest to an image: as the network sees them, and pixel by pixel.
+"""Find the training images nearest to an image, by hidden features and by pixels.
 
-Axes: n training images, d numbers that describe an image, m nearest.
+Axes: n training images, d features, m nearest images.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy import ndarray
 from digitnn.analysis.explain.mosaic import show_image
 from digitnn.data.dataset import Dataset
 from digitnn.plotting import COLOURS, new_figure
+from digitnn.wording import count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +25,7 @@ NEIGHBOURS_SHOWN = 8
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """The nearest, nearest first: where in the training split, their labels, how far away."""
+    """The nearest training images, nearest first. indices: in the training split."""
 
     indices: tuple[int, ...]
     labels: tuple[int, ...]
@@ -32,7 +33,7 @@ class Neighbours:
     images: UInt8[ndarray, "m 28 28"]
 
     def to_json(self) -> dict[str, Any]:
-        """As plain builtins, without the pixels."""
+        """Return JSON values, without the pixels."""
         return {
             "indices": list(self.indices),
             "labels": list(self.labels),
@@ -46,9 +47,9 @@ def nearest_by_features(
     train: Dataset,
     many: int = NEIGHBOURS_SHOWN,
 ) -> Neighbours:
-    """The `many` rows of `features` at the least Euclidean distance from `one`.
+    """Return the `many` images at the smallest Euclidean distance from the features `one`.
 
-    features: of the images of `train`, in their order.
+    features: of the images of `train`, in the same order.
     """
     squared = np.empty(len(features), np.float32)
     for start in range(0, len(features), 1024):
@@ -66,7 +67,7 @@ def nearest_by_features(
 def nearest_by_pixels(
     image: UInt8[ndarray, "28 28"], train: Dataset, many: int = NEIGHBOURS_SHOWN
 ) -> Neighbours:
-    """The same of the pixels themselves, in units of full ink."""
+    """Return the nearest images by pixels; distances are in units of full ink."""
     found = nearest_by_features(
         train.images.reshape(len(train), -1), image.reshape(-1), train, many
     )
@@ -75,36 +76,35 @@ def nearest_by_pixels(
 
 
 def draw_neighbours(
-    image: UInt8[ndarray, "28 28"], read: int, hidden: Neighbours, pixels: Neighbours
+    image: UInt8[ndarray, "28 28"], predicted: int, hidden: Neighbours, pixels: Neighbours
 ) -> Figure:
-    """Two rows, each with the image at its left; a label that is not what was read is orange."""
+    """Draw two rows, each after the image itself; a label other than the prediction is orange."""
     figure = new_figure(10, 3.5)
-    rows = (hidden, "nearest in the last hidden layer"), (pixels, "nearest pixel by pixel")
+    rows = (hidden, "nearest in the last hidden layer"), (pixels, "nearest by pixels")
     panels = figure.subfigures(2, 1, squeeze=False)
     for panel, (found, title) in zip(panels.flat, rows, strict=True):
-        panel.suptitle(f"{title}: label, and distance", fontsize=10, x=0.01, ha="left")
+        panel.suptitle(f"{title}: label and distance", fontsize=10, x=0.01, ha="left")
         first, *others = panel.subplots(1, len(found.indices) + 1)
         show_image(first, image)
-        first.set_title(f"read as {read}", fontsize=9, pad=3, fontweight="bold")
+        first.set_title(f"classified as {predicted}", fontsize=9, pad=3, fontweight="bold")
         for spine in first.spines.values():
             spine.set(color="black", linewidth=1.5)
         for i, axes in enumerate(others):
             show_image(axes, found.images[i])
-            colour = "black" if found.labels[i] == read else COLOURS[1]
+            colour = "black" if found.labels[i] == predicted else COLOURS[1]
             axes.set_title(
                 f"{found.labels[i]}   {found.distances[i]:.1f}", fontsize=9, pad=3, color=colour
             )
     return figure
 
 
-def describe_neighbours(read: int, hidden: Neighbours, pixels: Neighbours) -> str:
-    """How many of the nearest have the digit that was read, and what the two rows share."""
-    agree, by_pixels = (sum(label == read for label in n.labels) for n in (hidden, pixels))
+def describe_neighbours(predicted: int, hidden: Neighbours, pixels: Neighbours) -> str:
+    """Describe how many neighbours have the predicted label and how many the rows share."""
+    agree, by_pixels = (sum(label == predicted for label in n.labels) for n in (hidden, pixels))
     shared = len(set(hidden.indices) & set(pixels.indices))
     many = len(hidden.indices)
     return (
-        f"What the network takes to be most like the image, of all that it was trained on: {agree} "
-        f"of the {many} nearest in its last hidden layer are labelled {read}. Pixel by pixel, "
-        f"where a shift or a slant counts as much as another digit, {by_pixels} of {many} are; the "
-        f"two rows share {shared} image{'' if shared == 1 else 's'}."
+        f"Of the {many} training images nearest in the last hidden layer, {agree} are labelled "
+        f"{predicted}. By pixels, where a shift or a slant counts as much as another digit, "
+        f"{by_pixels} of {many} are. The two rows share {count(shared, 'image')}."
     )

@@ -1,6 +1,6 @@
-"""How a network came to be: its weights after the epochs that `digitnn train --snapshots` kept.
+"""Follow a network's weights over the epochs that `digitnn train --snapshots` kept.
 
-Axes: t snapshots, from the start to the end; n units or filters, h w pixels that each sees.
+Axes: t snapshots, first to last; n units or filters, h w pixels that each sees.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from digitnn.training.records import EpochRecord
 from digitnn.wording import percent
 
 UNITS_SHOWN = 10
-"""Units or filters in a row: those that are strongest in the end."""
+"""Units or filters in a row: those that are strongest at the end."""
 
 
 @dataclass(frozen=True, eq=False)
 class LayerPath:
-    """How the weights of one layer went. index: of the layer; norm: their length.
+    """The weights of one layer over the snapshots. norm: their Euclidean norm.
 
-    from_start: the distance from where they began, as a share of their length there; an_epoch: the
-    distance from the snapshot before, an epoch, as a share of their length in that, which the first
-    has not. None where that length is 0.
+    from_start: distance from the initial weights, relative to their norm; an_epoch: distance per
+    epoch from the previous snapshot, relative to the norm there, None for the first. None also if
+    the norm is 0.
     """
 
     index: int
@@ -46,11 +46,10 @@ class LayerPath:
 
 @dataclass(frozen=True, eq=False)
 class OverEpochs:
-    """A run's snapshots. epochs: of each; layers: those with weights, the first one first.
+    """A run's snapshots. epochs: of each snapshot; layers: those with weights, in order.
 
-    kind, weights: of the first layer that sees pixels, the strongest in the end first, see
-    `first_layer`; None where no weights see pixels. history: epoch, and share read wrongly in
-    training and in validation after it; unit: what an epoch is called.
+    kind, weights: the first layer as in `first_layer`, the strongest at the end first, None if it
+    sees no pixels; history: (epoch, training error, validation error); unit: the name of an epoch.
     """
 
     unit: Literal["epoch", "iteration"]
@@ -61,7 +60,7 @@ class OverEpochs:
     history: tuple[tuple[float, float, float], ...]
 
     def to_json(self) -> dict[str, Any]:
-        """As plain builtins, without the pictures of the weights."""
+        """Return JSON values, without the weights."""
         return {
             "unit": self.unit,
             "epochs": list(self.epochs),
@@ -83,15 +82,15 @@ class OverEpochs:
 
 
 def has_snapshots(run: Run) -> bool:
-    """Whether there is anything to show: at least one moment besides the end."""
+    """Return whether the run has at least one snapshot."""
     return len(saved_snapshots(run.path)) > 0
 
 
 def weights_over_epochs(run: Run) -> OverEpochs:
-    """What the snapshots of `run` show, and the network that it is left with as the last of them.
+    """Return the snapshots of `run`, with its final network as the last one.
 
-    Of a run that ended early, or keeps its best epoch, later ones are left out. Raises `RunError`
-    where there is none, or one is damaged or of another network.
+    If the run ended early or kept its best epoch, later snapshots are left out. Raises `RunError`
+    if there are no snapshots, or one is damaged or belongs to another network.
     """
     moments = _moments(run)
     epochs = tuple(moments)
@@ -109,12 +108,10 @@ def weights_over_epochs(run: Run) -> OverEpochs:
 
 
 def _moments(run: Run) -> dict[float, Mapping[str, ndarray]]:
-    """Parameters by epoch, the run's own the last, unless it was interrupted amid an epoch."""
+    """Return parameters by epoch, the run's own last unless it was interrupted within an epoch."""
     found = saved_snapshots(run.path)
     if not found:
-        raise RunError(
-            f"{run.path} has kept no parameters of the way: train with --snapshots to have some"
-        )
+        raise RunError(f"{run.path} has no snapshots: train with --snapshots to keep some")
     kept = run.kept if run.about.get("kept_epoch") else None
     last = _reached(run, kept) if kept else inf
     moments: dict[float, Mapping[str, ndarray]] = {}
@@ -130,7 +127,7 @@ def _moments(run: Run) -> dict[float, Mapping[str, ndarray]]:
 
 
 def _reached(run: Run, record: EpochRecord) -> float:
-    """How many epochs had passed; time may have cut the last one short."""
+    """Return how many epochs had passed; a time limit may have cut the last one short."""
     return round(record.done * run.about["recipe"]["epochs"], 2)
 
 
@@ -164,7 +161,7 @@ def _name(network: Network, index: int) -> str:
 def _planes(
     network: Network, moments: list[Mapping[str, ndarray]]
 ) -> tuple[Literal["units", "filters"] | None, Float32[ndarray, "t n h w"] | None]:
-    """The first layer's weights at each moment, every one in the order of the last."""
+    """Return the first layer's weights at each snapshot, in the order of the last one."""
     try:
         found = [first_layer(network, params) for params in moments]
     except NetworkError:
@@ -175,36 +172,37 @@ def _planes(
 
 
 def describe_weights_over_epochs(found: OverEpochs) -> str:
-    """A few sentences for people who never saw a network learn."""
+    """Describe the figure for readers new to training."""
     last, unit = len(found.epochs) - 1, found.unit
     words = []
     if found.weights is not None:
         shown, what = min(UNITS_SHOWN, found.weights.shape[1]), found.kind
         words.append(
-            f"Each row is a moment, from chance at the top to what is left at the bottom; each "
-            f"column is one of the {shown} {what} that are strongest in the end."
+            "Each row is a snapshot, from the random initial weights at the top to the final ones "
+            f"at the bottom; each column is one of the {shown} {what} that are strongest at the "
+            "end."
         )
-    ways = [(way, path) for path in found.layers if (way := path.from_start[last]) is not None]
-    if ways and last > 0:
-        ways.sort(key=lambda pair: pair[0])
-        (least, near), (most, far) = ways[0], ways[-1]
+    moves = [(move, path) for path in found.layers if (move := path.from_start[last]) is not None]
+    if moves and last > 0:
+        moves.sort(key=lambda pair: pair[0])
+        (least, near), (largest, far) = moves[0], moves[-1]
         half = f"{unit} {_epoch_of_half(far, found.epochs):g} of {found.epochs[last]:g}"
         words.append(
-            f"The curves measure how far weights moved, by their length at the start: {most:.2f} "
-            f"times that in the layer of {far.name}"
-            + (f", which had half of it behind it by {half}" if last > 1 else "")
-            + (f", and {least:.2f} times in that of {near.name}." if len(ways) > 1 else ".")
+            "The curves show how far the weights moved relative to their initial norm: by a factor "
+            f"of {largest:.2f} in the layer of {far.name}"
+            + (f" (half of it by {half})" if last > 1 else "")
+            + (f" and of {least:.2f} in the layer of {near.name}." if len(moves) > 1 else ".")
         )
     if found.history:
         (begin, _, before), (end, _, after) = found.history[0], found.history[-1]
         words.append(
-            f"After {unit} {begin:g}, {percent(before)} of the validation images were read wrongly"
-            + (f"; after {unit} {end:g}, {percent(after)}." if end != begin else ".")
+            f"After {unit} {begin:g}, the validation error was {percent(before)}"
+            + (f"; after {unit} {end:g}, it was {percent(after)}." if end != begin else ".")
         )
     return " ".join(words)
 
 
 def _epoch_of_half(path: LayerPath, epochs: tuple[float, ...]) -> float:
-    """The first snapshot at least half as far from the start as the last one."""
-    ways = [way or 0.0 for way in path.from_start]
-    return next(epoch for epoch, way in zip(epochs, ways, strict=True) if way >= ways[-1] / 2)
+    """Return the first snapshot at least half as far from the start as the last one."""
+    moves = [move or 0.0 for move in path.from_start]
+    return next(epoch for epoch, move in zip(epochs, moves, strict=True) if move >= moves[-1] / 2)

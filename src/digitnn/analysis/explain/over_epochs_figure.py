@@ -1,4 +1,4 @@
-"""The figure of a network that learns: its first weights in rows, how far it moved as curves.
+"""Draw weights over the epochs: the first layer in rows, distances and errors as curves.
 
 Axes: t snapshots, n units or filters.
 """
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 PLANE_INCHES = 0.62
-"""Inches that a plane is wide, and a row of them high."""
+"""Width of a plane and height of a row."""
 
 
 def draw_weights_over_epochs(found: OverEpochs) -> Figure:
-    """A row of pictures a snapshot, all on one scale, and beside them four curves over the epochs:
-    the weights' length, their distance from the start, that an epoch, and the error.
+    """Draw a row of weights for each snapshot, all on one scale, and four curves.
+
+    The curves: norm of the weights, distance from the start, distance per epoch, error rate.
     """
     height = max(6.4, PLANE_INCHES * len(found.epochs) + 0.7)
     if found.weights is None:
@@ -53,7 +54,7 @@ def _draw_rows(panel: SubFigure, found: OverEpochs, columns: int) -> None:
     axes.set_xticks([])
     h = shown.shape[2]
     middles = [(h + gap) * row + (h - 1) / 2 for row in range(len(shown))]
-    names = [f"{found.unit} {epoch:g}" if epoch else "the start" for epoch in found.epochs]
+    names = [f"{found.unit} {epoch:g}" if epoch else "start" for epoch in found.epochs]
     axes.set_yticks(middles, names, fontsize=9)
     axes.tick_params(axis="y", length=0)
     bar = panel.colorbar(
@@ -61,7 +62,7 @@ def _draw_rows(panel: SubFigure, found: OverEpochs, columns: int) -> None:
     )
     bar.set_label("weight of a pixel of full ink")
     n = found.weights.shape[1]
-    some = f"{columns} of {n} {found.kind}, the strongest in the end"
+    some = f"{columns} of {n} {found.kind}, the strongest at the end"
     panel.suptitle(some if n > columns else f"{n} {found.kind}", fontsize=11)
 
 
@@ -79,10 +80,10 @@ def _draw_curves(panel: Figure | SubFigure, found: OverEpochs) -> None:
         error.plot(epochs, values, color=colour, marker=marker, label=label)
     for axes in (norm, an_epoch, error):
         use_log_scale(axes)
-    norm.set_title("length of the weights", fontsize=10)
-    from_start.set_title("distance from the start, in lengths at the start", fontsize=10)
-    an_epoch.set_title(f"distance moved an {found.unit}, in lengths before it", fontsize=10)
-    error.set_title("% of digits read wrongly", fontsize=10)
+    norm.set_title("norm of the weights", fontsize=10)
+    from_start.set_title("distance from the start / initial norm", fontsize=10)
+    an_epoch.set_title(f"distance per {found.unit} / norm before it", fontsize=10)
+    error.set_title("error rate (%)", fontsize=10)
     error.set_xlabel(found.unit)
     error.set_xscale("symlog", linthresh=1, linscale=0.4)
     error.set_xlim(-0.2, 1.15 * found.epochs[-1])
@@ -113,7 +114,7 @@ def _draw_path(
 
 
 def _colours(n: int) -> Sequence[str]:
-    """One a layer; of more than the palette has, from dark to light in their order."""
+    """Return a colour for each layer; beyond the palette, from dark to light."""
     if n <= len(COLOURS):
         return COLOURS[:n]
     from matplotlib import colormaps
@@ -123,7 +124,7 @@ def _colours(n: int) -> Sequence[str]:
 
 
 def _ticks(last: float) -> list[int]:
-    """0, 1, 2, 5, 10, 20, 50, ... up to the last epoch."""
+    """Return 0, 1, 2, 5, 10, 20, 50, ... up to the last epoch."""
     ticks = [0]
     for power in range(len(f"{last:.0f}")):
         ticks += [step * 10**power for step in (1, 2, 5) if step * 10**power <= last]

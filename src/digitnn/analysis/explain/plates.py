@@ -1,4 +1,4 @@
-"""All figures about one network and one image, each with its words: as plates in a book."""
+"""Draw all figures about one network and one image, each with a description."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_MAP_IMAGES = 2000
-"""Images on a map: t-SNE takes ten seconds for so many on one core, and more hide each other."""
+"""t-SNE takes ten seconds for this many on one core; more would hide each other."""
 
 
 @dataclass(frozen=True, eq=False)
 class Plate:
-    """name: what its file is called; words: what it shows; values: the numbers, as `to_json`."""
+    """A figure with its description. name: of its file; values: the numbers for JSON."""
 
     name: str
     title: str
@@ -57,11 +57,11 @@ def plates(
     index: int | None = None,
     with_map: bool = True,
 ) -> Iterator[Plate]:
-    """One plate after the other, as they are drawn.
+    """Yield one plate after the other.
 
-    train, valid: the splits of `run`; index: where in `valid` the image is, if it is from there.
-    A network whose first weights see no pixels has no plate of them, and a run without snapshots
-    none of how it learned. Raises `MissingExtraError`, and `RunError` for damaged snapshots.
+    train, valid: the splits of `run`; index: of the image in `valid`, if it comes from there. There
+    is no plate of first weights that see no pixels, and none of epochs without snapshots. Raises
+    `MissingExtraError`, and `RunError` for damaged snapshots.
     """
     network, params = run.network, run.params
     try:
@@ -71,7 +71,7 @@ def plates(
     if weights is not None:
         yield Plate(
             weights.kind,
-            "What the first layer looks for",
+            "Weights of the first layer",
             describe_first_layer(weights),
             draw_first_layer(weights),
             weights.to_json(),
@@ -80,7 +80,7 @@ def plates(
         found = weights_over_epochs(run)
         yield Plate(
             "over-epochs",
-            "How its weights came to be",
+            "Weights over the epochs",
             describe_weights_over_epochs(found),
             draw_weights_over_epochs(found),
             found.to_json(),
@@ -88,27 +88,27 @@ def plates(
     steps = stages_of(network, params, image)
     yield Plate(
         "stages",
-        "One image on its way through the network",
+        "One image through the network",
         describe_stages(steps),
         draw_stages(steps),
         steps.to_json(),
     )
-    hangs_on = saliency(network, params, image)
+    explained = saliency(network, params, image)
     yield Plate(
         "saliency",
-        "Which pixels the answer hangs on",
-        describe_saliency(hangs_on),
-        draw_saliency(hangs_on),
-        hangs_on.to_json(),
+        "Saliency: the pixels that change the answer",
+        describe_saliency(explained),
+        draw_saliency(explained),
+        explained.to_json(),
     )
     one = hidden_features(network, params, image[None])[0]
     hidden = nearest_by_features(hidden_features(network, params, train.images), one, train)
     pixels = nearest_by_pixels(image, train)
     yield Plate(
         "neighbours",
-        "The training images it takes to be most alike",
-        describe_neighbours(hangs_on.read, hidden, pixels),
-        draw_neighbours(image, hangs_on.read, hidden, pixels),
+        "The nearest training images",
+        describe_neighbours(explained.predicted, hidden, pixels),
+        draw_neighbours(image, explained.predicted, hidden, pixels),
         {"hidden": hidden.to_json(), "pixels": pixels.to_json()},
     )
     if with_map:
@@ -116,18 +116,18 @@ def plates(
 
 
 def _map_plate(run: Run, valid: Dataset, index: int | None) -> Plate:
-    """The first images of `valid`, and the image itself in place of the last, if it is later."""
+    """Map the first images of `valid`; an image beyond them replaces the last one."""
     shown = np.arange(min(MAX_MAP_IMAGES, len(valid)))
     if index is not None and index >= len(shown):
         shown[-1] = index
     some = valid[shown]
     features = hidden_features(run.network, run.params, some.images)
-    read = run.classifier("scratch").logits(some.images).argmax(axis=1).astype(np.uint8)
-    maps = [map_images(features, some.labels, read, method) for method in ("PCA", "t-SNE")]
+    predicted = run.classifier("scratch").logits(some.images).argmax(axis=1).astype(np.uint8)
+    maps = [map_images(features, some.labels, predicted, method) for method in ("PCA", "t-SNE")]
     marked = None if index is None else int(np.flatnonzero(shown == index)[0])
     return Plate(
         "map",
-        "How the last hidden layer sorts the images",
+        "Map of the last hidden layer",
         describe_maps(maps),
         draw_maps(maps, marked),
         {"maps": [found.to_json() for found in maps]},

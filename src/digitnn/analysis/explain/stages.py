@@ -1,6 +1,6 @@
-"""How one image goes through the network: what each stage makes of it.
+"""Show how one image passes through the network, stage by stage.
 
-A stage is a layer with weights and what follows it up to the next one: Conv2d, Relu, MaxPool2d.
+A stage is a layer with weights and the layers up to the next one: Conv2d, Relu, MaxPool2d.
 Axes: c planes of h w pixels, u units.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_PLANES_DRAWN, PLANES_PER_ROW = 32, 16
-"""Planes in a figure and in a row; of more the most active are drawn."""
+"""If there are more planes, the most active are drawn."""
 UNITS_PER_ROW = 64
 
 
@@ -36,29 +36,33 @@ class Stage:
     output: Float32[ndarray, "*shape"]
 
     def to_json(self) -> dict[str, Any]:
-        """As plain builtins."""
+        """Return the fields as JSON values."""
         return {"name": self.name, "output": self.output.tolist()}
 
 
 @dataclass(frozen=True, eq=False)
 class Stages:
-    """An image and all that becomes of it; the last stage gives the logits."""
+    """An image and the output of each stage; the last stage gives the logits."""
 
     image: UInt8[ndarray, "28 28"]
     labels: tuple[str, ...]
     stages: tuple[Stage, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """As plain builtins."""
+        """Return the fields as JSON values."""
         return {"stages": [stage.to_json() for stage in self.stages]}
 
 
 def stages_of(network: Network, params: Params, image: UInt8[ndarray, "28 28"]) -> Stages:
-    """Run one image through, and keep what each stage gives."""
+    """Return the output of each stage for one image."""
     outputs = activations(network, params, image[None])
     found = [
         Stage(
-            ", ".join(_short(layer) for layer in network.layers[first : last + 1] if _tells(layer)),
+            ", ".join(
+                _short(layer)
+                for layer in network.layers[first : last + 1]
+                if _changes_values(layer)
+            ),
             outputs[_before_flatten(network.layers, first, last)][0],
         )
         for first, last in _cuts(network.layers)
@@ -67,20 +71,20 @@ def stages_of(network: Network, params: Params, image: UInt8[ndarray, "28 28"]) 
 
 
 def _cuts(architecture: Architecture) -> list[tuple[int, int]]:
-    """(first, last layer) of each stage."""
+    """Return (first, last layer) of each stage."""
     starts = [i for i, layer in enumerate(architecture) if isinstance(layer, Conv2d | Dense)]
     ends = [start - 1 for start in starts[1:]] + [len(architecture) - 1]
     return list(zip(starts, ends, strict=True))
 
 
 def _before_flatten(architecture: Architecture, first: int, last: int) -> int:
-    """The last layer of a stage whose output still has the form of planes, if it has."""
+    """Return the last layer of a stage before its output is flattened."""
     flat = [i for i in range(first, last + 1) if isinstance(architecture[i], Flatten)]
     return flat[0] - 1 if flat else last
 
 
-def _tells(layer: Layer) -> bool:
-    """Whether it does anything to what is seen: not when it only turns planes to a vector."""
+def _changes_values(layer: Layer) -> bool:
+    """Return whether a layer is named: not if it only reshapes, crops or drops out."""
     return not isinstance(layer, Flatten | Dropout | Crop)
 
 
@@ -99,7 +103,7 @@ def _short(layer: Layer) -> str:
 
 
 def draw_stages(found: Stages) -> Figure:
-    """The image, then a row for each stage from top to bottom, the logits as bars at the end."""
+    """Draw the image, a row for each stage, and the logits as bars."""
     *hidden, last = found.stages
     heights = [1.1, *(_height(stage) for stage in hidden), 1.9]
     figure = new_figure(9, sum(heights) + 0.42 * len(heights))
@@ -120,12 +124,12 @@ def _height(stage: Stage) -> float:
 
 
 def _draw_stage(axes: Axes, stage: Stage) -> None:
-    """Its planes, or its units as a strip of squares; each stage has a scale of its own."""
+    """Draw planes, or units as a strip of squares; each stage has its own scale."""
     output, gap = stage.output, 1
     least, largest = min(0.0, float(output.min())), float(output.max())
     if output.ndim == 1:
         planes, columns, gap = output[:, None, None], UNITS_PER_ROW, 0
-        many = f"{np.count_nonzero(output)} of them not 0"
+        many = f"{np.count_nonzero(output)} of them non-zero"
     else:
         order = np.argsort(-output.max(axis=(1, 2)), kind="stable")[:MAX_PLANES_DRAWN]
         planes, columns = output[np.sort(order)], PLANES_PER_ROW
@@ -158,26 +162,26 @@ def _draw_logits(axes: Axes, stage: Stage, labels: tuple[str, ...]) -> None:
         )
     axes.margins(y=0.18)
     axes.set_ylabel("logit (nats)")
-    axes.set_title(f"the logits, one a digit: {labels[best]} is read", fontsize=10, loc="left")
+    axes.set_title(f"the logits: the prediction is {labels[best]}", fontsize=10, loc="left")
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.tick_params(axis="x", length=0)
 
 
 def describe_stages(found: Stages) -> str:
-    """How the numbers become fewer, and who decides."""
+    """Describe the sizes of the stages and the lead of the predicted digit."""
     *hidden, last = found.stages
     sizes = [f"{stage.output.size:,}" for stage in (*hidden, last)]
     order = np.argsort(-last.output, kind="stable")
     lead = last.output[order[0]] - last.output[order[1]]
     planes = (
-        "Early planes still show the digit, its edges and strokes; later ones say only that "
-        "something is there, and roughly where. "
+        "Early planes still show the digit, its edges and strokes; later ones show only that a "
+        "feature is present, and roughly where. "
         if any(stage.output.ndim == 3 for stage in hidden)
         else ""
     )
     return (
-        f"From top to bottom: {found.image.size} pixels become {', then '.join(sizes)} numbers, "
-        f"the last of them the logits. Light is active. {planes}"
-        f"{found.labels[order[0]]} leads {found.labels[order[1]]} by {lead:.1f} nats: it is taken "
-        f"to be {np.exp(lead):,.0f} times as likely."
+        f"From top to bottom, {found.image.size} pixels become {', then '.join(sizes)} numbers, "
+        f"the last of them the logits. Lighter is more active. {planes}"
+        f"{found.labels[order[0]]} leads {found.labels[order[1]]} by {lead:.1f} nats, which makes "
+        f"it {np.exp(lead):,.0f} times as likely."
     )

@@ -53,7 +53,7 @@ class Suspect:
     label_probability: float
 
     def to_json(self) -> dict[str, Any]:
-        """As plain builtins."""
+        """Return the fields as JSON values."""
         return asdict(self)
 
 

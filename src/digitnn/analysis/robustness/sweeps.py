@@ -58,7 +58,7 @@ class Curve:
         return tuple(wilson_interval(round(a * self.n), self.n) for a in self.accuracy)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain builtins."""
+        """Return the fields as JSON values."""
         values = {name: list(v) if isinstance(v, tuple) else v for name, v in vars(self).items()}
         return {**values, "intervals": [list(interval) for interval in self.intervals]}
 

@@ -1,4 +1,4 @@
-"""How good: each digit, which is taken for which, and the worst mistakes."""
+"""The accuracy section: each digit, the confusion matrix, and the most confident mistakes."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from digitnn.wording import count, percent, percent_range
 
 @dataclass(frozen=True)
 class Cell:
-    """How often a digit was read as another. shade: 0 to 100, of the largest mistake."""
+    """A cell of the confusion matrix. shade: 0 to 100, relative to the most frequent mistake."""
 
     n: int
     shade: int
@@ -22,17 +22,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class WrongImage:
-    """An image that was surely misread."""
+    """An image misclassified with high confidence."""
 
     picture: Pixels
     label: int
-    read: int
+    predicted: int
     probability: str
 
 
 @dataclass(frozen=True)
-class HowGood:
-    """confusion: row i, column j: digit i read as j."""
+class AccuracySection:
+    """confusion: row i, column j: images of digit i classified as j."""
 
     digits: Chart
     confusion: tuple[tuple[Cell, ...], ...]
@@ -41,14 +41,14 @@ class HowGood:
     wrong_words: str
 
 
-def how_good(measured: Measurements) -> HowGood:
-    """The scores of the split, digit by digit."""
+def accuracy_section(measured: Measurements) -> AccuracySection:
+    """Return the accuracy section."""
     evaluation_summary = measured.evaluation_summary
     wrong = tuple(
         WrongImage(
             ink(
                 measured.dataset.images[[one.index]],
-                f"Image {one.index}, labelled {one.label}, read as {one.read}",
+                f"Image {one.index}, labelled {one.label}, classified as {one.read}",
                 zoom=3,
             ),
             one.label,
@@ -57,7 +57,7 @@ def how_good(measured: Measurements) -> HowGood:
         )
         for one in evaluation_summary.most_wrong
     )
-    return HowGood(
+    return AccuracySection(
         digits=_digits(evaluation_summary.classes),
         confusion=_confusion(measured),
         confusion_words=_confusion_words(measured),
@@ -71,16 +71,14 @@ def _digits(classes: tuple[ClassScore, ...]) -> Chart:
     recall, hardest = min(known, key=lambda pair: pair[0])
     absent = [str(one.label) for one in classes if not one.images]
     words = (
-        "Recall: of the images of a digit, how many are read as it. Precision: of what is read as "
-        "a digit, how much is it. The lines are 95 % intervals: where they overlap widely, the "
-        f"digits may well be equally hard. The lowest recall has {hardest.label}: "
-        f"{percent(recall)} of {count(hardest.images, 'image')}."
+        "Recall is the share of a digit's images that are classified as it; precision is the share "
+        "of the images classified as a digit that show it. The lines are 95 % intervals: where "
+        f"they overlap widely, the digits may be equally hard. Digit {hardest.label} has the "
+        f"lowest recall: {percent(recall)} of {count(hardest.images, 'image')}."
     )
     if absent:
-        words += f" No image shows {', '.join(absent)}: nothing is known of how these are read."
-    label = (
-        "Recall and precision of each digit, with intervals; the numbers are in the table below."
-    )
+        words += f" No image shows {', '.join(absent)}: nothing is known about their recall."
+    label = "Recall and precision of each digit with intervals; the table below has the numbers."
     rows = [
         (
             str(one.label),
@@ -123,24 +121,25 @@ def _confusion_words(measured: Measurements) -> str:
     k = range(len(found))
     pairs = [(int(found[i, j]), i, j) for i in k for j in k if i != j and found[i, j]]
     words = (
-        "A row is the digit that is written, a column what it was read as; the diagonal was read "
-        "rightly. The stronger the colour, the more often that mistake was made."
+        "A row is the true digit, a column the predicted one; the diagonal is correct. The "
+        "stronger the colour, the more frequent the mistake."
     )
     if not pairs:
-        return words + " There was none."
+        return words + " There were none."
     most = max(n for n, _, _ in pairs)
-    commonest = [f"{i} read as {j}" for n, i, j in pairs if n == most]
-    if len(commonest) > 3:
-        return f"{words} No mistake was made more than {count(most, 'time')}."
-    return f"{words} The commonest, {count(most, 'time')}: {', '.join(commonest)}."
+    most_frequent = [f"{i} classified as {j}" for n, i, j in pairs if n == most]
+    if len(most_frequent) > 3:
+        return f"{words} No mistake occurred more than {count(most, 'time')}."
+    return f"{words} The most frequent, {count(most, 'time')}: {', '.join(most_frequent)}."
 
 
 def _wrong_words(shown: int, errors: int) -> str:
     if not errors:
-        return "No image was read wrongly, so there is no mistake to show."
-    which = "All mistakes" if shown == errors else f"The {shown} surest of {errors:,} mistakes"
+        return "No image was misclassified, so there is no mistake to show."
+    which = (
+        "All mistakes" if shown == errors else f"The {shown} most confident of {errors:,} mistakes"
+    )
     return (
-        f"{which}, the most confident first: what is written according to the label, what the "
-        "network reads instead, and how likely it says that is. Some may be mistakes of the "
-        "writer, or of whoever put down the label."
+        f"{which}, the most confident first: the label, the prediction, and its probability. Some "
+        "may be mistakes of the writer or of the labeller."
     )

@@ -1,4 +1,4 @@
-"""How these figures were made: enough to make them again."""
+"""The section on provenance: what is needed to reproduce the page's numbers."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ from digitnn.wording import SPLIT_TITLES, count
 
 
 @dataclass(frozen=True)
-class HowMade:
-    """command: as it was typed; facts: name and value; scopes: which figure stands on how many
-    images. when, seconds: the only two that differ between equal pages."""
+class ProvenanceSection:
+    """command: as typed; facts: (name, value); scopes: the images behind each number; when,
+    seconds: the only parts in which two pages about equal runs differ."""
 
     command: str
     when: str
@@ -23,12 +23,12 @@ class HowMade:
     scopes: Table
 
 
-def how_made(measured: Measurements) -> HowMade:
-    """Command, commit, machine, versions, n, seeds, date."""
+def provenance_section(measured: Measurements) -> ProvenanceSection:
+    """Return command, commit, machine, versions, n, seeds and date."""
     machine, run = measured.machine, measured.run
     data = run.about["data"]
     reads = f"{count(measured.reads, 'time')}, this one included"
-    return HowMade(
+    return ProvenanceSection(
         command=measured.command,
         when=measured.when,
         seconds=f"{measured.seconds:.0f}",
@@ -39,7 +39,7 @@ def how_made(measured: Measurements) -> HowMade:
             ("Data", f"{data['collection']}, {SPLIT_TITLES[measured.split]} split"),
             ("By", collection_named(data["collection"]).credit),
             ("Fingerprint (SHA-256)", measured.dataset.fingerprint()),
-            (f"Readings of the {SPLIT_TITLES[measured.split]} split by this run", reads),
+            (f"Evaluations of this run on the {SPLIT_TITLES[measured.split]} split", reads),
             ("Intervals", "95 %: Wilson for shares, Student for means over seeds"),
         ),
         scopes=_scopes(measured),
@@ -51,19 +51,19 @@ def _scopes(measured: Measurements) -> Table:
     n = f"{measured.evaluation_summary.evaluation.n:,}"
     after = "on the same" if measured.evaluation_summary.tempered.in_sample else "on validation"
     rows = [
-        ("How good, how sure", f"all {n} {split} images", "none"),
+        ("Accuracy, confidence", f"all {n} {split} images", "none"),
         ("Temperature", f"fitted {after} images", "none"),
     ]
     if found := measured.robustness:
         part = f"the first {found.n:,} {split} images"
         rows += [
             ("Corruptions", part, f"seed {CORRUPTION_SEED}"),
-            ("Shifts, turns, sizes, thicknesses", part, "none"),
+            ("Shifts, rotations, sizes, thicknesses", part, "none"),
         ]
         if found.attacks:
             rows.append(
                 (
-                    "Adversarial steps",
+                    "Adversarial attacks",
                     f"the first {found.attacks[0].n:,} {split} images",
                     f"seed {ATTACK_SEED}, for PGD's start",
                 )
@@ -74,4 +74,4 @@ def _scopes(measured: Measurements) -> Table:
     if measured.siblings:
         seeds = ", ".join(sorted(seed.seeds for seed in measured.siblings.seeds))
         rows.append(("Other seeds", f"all {n} {split} images", f"trained with seeds {seeds}"))
-    return table("What each figure was measured on", ("figure", "images", "chance"), rows, True)
+    return table("Images and seeds behind each number", ("number", "images", "seed"), rows, True)

@@ -1,4 +1,4 @@
-"""How sure: whether probabilities mean what they say, and what answering less often is worth."""
+"""The confidence section: calibration, and the error rate when only confident answers count."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from digitnn.wording import percent, percent_range
 
 
 @dataclass(frozen=True)
-class HowSure:
-    """scores: name, as trained, with temperature."""
+class ConfidenceSection:
+    """scores: (name, as trained, with temperature)."""
 
     words: str
     scores: tuple[tuple[str, str, str], ...]
@@ -22,21 +22,21 @@ class HowSure:
     risk_coverage: Chart
 
 
-def how_sure(measured: Measurements) -> HowSure:
-    """Of the probabilities of what is read."""
+def confidence_section(measured: Measurements) -> ConfidenceSection:
+    """Return the confidence section."""
     evaluation_summary = measured.evaluation_summary
     after = evaluation_summary.tempered
-    return HowSure(
+    return ConfidenceSection(
         words=(
-            f"As trained the network is {_direction(evaluation_summary.temperature)}: the "
-            f"validation images ask for a temperature of {evaluation_summary.temperature:.2f}, by "
-            "which logits are divided before they become probabilities. That changes how sure it "
-            "is, never what it reads."
+            f"As trained, the network is {_direction(evaluation_summary.temperature)}: the "
+            f"temperature fitted on the validation images is {evaluation_summary.temperature:.2f}. "
+            "Logits are divided by it before the softmax, which changes the confidence but never "
+            "the prediction."
             + (
-                " The temperature was fitted on the very images that are shown here, so "
-                "the figures with it flatter."
+                " It was fitted on the same images that are evaluated here, so the numbers with "
+                "temperature are optimistic."
                 if after.in_sample
-                else " It was fitted on validation images, and the images shown here had no say."
+                else " The images evaluated here were not used to fit it."
             )
         ),
         scores=(
@@ -51,7 +51,7 @@ def how_sure(measured: Measurements) -> HowSure:
                 f"{after.brier:.4f}",
             ),
             (
-                "loss, nats an image",
+                "loss, nats per image",
                 f"{evaluation_summary.evaluation.loss_nats:.4f}",
                 f"{after.loss_nats:.4f}",
             ),
@@ -63,28 +63,28 @@ def how_sure(measured: Measurements) -> HowSure:
 
 def _direction(temperature: float) -> str:
     if abs(temperature - 1) < 0.05:
-        return "about as sure as it should be"
-    return "too timid" if temperature < 1 else "too bold"
+        return "well calibrated"
+    return "underconfident" if temperature < 1 else "overconfident"
 
 
 def _reliability(evaluation_summary: EvaluationSummary) -> Chart:
     label = (
-        "Reliability diagram: the share that is read rightly against the probability claimed. "
+        "Reliability diagram: accuracy against confidence. "
         f"Calibration error {percent(evaluation_summary.calibration_error)} as trained, "
         f"{percent(evaluation_summary.tempered.calibration_error)} with temperature."
     )
     words = (
-        "Images are sorted into bins by how likely the network says its answer is. Where a bin's "
-        "accuracy is higher than what was claimed, the network is better than it says, and where "
-        "it is lower, it boasts. Most images are in the last bin; the others hold few, and their "
+        "Images are sorted into bins by confidence, the probability of the predicted digit. Where "
+        "a bin's accuracy is above its mean confidence, the network is underconfident; where it is "
+        "below, overconfident. Most images are in the last bin; the other bins hold few, so their "
         "intervals are wide."
     )
     return Chart(
         inline_svg(draw_reliability(evaluation_summary, narrow=True), "reliability", label),
         words,
         table(
-            "Bins of the probability claimed, as trained",
-            ("probability", "images", "claimed, mean", "read rightly"),
+            "Bins of confidence, as trained",
+            ("confidence", "images", "mean confidence", "accuracy"),
             _bins(evaluation_summary.bins),
         ),
     )
@@ -106,24 +106,25 @@ def _bins(bins: Sequence[Bin]) -> list[tuple[str, ...]]:
 def _risk_coverage(evaluation_summary: EvaluationSummary) -> Chart:
     found, evaluation = evaluation_summary.risk_coverage, evaluation_summary.evaluation
     label = (
-        "The error among the most confident images over the share that gets an answer: "
+        "Error rate among the most confident images over the coverage: "
         + ", ".join(f"{percent(p.error)} at {100 * p.coverage:.0f} %" for p in found.points)
         + f"; {percent(evaluation.errors / evaluation.n)} of all."
     )
     first = next(point for point in found.points if point.coverage >= 0.9)
     words = (
-        "What it is worth to answer only where one is sure. From left to right more and more "
-        f"images get an answer, the surest first. Of the surest {100 * first.coverage:.0f} % "
-        f"{percent(first.error)} are wrong; the rest could be handed to a person."
+        "The error rate if the network answers only the images it is most confident about. From "
+        "left to right the coverage grows, most confident images first. Among the most confident "
+        f"{100 * first.coverage:.0f} %, {percent(first.error)} are wrong; the rest could be handed "
+        "to a person."
     )
     figure = draw_risk_coverage(evaluation_summary)
-    figure.set_size_inches(5.2, 3.7)  # for a telephone
+    figure.set_size_inches(5.2, 3.7)  # for a phone
     return Chart(
         inline_svg(figure, "risk-coverage", label),
         words,
         table(
-            "The error among the most confident images",
-            ("share answered", "images", "errors", "error", "95 % interval"),
+            "Error rate among the most confident images",
+            ("coverage", "images", "errors", "error rate", "95 % interval"),
             [
                 (
                     f"{100 * point.coverage:.0f} %",

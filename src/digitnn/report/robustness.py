@@ -31,7 +31,7 @@ SWEEP_WORDS = {
 
 @dataclass(frozen=True)
 class CorruptionBar:
-    """A kind of corruption. The bar's ends are percent of the widest: error, interval."""
+    """A row of the corruption chart. bar, low, high: error and interval, in % of the widest bar."""
 
     name: str
     sample: Pixels
@@ -43,8 +43,8 @@ class CorruptionBar:
 
 
 @dataclass(frozen=True)
-class WhereItFails:
-    """missing: what could not be made, and why; nothing else is there if `n` is 0."""
+class RobustnessSection:
+    """missing: what could not be measured, and why; the rest is empty if `n` is 0."""
 
     n: int
     words: str
@@ -56,15 +56,15 @@ class WhereItFails:
     missing: tuple[str, ...]
 
 
-def where_it_fails(measured: Measurements) -> WhereItFails:
+def robustness_section(measured: Measurements) -> RobustnessSection:
     """Return the section on the accuracy under changed images."""
     found = measured.robustness
     if found is None or found.corruptions is None:
         reason = "Not measured: --robustness-images was 0."
-        return WhereItFails(0, "", (), "", (), "", None, (reason,))
+        return RobustnessSection(0, "", (), "", (), "", None, (reason,))
     least = min(accuracy for curve in found.curves for accuracy in curve.accuracy)
     n = count(found.n, "image")
-    return WhereItFails(
+    return RobustnessSection(
         n=found.n,
         words=(
             f"To save time, this section changes only the first {n} of the split; unchanged, their "

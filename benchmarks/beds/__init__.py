@@ -1,7 +1,7 @@
-"""Test beds for the reader: pictures of written digits, of pages and of junk, drawn by a seed.
+"""Test beds for the reader: pictures of digits, pages and non-digits, drawn from a seed.
 
-    MNIST's validation digits -> strokes -> a hand -> a pen -> paper -> a picture and what it says
+    MNIST's validation digits -> strokes -> varied handwriting -> pen -> paper -> picture and truth
 
-Nothing here is shared with what augments the training images: a measure that looks like the
-training measures the training.
+The beds share no code with the augmentation of training images. Otherwise they would measure how
+well the reader knows its own training data.
 """

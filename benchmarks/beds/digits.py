@@ -1,4 +1,4 @@
-"""The beds of single digits, by name: MNIST's validation digits as other people's pictures.
+"""Draw the beds of single digits: MNIST's validation digits, redrawn in many media.
 
 from benchmarks.beds.digits import samples
 for sample in samples("pencil photo", 200, seed=0): ...
@@ -12,9 +12,9 @@ from numpy import ndarray
 from numpy.random import Generator
 
 from benchmarks.beds import bitmaps, paint, photos, scans
+from benchmarks.beds.handwriting import handwritten_digits
 from benchmarks.beds.samples import Sample
 from benchmarks.beds.tracing import Strokes
-from benchmarks.beds.written import digits
 
 Drawing = Callable[[Strokes, Generator], ndarray | bytes]
 
@@ -39,14 +39,14 @@ DRAWINGS: Mapping[str, Drawing] = {
     "grey 8": bitmaps.grey_8,
     "camera": photos.camera,
 }
-"""How each bed draws a digit."""
+"""The function that draws a digit, by the name of its bed."""
 
-SLOW: Mapping[str, int] = {"camera": 24}
-"""At most so many of these by default: megapixels take a second to draw."""
+MAX_SAMPLES: Mapping[str, int] = {"camera": 24}
+"""Limits on the number of samples; a picture of megapixels takes a second to draw."""
 
 
 def samples(name: str, n: int, seed: int = 0) -> Iterator[Sample]:
-    """`n` digits of the bed `name`; the first of more are those of fewer, and no other bed's."""
+    """Yield `n` digits of the bed `name`; a larger `n` begins with the same samples."""
     drawing = DRAWINGS[name]
-    for strokes, digit, rng in islice(digits((seed, crc32(name.encode()))), n):
+    for strokes, digit, rng in islice(handwritten_digits((seed, crc32(name.encode()))), n):
         yield Sample(drawing(strokes, rng), str(digit))

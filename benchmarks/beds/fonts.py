@@ -1,7 +1,7 @@
-"""Letters in handwriting fonts, fetched once into the cache from pinned npm packages.
+"""Draw letters in handwriting fonts, fetched once into the cache from pinned npm packages.
 
-Fonts by their authors under the SIL Open Font License or Apache 2.0, as the packages say; none is
-kept in the project. None of them draws training images.
+The fonts are under the SIL Open Font License or Apache 2.0, as their packages state. The project
+contains none of them, and none draws training images.
 """
 
 from collections.abc import Mapping
@@ -34,17 +34,17 @@ FONTS: Mapping[str, tuple[int, str]] = {
         "93cff8110a18bb3e1fb0179c95f706ed1e8037e2e527c4cb425b46deaddbd975",
     ),
 }
-"""Each font's npm package below @fontsource, with size and SHA-256 of its Latin file."""
+"""npm package below @fontsource -> size in bytes and SHA-256 of its Latin file."""
 
 
 @cache
 def font_file(name: str) -> Path:
-    """Where the font lies in the cache. Raises `SourceError` if npm cannot bring it."""
+    """Return the font's path in the cache. Raises `SourceError` if npm cannot deliver it."""
     return fetch_fonts({name: FONTS[name]})[0]
 
 
 def letter(character: str, font: str, side: int = 160) -> Float32[ndarray, "s s"]:
-    """Ink 0..1 of one character in the middle of a square, its longest side 0.75 of it."""
+    """Return the ink (0..1) of a character, centred; its longest side is 0.75 of the square."""
     face = ImageFont.truetype(str(font_file(font)), 2 * side)
     left, top, right, bottom = face.getbbox(character)
     w, h = int(right - left), int(bottom - top)

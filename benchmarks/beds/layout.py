@@ -1,6 +1,6 @@
-"""Where the digits of a page stand: lines of numbers, one after the other, in pixels.
+"""Lay out the digits of a page: lines of numbers, in pixels.
 
-Lengths are in digit heights unless they say pixels.
+Lengths are in digit heights unless they say pixels. A number is a word of digits.
 """
 
 from collections.abc import Sequence
@@ -9,25 +9,29 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from benchmarks.beds.hands import Hand
+from benchmarks.beds.handwriting import Variation, handwritten_digits
 from benchmarks.beds.tracing import Strokes
-from benchmarks.beds.written import digits
 
-OVERLAP = 0.3
-"""No digit lies within another: two share at most so much of the narrower's width."""
+MAX_OVERLAP = 0.3
+"""Largest overlap of two neighbours, as a share of the narrower one's width."""
 
-WIDE = (1.1, 2.2)
-"""Gaps between numbers; no gap within one comes near it, so that the truth is beyond dispute."""
+NUMBER_GAPS = (1.1, 2.2)
+"""Range of gaps between numbers, far wider than any gap within one, so the truth is unambiguous."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a page is written.
+    """Parameters of a page.
 
-    height: of a digit, in pixels; gaps: between outlines within a number, below 0 they overlap;
-    sizes: of a line by the page's, uniform; heights: the same, digit by digit; spacing: of the
-    lines' feet; degrees: the page turned by up to so many; pen: its width; slot: the width of each
-    digit's box on boxed paper, 0 without.
+    Args:
+        height: of a digit, in pixels.
+        gaps: range of gaps between outlines within a number; negative gaps overlap.
+        sizes: range of a line's size relative to the page's.
+        heights: range of a digit's height relative to its line's.
+        spacing: between baselines.
+        degrees: largest rotation of the page.
+        pen: width of the pen.
+        box_width: width of each digit's printed box; 0 for no boxes.
     """
 
     height: float = 60.0
@@ -37,70 +41,77 @@ class Layout:
     spacing: float = 1.9
     degrees: float = 1.5
     pen: float = 0.07
-    slot: float = 0.0
+    box_width: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
-class Written:
-    """Every digit's strokes in pixels, line by line; the page's shape; the text; boxes on paper.
+class WrittenPage:
+    """All strokes in pixels, line by line, with the page's shape and text.
 
-    feet: y of each line's foot before turning; slots: left, top, right, bottom of each digit's box.
+    baselines: y of each line before the page is rotated; boxes: left, top, right, bottom of each
+    digit's printed box.
     """
 
     strokes: Strokes
     shape: tuple[int, int]
     content: str
-    feet: tuple[float, ...]
-    slots: tuple[tuple[float, float, float, float], ...]
+    baselines: tuple[float, ...]
+    boxes: tuple[tuple[float, float, float, float], ...]
 
 
-def write(lines: Sequence[Sequence[int]], layout: Layout, seed: tuple[int, ...]) -> Written:
-    """A page; lines: how many digits each number of each line has. What they say is drawn."""
+def write_page(
+    lines: Sequence[Sequence[int]], layout: Layout, seed: tuple[int, ...]
+) -> WrittenPage:
+    """Write a page of random digits; `lines` has the number of digits of each number."""
     rng = np.random.default_rng([*seed, 3])
-    hand = Hand(degrees=5, slant=0.08, octaves=0.25)
-    source = digits(seed, hand)
+    variation = Variation(degrees=5, slant=0.08, octaves=0.25)
+    source = handwritten_digits(seed, variation)
     lean = rng.uniform(-0.15, 0.15)  # one writer, one slant
     margin, text = layout.height * rng.uniform(0.5, 1.2), []
-    foot, far = margin, 0.0
+    baseline, far = margin, 0.0
     strokes: list[np.ndarray] = []
-    feet: list[float] = []
-    slots: list[tuple[float, float, float, float]] = []
-    for numbers in lines:
+    baselines: list[float] = []
+    boxes: list[tuple[float, float, float, float]] = []
+    for lengths in lines:
         unit = layout.height * rng.uniform(*layout.sizes)
-        foot += unit * (layout.spacing if feet else 1.1)
+        baseline += unit * (layout.spacing if baselines else 1.1)
         x, words = margin + unit * rng.uniform(0, 0.5), []
-        for at, count in enumerate(numbers):
+        for at, count in enumerate(lengths):
             if at:
-                x += unit * rng.uniform(*WIDE)
+                x += unit * rng.uniform(*NUMBER_GAPS)
             word, before = "", 0.0
             for place in range(count):
                 glyph, digit, _ = next(source)
-                glyph = _upright(glyph, lean, unit * rng.uniform(*layout.heights))
+                glyph = _scale_upright(glyph, lean, unit * rng.uniform(*layout.heights))
                 width = float(np.concatenate(glyph)[:, 0].max())
                 pen = layout.pen * layout.height
-                if layout.slot:
-                    slots.append((x, foot - 1.2 * unit, x + layout.slot * unit, foot + 0.2 * unit))
-                    left = x + (layout.slot * unit - width) / 2 + rng.uniform(-0.04, 0.04) * unit
-                    x += layout.slot * unit
+                if layout.box_width:
+                    box_width = layout.box_width * unit
+                    boxes.append((x, baseline - 1.2 * unit, x + box_width, baseline + 0.2 * unit))
+                    left = x + (box_width - width) / 2 + rng.uniform(-0.04, 0.04) * unit
+                    x += box_width
                 else:
                     gap = unit * rng.uniform(*layout.gaps) + pen if place else 0.0
-                    left = x + max(gap, -OVERLAP * min(width, before))
+                    left = x + max(gap, -MAX_OVERLAP * min(width, before))
                     x, before = left + width, width
-                corner = np.array([left, foot + unit * rng.uniform(-0.05, 0.05)])
+                corner = np.array([left, baseline + unit * rng.uniform(-0.05, 0.05)])
                 strokes += [stroke + corner for stroke in glyph]
                 word += str(digit)
             words.append(word)
         far = max(far, x)
-        feet.append(foot)
+        baselines.append(baseline)
         text.append(" ".join(words))
-    shape = (int(foot + margin), int(far + margin))
+    shape = (int(baseline + margin), int(far + margin))
     turn = np.radians(rng.uniform(-layout.degrees, layout.degrees))
-    turned, shape = _turned(strokes, shape, turn)
-    return Written(turned, shape, "\n".join(text), tuple(feet), tuple(slots))
+    turned, shape = _turn_page(strokes, shape, turn)
+    return WrittenPage(turned, shape, "\n".join(text), tuple(baselines), tuple(boxes))
 
 
-def _upright(glyph: Strokes, lean: float, height: float) -> Strokes:
-    """`height` pixels high, its left at x = 0 and its foot at y = 0; a flat one is not blown up."""
+def _scale_upright(glyph: Strokes, lean: float, height: float) -> Strokes:
+    """Slant a glyph and scale it to `height` pixels, left at x = 0 and baseline at y = 0.
+
+    A flat glyph is limited by its width instead.
+    """
     leaning = [stroke @ np.array([[1, 0], [-lean, 1]]) for stroke in glyph]
     points = np.concatenate(leaning)
     low, high = points.min(axis=0), points.max(axis=0)
@@ -108,10 +119,10 @@ def _upright(glyph: Strokes, lean: float, height: float) -> Strokes:
     return tuple((stroke - (low[0], high[1])) * scale for stroke in leaning)
 
 
-def _turned(
+def _turn_page(
     strokes: Sequence[np.ndarray], shape: tuple[int, int], turn: float
 ) -> tuple[Strokes, tuple[int, int]]:
-    """Turned about the middle of a page that grows so that nothing leaves it."""
+    """Rotate strokes about the middle of the page, which grows to hold all of them."""
     c, s = np.cos(turn), np.sin(turn)
     h, w = shape
     larger = (int(h * c + w * abs(s)), int(w * c + h * abs(s)))
@@ -119,8 +130,10 @@ def _turned(
     return tuple((p - middle) @ np.array([[c, s], [-s, c]]) + new for p in strokes), larger
 
 
-def numbers(rng: Generator, lines: tuple[int, int], words: tuple[int, int]) -> list[list[int]]:
-    """How many digits each number of each line has: some lines of some numbers of 1 to 6 digits."""
+def draw_line_lengths(
+    rng: Generator, lines: tuple[int, int], words: tuple[int, int]
+) -> list[list[int]]:
+    """Draw the number of digits, 1 to 6, of each number of each line."""
     count = int(rng.integers(lines[0], lines[1] + 1))
     return [
         [int(n) for n in rng.integers(1, 7, int(rng.integers(words[0], words[1] + 1)))]

@@ -1,6 +1,6 @@
-"""Ink on paper, seen by a camera or a scanner.
+"""Photograph or scan ink on paper.
 
-    ink -> its tone and grain -> paper's tone, fibres, light, shadow -> lens -> sensor -> JPEG
+    ink -> tone and grain -> the paper's tone, fibres, light, shadow -> lens -> sensor -> JPEG
 
 Axes: h w pixels.
 """
@@ -17,7 +17,7 @@ Grey = Float32[ndarray, "h w"]
 
 
 def cloud(shape: tuple[int, int], size: float, rng: Generator) -> Grey:
-    """Smooth noise of mean 0 and standard deviation 1 whose spots are `size` pixels wide."""
+    """Return smooth noise of mean 0 and standard deviation 1 with spots `size` pixels wide."""
     step = max(1.0, size / 4)
     small = tuple(max(4, int(np.ceil(side / step)) + 8) for side in shape)
     noise = ndimage.gaussian_filter(rng.normal(size=small).astype(np.float32), size / step / 2)
@@ -30,24 +30,31 @@ def cloud(shape: tuple[int, int], size: float, rng: Generator) -> Grey:
 
 
 def fibres(shape: tuple[int, int], rng: Generator) -> Grey:
-    """The paper's own unevenness at three sizes, standard deviation near 1."""
+    """Return the paper's texture, at three scales, with a standard deviation near 1."""
     return (cloud(shape, 1.5, rng) + cloud(shape, 5, rng) + cloud(shape, 25, rng)) / np.float32(
         1.73
     )
 
 
 def pencilled(ink: Grey, rng: Generator, bite: float = 0.5) -> Grey:
-    """Graphite stays on the tooth of the paper: the line is grainy, more so at its edges."""
+    """Make ink as grainy as graphite, which adheres to the raised parts of the paper only."""
     tooth = cloud(ink.shape, 2.0, rng)
     return ink * np.clip(1 - bite * 0.6 + bite * 0.6 * tooth, 0.1, 1.15)
 
 
 @dataclass(frozen=True)
 class Camera:
-    """How a picture is taken; lengths in pixels.
+    """Parameters of a photo; lengths in pixels.
 
-    paper: its luminance, of 255; contrast: of the ink; slope: how much darker the far side is;
-    shadow: how much darker its part; penumbra: of the shadow; fibre, noise: of luminance.
+    Args:
+        paper: luminance of the paper, of 255.
+        contrast: of the ink, 0 to 1.
+        slope: share of the light that is lost across the picture.
+        shadow: share of the light that is lost within the shadow; 0 for no shadow.
+        penumbra: width of the shadow's edge.
+        fibre: standard deviation of the paper's texture, in luminance.
+        blur: standard deviation of the lens's blur.
+        noise: standard deviation of the sensor's noise, in luminance.
     """
 
     paper: float = 215.0
@@ -61,7 +68,7 @@ class Camera:
 
 
 def photograph(ink: Grey, camera: Camera, rng: Generator) -> Grey:
-    """The luminance of a photo of `ink`, 0..255, not yet rounded."""
+    """Return the luminance, 0..255 and not rounded, of a photo of `ink`."""
     h, w = ink.shape
     y = np.linspace(-0.5, 0.5, h, dtype=np.float32)[:, None]
     x = np.linspace(-0.5, 0.5, w, dtype=np.float32)[None]
@@ -75,7 +82,7 @@ def photograph(ink: Grey, camera: Camera, rng: Generator) -> Grey:
     grey = camera.paper + camera.fibre * fibres((h, w), rng)
     grey = grey * light * (1 - camera.contrast * np.clip(ink, 0, 1))
     grey = ndimage.gaussian_filter(grey.astype(np.float32), camera.blur)
-    # Shot noise grows with the root of the light; that of the read-out does not.
+    # shot noise grows with the square root of the light; read-out noise is constant
     noise = rng.standard_normal((h, w), np.float32)
     noise *= np.sqrt(np.clip(grey, 0, 255) / 200 + 0.2)
     return grey + camera.noise * noise
@@ -84,7 +91,7 @@ def photograph(ink: Grey, camera: Camera, rng: Generator) -> Grey:
 def tinted(
     grey: Grey, paper: tuple[int, int, int], ink: tuple[int, int, int], amount: Grey
 ) -> Float32[ndarray, "h w 3"]:
-    """Three channels whose mean is near `grey`: paper's tint, and the ink's where it lies."""
+    """Return RGB with a mean near `grey`, in the paper's tint and, where there is ink, its own."""
     tint, hue = (np.array(rgb, np.float32) / np.mean(rgb) for rgb in (paper, ink))
     share = np.clip(amount, 0, 1)[..., None]
     return grey[..., None] * (tint * (1 - share) + hue * share)

@@ -1,4 +1,4 @@
-"""Strokes become ink: 0 paper to 1 ink, by a pen of any width, with edges hard or soft.
+"""Draw strokes as ink, 0 (paper) to 1 (ink), with a pen of any width, anti-aliased or not.
 
 Axes: h w pixels.
 """
@@ -17,7 +17,7 @@ from benchmarks.beds.tracing import Strokes
 
 @dataclass(frozen=True)
 class Place:
-    """Where a digit stands: the middle of its box, and its longest side, in pixels."""
+    """The middle of a digit's bounding box, and its longest side, in pixels."""
 
     x: float
     y: float
@@ -33,10 +33,10 @@ def draw(
     pressure: float = 0.0,
     soft: bool = True,
 ) -> Float32[ndarray, "h w"]:
-    """Round strokes `width` pixels wide on paper of (h, w) = `shape`; what leaves it is cut off.
+    """Draw round strokes `width` pixels wide on paper of (h, w) = `shape`, cropped to it.
 
-    pressure: how much the width swells and shrinks on the way, as a share; soft: whether edges are
-    anti-aliased, else each pixel is ink or paper as in the plainest paint programs.
+    pressure: variation of the width along a stroke, as a share; soft: whether edges are
+    anti-aliased.
     """
     h, w = shape
     fine = 1 if not soft else 4 if max(shape) <= 160 else 2 if max(shape) <= 1000 else 1
@@ -54,7 +54,7 @@ def draw(
 
 
 def _line(pen: ImageDraw.ImageDraw, points: ndarray, widths: ndarray) -> None:
-    """Straight pieces with a disc at each joint; a width up to 1.5 pixels needs no discs."""
+    """Draw straight pieces with a disc at each joint; a width up to 1.5 pixels needs no discs."""
     if float(widths.max()) <= 1.5:
         pen.line([(float(x), float(y)) for x, y in points], fill=255, width=1)
         return

@@ -1,10 +1,10 @@
-"""How well are the pictures of a folder read that a manifest tells the truth about?
+"""How accurate is the reader on a folder of pictures whose content a manifest lists?
 
-manifest.csv has the columns file, content (digits from left to right, "|" is the next line, a space
-a wide gap, nothing where there is no digit) and kind. A picture whose content is one digit or none
-is read as `digitnn read --single` does, any other as `digitnn read`.
+manifest.csv has the columns file, content and kind. The content is the digits from left to right,
+with "|" for a new line and a space for a wide gap; it is empty if there is no digit. A picture of
+at most one digit is read as by `digitnn read --single`, any other as by `digitnn read`.
 
-    python -m benchmarks.beds.pictures FOLDER [--model RUN] [--json] [--misread OUT.png]
+    python -m benchmarks.beds.pictures FOLDER [--model RUN] [--json] [--misread PNG]
 """
 
 import argparse
@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 from numpy import ndarray
+from PIL import Image, ImageDraw
 
-from benchmarks.beds.scoring import Answer, line, row
-from benchmarks.beds.sheets import contact_sheet
+from benchmarks.beds.scoring import Answer, format_summary, summarise_answers
 from benchmarks.measuring import print_result
 from digitnn.errors import PictureError
 from digitnn.reader.input.opening import open_picture
@@ -29,16 +29,16 @@ COLUMNS = ("file", "content", "kind")
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A line of the manifest; content with newlines for "|"."""
+class ManifestEntry:
+    """A row of the manifest, with newlines for "|" in its content."""
 
     path: Path
     content: str
     kind: str
 
 
-def entries(folder: Path) -> list[Entry]:
-    """What the manifest lists. Ends the program in one line where it cannot be used."""
+def read_manifest(folder: Path) -> list[ManifestEntry]:
+    """Return the manifest's entries. Raises `SystemExit` with one line if it is unusable."""
     manifest = folder / "manifest.csv"
     try:
         with manifest.open(newline="", encoding="utf-8") as file:
@@ -47,14 +47,15 @@ def entries(folder: Path) -> list[Entry]:
             if missing:
                 raise SystemExit(f"{manifest}: expected columns {', '.join(missing)} as well")
             return [
-                Entry(folder / r["file"], r["content"].replace("|", "\n"), r["kind"]) for r in table
+                ManifestEntry(folder / r["file"], r["content"].replace("|", "\n"), r["kind"])
+                for r in table
             ]
     except OSError as error:
         raise SystemExit(f"{manifest}: cannot be read ({error.strerror})") from None
 
 
-def answers(reader: Reader, listed: Sequence[Entry]) -> list[Answer]:
-    """What the reader makes of each picture, in order; one that cannot be opened is nothing."""
+def read_pictures(reader: Reader, listed: Sequence[ManifestEntry]) -> list[Answer]:
+    """Read each picture in order; the text of one that cannot be opened is empty."""
     found: list[Answer] = []
     for entry in listed:
         try:
@@ -66,18 +67,18 @@ def answers(reader: Reader, listed: Sequence[Entry]) -> list[Answer]:
 
 
 def rows_by(keys: Sequence[str], found: Sequence[Answer]) -> dict[str, Any]:
-    """A row for each key, in the order of the alphabet."""
+    """Summarise the answers of each key, in alphabetical order."""
     groups: dict[str, list[Answer]] = defaultdict(list)
     for key, answer in zip(keys, found, strict=True):
         groups[key].append(answer)
-    return {key: row(group) for key, group in sorted(groups.items())}
+    return {key: summarise_answers(group) for key, group in sorted(groups.items())}
 
 
 def score(
-    reader: Reader, folder: Path, listed: Sequence[Entry]
+    reader: Reader, folder: Path, listed: Sequence[ManifestEntry]
 ) -> tuple[dict[str, Any], list[Answer]]:
-    """Rows by the manifest's kinds and by the folders the files lie in; the answers."""
-    found = answers(reader, listed)
+    """Return summaries by the manifest's kinds and by the files' folders, and the answers."""
+    found = read_pictures(reader, listed)
     folders = [entry.path.relative_to(folder).parent.as_posix() for entry in listed]
     result = {
         "schema": 1,
@@ -88,10 +89,30 @@ def score(
         "misread": [
             {"file": e.path.relative_to(folder).as_posix(), "content": a.truth, "text": a.text}
             for e, a in zip(listed, found, strict=True)
-            if not a.right
+            if not a.correct
         ],
     }
     return result, found
+
+
+def contact_sheet(
+    pictures: Sequence[ndarray], captions: Sequence[str] = (), columns: int = 10, cell: int = 96
+) -> Image.Image:
+    """Fit each picture into a square of `cell` pixels, row by row, with its caption below."""
+    below = 14 if captions else 0
+    rows = -(-len(pictures) // columns)
+    sheet = Image.new("RGB", (columns * cell, rows * (cell + below)), (90, 90, 110))
+    pen = ImageDraw.Draw(sheet)
+    for at, pixels in enumerate(pictures):
+        y, x = divmod(at, columns)
+        image = Image.fromarray(np.ascontiguousarray(pixels)).convert("RGB")
+        scale = (cell - 4) / max(image.size)
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        method = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BOX
+        sheet.paste(image.resize(size, method), (x * cell + 2, y * (cell + below) + 2))
+        if captions:
+            pen.text((x * cell + 3, y * (cell + below) + cell), captions[at], fill=(255, 255, 120))
+    return sheet
 
 
 def _grey(path: Path) -> ndarray:
@@ -102,19 +123,19 @@ def _grey(path: Path) -> ndarray:
 
 
 def main() -> None:
-    """Score the folder; print rows, or JSON; draw what was misread."""
+    """Score the folder; print rows or JSON; draw the misread pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", type=Path, metavar="RUN")
     parser.add_argument("--min-confidence", type=float, metavar="P")
     parser.add_argument("--json", action="store_true", help="print JSON on one line only")
-    parser.add_argument("--misread", type=Path, metavar="OUT.png", help="a sheet to look at")
+    parser.add_argument("--misread", type=Path, metavar="PNG", help="draw a contact sheet")
     options = parser.parse_args()
     reader = Reader.load(options.model, options.min_confidence)
-    listed = entries(options.folder)
+    listed = read_manifest(options.folder)
     result, found = score(reader, options.folder, listed)
     if options.misread:
-        wrong = [(e, a) for e, a in zip(listed, found, strict=True) if not a.right]
+        wrong = [(e, a) for e, a in zip(listed, found, strict=True) if not a.correct]
         captions = [f"{a.truth} > {a.text}".replace("\n", "|") for _, a in wrong]
         contact_sheet([_grey(e.path) for e, _ in wrong], captions, cell=120).save(options.misread)
     if options.json:
@@ -122,7 +143,7 @@ def main() -> None:
         return
     for part in ("folders", "kinds"):
         for name, found_row in result[part].items():
-            print(line(f"{part[:-1]} {name}", found_row))
+            print(format_summary(f"{part[:-1]} {name}", found_row))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
-"""A picture with what is written on it, and a bed: a rule that draws as many of them as wanted."""
+"""Define a sample of a bed, a picture with its true content, and how pixels are saved."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -12,33 +11,29 @@ from PIL import Image
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A picture and its truth.
+    """A picture and its true content.
 
-    picture: (h, w) or (h, w, 3) uint8, or the bytes of a JPEG or PNG; content: as `Reading.text`
-    has it, a newline between lines, a space for a wide gap; empty where there is no digit to read.
+    picture: (h, w) or (h, w, c) uint8, or the bytes of a JPEG or PNG; content: the expected
+    `Reading.text`, with newlines between lines and a space for a wide gap; empty for a non-digit.
     """
 
     picture: UInt8[ndarray, "h w ..."] | bytes
     content: str
 
     def pixels(self) -> UInt8[ndarray, "h w ..."]:
-        """The picture as an array, decoded if need be."""
+        """Return the picture as an array, decoded if necessary."""
         if isinstance(self.picture, bytes):
             return np.asarray(Image.open(BytesIO(self.picture)))
         return self.picture
 
 
-Bed = Callable[[int, int], Iterator[Sample]]
-"""bed(n, seed) yields n samples, the same for the same seed; of more the first are the same."""
-
-
-def as_bytes(grey: Float32[ndarray, "..."]) -> UInt8[ndarray, "..."]:
-    """Values rounded to 0..255."""
+def to_uint8(grey: Float32[ndarray, "..."]) -> UInt8[ndarray, "..."]:
+    """Round values and clip them to 0..255."""
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
 
 
-def jpeg(pixels: UInt8[ndarray, "h w ..."], quality: int) -> bytes:
-    """The bytes of a JPEG file."""
+def encode_jpeg(pixels: UInt8[ndarray, "h w ..."], quality: int) -> bytes:
+    """Return the bytes of a JPEG file."""
     file = BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=quality)
     return file.getvalue()

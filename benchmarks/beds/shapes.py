@@ -1,7 +1,8 @@
-"""Signs and shapes that are no digit: closed and open outlines, arrows, marks, doodles.
+"""Draw signs and shapes that are not digits: closed and open outlines, arrows, symbols, doodles.
 
-Left out, since they are digits to any reader: the circle and the ellipse (0), the upright bar, the
-slash and the caret with unequal legs (1), the figure of eight and infinity (8), spirals (6, 9).
+Excluded are shapes that any reader may take for the digit in brackets: the circle and the ellipse
+(0), the upright bar, the slash and the caret with unequal legs (1), the figure of eight and
+infinity (8), spirals (6, 9).
 """
 
 from collections.abc import Mapping
@@ -10,8 +11,8 @@ import numpy as np
 from numpy import ndarray
 from numpy.random import Generator
 
-from benchmarks.beds.hands import Hand, rewrite
-from benchmarks.beds.styles import curve, polyline
+from benchmarks.beds.handwriting import Variation, vary
+from benchmarks.beds.styles import catmull_rom, polyline
 from benchmarks.beds.tracing import Strokes, fit_box
 
 Lines = tuple[tuple[str, tuple[tuple[float, float], ...]], ...]
@@ -20,7 +21,7 @@ Lines = tuple[tuple[str, tuple[tuple[float, float], ...]], ...]
 def _around(
     corners: int, inner: float = 0.0, start: float = -90.0
 ) -> tuple[tuple[float, float], ...]:
-    """A closed polygon; a star whose inner corners are at `inner` of the radius."""
+    """Return a closed polygon, or a star whose inner corners are at `inner` of the radius."""
     count = corners * (2 if inner else 1)
     radii = [inner if inner and at % 2 else 1.0 for at in range(count)]
     angles = np.radians(start + np.arange(count) * 360 / count)
@@ -93,29 +94,29 @@ SHAPES: Mapping[str, Lines] = {
             ((0, 0.5), (1, 0.5))),
     ),
 }  # fmt: skip
-"""Each shape by its name, as lines in `styles`."""
+"""The lines of each shape, as in `styles`."""
 
 
 def shape(name: str, rng: Generator) -> Strokes:
-    """The shape drawn by some hand, in a box of longest side 1."""
+    """Draw the shape in varied handwriting, in a box of longest side 1."""
     strokes = tuple(
-        (curve if kind == "S" else polyline)(np.array(p, float)) for kind, p in SHAPES[name]
+        (catmull_rom if kind == "S" else polyline)(np.array(p, float)) for kind, p in SHAPES[name]
     )
-    return rewrite(strokes, rng, Hand(degrees=8, slant=0.1, octaves=0.3, wobble=0.012))
+    return vary(strokes, rng, Variation(degrees=8, slant=0.1, octaves=0.3, wobble=0.012))
 
 
 def scribble(rng: Generator) -> Strokes:
-    """A pen that runs to and fro: dense curves, a hatching or a knot, as one tries a pen."""
+    """Draw dense curves, a hatching or a knot, as when trying out a pen."""
     kind = rng.integers(3)
-    if kind == 0:  # curves through points anywhere
-        return fit_box((curve(rng.uniform(0, 1, (int(rng.integers(10, 24)), 2))),))
-    if kind == 1:  # to and fro, slowly moving on
+    if kind == 0:  # a curve through random points
+        return fit_box((catmull_rom(rng.uniform(0, 1, (int(rng.integers(10, 24)), 2))),))
+    if kind == 1:  # a hatching
         turns = int(rng.integers(7, 14))
         along = np.linspace(0, 1, turns)
         across = np.where(np.arange(turns) % 2, 1.0, 0.0) * rng.uniform(0.6, 1.0)
         points = np.stack([along, across], axis=1) + rng.normal(scale=0.05, size=(turns, 2))
         return fit_box((polyline(points @ _turn(rng.uniform(0, np.pi))),))
-    turns = int(rng.integers(4, 8))  # a knot: rounds whose middle and size drift
+    turns = int(rng.integers(4, 8))  # a knot: rounds whose centre and radius drift
     angle = np.linspace(0, 2 * np.pi * turns, 14 * turns)
     radius = (
         0.5 + 0.25 * np.sin(angle * rng.uniform(0.1, 0.9)) + rng.normal(scale=0.03, size=len(angle))

@@ -1,7 +1,8 @@
-"""Digits drawn from strokes of our own, in styles that MNIST has few of or lacks.
+"""Draw digits from hand-made strokes, in styles that are rare in MNIST or missing from it.
 
 A style is lines in a box x 0..1, y 0..1 (y downwards); a line is straight ("L") or smooth ("S",
-a Catmull-Rom curve through its points). Every picture moves each point a little and changes hand.
+a Catmull-Rom curve through its points). Every sample moves each point a little and varies the
+handwriting.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,14 +14,14 @@ from numpy import ndarray
 from numpy.random import Generator
 
 from benchmarks.beds import bitmaps, paint, photos, scans
-from benchmarks.beds.hands import Hand, rewrite
+from benchmarks.beds.handwriting import Variation, vary
 from benchmarks.beds.samples import Sample
 from benchmarks.beds.tracing import Strokes, fit_box
 
 
 @dataclass(frozen=True)
 class Style:
-    """How some people write a digit. lines: (kind, points); aspect: width by height."""
+    """A style of writing a digit. lines: (kind, points); aspect: width / height."""
 
     digit: int
     aspect: float
@@ -112,46 +113,52 @@ STYLES: Mapping[str, Style] = {
                   ("L", ((0.92, 0.12), (0.4, 1.0)))),
     ),
 }  # fmt: skip
-"""Every style by its name."""
+"""All styles by name."""
 
-DRAWINGS = (
+STYLE_DRAWINGS = (
     paint.thin_28, paint.thick_28, paint.brush_80, paint.hair_400, photos.pencil, photos.pen,
     scans.envelope, scans.boxed_form, bitmaps.bitmap_32,
 )  # fmt: skip
-"""A style is drawn in each of these ways in turn."""
+"""The media in which the samples of a style are drawn, in turn."""
 
 
 def samples(name: str, n: int, seed: int = 0) -> Iterator[Sample]:
-    """`n` pictures of the style `name`."""
+    """Yield `n` pictures of the style `name`."""
     style = STYLES[name]
     number = list(STYLES).index(name)
     for at in range(n):
         rng = np.random.default_rng([seed, 2, number, at])
-        strokes = rewrite(written(style, rng), rng, Hand(degrees=8, slant=0.2, octaves=0.3))
-        yield Sample(DRAWINGS[at % len(DRAWINGS)](strokes, rng), str(style.digit))
+        strokes = vary(written(style, rng), rng, Variation(degrees=8, slant=0.2, octaves=0.3))
+        yield Sample(STYLE_DRAWINGS[at % len(STYLE_DRAWINGS)](strokes, rng), str(style.digit))
 
 
 def written(style: Style, rng: Generator, jitter: float = 0.025) -> Strokes:
-    """The lines of `style`, each point moved by `jitter` of the height, equal points alike."""
+    """Return the strokes of `style`, each point moved by noise of `jitter` of the height.
+
+    Equal points move alike, so that lines that meet still meet.
+    """
     moved: dict[tuple[float, float], ndarray] = {}
     strokes = []
     for kind, points in style.lines:
         for point in points:
             moved.setdefault(point, np.array(point) + rng.normal(scale=jitter, size=2))
         corners = np.array([moved[point] for point in points]) * (style.aspect, 1)
-        strokes.append(curve(corners) if kind == "S" else polyline(corners))
+        strokes.append(catmull_rom(corners) if kind == "S" else polyline(corners))
     return fit_box(tuple(strokes))
 
 
 def polyline(corners: ndarray, steps: int = 16) -> ndarray:
-    """Points along the straight lines between `corners`, `steps` a line."""
+    """Return points along the straight lines between `corners`, `steps` per line."""
     t = np.arange(steps)[:, None] / steps
     sides = [a + (b - a) * t for a, b in pairwise(corners)]
     return np.concatenate([*sides, corners[-1:]])
 
 
-def curve(points: ndarray, steps: int = 10) -> ndarray:
-    """The uniform Catmull-Rom spline through `points` (Catmull and Rom 1974), `steps` a piece."""
+def catmull_rom(points: ndarray, steps: int = 10) -> ndarray:
+    """Return the uniform Catmull-Rom spline through `points` (Catmull and Rom 1974).
+
+    steps: points per piece.
+    """
     framed = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     t = np.arange(steps)[:, None] / steps
     found = []

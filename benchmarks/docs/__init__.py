@@ -1,1 +1,1 @@
-"""What writes the figures into README.md and docs/."""
+"""Write the measured figures into README.md and docs/."""

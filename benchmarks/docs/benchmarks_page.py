@@ -5,16 +5,16 @@ python -m benchmarks.timing.cnn --json > benchmarks/results/cnn.json
 python -m benchmarks.docs.benchmarks_page
 """
 
+import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from benchmarks import RESULTS, ROOT
 from digitnn.atomic_files import write_text
 from digitnn.wording import percent
 
-RESULTS = Path(__file__).parents[1] / "results"
-PAGE = Path("docs/benchmarks.md")
+PAGE = ROOT / "docs" / "benchmarks.md"
 
 
 def classic(found: Mapping[str, Any]) -> str:
@@ -197,6 +197,7 @@ def measured(name: str, machine: Mapping[str, Any]) -> str:
 
 def main() -> None:
     """Write the page from all results that are there."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     parts = [
         "# Benchmarks\n",
         "Written by `python -m benchmarks.docs.benchmarks_page`. Times are wall-clock seconds on shared, noisy\n"

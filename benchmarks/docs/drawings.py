@@ -1,36 +1,42 @@
-"""The drawings in docs/reading.md, of a page as `beds` writes it, in shadow.
+"""Draw the figures of docs/reading.md and docs/robustness.md.
 
     python -m benchmarks.docs.drawings [FOLDER]
 
-Its digits are MNIST's validation digits as a pen would write them; to explain a refusal, a cross
-is drawn beside two of them.
+found.png shows what the reader finds on a shadowed page of `beds`; why.png explains a rejection, of
+a cross next to two digits; corruptions.png is the contact sheet of the fifteen corruptions.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
 from numpy import ndarray
 from PIL import Image, ImageDraw
 
+from benchmarks import ROOT
 from benchmarks.beds.pages import PAGES
+from digitnn.analysis.robustness.figures import draw_corrupted
+from digitnn.plotting import write_figure
 from digitnn.reader.drawing.boxes import draw_boxes
 from digitnn.reader.drawing.explanation import explain
 from digitnn.reader.input.opening import Picture
 from digitnn.reader.reader import Reader
+from digitnn.runs.experiment import load_training_data
 
 SEED = 2
 """Chosen for a shadow that runs through the digits."""
+CORRUPTED_IMAGES = 12
+"""The first validation images, drawn under each corruption."""
 
 
 def page() -> ndarray:
-    """Three lines of numbers."""
+    """Return a page with three lines of numbers."""
     sample = PAGES["page, shadow"]((SEED,), np.random.default_rng(SEED))
     return np.asarray(Image.fromarray(sample.pixels()).convert("L"))
 
 
-def crossed(grey: ndarray) -> ndarray:
-    """The first two digits of the page's last line, and a cross."""
+def add_cross(grey: ndarray) -> ndarray:
+    """Crop the page to the first two digits of its last line and draw a cross next to them."""
     part = Image.fromarray(grey[280:390, 50:275])
     pen = ImageDraw.Draw(part)
     for line in (((155, 30), (200, 85)), ((200, 28), (153, 87))):
@@ -38,14 +44,19 @@ def crossed(grey: ndarray) -> ndarray:
     return np.asarray(part)
 
 
-def main(folder: Path) -> None:
-    """Draw both."""
+def main() -> None:
+    """Draw the figures into a folder."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "docs" / "images")
+    folder = parser.parse_args().folder
     reader = Reader.load()
-    whole, part = Picture(page(), "page.jpg"), Picture(crossed(page()), "part.jpg")
+    whole, part = Picture(page(), "page.jpg"), Picture(add_cross(page()), "part.jpg")
     draw_boxes(whole, reader.read_picture(whole)).save(folder / "found.png", optimize=True)
     sheet = explain(part, reader.read_picture(part), reader.min_confidence)
     sheet.save(folder / "why.png", optimize=True)
+    images = load_training_data("mnist").valid.images[:CORRUPTED_IMAGES]
+    write_figure(folder / "corruptions.png", draw_corrupted(images))
 
 
 if __name__ == "__main__":
-    main(Path(*sys.argv[1:2]) if sys.argv[1:] else Path("docs/images"))
+    main()

@@ -1,38 +1,41 @@
-"""Put the figures of benchmarks/results/reading*.json into docs/reading.md, and draw the curve.
+"""Write the figures of benchmarks/results/reading*.json into docs/reading.md, and draw the curve.
 
-python -m benchmarks.beds.reading --json --beds --digits 150 --test-split \\
-    > benchmarks/results/reading.json
-python -m benchmarks.beds.reading --json --speed > benchmarks/results/reading_speed.json
-python -m benchmarks.docs.reading_page
+    python -m benchmarks.beds.reading --json --beds --digits 150 --test-split \\
+        > benchmarks/results/reading.json
+    python -m benchmarks.beds.reading --json --speed > benchmarks/results/reading_speed.json
+    python -m benchmarks.docs.reading_page
+
+Keys of the results with older words: "junk" is non-digits, "refused" rejected, "right" correct.
 """
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.docs.benchmarks_page import RESULTS
+from benchmarks import RESULTS, ROOT
 from benchmarks.docs.update_readme import put_between
 from digitnn.atomic_files import write_text
 from digitnn.wording import percent
 
 BEGIN = "<!-- figures: written by python -m benchmarks.docs.reading_page -->"
 END = "<!-- end of figures -->"
-CURVE = Path("docs/images/refusals.png")
+CURVE = "images/rejections.png"
 
 GROUPS = {
-    "digits": "MNIST's validation digits, redrawn as other people's pictures",
-    "styles": "strokes of our own, in styles that MNIST has few of",
-    "pages": "pages of numbers, read whole",
-    "junk": "what must be refused",
-    "test": "MNIST's own test split, through the whole reader",
+    "digits": "MNIST's validation digits, redrawn in other media",
+    "styles": "hand-made strokes, in styles that are rare in MNIST",
+    "pages": "whole pages of numbers",
+    "junk": "non-digits",
+    "test": "MNIST's test split, through the whole reader",
 }
 
 
 def tables(result: dict[str, Any], speed: dict[str, Any]) -> str:
-    """The rows of every bed, the totals, the curve at some thresholds, the speed."""
+    """Return the tables of all beds and totals, of the curve at some thresholds, and of speed."""
     parts = [
-        f"Read at the threshold {result['threshold']:g}, seed {result['seed']}. Right is what is "
-        'read and right, refused what is "?", a page where one mark is.\n'
+        f"Rejection threshold {result['threshold']:g}, seed {result['seed']}. A picture counts as "
+        'rejected if no digit was read, or if all that differs is "?".\n'
     ]
     for group, title in GROUPS.items():
         if group in result["beds"]:
@@ -51,7 +54,7 @@ def _measured(machine: dict[str, Any]) -> str:
 
 
 def _group(group: str, title: str, result: dict[str, Any]) -> str:
-    """One table; the total last, where there are several rows."""
+    """Return one table, with the total last if there are several rows."""
     rows = dict(result["beds"][group])
     if len(rows) > 1:
         rows["**all**"] = result["totals"][group]
@@ -61,10 +64,12 @@ def _group(group: str, title: str, result: dict[str, Any]) -> str:
             f"| {name} | {row['n']:,} | {percent(row['share'])} |" for name, row in rows.items()
         ]
         left_out = "; ".join(result["not_in_junk_total"])
-        return "\n".join([*lines, f"\nNot in the sum, as some are digits to some: {left_out}.", ""])
+        return "\n".join(
+            [*lines, f"\nNot in the total, since some pass for digits: {left_out}.", ""]
+        )
     characters = group == "pages"
     lines = [
-        f"| {title} | n | right | wrong | refused |{' wrong characters |' if characters else ''}",
+        f"| {title} | n | correct | wrong | rejected |{' character error rate |' if characters else ''}",
         f"|---|---|---|---|---|{'---|' if characters else ''}",
     ]
     for name, row in rows.items():
@@ -76,8 +81,8 @@ def _group(group: str, title: str, result: dict[str, Any]) -> str:
 
 def _curve(curve: list[dict[str, float]]) -> str:
     lines = [
-        f"![Junk accepted against digits refused]({CURVE.relative_to('docs')})\n",
-        "| least confidence | junk accepted | digits refused | wrong among the accepted |",
+        f"![Accepted non-digits against rejected digits]({CURVE})\n",
+        "| rejection threshold | non-digits accepted | digits rejected | wrong among the accepted |",
         "|---|---|---|---|",
     ]
     for point in curve:
@@ -91,7 +96,7 @@ def _curve(curve: list[dict[str, float]]) -> str:
 
 
 def _speed(speed: dict[str, Any]) -> str:
-    lines = ["| speed | median | least and most |", "|---|---|---|"]
+    lines = ["| speed | median | minimum to maximum |", "|---|---|---|"]
     for name, value in _flat(speed):
         if isinstance(value, dict):
             lines.append(
@@ -103,7 +108,7 @@ def _speed(speed: dict[str, Any]) -> str:
 
 
 def _flat(speed: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:
-    """The figures below one another, each by its full name."""
+    """Return nested figures as one list, each with its full name."""
     found: list[tuple[str, Any]] = []
     for name, value in speed.items():
         words = f"{before}{name.replace('_', ' ')}"
@@ -115,7 +120,7 @@ def _flat(speed: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:
 
 
 def draw_curve(curve: list[dict[str, float]], threshold: float, path: Path) -> None:
-    """Junk accepted against digits refused, each threshold a point, the usual one marked."""
+    """Plot accepted non-digits over rejected digits, with some thresholds and the default."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4), layout="constrained")
@@ -126,28 +131,29 @@ def draw_curve(curve: list[dict[str, float]], threshold: float, path: Path) -> N
         color="#0072b2",
     )
     for point in curve:
-        usual = point["threshold"] == threshold
-        if usual or point["threshold"] in (0.1, 0.3, 0.7, 0.9, 0.99):
+        default = point["threshold"] == threshold
+        if default or point["threshold"] in (0.1, 0.3, 0.7, 0.9, 0.99):
             place = (point["digits_refused"], point["junk_accepted"])
-            axes.plot(*place, "o", color="#d55e00" if usual else "#0072b2")
-            label = f" {point['threshold']:g}" + (", the default" if usual else "")
+            axes.plot(*place, "o", color="#d55e00" if default else "#0072b2")
+            label = f" {point['threshold']:g}" + (", the default" if default else "")
             axes.annotate(label, place, textcoords="offset points", xytext=(4, 4))
-    axes.set_xlabel("digits of the beds refused, %")
-    axes.set_ylabel("junk accepted, %")
+    axes.set_xlabel("digits rejected, %")
+    axes.set_ylabel("non-digits accepted, %")
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.grid(True, which="both", alpha=0.25)
-    axes.set_title("What each least confidence accepts and refuses", loc="left", fontsize=11)
+    axes.set_title("What each rejection threshold accepts and rejects", loc="left", fontsize=11)
     figure.savefig(path, dpi=120)
 
 
 def main() -> None:
-    """Rewrite the block in docs/reading.md and the picture of the curve."""
+    """Rewrite the figures in docs/reading.md and the plot of the curve."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     result, speed = (
         json.loads((RESULTS / f"{name}.json").read_text()) for name in ("reading", "reading_speed")
     )
-    draw_curve(result["curve"], result["threshold"], CURVE)
-    page = Path("docs/reading.md")
+    draw_curve(result["curve"], result["threshold"], ROOT / "docs" / CURVE)
+    page = ROOT / "docs" / "reading.md"
     write_text(
         page, put_between(page.read_text(encoding="utf-8"), BEGIN, END, tables(result, speed))
     )

@@ -2,23 +2,24 @@
 
 digitnn compare --grid --seeds 3
 digitnn train cnn-robust --seed S --out runs/cnn-robust-S      # S: 0, 1, 2
-python -m benchmarks.docs.appraisals RUN... --split test
+python -m benchmarks.docs.evaluations RUN... --split test
 python -m benchmarks.docs.results_page
 """
 
+import argparse
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from benchmarks.docs.appraisals import KEPT
+from benchmarks import ROOT
+from benchmarks.docs.evaluations import SAVED
 from digitnn.analysis.comparison.markdown import comparison_to_markdown
 from digitnn.atomic_files import write_text
 from digitnn.wording import percent
 
-PAGE = Path("docs/results.md")
-COMPARISON = Path("results/comparison.json")
+PAGE = ROOT / "docs" / "results.md"
+COMPARISON = ROOT / "results" / "comparison.json"
 
 Found = Mapping[str, Any]
 Groups = Mapping[str, Sequence[Found]]
@@ -159,11 +160,12 @@ The fifteen corruptions of MNIST-C ([robustness.md](robustness.md)).
 
 def main() -> None:
     """Write the page."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     comparison = json.loads(COMPARISON.read_text())
-    found = [json.loads(path.read_text()) for path in sorted(KEPT.glob("*-test.json"))]
+    found = [json.loads(path.read_text()) for path in sorted(SAVED.glob("*-test.json"))]
     if not found:
         raise SystemExit(
-            f"nothing in {KEPT}: python -m benchmarks.docs.appraisals RUN... --split test"
+            f"nothing in {SAVED}: python -m benchmarks.docs.evaluations RUN... --split test"
         )
     write_text(PAGE, page(comparison, found))
 

@@ -9,21 +9,22 @@
 One validation image is followed, which the one network reads wrongly and the other right.
 """
 
+import argparse
 import json
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import ROOT
 from digitnn.analysis.explain.plates import Plate, plates
 from digitnn.atomic_files import write_text
 from digitnn.plotting import write_figure
 from digitnn.runs.experiment import load_split_of, load_training_data
 from digitnn.runs.run import Run, load_single_run
 
-PAGE = Path("docs/understanding.md")
-IMAGES = Path("docs/images/understanding")
+PAGE = ROOT / "docs" / "understanding.md"
+IMAGES = ROOT / "docs" / "images" / "understanding"
 INDEX = 1863
 """A 9 whose top is faint: `classic` takes it for a 4."""
 
@@ -44,7 +45,7 @@ def draw(run: Run, names: Sequence[str], suffix: str = "") -> dict[str, str]:
 
 def _section(plate: Plate, run: Run, path: Path) -> str:
     title = f"{plate.title} (`{run.recipe}`)"
-    return f"![{title}]({path.relative_to('docs')})\n\n{plate.words}"
+    return f"![{title}]({path.relative_to(PAGE.parent)})\n\n{plate.words}"
 
 
 def recall(found: dict[str, Any]) -> str:
@@ -178,13 +179,17 @@ not whole.
 """
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Draw and write."""
-    classic, cnn, ladder, audit = arguments
+def main() -> None:
+    """Draw the pictures and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("classic", "cnn", "ladder", "audit"):
+        parser.add_argument(name, type=Path, help="a folder, see the commands above")
+    given = parser.parse_args()
     write_text(
-        PAGE, page(load_single_run(classic), load_single_run(cnn), Path(ladder), Path(audit))
+        PAGE,
+        page(load_single_run(given.classic), load_single_run(given.cnn), given.ladder, given.audit),
     )
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -1,9 +1,10 @@
-"""Put what was measured into README.md: its figures are never typed by hand.
+"""Write the measured figures into README.md, so that none is typed by hand.
 
-The table and the picture of `results/`, and the most accurate and quickest recipes from what
-`benchmarks.timing.accuracy` and `benchmarks.timing.speedrun` left in benchmarks/results/.
+The table and the picture come from `results/`, the most accurate and the fastest recipes from the
+results of `benchmarks.timing.accuracy` and `benchmarks.timing.speedrun`.
 
-digitnn compare --grid --seeds 3 && python -m benchmarks.docs.update_readme
+    digitnn compare --grid --seeds 3
+    python -m benchmarks.docs.update_readme
 """
 
 import argparse
@@ -12,7 +13,8 @@ import re
 import shutil
 from pathlib import Path
 
-from benchmarks.docs.benchmarks_page import RESULTS, interval
+from benchmarks import RESULTS, ROOT
+from benchmarks.docs.benchmarks_page import interval
 from digitnn.analysis.comparison.markdown import comparison_to_markdown
 from digitnn.atomic_files import write_text
 from digitnn.wording import percent
@@ -24,16 +26,16 @@ END_MARKS = "<!-- end of marks -->"
 
 
 def put_between(text: str, begin: str, end: str, table: str) -> str:
-    """`text` with `table` between two marks, each of which it must hold once."""
+    """Replace what is between two comments of `text`, which must contain each once."""
     found = f"{re.escape(begin)}.*?{re.escape(end)}"
     text, count = re.subn(found, lambda _: f"{begin}\n{table}{end}", text, flags=re.DOTALL)
     if count != 1:
-        raise SystemExit(f"README.md must hold one {begin} ... {end}")
+        raise SystemExit(f"the page must contain {begin} ... {end} once")
     return text
 
 
-def marks() -> str:
-    """A row a recipe: the marks of the speedrun, then what only `accuracy` has measured."""
+def recipe_table() -> str:
+    """Return a row per recipe, by training time; speedrun results take precedence."""
     speedrun, accuracy = (
         json.loads((RESULTS / f"{name}.json").read_text()) for name in ("speedrun", "accuracy")
     )
@@ -65,17 +67,15 @@ chosen on the validation split.
 
 
 def main() -> None:
-    """Read results/comparison.json, rewrite README.md between its marks, copy the picture."""
+    """Read results/comparison.json, rewrite the tables of README.md, copy the picture."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--results", type=Path, default=ROOT / "results", help="of compare")
     results = parser.parse_args().results
     table = comparison_to_markdown(json.loads((results / "comparison.json").read_text()))
-    readme = Path("README.md")
+    readme = ROOT / "README.md"
     text = put_between(readme.read_text(), BEGIN, END, table)
-    write_text(readme, put_between(text, BEGIN_MARKS, END_MARKS, marks()))
-    images = Path("docs/images")
-    images.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(results / "overview.png", images / "overview.png")
+    write_text(readme, put_between(text, BEGIN_MARKS, END_MARKS, recipe_table()))
+    shutil.copyfile(results / "overview.png", ROOT / "docs" / "images" / "overview.png")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""How quickly: trainings, steps and readings timed in turns."""
+"""Time trainings, steps and readings in turns."""

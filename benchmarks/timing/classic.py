@@ -1,8 +1,8 @@
-"""How much faster is the recipe `classic` than the same network as a textbook writes it?
+"""How much faster is the recipe `classic` than a textbook implementation of the same network?
 
-Same features, same start, same number of iterations, in turns in one run. Prints the ratio of the
-median times, both validation accuracies, and the share of the machine's measured rate of
-single-precision matrix products that training reaches.
+Both have the same features, initial weights and number of iterations, and run in turns. Prints the
+ratio of the median times, both validation accuracies, and the training's share of the machine's
+measured rate of single-precision matrix products.
 
     python -m benchmarks.timing.classic --json [--repeats 3] [--iterations 30]
 """
@@ -15,10 +15,10 @@ import numpy as np
 from numpy import ndarray
 
 from benchmarks.measuring import (
-    in_turns,
     load_data,
     parse_arguments,
     print_result,
+    results_in_turns,
     sgemm_gflops,
     spread,
     timed,
@@ -33,7 +33,7 @@ from digitnn.training.scipy_minimise import minimise
 
 
 def measure(repeats: int, iterations: int) -> dict[str, Any]:
-    """Train both in turns; the result as plain builtins."""
+    """Train both in turns; return the result as plain builtins."""
     recipe, data, engine = find_recipe("classic"), load_data(), find_engine("scratch")
     network, n = recipe.network(), len(data.train)
     kept = varying_pixels(data.train.images, recipe.least_std)
@@ -55,17 +55,17 @@ def measure(repeats: int, iterations: int) -> dict[str, Any]:
         return train_textbook(start, x64, labels, recipe.l2, iterations)
 
     works: list[Callable[[], dict[str, ndarray]]] = [textbook, ours]
-    theirs_found, ours_found = in_turns(works, repeats)
+    theirs_found, ours_found = results_in_turns(works, repeats)
     accuracies = []
     for found in (theirs_found, ours_found):
         params = {name: p.astype(np.float32) for name, p in found[-1][1].items()}
         classifier = engine.classifier(network, expand(params, kept))
         accuracies.append(evaluate(classifier, data.valid).accuracy)
     if abs(accuracies[0] - accuracies[1]) > 0.005:
-        raise SystemExit(f"the two networks are not equally good: {accuracies}")
+        raise SystemExit(f"the two networks are not equally accurate: {accuracies}")
     theirs_seconds, our_seconds = ([s for s, _ in found] for found in (theirs_found, ours_found))
     units = len(start["1.bias"])
-    # two products see the pixels, three the hidden units; two operations a multiplication
+    # two matrix products with the pixels, three with the hidden units; a multiply-add counts as two
     operations = 2 * n * units * (2 * int(kept.sum()) + 3 * 10) * evaluations
     rate, sgemm = operations / median(our_seconds) / 1e9, sgemm_gflops()
     return {

@@ -1,4 +1,4 @@
-"""What `one_training` times; a module of its own, to time its import apart."""
+"""Train as `one_training` times it; a separate module, so that its import can be timed as well."""
 
 from pathlib import Path
 from time import perf_counter
@@ -16,7 +16,7 @@ from digitnn.training.training import Training
 
 
 def read_data(split: str) -> tuple[TrainingData, Dataset]:
-    """MNIST to train on, and the split "valid" or "test" to judge by."""
+    """Return MNIST's training data, and the split "valid" or "test" for the evaluation."""
     data = load_training_data("mnist")
     return data, data.valid if split == "valid" else load("mnist", "test")
 
@@ -30,7 +30,7 @@ def train_recipe(
     test: Dataset,
     keep: Path | None,
 ) -> dict[str, Any]:
-    """Seconds of the clock and of evaluation, and the accuracy on `test`; saves at `keep`."""
+    """Return seconds of training and of evaluation, and the accuracy; save the run at `keep`."""
     start = perf_counter()
     recipe = choose_recipe(name)
     engine = find_engine(recipe.engine(engine_name))
@@ -52,7 +52,7 @@ def train_recipe(
 
 
 def train_plainly(seed: int, epochs: int, train: Dataset, test: Dataset) -> dict[str, Any]:
-    """Seconds and accuracy of the plain script after each epoch; only its training is timed."""
+    """Return seconds and accuracy of the plain script after each epoch; only training is timed."""
     seconds, curve = 0.0, []
     start = perf_counter()
     for model in train_plain(train, seed, epochs):

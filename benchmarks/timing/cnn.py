@@ -1,9 +1,9 @@
-"""How long does the recipe `cnn` train, and how long a plain script to be as accurate?
+"""How long does the recipe `cnn` train, and how long does an equally accurate plain script?
 
-For each seed, in turns: the recipe, then the plain script of `plain_cnn`, epoch by
-epoch, until its validation accuracy reaches the recipe's or `--most-epochs` are over. Only
-training is timed, not the script's evaluations; the recipe's own validation counts against it.
-Both start from arrays in memory. The test split is not read.
+For each seed, in turns: the recipe, then the plain script of `plain_cnn`, until its validation
+accuracy reaches the recipe's or `--most-epochs` are over. Only the script's training is timed, not
+its evaluations; the recipe's own validation counts against it. Both start from arrays in memory.
+The test split is not read.
 
     python -m benchmarks.timing.cnn --json [--seeds 3] [--most-epochs 10]
 """
@@ -21,10 +21,11 @@ from digitnn.runs.experiment import TrainingData
 from digitnn.training.training import Training
 
 GOAL = 0.989
+"""A validation accuracy; the script's time to reach it is reported too."""
 
 
 def train_ours(data: TrainingData, seed: int) -> tuple[float, float]:
-    """Seconds and validation accuracy of the recipe."""
+    """Return seconds and validation accuracy of the recipe."""
     training = Training(find_recipe("cnn"), find_engine("pytorch"), data.train, data.valid, seed)
     for _ in training:
         pass
@@ -33,29 +34,29 @@ def train_ours(data: TrainingData, seed: int) -> tuple[float, float]:
 
 
 def train_theirs(
-    data: TrainingData, seed: int, wanted: float, most_epochs: int
+    data: TrainingData, seed: int, goal: float, max_epochs: int
 ) -> list[tuple[float, float]]:
-    """(seconds so far, validation accuracy) after each epoch, up to `wanted` or the limit."""
+    """Return (seconds so far, validation accuracy) of each epoch, up to `goal` or the limit."""
     curve: list[tuple[float, float]] = []
     seconds, start = 0.0, perf_counter()
-    for model in train_plain(data.train, seed, most_epochs):
+    for model in train_plain(data.train, seed, max_epochs):
         seconds += perf_counter() - start
         curve.append((seconds, accuracy_of(model, data.valid)))
         print(f"plain script, seed {seed}: {curve[-1]}", file=sys.stderr)
-        if curve[-1][1] >= wanted:
+        if curve[-1][1] >= goal:
             break
         start = perf_counter()
     return curve
 
 
-def measure(seeds: int, most_epochs: int) -> dict[str, Any]:
-    """Train both for each seed; the result as plain builtins."""
+def measure(seeds: int, max_epochs: int) -> dict[str, Any]:
+    """Train both for each seed; return the result as plain builtins."""
     data = load_data()
     ours, theirs = [], []
     for seed in range(seeds):
         ours.append(train_ours(data, seed))
         print(f"recipe, seed {seed}: {ours[-1]}", file=sys.stderr)
-        theirs.append(train_theirs(data, seed, ours[-1][1], most_epochs))
+        theirs.append(train_theirs(data, seed, ours[-1][1], max_epochs))
     reached = [curve[-1][1] >= accuracy for (_, accuracy), curve in zip(ours, theirs, strict=True)]
     ratios = [curve[-1][0] / seconds for (seconds, _), curve in zip(ours, theirs, strict=True)]
     to_goal = [next((s for s, a in curve if a >= GOAL), None) for curve in theirs]

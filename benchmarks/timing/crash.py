@@ -1,13 +1,13 @@
-"""Does training that is killed at any instant and resumed end with the same bytes?
+"""Does a training that is killed at a random instant and resumed end with the same bytes?
 
-On a small recipe of each kind of loop and on both engines: train undisturbed, then kill (SIGKILL)
-the training process at random instants again and again, go on each time, and compare
-params.safetensors and the history. Now and then a bit of the checkpoint is flipped or a file cut
-before going on; mini-batches only once there are two checkpoints, since the last one there is
-cannot be replaced. Checkpoints are written after every batch, so that many kills hit a write.
+For a small recipe of each training loop, on both engines: train undisturbed, then kill (SIGKILL)
+the training process at random instants, resume it each time, and compare params.safetensors and the
+history. At times a bit of the checkpoint is flipped or a file cut before resuming; for mini-batches
+this needs two checkpoints, since the last one left cannot be replaced. Checkpoints are written
+after every batch, so that many kills hit a write.
 
-Each process is forked from this one, which has the libraries loaded but has computed nothing:
-starting PyTorch anew 200 times would measure imports.
+Each process is forked from this one, which has loaded the libraries but has computed nothing:
+starting PyTorch 200 times would mostly measure imports.
 
     python -m benchmarks.timing.crash --json [--kills 200] [--seed 0]
 """
@@ -54,13 +54,13 @@ CASES: Mapping[str, tuple[Recipe, EngineName]] = {
     "L-BFGS, scratch": (replace(SMALL_CLASSIC, optimiser=LBfgs()), "scratch"),
 }
 DAMAGED = 0.15
-"""The share of kills after which something of the checkpoint is damaged, where it can be."""
+"""The share of kills after which the checkpoint is damaged, if it can be."""
 
 
 def measure(kills: int, seed: int) -> dict[str, Any]:
-    """All cases, their share of the kills each; raises `SystemExit` if any byte differs."""
+    """Share the kills among all cases; raises `SystemExit` if any byte differs."""
     for _, engine in CASES.values():
-        find_engine(engine)  # loads what it needs
+        find_engine(engine)  # loads the engine's libraries before any fork
     import_module("scipy.optimize")
     rng, data = random.Random(seed), _noise_with_classes()
     with tempfile.TemporaryDirectory() as folder:
@@ -92,7 +92,7 @@ def _crash(
     data: TrainingData,
     folder: Path,
 ) -> dict[str, Any]:
-    """Kill trainings of one case until there were `kills`, and bring each to its end."""
+    """Kill trainings of one case `kills` times in all, and complete each."""
     undisturbed, run = folder / "undisturbed", folder / "run"
     for path in (undisturbed, run):
         shutil.rmtree(path, ignore_errors=True)
@@ -121,7 +121,7 @@ def _crash(
 
 
 def _train(recipe: Recipe, engine: EngineName, data: TrainingData, out: Path) -> int:
-    """Train, or go on, in a process of its own, which ends with 0; its number."""
+    """Train or resume in a child process, which exits with 0; return its process id."""
     if process := os.fork():
         return process
     try:
@@ -134,7 +134,7 @@ def _train(recipe: Recipe, engine: EngineName, data: TrainingData, out: Path) ->
 
 
 def _outcome(path: Path) -> tuple[bytes, list[tuple[int, float, float, float, float]]]:
-    """The bytes of the parameters, and the history but for its times; checks what else is left."""
+    """Return the parameters' bytes and the history without times of a complete run."""
     run = load_single_run(path)
     assert run.about["complete"]
     assert not (path / CHECKPOINT).exists()
@@ -143,7 +143,7 @@ def _outcome(path: Path) -> tuple[bytes, list[tuple[int, float, float, float, fl
 
 
 def _damage(checkpoint: Path, rng: random.Random) -> bool:
-    """Flip a bit of what was saved last, or cut it; whether there was something to damage."""
+    """Flip a bit of the latest checkpoint, or cut a file; return whether there was one."""
     saved = saved_checkpoints(checkpoint)
     files = [checkpoint / LOG] if (checkpoint / LOG).exists() else []
     if len(saved) >= 2:
@@ -164,7 +164,7 @@ def _damage(checkpoint: Path, rng: random.Random) -> bool:
 
 
 def _noise_with_classes() -> TrainingData:
-    """480 images, a coarse pattern a class and noise on it: nobody has to fetch anything."""
+    """Return 480 images, a coarse pattern for each class plus noise, so that no data is needed."""
     rng = np.random.default_rng(0)
     patterns = np.kron(rng.integers(0, 2, (10, 7, 7)), np.ones((4, 4))) * 160
     labels = (np.arange(480) % 10).astype(np.uint8)

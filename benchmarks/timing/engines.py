@@ -1,8 +1,8 @@
-"""Which engine is faster at the same step, the one in NumPy or PyTorch?
+"""Which engine is faster at the same step, NumPy or PyTorch?
 
-One optimiser step (forward, backward, Adam) from equal weights over equal batches, in turns, on all
-cores; before anything is timed, both sides must have taken equal steps. Ratios of median times:
-below 1, NumPy is the faster. Then an epoch against scikit-learn's MLPClassifier, and prediction.
+Times one optimiser step (forward, backward, Adam) from equal weights over equal batches, in turns,
+on all cores, after checking that both engines take equal steps. Ratios are of median times; below 1
+NumPy is faster. Also times an epoch against scikit-learn's MLPClassifier, and prediction.
 
     python -m benchmarks.timing.engines --json [--repeats 15]
 """
@@ -14,7 +14,6 @@ from importlib.util import find_spec
 from itertools import cycle
 from math import prod
 from statistics import median
-from time import perf_counter, sleep
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,13 @@ from numpy import ndarray
 from sklearn.neural_network import MLPClassifier
 from torch import nn
 
-from benchmarks.measuring import load_data, parse_arguments, print_result, sgemm_gflops
+from benchmarks.measuring import (
+    load_data,
+    parse_arguments,
+    print_result,
+    seconds_in_turns,
+    sgemm_gflops,
+)
 from digitnn.data.dataset import Dataset
 from digitnn.engines.find import find_engine
 from digitnn.engines.pytorch.engine import to_input
@@ -40,12 +45,12 @@ from digitnn.training.training import Training
 
 CNN: Architecture = find_recipe("cnn").layers
 MLP: Architecture = (Flatten(), Dense(256), Relu(), Dense(10))
-RATE = 1e-3
+LEARNING_RATE = 1e-3
 Work = Callable[[], object]
 
 
 def multiply_adds(network: Network) -> int:
-    """Multiplications of one image's forward pass; each comes with an addition."""
+    """Return the number of multiply-adds in one image's forward pass."""
     found, shapes = 0, network.shapes()
     for layer, before, after in zip(network.layers, shapes, shapes[1:], strict=False):
         if isinstance(layer, Conv2d):
@@ -55,21 +60,21 @@ def multiply_adds(network: Network) -> int:
     return found
 
 
-def whole(data: Dataset, size: int) -> Dataset:
-    """As many images as fill batches of `size`."""
+def whole_batches(data: Dataset, size: int) -> Dataset:
+    """Drop the images that do not fill a batch of `size`."""
     return data[: len(data) // size * size]
 
 
 def torch_step(
     network: Network, start: Mapping[str, ndarray], data: Dataset, size: int, channels_last: bool
 ) -> tuple[Work, nn.Module]:
-    """A plain eager step in PyTorch with its fastest Adam, standardising included.
+    """Return a plain eager step in PyTorch with its fastest Adam, standardisation included.
 
-    Each call takes the next `size` images of `data`, and begins again at its end.
+    Each call takes the next `size` images of `data`, in a cycle.
     """
     layout = torch.channels_last if channels_last else torch.contiguous_format
     module = build(network, start).to(memory_format=layout)  # type: ignore[call-overload]
-    optimiser = torch.optim.Adam(module.parameters(), lr=RATE, fused=True)
+    optimiser = torch.optim.Adam(module.parameters(), lr=LEARNING_RATE, fused=True)
     loss_function = nn.CrossEntropyLoss()
     images = torch.split(torch.from_numpy(data.images), size)
     labels = torch.split(torch.from_numpy(data.labels).long(), size)
@@ -88,48 +93,31 @@ def torch_step(
 def scratch_step(
     network: Network, start: Mapping[str, ndarray], data: Dataset, size: int
 ) -> tuple[Work, Any]:
-    """The same step on the scratch engine, over the same batches."""
-    trainer = find_engine("scratch").trainer(network, start, Adam(RATE), SoftmaxCrossEntropy(), 0)
+    """Return the same step on the scratch engine, over the same batches."""
+    trainer = find_engine("scratch").trainer(
+        network, start, Adam(LEARNING_RATE), SoftmaxCrossEntropy(), 0
+    )
     turn = cycle(data[at : at + size] for at in range(0, len(data), size))
 
     def step() -> None:
         batch = next(turn)
-        trainer.step(batch.images, batch.labels, RATE)
+        trainer.step(batch.images, batch.labels, LEARNING_RATE)
 
     return step, trainer
 
 
-def in_turns(works: Mapping[str, Work], repeats: int, calls: int) -> dict[str, list[float]]:
-    """Seconds a call of each work: A B C A B C ..., each time the mean of `calls` calls.
-
-    Before each turn there is a pause and a call that does not count: idle threads of the matrix
-    library that ran last go on spinning for a while, on the cores that the next one needs.
-    """
-    seconds: dict[str, list[float]] = {name: [] for name in works}
-    for repeat in range(repeats + 1):
-        for name, work in works.items():
-            sleep(0.1)
-            work()
-            begin = perf_counter()
-            for _ in range(calls):
-                work()
-            if repeat:  # the first round warms up
-                seconds[name].append((perf_counter() - begin) / calls)
-    return seconds
-
-
 def ratio(seconds: Mapping[str, list[float]], name: str, peer: str) -> float:
-    """Median time of one over that of its peer."""
+    """Return the median time of `name` divided by that of its peer."""
     return median(seconds[name]) / median(seconds[peer])
 
 
 def measure_step(
     architecture: Architecture, data: Dataset, size: int, repeats: int, calls: int, sgemm: float
 ) -> dict[str, Any]:
-    """A step on both engines; checked to be the same step first.
+    """Time a step on both engines, after checking that it is the same step.
 
-    Every step sees other images: a network that knows its one batch by heart has gradients so
-    small that the processor takes many times as long for a product of them.
+    Every step takes other images: a network that has memorised a single batch has gradients so
+    small that the processor takes many times as long for products of them.
     """
     network = Network(architecture)
     start = initial_parameters(network, "pytorch", np.random.default_rng(0))
@@ -142,7 +130,7 @@ def measure_step(
     plain()
     for name, p in module.state_dict().items():
         difference = float(np.abs(trainer.parameters()[name] - p.numpy()).max())
-        if difference > 0.1 * RATE:
+        if difference > 0.1 * LEARNING_RATE:
             raise SystemExit(f"the engines do not take the same step: {name} {difference}")
     numpy_only, _ = scratch_step(network, start, data, size)
     works = {
@@ -151,7 +139,7 @@ def measure_step(
         "torch": plain,
         "torch_channels_last": last,
     }
-    seconds = in_turns(works, repeats, calls)
+    seconds = seconds_in_turns(works, repeats, calls)
     operations = 3 * 2 * multiply_adds(network) * size
     return {
         "scratch_over_torch": ratio(seconds, "scratch", "torch"),
@@ -168,9 +156,9 @@ def measure_step(
 
 
 def measure_epoch(data: TrainingData, repeats: int, sgemm: float) -> dict[str, Any]:
-    """One epoch of the MLP, batches of 200, against scikit-learn; equally good, or it fails."""
+    """Time an epoch of the MLP, batches of 200, against scikit-learn; check both accuracies."""
     recipe = replace(
-        find_recipe("cnn"), layers=MLP, optimiser=Adam(RATE), epochs=1, batch_size=200,
+        find_recipe("cnn"), layers=MLP, optimiser=Adam(LEARNING_RATE), epochs=1, batch_size=200,
         loss=SoftmaxCrossEntropy(), engines=("scratch",),
     )  # fmt: skip
     x = recipe.standardise(data.train.images).reshape(len(data.train), -1)
@@ -185,14 +173,19 @@ def measure_epoch(data: TrainingData, repeats: int, sgemm: float) -> dict[str, A
 
     def sklearn() -> None:
         model = MLPClassifier(
-            (256,), batch_size=200, learning_rate_init=RATE, max_iter=1, alpha=0, random_state=0
+            (256,),
+            batch_size=200,
+            learning_rate_init=LEARNING_RATE,
+            max_iter=1,
+            alpha=0,
+            random_state=0,
         )
         model.partial_fit(x, data.train.labels, classes=np.arange(10))
         accuracies["sklearn"] = float((model.predict(valid) == data.valid.labels).mean())
 
-    seconds = in_turns({"scratch": ours, "sklearn": sklearn}, repeats, 1)
+    seconds = seconds_in_turns({"scratch": ours, "sklearn": sklearn}, repeats, 1)
     if abs(accuracies["scratch"] - accuracies["sklearn"]) > 0.02:
-        raise SystemExit(f"the two epochs are not equally good: {accuracies}")
+        raise SystemExit(f"the two epochs are not equally accurate: {accuracies}")
     operations = 2 * len(data.train) * (2 * 784 * 256 + 3 * 256 * 10)
     return {
         "scratch_over_sklearn": ratio(seconds, "scratch", "sklearn"),
@@ -203,7 +196,7 @@ def measure_epoch(data: TrainingData, repeats: int, sgemm: float) -> dict[str, A
 
 
 def measure_predict(architecture: Architecture, images: ndarray, repeats: int) -> dict[str, Any]:
-    """Logits of 1,024 images on both engines, whose answers must agree."""
+    """Time the logits of these images on both engines, after checking that they agree."""
     network = Network(architecture)
     start = initial_parameters(network, "pytorch", np.random.default_rng(0))
     ours = find_engine("scratch").classifier(network, start)
@@ -213,7 +206,7 @@ def measure_predict(architecture: Architecture, images: ndarray, repeats: int) -
         "scratch": lambda: ours.logits(images),
         "torch": lambda: theirs.logits(images),
     }
-    seconds = in_turns(works, repeats, 1)
+    seconds = seconds_in_turns(works, repeats, 1)
     return {
         "scratch_over_torch": ratio(seconds, "scratch", "torch"),
         "images_per_second": len(images) / median(seconds["scratch"]),
@@ -221,13 +214,13 @@ def measure_predict(architecture: Architecture, images: ndarray, repeats: int) -
 
 
 def measure(repeats: int) -> dict[str, Any]:
-    """All of it; the result as plain builtins."""
+    """Measure everything; return the result as plain builtins."""
     data, sgemm = load_data(), sgemm_gflops()
     return {
         "schema": 1,
         "sgemm_gflops": sgemm,
-        "cnn_step": measure_step(CNN, whole(data.train, 128), 128, repeats, 4, sgemm),
-        "mlp_step": measure_step(MLP, whole(data.train, 200), 200, repeats, 40, sgemm),
+        "cnn_step": measure_step(CNN, whole_batches(data.train, 128), 128, repeats, 4, sgemm),
+        "mlp_step": measure_step(MLP, whole_batches(data.train, 200), 200, repeats, 40, sgemm),
         "mlp_epoch": measure_epoch(data, max(3, repeats // 3), sgemm),
         "predict": {
             "cnn": measure_predict(CNN, data.train.images[:1024], repeats),

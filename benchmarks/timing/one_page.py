@@ -1,4 +1,4 @@
-"""One picture read in a process of its own, so that its memory is its own.
+"""Read one picture in a process of its own, so that its peak memory can be measured.
 
 python -m benchmarks.timing.one_page PICTURE [--model RUN]
 """
@@ -7,6 +7,7 @@ import argparse
 import json
 import resource
 import sys
+from importlib import import_module
 from pathlib import Path
 from subprocess import PIPE, run
 from time import perf_counter
@@ -16,7 +17,7 @@ from digitnn.reader.reader import Reader
 
 
 def in_fresh_process(picture: Path, model: str | None) -> dict[str, Any]:
-    """What this module prints, from a process of its own."""
+    """Run this module in a process of its own and return what it prints."""
     command = [sys.executable, "-m", "benchmarks.timing.one_page", str(picture)]
     done = run(
         [*command, *(["--model", model] if model else [])], stdout=PIPE, text=True, check=True
@@ -26,22 +27,23 @@ def in_fresh_process(picture: Path, model: str | None) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Read it; print seconds without imports, the peak of memory with them, and the text."""
+    """Print the seconds without imports, the peak memory with them, and the text."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("picture", type=Path)
-    parser.add_argument("--model")
+    parser.add_argument("--model", metavar="RUN", help="a run instead of the shipped network")
     options = parser.parse_args()
     reader = Reader.load(options.model)
     start = perf_counter()
     text = reader.read(options.picture).text
-    seconds = perf_counter() - start
-    print(json.dumps({"seconds": seconds, "peak_megabytes": peak_megabytes(), "text": text}))
+    found = {"seconds": perf_counter() - start, "peak_megabytes": peak_megabytes(), "text": text}
+    describe = import_module("digitnn.machine.describe")  # not part of the peak
+    print(json.dumps({**found, "machine": describe.describe_machine()}))
 
 
 def peak_megabytes() -> float:
-    """The most memory this process ever held.
+    """Return the peak memory of this process.
 
-    Linux's ru_maxrss counts what the parent held when it started us; VmHWM is our own.
+    On Linux ru_maxrss includes what the parent held when it started this process; VmHWM does not.
     """
     status = Path("/proc/self/status")
     if status.exists():

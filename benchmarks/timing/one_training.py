@@ -1,8 +1,8 @@
-"""One training in a process of its own, timed by a strict clock; `speedrun` and `accuracy` call it.
+"""Time one training in a process of its own, for `speedrun` and `accuracy`.
 
-The clock runs from uint8 arrays in memory to a network that is ready to predict: construction,
-first touch of every library, augmentation and training all count. Imports, reading the files and
-evaluation are timed apart.
+The clock runs from uint8 arrays in memory to a network that is ready to predict. Construction, the
+first use of every library, augmentation and training count. Imports, reading the files and
+evaluation are timed separately.
 
     python -m benchmarks.timing.one_training RECIPE --seed 0 [--engine pytorch] [--split valid]
     python -m benchmarks.timing.one_training plain --seed 0 --epochs 8
@@ -19,11 +19,11 @@ from time import perf_counter
 from typing import Any
 
 PLAIN = "plain"
-"""What the plain script is called among the recipes."""
+"""The name of the plain script, in place of a recipe."""
 
 
 def in_fresh_process(recipe: str, seed: int, *options: str) -> dict[str, Any]:
-    """What this module prints for `recipe` and `seed`, from a process of its own."""
+    """Run this module in a process of its own and return what it prints."""
     command = [sys.executable, "-m", "benchmarks.timing.one_training", recipe, "--seed", str(seed)]
     done = run([*command, *options], stdout=PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
@@ -31,14 +31,14 @@ def in_fresh_process(recipe: str, seed: int, *options: str) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Train once and print what came of it as JSON."""
+    """Train once and print the result as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("recipe")
+    parser.add_argument("recipe", help=f'a recipe, or "{PLAIN}" for the plain PyTorch script')
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--engine")
     parser.add_argument("--split", choices=("valid", "test"), default="valid")
     parser.add_argument("--epochs", type=int, default=8, help="of the plain script")
-    parser.add_argument("--validate", action="store_true", help="after every epoch, as users do")
+    parser.add_argument("--validate", action="store_true", help="validate after every epoch")
     parser.add_argument("--keep", type=Path, metavar="RUN", help="save the run there")
     given = parser.parse_args(arguments)
     start = perf_counter()
@@ -50,14 +50,15 @@ def main(arguments: Sequence[str]) -> None:
     if given.recipe == PLAIN:
         found = clocked.train_plainly(given.seed, given.epochs, data.train, judge)
     else:
-        # a training validates after every epoch; one image, so that the clock has training only
+        # training validates after every epoch: on one image, unless validation shall be timed
         valid = data.valid if given.validate else data.valid[:1]
         found = clocked.train_recipe(
             given.recipe, given.engine, given.seed, data.train, valid, judge, given.keep
         )
     times = {"import_seconds": imported - start, "reading_seconds": read - imported}
     about = {"recipe": given.recipe, "seed": given.seed, "split": given.split}
-    print(json.dumps({**about, **found, **times}))
+    describe = import_module("digitnn.machine.describe")  # its import is not timed
+    print(json.dumps({**about, **found, **times, "machine": describe.describe_machine()}))
 
 
 if __name__ == "__main__":

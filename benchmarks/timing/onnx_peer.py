@@ -1,6 +1,7 @@
-"""A network's description as an ONNX graph, run by onnxruntime: the peer for the speed of reading.
+"""Run a network in onnxruntime, as the peer of the reader's speed.
 
-Optional: onnx and onnxruntime are not among the project's dependencies.
+The network's description becomes an ONNX graph. onnx and onnxruntime are optional: they are not
+dependencies of the project.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,14 +18,14 @@ OPSET = 13
 
 
 def available() -> bool:
-    """Whether both packages are installed."""
+    """Return whether both packages are installed."""
     return all(find_spec(name) is not None for name in ("onnx", "onnxruntime"))
 
 
 def session(
     network: Network, params: Mapping[str, ndarray], threads: int
 ) -> Callable[[ndarray], ndarray]:
-    """images uint8 (n, 28, 28) -> logits float32 (n, k), by onnxruntime on `threads` threads."""
+    """Return a function: uint8 images (n, 28, 28) -> float32 logits (n, k), on these threads."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -42,7 +43,7 @@ def session(
 
 
 def graph(network: Network, params: Mapping[str, ndarray]) -> bytes:
-    """The serialised model, standardising included; Dropout does nothing in prediction."""
+    """Return the serialised model, standardisation included; Dropout becomes Identity."""
     from onnx import TensorProto, helper, numpy_helper
 
     standard = {"mean": network.standardise.mean, "scale": 1 / network.standardise.std}
@@ -77,7 +78,7 @@ def graph(network: Network, params: Mapping[str, ndarray]) -> bytes:
 
 
 def operator(layer: layers.Layer) -> tuple[str, dict[str, Any]]:
-    """ONNX's name for a layer, and its attributes."""
+    """Return the name of a layer's ONNX operator, and its attributes."""
     match layer:
         case layers.Dense():
             return "Gemm", {"transB": 1}

@@ -1,7 +1,7 @@
-"""The network of the recipe `cnn` trained as a plain PyTorch script trains it.
+"""Train the network of the recipe `cnn` as a plain PyTorch script does.
 
-A DataLoader over float tensors, batches of 64, Adam at 1e-3 throughout, NCHW, every default as it
-is: what most people write first, and the peer that `benchmarks.timing.cnn` measures against.
+A DataLoader over float tensors, batches of 64, Adam at a constant 1e-3, NCHW, all else as by
+default: a typical first script, and the peer of `benchmarks.timing.cnn`.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from digitnn.data.dataset import Dataset
 
 
 def make_model() -> nn.Sequential:
-    """Two 5x5 convolutions with ReLU and max-pooling, 128 units, 10 logits."""
+    """Return two 5x5 convolutions with ReLU and max-pooling, 128 units, 10 logits."""
     return nn.Sequential(
         nn.Conv2d(1, 32, 5),
         nn.ReLU(),
@@ -30,13 +30,13 @@ def make_model() -> nn.Sequential:
 
 
 def to_tensors(dataset: Dataset) -> TensorDataset:
-    """Images scaled to 0..1 and standardised, labels as int64."""
+    """Scale images to 0..1 and standardise them; labels become int64."""
     images = (torch.tensor(dataset.images).unsqueeze(1).float() / 255 - 0.1307) / 0.3081
     return TensorDataset(images, torch.tensor(dataset.labels).long())
 
 
 def train_plain(train: Dataset, seed: int, epochs: int) -> Iterator[nn.Module]:
-    """Train epoch by epoch; yields the model after each, the same object every time."""
+    """Train and yield the model, always the same object, after each epoch."""
     torch.manual_seed(seed)
     model = make_model()
     loader = DataLoader(to_tensors(train), batch_size=64, shuffle=True)
@@ -53,10 +53,10 @@ def train_plain(train: Dataset, seed: int, epochs: int) -> Iterator[nn.Module]:
 
 
 def accuracy_of(model: nn.Module, dataset: Dataset) -> float:
-    """The share of `dataset` that the model reads right."""
+    """Return the share of `dataset` that the model classifies correctly."""
     model.eval()
-    right = 0
+    correct = 0
     with torch.no_grad():
         for images, labels in DataLoader(to_tensors(dataset), batch_size=1000):
-            right += int((model(images).argmax(dim=1) == labels).sum())
-    return right / len(dataset)
+            correct += int((model(images).argmax(dim=1) == labels).sum())
+    return correct / len(dataset)

@@ -1,7 +1,6 @@
-"""The recipe `classic` as a textbook writes it: float64, whole-batch matrices, one-hot targets.
+"""Train `classic` as in a textbook: float64, full-batch matrices, one-hot targets.
 
-The peer of `classic`: the same features, start, loss and iterations, with nothing done
-for speed.
+The peer of the recipe: the same features, initial weights, loss and iterations, nothing optimised.
 Axes: n images, f features, u hidden units, k classes.
 """
 
@@ -14,7 +13,7 @@ from scipy.optimize import minimize
 
 
 def sigmoid(z: Float[ndarray, "n u"]) -> Float[ndarray, "n u"]:
-    """1 / (1 + exp(-z))."""
+    """Return 1 / (1 + exp(-z))."""
     return 1.0 / (1.0 + np.exp(-z))
 
 
@@ -25,7 +24,7 @@ def train_textbook(
     l2: float,
     iterations: int,
 ) -> dict[str, ndarray]:
-    """Conjugate gradient on mean softmax cross-entropy + l2 / (2 n) * sum of squared weights."""
+    """Minimise mean softmax cross-entropy + l2 / (2 n) * sum of squared weights by CG."""
     n = len(x)
     shapes = {name: p.shape for name, p in start.items()}
     targets = np.eye(10)[labels]

@@ -5,28 +5,33 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import ndimage
 
-from benchmarks.beds import digits, junk, pages, styles, written
-from benchmarks.beds.fragments import HALVES
-from benchmarks.beds.layout import WIDE, Layout, numbers, write
+from benchmarks.beds import digits, handwriting, non_digits, pages, styles
+from benchmarks.beds.fragments import NON_DIGIT_HALVES
+from benchmarks.beds.layout import NUMBER_GAPS, Layout, draw_line_lengths, write_page
 from benchmarks.beds.pens import Place, draw
-from benchmarks.beds.samples import as_bytes
-from benchmarks.beds.scoring import Answer, character_error_rate, edit_distance, line, row
-from benchmarks.beds.skeleton import thin
-from benchmarks.beds.styles import STYLES, curve
-from benchmarks.beds.thresholds import Read
-from benchmarks.beds.thresholds import curve as trade_off
-from benchmarks.beds.tracing import fit_box, trace
+from benchmarks.beds.samples import to_uint8
+from benchmarks.beds.scoring import (
+    Answer,
+    RawReading,
+    character_error_rate,
+    edit_distance,
+    format_summary,
+    summarise_answers,
+    threshold_curve,
+)
+from benchmarks.beds.styles import STYLES, catmull_rom
+from benchmarks.beds.tracing import fit_box, thin, trace
 from digitnn.data.dataset import Dataset
 
-QUICK = [name for name in digits.DRAWINGS if name not in digits.SLOW]
+QUICK = [name for name in digits.DRAWINGS if name not in digits.MAX_SAMPLES]
 QUICK_PAGES = ["row, drawn", "page, pencil", "page, touching", "page, squared", "page, boxed"]
-QUICK_JUNK = [name for name in junk.JUNK if not name.startswith(("letters", "clothes"))]
+QUICK_JUNK = [name for name in non_digits.NON_DIGITS if not name.startswith(("letters", "clothes"))]
 """Those that need neither fonts nor clothes from elsewhere."""
 
 
 def as_image(strokes):
     """28 x 28, light on dark, as MNIST's."""
-    return as_bytes(255 * draw(strokes, (28, 28), Place(14, 14, 19), 2.4, np.random.default_rng(0)))
+    return to_uint8(255 * draw(strokes, (28, 28), Place(14, 14, 19), 2.4, np.random.default_rng(0)))
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +41,7 @@ def drawn_digits(monkeypatch):
     drawn = [(styles.written(style, rng), style.digit) for style in STYLES.values() for _ in "123"]
     images = np.stack([as_image(strokes) for strokes, _ in drawn])
     data = Dataset(images, np.array([digit for _, digit in drawn], np.uint8))
-    monkeypatch.setattr(written, "validation", lambda: data)
+    monkeypatch.setattr(handwriting, "validation_split", lambda: data)
 
 
 def same(first, second):
@@ -70,10 +75,12 @@ def test_a_cross_is_traced_as_four_lines_that_meet():
 
 def test_an_eight_without_a_loop_is_no_eight():
     bar = (np.array([[0.0, -0.5], [0.0, 0.5]]),)
-    assert not written.legible(bar, 8)
-    assert written.legible(bar, 1)
-    assert written.legible(styles.written(STYLES["8, two circles"], np.random.default_rng(0)), 8)
-    assert written.legible(styles.written(STYLES["6, long stem"], np.random.default_rng(0)), 6)
+    assert not handwriting.legible(bar, 8)
+    assert handwriting.legible(bar, 1)
+    assert handwriting.legible(
+        styles.written(STYLES["8, two circles"], np.random.default_rng(0)), 8
+    )
+    assert handwriting.legible(styles.written(STYLES["6, long stem"], np.random.default_rng(0)), 6)
 
 
 def test_a_loop_that_has_run_full_is_not_traced():
@@ -100,7 +107,7 @@ def test_a_traced_digit_lies_where_the_image_has_ink(name):
 
 def test_a_curve_goes_through_its_points():
     points = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
-    assert_allclose(curve(points, 10)[::10], points)
+    assert_allclose(catmull_rom(points, 10)[::10], points)
 
 
 def test_strokes_fit_a_box_of_side_one_around_the_origin():
@@ -161,17 +168,17 @@ def test_a_style_says_its_own_digit(name):
 
 def test_a_wide_gap_is_wider_than_every_gap_within_a_number():
     layout = Layout(height=50, degrees=0, heights=(1, 1))
-    page = write([[3, 2], [4]], layout, (5,))
+    page = write_page([[3, 2], [4]], layout, (5,))
     first, second = page.content.split("\n")
     assert [len(word) for word in first.split(" ")] == [3, 2]
     assert len(second) == 4
     ink = draw(page.strokes, page.shape, Place(0, 0, 1), 3, np.random.default_rng(0)) > 0.5
-    between = round((page.feet[0] + page.feet[1] - 50) / 2)
+    between = round((page.baselines[0] + page.baselines[1] - 50) / 2)
     assert not ink[between].any()  # lines do not touch
     columns = np.flatnonzero(ink[:between].any(axis=0))
     gaps = np.diff(columns)
-    assert (gaps > 0.8 * WIDE[0] * 50).sum() == 1
-    assert np.sort(gaps)[-2] < 0.6 * WIDE[0] * 50
+    assert (gaps > 0.8 * NUMBER_GAPS[0] * 50).sum() == 1
+    assert np.sort(gaps)[-2] < 0.6 * NUMBER_GAPS[0] * 50
 
 
 @pytest.mark.parametrize("name", QUICK_PAGES)
@@ -184,30 +191,30 @@ def test_a_page_is_the_same_each_time_and_says_what_is_written(name):
 
 
 def test_lines_hold_numbers_of_one_to_six_digits():
-    found = numbers(np.random.default_rng(0), (2, 4), (1, 3))
+    found = draw_line_lengths(np.random.default_rng(0), (2, 4), (1, 3))
     assert 2 <= len(found) <= 4
     assert all(1 <= count <= 6 for words in found for count in words)
 
 
 @pytest.mark.parametrize("name", QUICK_JUNK)
 def test_junk_says_nothing_and_is_the_same_each_time(name):
-    few, more = list(junk.samples(name, 1)), list(junk.samples(name, 2))
+    few, more = list(non_digits.samples(name, 1)), list(non_digits.samples(name, 2))
     assert all(same(a, b) for a, b in zip(few, more, strict=False))
     assert {sample.content for sample in more} == {""}
     assert (few[0].pixels().shape == (28, 28)) == name.endswith("28")
 
 
 def test_letters_that_are_like_digits_are_junk_without_a_goal():
-    alike = {c for c in junk.ALPHABET if junk.like_a_digit(c, "caveat")}
+    alike = {c for c in non_digits.ALPHABET if non_digits.looks_like_digit(c, "caveat")}
     assert {"O", "o", "I", "l", "Z", "S", "B", "q", "g"} <= alike
     assert not alike & set("AEFHKMNRWX")
-    assert junk.like_a_digit("F", "homemade-apple")
-    assert not junk.counted("letters like digits, 28")
-    assert junk.counted("letters, large")
+    assert non_digits.looks_like_digit("F", "homemade-apple")
+    assert not non_digits.is_counted("letters like digits, 28")
+    assert non_digits.is_counted("letters, large")
 
 
 def test_no_half_of_a_one_is_junk():
-    assert 1 not in HALVES
+    assert 1 not in NON_DIGIT_HALVES
 
 
 @pytest.mark.parametrize(
@@ -225,41 +232,43 @@ def test_the_character_error_rate_is_edits_by_characters_of_the_truth():
 
 
 def test_a_row_counts_right_wrong_and_refused():
-    found = row([Answer("1", "1"), Answer("2", "3"), Answer("4", "?"), Answer("5", "")])
+    found = summarise_answers(
+        [Answer("1", "1"), Answer("2", "3"), Answer("4", "?"), Answer("5", "")]
+    )
     assert (found["n"], found["right"], found["wrong"], found["refused"]) == (4, 1, 1, 2)
     assert found["accuracy"] == 0.25
     assert "character_error_rate" not in found
-    assert "1 of     4 right" in line("bed", found)
+    assert "1 of     4 correct" in format_summary("bed", found)
 
 
 def test_a_page_with_question_marks_is_refused_unless_something_else_is_wrong():
-    assert Answer("12 3", "1? 3").refused
-    assert not Answer("12 3", "1? 4").refused
-    assert not Answer("12 3", "1?3").refused
-    assert not Answer("12", "12?").right
+    assert Answer("12 3", "1? 3").rejected
+    assert not Answer("12 3", "1? 4").rejected
+    assert not Answer("12 3", "1?3").rejected
+    assert not Answer("12", "12?").correct
 
 
 def test_a_row_of_junk_counts_what_was_accepted():
-    found = row([Answer("", ""), Answer("", "?"), Answer("", "7"), Answer("", "?3")])
+    found = summarise_answers([Answer("", ""), Answer("", "?"), Answer("", "7"), Answer("", "?3")])
     assert (found["n"], found["accepted"], found["share"]) == (4, 2, 0.5)
 
 
 def test_a_threshold_refuses_the_marks_below_it():
-    read = Read("12\n3", "12\n3", (0.9, 0.4, 0.6))
-    assert read.at(0.5).text == "1?\n3"
-    assert read.at(0.4).right
+    read = RawReading("12\n3", "12\n3", (0.9, 0.4, 0.6))
+    assert read.answer_at(0.5).text == "1?\n3"
+    assert read.answer_at(0.4).correct
 
 
 def test_the_trade_off_counts_junk_refused_digits_and_wrong_ones():
-    real = [Read("1", "1", (0.9,)), Read("2", "3", (0.6,)), Read("4", "", ())]
+    real = [RawReading("1", "1", (0.9,)), RawReading("2", "3", (0.6,)), RawReading("4", "", ())]
     refuse = [
-        Read("", "8", (0.55,)),
-        Read("", "", ()),
-        Read("", "1", (0.2,)),
-        Read("", "1", (0.3,)),
+        RawReading("", "8", (0.55,)),
+        RawReading("", "", ()),
+        RawReading("", "1", (0.2,)),
+        RawReading("", "1", (0.3,)),
     ]
-    half = next(point for point in trade_off(real, refuse) if point["threshold"] == 0.5)
+    half = next(point for point in threshold_curve(real, refuse) if point["threshold"] == 0.5)
     assert half["junk_accepted"] == 25
     assert half["digits_refused"] == pytest.approx(100 / 3)
     assert half["wrong_among_accepted"] == 50
-    assert [p["threshold"] for p in trade_off(real, refuse)][::98] == [0.01, 0.99]
+    assert [p["threshold"] for p in threshold_curve(real, refuse)][::98] == [0.01, 0.99]

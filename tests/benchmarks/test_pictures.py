@@ -5,7 +5,7 @@ import pytest
 from pictures import five
 from PIL import Image
 
-from benchmarks.beds.pictures import entries, score
+from benchmarks.beds.pictures import read_manifest, score
 from digitnn.errors import PictureError
 from digitnn.reader.reader import Reader, Reading
 
@@ -48,7 +48,7 @@ def fake():
 
 
 def test_a_folder_is_scored_by_kinds_and_by_folders(folder):
-    result, found = score(fake(), folder, entries(folder))
+    result, found = score(fake(), folder, read_manifest(folder))
     assert [answer.text for answer in found] == ["5", "?", "12 3\n4", ""]
     drawn, photo = result["kinds"]["drawn"], result["kinds"]["photo"]
     assert (drawn["right"], drawn["refused"], drawn["wrong"]) == (1, 1, 0)
@@ -60,7 +60,7 @@ def test_a_folder_is_scored_by_kinds_and_by_folders(folder):
 
 
 def test_only_pictures_of_one_digit_or_none_are_read_as_single(folder):
-    score(fake(), folder, entries(folder))
+    score(fake(), folder, read_manifest(folder))
     assert SINGLE == {
         "a/five.png": True, "a/other.png": True, "b/page.png": False, "b/broken.png": True
     }  # fmt: skip
@@ -69,6 +69,6 @@ def test_only_pictures_of_one_digit_or_none_are_read_as_single(folder):
 def test_a_manifest_without_its_columns_is_refused_in_one_line(tmp_path):
     (tmp_path / "manifest.csv").write_text("file,label\n", encoding="utf-8")
     with pytest.raises(SystemExit, match=r"expected columns content, kind as well"):
-        entries(tmp_path)
+        read_manifest(tmp_path)
     with pytest.raises(SystemExit, match=r"manifest\.csv: cannot be read"):
-        entries(tmp_path / "nowhere")
+        read_manifest(tmp_path / "nowhere")

@@ -5,14 +5,14 @@ import json
 import pytest
 from commands import CommandLine
 
-from benchmarks.docs import appraisals
-from benchmarks.docs.appraisals import SAID, select
+from benchmarks.docs import evaluations
+from benchmarks.docs.evaluations import KEYS, select
 from benchmarks.docs.results_page import conditions, corruptions, groups, sureness
 
 MACHINE = {"processor": "a processor", "cores": 2, "versions": {"numpy": "2.0"}, "commit": "abc"}
 
 
-def appraised(recipe: str, seed: int, accuracy: float, mean: float) -> dict:
+def evaluated(recipe: str, seed: int, accuracy: float, mean: float) -> dict:
     points = [
         {"coverage": share, "n": 90, "errors": 1, "error": (1 - accuracy) * share}
         for share in (0.5, 0.9)
@@ -41,9 +41,9 @@ def appraised(recipe: str, seed: int, accuracy: float, mean: float) -> dict:
 
 
 FOUND = [
-    appraised("better", 0, 0.99, 0.8),
-    appraised("worse", 0, 0.95, 0.6),
-    appraised("worse", 1, 0.97, 0.7),
+    evaluated("better", 0, 0.99, 0.8),
+    evaluated("worse", 0, 0.95, 0.6),
+    evaluated("worse", 1, 0.97, 0.7),
 ]
 
 
@@ -84,8 +84,8 @@ def test_machine_seeds_and_readings_of_the_test_split_are_told():
 
 def test_a_run_is_appraised_once_and_kept(digitnn: CommandLine, tmp_path, monkeypatch, capsys):
     assert digitnn("train", "classic", "--epochs", "3", "--out", "run").code == 0
-    monkeypatch.setattr(appraisals, "KEPT", tmp_path / "kept")
-    appraisals.main(["run"])
+    monkeypatch.setattr(evaluations, "SAVED", tmp_path / "kept")
+    evaluations.main(["run"])
     (kept,) = (tmp_path / "kept").iterdir()
     found = json.loads(kept.read_text())
     assert kept.name == "classic-scratch-seed0-valid.json"
@@ -93,7 +93,7 @@ def test_a_run_is_appraised_once_and_kept(digitnn: CommandLine, tmp_path, monkey
     # no path of anybody's machine
     assert found["command"].startswith("digitnn evaluate RUN --split valid")
     before = kept.read_bytes()
-    appraisals.main(["run"])
+    evaluations.main(["run"])
     assert kept.read_bytes() == before
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert json.dumps(report).count('"valid"') == 1
@@ -101,21 +101,21 @@ def test_a_run_is_appraised_once_and_kept(digitnn: CommandLine, tmp_path, monkey
 
 def test_a_run_that_cannot_be_evaluated_ends_it(digitnn: CommandLine, tmp_path, monkeypatch):
     assert digitnn("train", "classic", "--epochs", "1", "--out", "run").code == 0
-    monkeypatch.setattr(appraisals, "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(evaluations, "SAVED", tmp_path / "kept")
     (tmp_path / "data").rename(tmp_path / "elsewhere")
     with pytest.raises(SystemExit):
-        appraisals.main(["run"])
+        evaluations.main(["run"])
     assert not (tmp_path / "kept").exists()
 
 
 def test_what_is_no_run_is_told_in_a_line(tmp_path):
     with pytest.raises(SystemExit, match=r"error: .* is not a run"):
-        appraisals.main([str(tmp_path / "none")])
+        evaluations.main([str(tmp_path / "none")])
 
 
 def test_lists_by_image_are_not_kept():
     said = {"n": 3, "most_wrong": [1], "confusion": [[1]], "disputed": {"among": 1, "labels": [2]}}
-    assert "most_wrong" not in SAID
+    assert "most_wrong" not in KEYS
     assert select(said | {"disputed": dict.fromkeys(("among", "without", "corrected", "labels"))})[
         "disputed"
     ].keys() == {"among", "without", "corrected"}

@@ -17,13 +17,12 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-import torch
-
 from benchmarks import RESULTS
 from benchmarks.measuring import print_result
 from benchmarks.timing.one_training import in_fresh_process
 from benchmarks.timing.speedrun import interval_of_mean
 from digitnn.atomic_files import write_text
+from digitnn.machine.resources import threads
 from digitnn.recipes.builtin import RECIPES, find_recipe
 
 SAVED = RESULTS / "accuracy"
@@ -77,7 +76,7 @@ def measure(recipes: Sequence[str], seeds: int, runs: Path | None) -> dict[str, 
         for recipe in recipes:
             train(recipe, seed, runs)
     rows = [row for recipe in RECIPES if (row := report(recipe))]
-    return {"schema": 1, "recipes": rows, "split": "test", "threads": torch.get_num_threads()}
+    return {"schema": 1, "recipes": rows, "split": "test", "threads": threads()}
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
-import torch
 from scipy import stats
 
 from benchmarks.measuring import parse_arguments, print_result
 from benchmarks.timing.one_training import PLAIN, in_fresh_process
+from digitnn.machine.resources import threads
 
 TARGETS: Mapping[str, str] = {
     "98.7": "cnn-98.7",
@@ -102,7 +102,7 @@ def measure(seeds: int, plain_seeds: int, plain_epochs: int) -> dict[str, Any]:
         "plain_script_over_ours": plain["seconds"] / targets[PLAIN_TARGET]["seconds_mean"],
         "plain_script_over_ours_is_a_lower_bound": not plain["reached"],
         "split": "test",
-        "threads": torch.get_num_threads(),
+        "threads": threads(),
         "seeds": list(range(seeds)),
     }
 

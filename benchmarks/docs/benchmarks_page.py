@@ -190,7 +190,7 @@ def measured(name: str, machine: Mapping[str, Any]) -> str:
     """By which command, on what."""
     versions = ", ".join(f"{library} {version}" for library, version in machine["versions"].items())
     return (
-        f"Measured by `python -m benchmarks.{name} --json` on {machine['processor']}, "
+        f"Measured by `python -m benchmarks.timing.{name} --json` on {machine['processor']}, "
         f"{machine['cores']} cores, at commit {machine['commit']}; {versions}.\n"
     )
 

@@ -1,4 +1,4 @@
-"""The test beds draw what they say they draw, the same each time, and are scored rightly."""
+"""The test beds draw what their names say, the same each time, and are scored correctly."""
 
 import numpy as np
 import pytest
@@ -25,18 +25,20 @@ from digitnn.data.dataset import Dataset
 
 QUICK = [name for name in digits.DRAWINGS if name not in digits.MAX_SAMPLES]
 QUICK_PAGES = ["row, drawn", "page, pencil", "page, touching", "page, squared", "page, boxed"]
-QUICK_JUNK = [name for name in non_digits.NON_DIGITS if not name.startswith(("letters", "clothes"))]
-"""Those that need neither fonts nor clothes from elsewhere."""
+QUICK_NON_DIGITS = [
+    name for name in non_digits.NON_DIGITS if not name.startswith(("letters", "clothes"))
+]
+"""Beds that need neither fonts nor Fashion-MNIST."""
 
 
 def as_image(strokes):
-    """28 x 28, light on dark, as MNIST's."""
+    """Draw 28 x 28 pixels, light on dark, as in MNIST."""
     return to_uint8(255 * draw(strokes, (28, 28), Place(14, 14, 19), 2.4, np.random.default_rng(0)))
 
 
 @pytest.fixture(autouse=True)
 def drawn_digits(monkeypatch):
-    """Digits of our own in place of MNIST's validation part."""
+    """Replace MNIST's validation split by hand-made digits."""
     rng = np.random.default_rng(1)
     drawn = [(styles.written(style, rng), style.digit) for style in STYLES.values() for _ in "123"]
     images = np.stack([as_image(strokes) for strokes, _ in drawn])
@@ -73,7 +75,7 @@ def test_a_cross_is_traced_as_four_lines_that_meet():
     assert (np.hypot(*ends.T) < 0.08).sum() == 4
 
 
-def test_an_eight_without_a_loop_is_no_eight():
+def test_an_eight_without_a_loop_is_illegible():
     bar = (np.array([[0.0, -0.5], [0.0, 0.5]]),)
     assert not handwriting.legible(bar, 8)
     assert handwriting.legible(bar, 1)
@@ -83,7 +85,7 @@ def test_an_eight_without_a_loop_is_no_eight():
     assert handwriting.legible(styles.written(STYLES["6, long stem"], np.random.default_rng(0)), 6)
 
 
-def test_a_loop_that_has_run_full_is_not_traced():
+def test_a_loop_full_of_ink_is_not_traced():
     y, x = np.indices((28, 28))
     blot = np.hypot(y - 18, x - 14) < 6
     stem = (abs(x - 14) < 1.5) & (y > 3) & (y < 14)
@@ -94,7 +96,7 @@ def test_a_loop_that_has_run_full_is_not_traced():
 def test_a_traced_digit_lies_where_the_image_has_ink(name):
     image = as_image(styles.written(STYLES[name], np.random.default_rng(2)))
     found = trace(image)
-    if found is None:  # the loop of this one has run full
+    if found is None:  # its loop is full of ink
         return
     again = as_image(found) > 127
     ink = image > 127
@@ -123,14 +125,14 @@ def test_a_pen_of_five_pixels_draws_a_line_of_five_pixels():
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_a_bed_is_the_same_for_the_same_seed_and_other_for_another(name):
+def test_a_bed_depends_on_its_seed_only(name):
     few, more, other = (list(digits.samples(name, n, seed)) for n, seed in ((1, 0), (2, 0), (2, 1)))
     assert all(same(a, b) for a, b in zip(few, more, strict=False))
     assert not any(same(a, b) for a, b in zip(more, other, strict=True))
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_a_bed_has_ink_and_more_paper_and_says_one_digit(name):
+def test_a_sample_has_one_digit_and_less_ink_than_paper(name):
     for sample in digits.samples(name, 3):
         assert sample.content in "0123456789"
         pixels = sample.pixels()
@@ -155,14 +157,14 @@ def test_bitmaps_have_two_colours_and_fill_their_box():
         assert sample.picture.shape == (8, 8)
 
 
-def test_the_polarity_is_what_the_bed_says():
+def test_the_polarity_is_that_of_the_bed():
     for name, light in (("paint 28, thin", True), ("paint 400, hair", False), ("chalk", False)):
         for sample in digits.samples(name, 4):
             assert (np.median(sample.picture) > 127) == light
 
 
 @pytest.mark.parametrize("name", STYLES)
-def test_a_style_says_its_own_digit(name):
+def test_a_style_has_the_digit_of_its_name(name):
     assert {sample.content for sample in styles.samples(name, 2)} == {name[0]}
 
 
@@ -182,7 +184,7 @@ def test_a_wide_gap_is_wider_than_every_gap_within_a_number():
 
 
 @pytest.mark.parametrize("name", QUICK_PAGES)
-def test_a_page_is_the_same_each_time_and_says_what_is_written(name):
+def test_a_page_is_the_same_each_time_and_contains_numbers(name):
     (page,), (again,) = pages.samples(name, 1), pages.samples(name, 1)
     assert same(page, again)
     assert set(page.content) <= set("0123456789 \n")
@@ -196,15 +198,15 @@ def test_lines_hold_numbers_of_one_to_six_digits():
     assert all(1 <= count <= 6 for words in found for count in words)
 
 
-@pytest.mark.parametrize("name", QUICK_JUNK)
-def test_junk_says_nothing_and_is_the_same_each_time(name):
+@pytest.mark.parametrize("name", QUICK_NON_DIGITS)
+def test_a_non_digit_is_the_same_each_time_and_has_no_content(name):
     few, more = list(non_digits.samples(name, 1)), list(non_digits.samples(name, 2))
     assert all(same(a, b) for a, b in zip(few, more, strict=False))
     assert {sample.content for sample in more} == {""}
     assert (few[0].pixels().shape == (28, 28)) == name.endswith("28")
 
 
-def test_letters_that_are_like_digits_are_junk_without_a_goal():
+def test_digit_like_letters_are_not_counted():
     alike = {c for c in non_digits.ALPHABET if non_digits.looks_like_digit(c, "caveat")}
     assert {"O", "o", "I", "l", "Z", "S", "B", "q", "g"} <= alike
     assert not alike & set("AEFHKMNRWX")
@@ -213,7 +215,7 @@ def test_letters_that_are_like_digits_are_junk_without_a_goal():
     assert non_digits.is_counted("letters, large")
 
 
-def test_no_half_of_a_one_is_junk():
+def test_no_half_of_a_one_is_a_non_digit():
     assert 1 not in NON_DIGIT_HALVES
 
 
@@ -222,16 +224,16 @@ def test_no_half_of_a_one_is_junk():
     [("", "", 0), ("12", "12", 0), ("12", "", 2), ("", "12", 2), ("kitten", "sitting", 3),
      ("12 34", "1234", 1), ("12\n34", "12 34", 1), ("123", "321", 2), ("7", "?", 1)],
 )  # fmt: skip
-def test_the_edit_distance_has_its_values_by_hand(truth, text, edits):
+def test_the_edit_distance_agrees_with_values_by_hand(truth, text, edits):
     assert edit_distance(truth, text) == edits == edit_distance(text, truth)
 
 
-def test_the_character_error_rate_is_edits_by_characters_of_the_truth():
+def test_the_character_error_rate_is_edits_per_true_character():
     answers = [Answer("1234", "1234"), Answer("56 78", "5678"), Answer("9", "?")]
     assert character_error_rate(answers) == pytest.approx(2 / 10)
 
 
-def test_a_row_counts_right_wrong_and_refused():
+def test_a_summary_counts_correct_wrong_and_rejected():
     found = summarise_answers(
         [Answer("1", "1"), Answer("2", "3"), Answer("4", "?"), Answer("5", "")]
     )
@@ -241,25 +243,25 @@ def test_a_row_counts_right_wrong_and_refused():
     assert "1 of     4 correct" in format_summary("bed", found)
 
 
-def test_a_page_with_question_marks_is_refused_unless_something_else_is_wrong():
+def test_a_page_is_rejected_if_only_question_marks_differ():
     assert Answer("12 3", "1? 3").rejected
     assert not Answer("12 3", "1? 4").rejected
     assert not Answer("12 3", "1?3").rejected
     assert not Answer("12", "12?").correct
 
 
-def test_a_row_of_junk_counts_what_was_accepted():
+def test_a_summary_of_non_digits_counts_accepted_ones():
     found = summarise_answers([Answer("", ""), Answer("", "?"), Answer("", "7"), Answer("", "?3")])
     assert (found["n"], found["accepted"], found["share"]) == (4, 2, 0.5)
 
 
-def test_a_threshold_refuses_the_marks_below_it():
+def test_a_threshold_rejects_digits_of_lower_confidence():
     read = RawReading("12\n3", "12\n3", (0.9, 0.4, 0.6))
     assert read.answer_at(0.5).text == "1?\n3"
     assert read.answer_at(0.4).correct
 
 
-def test_the_trade_off_counts_junk_refused_digits_and_wrong_ones():
+def test_the_threshold_curve_counts_false_accepts_rejections_and_errors():
     real = [RawReading("1", "1", (0.9,)), RawReading("2", "3", (0.6,)), RawReading("4", "", ())]
     refuse = [
         RawReading("", "8", (0.55,)),

@@ -1,4 +1,4 @@
-"""A folder with a manifest is scored as its truth says, by kinds and by folders."""
+"""A folder with a manifest is scored by kinds and by folders."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ TEXTS = {"a/five.png": "5", "a/other.png": "?", "b/page.png": "12 3\n4", "b/brok
 
 
 class Fake(Reader):
-    """Says what `TEXTS` has for a file; remembers which were read as one digit."""
+    """Reads the text of `TEXTS` for a file; records which were read as one digit."""
 
     def read(self, source, single=False):
         name = "/".join(source.parts[-2:])
@@ -66,7 +66,7 @@ def test_only_pictures_of_one_digit_or_none_are_read_as_single(folder):
     }  # fmt: skip
 
 
-def test_a_manifest_without_its_columns_is_refused_in_one_line(tmp_path):
+def test_a_manifest_without_its_columns_is_reported_in_one_line(tmp_path):
     (tmp_path / "manifest.csv").write_text("file,label\n", encoding="utf-8")
     with pytest.raises(SystemExit, match=r"expected columns content, kind as well"):
         read_manifest(tmp_path)

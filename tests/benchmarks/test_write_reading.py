@@ -1,4 +1,4 @@
-"""The figures of docs/reading.md come from JSON, each where it belongs."""
+"""The tables of docs/reading.md contain the figures of the JSON results."""
 
 import pytest
 from PIL import Image
@@ -46,7 +46,7 @@ def result():
     }
 
 
-def test_every_bed_has_its_row_and_a_group_of_several_its_sum(result):
+def test_every_bed_has_a_row_and_every_larger_group_a_total(result):
     text = tables(result, SPEED)
     assert "| chalk | 200 | 95.00 % | 2.00 % | 3.00 % |" in text
     assert "| **all** | 400 | 95.00 % | 2.00 % | 3.00 % |" in text
@@ -56,7 +56,7 @@ def test_every_bed_has_its_row_and_a_group_of_several_its_sum(result):
     assert "letters like digits, 28" in text
 
 
-def test_the_curve_the_speed_and_the_machine_are_told(result):
+def test_the_tables_contain_curve_speed_and_machine(result):
     text = tables(result, SPEED)
     assert "| 0.5 | 0.20 % | 2.50 % | 0.02 % |" in text
     assert "| cold | 0.4321 | 0.4 to 0.5 |" in text

@@ -1,4 +1,4 @@
-"""The figures of docs/results.md are means over what was kept, each where it belongs."""
+"""The figures of docs/results.md are means over the saved evaluations."""
 
 import json
 
@@ -76,47 +76,56 @@ def test_corruptions_have_a_row_each_and_a_column_a_recipe():
     assert row(text, "error relative")[1:] == ["1.00", "0.50"]
 
 
-def test_machine_seeds_and_readings_of_the_test_split_are_told():
+def test_the_conditions_name_machine_seeds_and_readings_of_the_test_split():
     text = conditions(FOUND)
     for said in ("seeds 0, 1;", "10,000 images of the test split", "2 times", "commit abc"):
         assert said in text
 
 
-def test_a_run_is_appraised_once_and_kept(digitnn: CommandLine, tmp_path, monkeypatch, capsys):
+def test_a_run_is_evaluated_once_and_its_figures_are_saved(
+    digitnn: CommandLine, tmp_path, monkeypatch, capsys
+):
     assert digitnn("train", "classic", "--epochs", "3", "--out", "run").code == 0
-    monkeypatch.setattr(evaluations, "SAVED", tmp_path / "kept")
+    monkeypatch.setattr(evaluations, "SAVED", tmp_path / "saved")
     evaluations.main(["run"])
-    (kept,) = (tmp_path / "kept").iterdir()
-    found = json.loads(kept.read_text())
-    assert kept.name == "classic-scratch-seed0-valid.json"
+    (file,) = (tmp_path / "saved").iterdir()
+    found = json.loads(file.read_text())
+    assert file.name == "classic-scratch-seed0-valid.json"
     assert len(found["corruptions"]["rows"]) == 15
-    # no path of anybody's machine
+    # no local path
     assert found["command"].startswith("digitnn evaluate RUN --split valid")
-    before = kept.read_bytes()
+    before = file.read_bytes()
     evaluations.main(["run"])
-    assert kept.read_bytes() == before
+    assert file.read_bytes() == before
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert json.dumps(report).count('"valid"') == 1
 
 
-def test_a_run_that_cannot_be_evaluated_ends_it(digitnn: CommandLine, tmp_path, monkeypatch):
+def test_a_run_that_cannot_be_evaluated_ends_the_command(
+    digitnn: CommandLine, tmp_path, monkeypatch
+):
     assert digitnn("train", "classic", "--epochs", "1", "--out", "run").code == 0
-    monkeypatch.setattr(evaluations, "SAVED", tmp_path / "kept")
+    monkeypatch.setattr(evaluations, "SAVED", tmp_path / "saved")
     (tmp_path / "data").rename(tmp_path / "elsewhere")
     with pytest.raises(SystemExit):
         evaluations.main(["run"])
-    assert not (tmp_path / "kept").exists()
+    assert not (tmp_path / "saved").exists()
 
 
-def test_what_is_no_run_is_told_in_a_line(tmp_path):
+def test_a_path_that_is_not_a_run_is_reported_in_a_line(tmp_path):
     with pytest.raises(SystemExit, match=r"error: .* is not a run"):
         evaluations.main([str(tmp_path / "none")])
 
 
-def test_lists_by_image_are_not_kept():
-    said = {"n": 3, "most_wrong": [1], "confusion": [[1]], "disputed": {"among": 1, "labels": [2]}}
+def test_lists_by_image_are_not_saved():
+    evaluation = {
+        "n": 3,
+        "most_wrong": [1],
+        "confusion": [[1]],
+        "disputed": {"among": 1, "labels": [2]},
+    }
     assert "most_wrong" not in KEYS
-    assert select(said | {"disputed": dict.fromkeys(("among", "without", "corrected", "labels"))})[
-        "disputed"
-    ].keys() == {"among", "without", "corrected"}
+    assert select(
+        evaluation | {"disputed": dict.fromkeys(("among", "without", "corrected", "labels"))}
+    )["disputed"].keys() == {"among", "without", "corrected"}
     assert select({"n": 3, "most_wrong": [1]}) == {"n": 3}

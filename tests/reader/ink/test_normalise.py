@@ -109,12 +109,6 @@ def test_grain_that_is_rough_in_dim_light_hangs_together_nowhere(scale, rng):
         normalise(picture(paper))
 
 
-def test_the_steps_are_kept_for_whoever_wants_to_see_them():
-    steps = normalise(picture(five(100))).steps
-    assert steps.grey.shape == steps.ink.shape == steps.digit.shape == (100, 100)
-    assert steps.square.shape[0] == steps.square.shape[1]
-
-
 def test_scaling_takes_the_mean_of_each_area(rng):
     shares = area_weights(45, 20)
     assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)

@@ -50,9 +50,7 @@ def read(
     explain: Annotated[
         Path | None,
         typer.Option(
-            "--explain",
-            metavar="OUT",
-            help="Draw the steps to each digit: a .png, or a folder for several.",
+            "--explain", metavar="OUT", help="Draw the steps to each digit: a .png, or a folder."
         ),
     ] = None,
     max_megapixels: Annotated[

@@ -13,7 +13,7 @@ from typing import Any
 from digitnn.cli.console import complain
 from digitnn.data.dataset import NO_DIGIT
 from digitnn.errors import PictureError
-from digitnn.reader.reader import MIN_SURE_CONFIDENCE, Digit, Reading
+from digitnn.reader.reader import MIN_SURE_CONFIDENCE, REJECTED, Digit, Reading
 
 DIGIT_COLUMNS = ("line", "place", "digit", "confidence", "left", "top", "right", "bottom")
 CSV_COLUMNS = ("path", "page", *DIGIT_COLUMNS, "error")
@@ -49,19 +49,17 @@ def print_csv(results: Iterable[PictureResult]) -> bool:
     table.writerow(CSV_COLUMNS)
     whole = True
     for result in results:
-        start = [result.path, result.page]
-        if isinstance(result.found, PictureError):
-            table.writerow([*start, *[None] * len(DIGIT_COLUMNS), one_line(result.found)])
+        start, found = [result.path, result.page], result.found
+        if isinstance(found, PictureError):
+            table.writerow([*start, *[None] * len(DIGIT_COLUMNS), one_line(found)])
             whole = False
-        elif not result.found.digits:
+        elif not found.digits:
             table.writerow([*start, *[None] * len(DIGIT_COLUMNS), None])
         else:
-            for (line, place), digit in zip(
-                _places(result.found), result.found.digits, strict=True
-            ):
-                sign = "?" if digit.digit is None else digit.digit
-                confidence = _rounded(digit.confidence)
-                table.writerow([*start, line, place, sign, confidence, *digit.box, None])
+            for place, digit in zip(_places(found), found.digits, strict=True):
+                character = REJECTED if digit.digit is None else digit.digit
+                confidence = round(digit.confidence, 6)
+                table.writerow([*start, *place, character, confidence, *digit.box, None])
         sys.stdout.flush()
     return whole
 
@@ -88,26 +86,13 @@ def one_line(error: PictureError) -> str:
 def _to_json(result: PictureResult) -> dict[str, Any]:
     page = {"page": result.page} if result.page else {}
     if isinstance(result.found, PictureError):
-        return {
-            "path": result.path,
-            **page,
-            "text": "",
-            "digits": [],
-            "error": one_line(result.found),
-        }
+        error = one_line(result.found)
+        return {"path": result.path, **page, "text": "", "digits": [], "error": error}
     digits = [
-        {
-            "digit": digit.digit,
-            "confidence": _rounded(digit.confidence),
-            "box": list(digit.box),
-        }
-        for digit in result.found.digits
+        {"digit": d.digit, "confidence": round(d.confidence, 6), "box": list(d.box)}
+        for d in result.found.digits
     ]
     return {"path": result.path, **page, "text": result.found.text, "digits": digits, "error": None}
-
-
-def _rounded(confidence: float) -> float:
-    return round(confidence, 6)
 
 
 def _places(reading: Reading) -> list[tuple[int, int]]:

@@ -54,23 +54,12 @@ training images by `stroke_width` (the 95th is 3.9)."""
 
 
 @dataclass(frozen=True)
-class NormalisationSteps:
-    """Intermediate results of `normalise`, for inspection; digit: the mask of the digit."""
-
-    grey: UInt8[ndarray, "h w"]
-    ink: Float32[ndarray, "y x"]
-    digit: Bool[ndarray, "y x"]
-    square: Float32[ndarray, "s s"]
-
-
-@dataclass(frozen=True)
 class Normalised:
     """box: of the digit in picture pixels: left, top, right, bottom; right, bottom exclusive."""
 
     image: UInt8[ndarray, "28 28"]
     box: Box
     notes: tuple[str, ...]
-    steps: NormalisationSteps
 
 
 def normalise(picture: Picture) -> Normalised:
@@ -81,22 +70,21 @@ def normalise(picture: Picture) -> Normalised:
     digit = choose_digit(found.ink)
     if not digit.any():
         raise PictureError(f"{picture.name}: no ink that hangs together; expected a digit")
-    image, square, notes = image_from_ink(found.ink, digit)
+    image, notes = image_from_ink(found.ink, digit)
     box = enlarge_box(bounding_box(digit), found.reduction, picture.grey.shape)
-    steps = NormalisationSteps(picture.grey, found.ink, digit, square)
-    return Normalised(image, box, picture.notes + found.notes + notes, steps)
+    return Normalised(image, box, picture.notes + found.notes + notes)
 
 
 def image_from_ink(
     ink: Float32[ndarray, "y x"], digit: Bool[ndarray, "y x"]
-) -> tuple[UInt8[ndarray, "28 28"], Float32[ndarray, "s s"], tuple[str, ...]]:
-    """Return the image of the ink under the mask `digit`, the square it was scaled from, and notes.
+) -> tuple[UInt8[ndarray, "28 28"], tuple[str, ...]]:
+    """Return the image of the ink under the mask `digit`, and notes.
 
     Every glyph is normalised here, whether it is alone in its picture or on a page.
     """
     square = crop_to_square(ink * _with_soft_edge(digit), bounding_box(digit))
     square, notes = thicken_thin_strokes(square)
-    return centre_by_mass(scale_to_box(square)), square, notes
+    return centre_by_mass(scale_to_box(square)), notes
 
 
 def choose_digit(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:

@@ -128,17 +128,9 @@ def _erase(ink: Float32[ndarray, "h w"], strokes: Sequence[LineSegment]) -> Floa
     """Erase the level strokes, except where a longer vertical run of ink crosses them."""
     rest = ink.copy()
     runs = run_lengths(ink > EDGE_INK)
-    h = len(ink)
     for stroke in strokes:
-        columns = np.arange(stroke.start, stroke.stop)
-        reach = int(stroke.thickness / 2 + 2)
-        rows = (
-            np.rint(stroke.row_at(columns)).astype(np.int64) + np.arange(-reach, reach + 1)[:, None]
-        )
-        inside = (rows >= 0) & (rows < h)
-        rows = np.clip(rows, 0, h - 1)
+        columns, rows, inside = stroke.band(int(stroke.thickness / 2 + 2), len(ink))
         longest = np.where(inside, runs[rows, columns], 0).max(axis=0)
-        alone = longest <= 1.2 * stroke.thickness + 1
-        cleared = inside & alone
+        cleared = inside & (longest <= 1.2 * stroke.thickness + 1)
         rest[rows[cleared], np.broadcast_to(columns, rows.shape)[cleared]] = 0
     return rest

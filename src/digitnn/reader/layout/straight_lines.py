@@ -48,6 +48,18 @@ class LineSegment:
         """Return its row at column x."""
         return self.intercept + self.slope * x
 
+    def band(
+        self, reach: int, h: int
+    ) -> tuple[Int64[ndarray, " n"], Int64[ndarray, "b n"], Bool[ndarray, "b n"]]:
+        """Return the columns, the rows within `reach` at each column, and which are inside 0..h-1.
+
+        Rows outside are replaced by the nearest inside.
+        """
+        columns = np.arange(self.start, self.stop)
+        middle = np.rint(self.row_at(columns)).astype(np.int64)
+        rows = middle + np.arange(-reach, reach + 1)[:, None]
+        return columns, np.clip(rows, 0, h - 1), (rows >= 0) & (rows < h)
+
 
 def run_lengths(ink: Bool[ndarray, "h w"]) -> Int64[ndarray, "h w"]:
     """Return for each pixel the length of the vertical run of ink that it is in; 0 on paper."""
@@ -169,8 +181,5 @@ def _reach(
 
 def _clear(free: Bool[ndarray, "h w"], stroke: LineSegment) -> None:
     """Mark the stroke's pixels as used."""
-    columns = np.arange(stroke.start, stroke.stop)
-    reach = int(stroke.thickness / 2 + 1.5)
-    rows = np.rint(stroke.row_at(columns)).astype(np.int64) + np.arange(-reach, reach + 1)[:, None]
-    inside = (rows >= 0) & (rows < len(free))
+    columns, rows, inside = stroke.band(int(stroke.thickness / 2 + 1.5), len(free))
     free[rows[inside], np.broadcast_to(columns, rows.shape)[inside]] = False

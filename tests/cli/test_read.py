@@ -1,4 +1,4 @@
-"""`digitnn read`: its contract with programs, what it tells people, and how it takes bad input."""
+"""`digitnn read`: its output for programs and for people, and bad input."""
 
 import csv
 import io
@@ -23,8 +23,8 @@ from digitnn.reader.reader import DEFAULT_MIN_CONFIDENCE
 BLANK = np.full((40, 40), 255, np.uint8)
 
 
-def junk_if_thick(images):
-    """A 5 with probability 0.9; thick ones are junk, most like a 6."""
+def non_digit_if_thick(images):
+    """Classify thin images as 5 with probability 0.9, thick ones as non-digits."""
     rows = np.zeros((len(images), 11), np.float32)
     thick = images.mean(axis=(1, 2)) > 60
     rows[~thick, 5], rows[~thick, 3] = 0.9, 0.1
@@ -35,7 +35,9 @@ def junk_if_thick(images):
 @pytest.fixture
 def read(digitnn: CommandLine, monkeypatch):
     """`digitnn read ...` in an empty folder, with a network that reads thin fives."""
-    monkeypatch.setattr("digitnn.reader.reader.load_image_classifier", lambda model: junk_if_thick)
+    monkeypatch.setattr(
+        "digitnn.reader.reader.load_image_classifier", lambda model: non_digit_if_thick
+    )
     return lambda *arguments: digitnn("read", *arguments)
 
 
@@ -60,7 +62,7 @@ def save(path: str, grey=None, **options) -> str:
     return path
 
 
-def test_the_json_is_what_the_contract_says(read, page):
+def test_the_json_has_the_documented_form(read, page):
     found = read("--json", save("a.png"), "missing.png", save("b.jpg"))
     assert found.code == 1
     assert found.err == ""
@@ -90,14 +92,14 @@ def test_the_json_is_what_the_contract_says(read, page):
     }
 
 
-def test_the_text_is_for_people(read, page):
+def test_the_text_points_out_unsure_and_rejected_digits(read, page):
     done = read(save("a.png"))
     assert done.code == 0
     assert done.err == ""
     assert done.out == ("a.png:\n  05 5\n  ?\n  (5 is unsure: 60 %; ? is not a digit: 75 %)\n")
 
 
-def test_one_line_of_text_stands_beside_its_path(read):
+def test_a_single_line_of_text_follows_its_path(read):
     done = read("--single", save("thin.png"), save("thick.png", five(40, pen=25)), "no.png")
     assert done.out.splitlines() == [
         "thin.png: 5",
@@ -107,12 +109,12 @@ def test_one_line_of_text_stands_beside_its_path(read):
     assert done.code == 1
 
 
-def test_a_mark_that_is_like_several_digits_is_told_from_one_that_is_none(read):
+def test_an_unclear_digit_is_distinguished_from_a_non_digit(read):
     done = read("--min-confidence", "0.95", save("thin.png"))
     assert done.out == "thin.png: ?  (? is unclear: most likely 5, 90 %)\n"
 
 
-def test_the_table_has_a_row_for_each_mark(read, page):
+def test_the_csv_has_a_row_for_each_digit(read, page):
     done = read("--csv", save("a.png"), "no, none.png")
     rows = list(csv.DictReader(io.StringIO(done.out)))
     assert [(row["path"], row["line"], row["place"], row["digit"]) for row in rows] == [
@@ -128,7 +130,7 @@ def test_the_table_has_a_row_for_each_mark(read, page):
     assert done.err == ""
 
 
-def test_least_confidence_and_limit_are_taken_from_the_options(read):
+def test_the_options_set_the_threshold_and_the_size_limit(read):
     thick = save("thick.png", five(40, pen=25))
     assert read("--json", "--min-confidence", "0.2", thick).json()["pictures"][0]["text"] == "6"
     assert read("--json", "--min-confidence", "0.3", thick).json()["pictures"][0]["text"] == "?"
@@ -162,7 +164,7 @@ def test_a_model_that_is_no_run_is_one_line(digitnn: CommandLine):
     assert_one_error_line(digitnn("read", "--model", "no", save("a.png")), 1, "no such folder")
 
 
-def test_folders_are_read_in_natural_order_without_what_is_no_picture(read):
+def test_only_the_pictures_of_a_folder_are_read_in_natural_order(read):
     for name in ("page10.png", "page9.png", "Page1.jpg", "sub/deep.png", ".hidden.png"):
         save(f"scans/{name}")
     Path("scans/notes.txt").write_text("BM: not a bitmap")
@@ -183,7 +185,7 @@ def test_numbers_in_names_sort_as_numbers():
     ]
 
 
-def test_what_leads_to_no_picture_is_an_error_in_its_place(read):
+def test_an_argument_without_pictures_is_an_error_in_its_place(read):
     Path("empty").mkdir()
     found = read("--json", "empty", "*.webp", "**x", save("a.png"), "\0", "x" * 300)
     errors = [picture["error"] for picture in found.json()["pictures"]]
@@ -195,7 +197,7 @@ def test_what_leads_to_no_picture_is_an_error_in_its_place(read):
     assert found.code == 1
 
 
-def test_a_name_with_a_star_is_that_file(read):
+def test_an_existing_file_with_a_star_in_its_name_is_read(read):
     assert read("--json", save("a[1]*.png")).json()["pictures"][0]["path"] == "a[1]*.png"
 
 
@@ -237,13 +239,13 @@ def test_bad_files_are_one_line_each_and_the_rest_is_read(read, monkeypatch, rec
         "5",
         "",
     ]
-    told = read(*words, *good)
-    assert told.err.count("\n") == told.err.count("error: ") == len(words)
-    assert told.out.splitlines()[-1] == "blank.png:  (no digits)"
+    text = read(*words, *good)
+    assert text.err.count("\n") == text.err.count("error: ") == len(words)
+    assert text.out.splitlines()[-1] == "blank.png:  (no digits)"
     assert not recwarn.list
 
 
-def test_a_blank_page_is_no_failure(read):
+def test_a_blank_page_is_not_an_error(read):
     done = read("--json", save("blank.png", BLANK))
     assert done.code == 0
     assert done.json()["pictures"][0] == {
@@ -264,7 +266,7 @@ def test_stdin_is_read_as_a_picture(read, monkeypatch):
     assert "closed" in read("--json", "-").json()["pictures"][0]["error"]
 
 
-def test_the_clipboard_is_read_if_there_is_one(read, monkeypatch):
+def test_the_clipboard_is_read(read, monkeypatch):
     for held, out in (
         (Image.fromarray(five(40, pen=6)), "clipboard: 5\n"),
         ([save("a.png")], "a.png: 5\n"),
@@ -295,14 +297,14 @@ def test_the_pages_of_a_tiff_are_read_one_by_one(read):
     assert read("scan.tif").out.startswith("scan.tif, page 1: 5\nscan.tif, page 2:")
 
 
-def test_a_pdf_says_what_to_install(read, monkeypatch):
+def test_a_pdf_without_its_package_says_what_to_install(read, monkeypatch):
     monkeypatch.setitem(sys.modules, "pypdfium2", None)
     Path("scan.pdf").write_bytes(b"%PDF-1.4\n")
     error = read("--json", "scan.pdf").json()["pictures"][0]["error"]
     assert "pip install 'digitnn[pdf]'" in error
 
 
-def test_the_pages_of_a_pdf_are_read_where_its_package_is(read):
+def test_the_pages_of_a_pdf_are_read(read):
     pytest.importorskip("pypdfium2")
     pages = [Image.fromarray(five(200, pen=pen)) for pen in (6, 25)]
     pages[0].save("scan.pdf", save_all=True, append_images=pages[1:])
@@ -351,7 +353,7 @@ def test_readings_are_printed_as_they_come(read, monkeypatch, capsys):
 
     def slow(images):
         seen.append(capsys.readouterr().out)
-        return junk_if_thick(images)
+        return non_digit_if_thick(images)
 
     monkeypatch.setattr("digitnn.reader.reader.load_image_classifier", lambda model: slow)
     monkeypatch.setattr("digitnn.cli.read.job.threads", lambda: 1)
@@ -391,7 +393,7 @@ def test_a_pipe_closed_early_ends_quietly(tmp_path):
     assert code in ("0", "1")
 
 
-def test_a_line_break_in_a_name_breaks_no_line(read):
+def test_a_line_break_in_a_name_does_not_break_the_output(read):
     found = read("a\nb.png", "--json")
     assert found.json()["pictures"][0]["error"] == "a b.png: no such file"
     assert read("a\nb.png").err == "error: a b.png: no such file\n"

@@ -1,4 +1,4 @@
-"""Reading pictures in Python: what a reading says, from whatever source, in many threads."""
+"""Reading pictures from Python: readings, sources, threads, classifiers."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ BLANK = np.full((40, 40), 255, np.uint8)
 
 
 def always(digit: int, p: float):
-    """Says of every image that it is `digit` with probability p, else no digit."""
+    """Return a classifier that gives `digit` probability p, and "no digit" the rest."""
 
     def classify(images):
         row = np.zeros(11, np.float32)
@@ -74,12 +74,12 @@ def test_a_page_is_text_with_gaps_lines_and_question_marks(page):
 
 
 @pytest.mark.parametrize(("least", "text"), [(0, "07 3\n5"), (0.85, "0? ?\n5"), (1, "?? ?\n5")])
-def test_the_least_confidence_decides_what_is_refused(page, least, text):
+def test_the_threshold_decides_which_digits_are_rejected(page, least, text):
     assert Reader(always(0, 1), least).read(BLANK).text == text
 
 
 @pytest.mark.parametrize("least", [-0.1, 1.01, float("nan")])
-def test_a_confidence_that_cannot_be_is_refused(least):
+def test_a_threshold_outside_0_to_1_is_an_error(least):
     with pytest.raises(UsageError, match="from 0 to 1"):
         Reader(always(0, 1), least)
 
@@ -103,7 +103,7 @@ def test_one_digit_is_read_from_every_kind_of_source(tmp_path):
 
 
 @pytest.mark.parametrize("single", [True, False])
-def test_a_page_without_ink_is_no_error_and_has_no_text(single):
+def test_a_page_without_ink_gives_an_empty_text(single):
     reading = Reader(always(5, 1)).read(BLANK, single)
     assert (reading.text, reading.digits) == ("", ())
     assert "no ink" in reading.notes[-1]
@@ -114,7 +114,7 @@ def test_a_page_that_is_all_ink_is_read_without_error(single):
     assert Reader(always(5, 0.1)).read(np.zeros((40, 40), np.uint8), single).text in ("", "?")
 
 
-def test_many_are_read_in_order_with_an_error_for_each_that_cannot(tmp_path):
+def test_read_many_keeps_the_order_and_yields_errors_in_place(tmp_path):
     reader = Reader(lambda images: np.eye(11, dtype=np.float32)[images.sum((1, 2)) % 10])
     whole = [five(40, pen=4 + 2 * n) for n in range(10)]
     sources = [whole[n % 10] if n % 7 else tmp_path / f"{n}.png" for n in range(70)]
@@ -149,7 +149,7 @@ def test_threads_share_a_reader():
         assert_array_equal(reading.digits[0].probabilities, alone[n % 8].digits[0].probabilities)
 
 
-def test_only_few_pictures_are_held_however_many_come():
+def test_map_in_order_holds_only_a_few_results():
     taken, given, most, lock = 0, 0, 0, Lock()
 
     def sources():
@@ -167,7 +167,7 @@ def test_only_few_pictures_are_held_however_many_come():
     assert most <= 4 * MAX_WAITING_PER_THREAD + 2
 
 
-def test_whoever_stops_early_waits_for_what_runs_and_not_for_the_rest():
+def test_stopping_early_waits_for_running_work_only():
     done = []
 
     def work(n):
@@ -181,7 +181,7 @@ def test_whoever_stops_early_waits_for_what_runs_and_not_for_the_rest():
     assert len(done) <= 6
 
 
-def test_an_error_comes_in_its_turn():
+def test_map_in_order_raises_an_exception_in_its_turn():
     results = map_in_order(lambda n: 1 // (3 - n), range(10), 4)
     assert [next(results) for _ in range(3)] == [0, 0, 1]
     with pytest.raises(ZeroDivisionError):
@@ -201,14 +201,14 @@ class Fixed:
 IMAGES = np.zeros((3, 28, 28), np.uint8)
 
 
-def test_probabilities_are_the_softmax_beside_a_logit_of_zero_if_it_rejects():
+def test_a_rejecting_network_has_an_eleventh_logit_of_zero():
     network = Network((Flatten(), Dense(10)), temperature=2.0, rejects=True)
     p = image_classifier(network, Fixed(*[2 * np.log(3.0)] * 2, *[-2e4] * 8))(IMAGES)
     assert p.dtype == np.float32
     assert_allclose(p, np.tile([3 / 7, 3 / 7, *[0] * 8, 1 / 7], (3, 1)), rtol=1e-6)
 
 
-def test_a_network_that_never_saw_junk_gives_none_to_no_digit():
+def test_a_network_that_cannot_reject_gives_no_digit_probability_zero():
     network = Network((Flatten(), Dense(10)))
     p = image_classifier(network, Fixed(*np.log(np.arange(1, 11) * 1.0)))(IMAGES)
     assert_allclose(p[0], [*(np.arange(1, 11) / 55), 0], rtol=1e-6)
@@ -222,12 +222,12 @@ def test_probabilities_of_huge_logits_are_finite():
         assert_allclose(p.sum(axis=1), 1, rtol=1e-6)
 
 
-def test_several_answer_by_their_mean():
+def test_an_ensemble_averages_probabilities():
     p = mean_classifier([always(3, 0.9), always(4, 0.5)])(IMAGES)
     assert_allclose(p[0, [3, 4, 10]], [0.45, 0.25, 0.3], rtol=1e-6)
 
 
-def test_whether_a_network_rejects_is_kept_in_its_description():
+def test_the_description_keeps_whether_a_network_rejects():
     network = Network((Flatten(), Dense(10)), rejects=True)
     assert Network.from_json(network.to_json()) == network
     plain = Network((Flatten(), Dense(10)))
@@ -235,7 +235,7 @@ def test_whether_a_network_rejects_is_kept_in_its_description():
     assert Network.from_json(plain.to_json()).rejects is False
 
 
-def test_runs_and_ensembles_read_as_they_evaluate(digits, tmp_path):
+def test_runs_and_ensembles_classify_as_in_evaluation(digits, tmp_path):
     runs = []
     for seed in (0, 1):
         training, _ = trained(CLASSIC, "scratch", digits, seed)
@@ -249,7 +249,7 @@ def test_runs_and_ensembles_read_as_they_evaluate(digits, tmp_path):
         assert not p[:, 10].any()
 
 
-def test_parameters_of_low_precision_are_read_as_single(digits, tmp_path):
+def test_quantised_parameters_load_as_float32(digits, tmp_path):
     training, _ = trained(CLASSIC, "scratch", digits)
     run = save_run(tmp_path / "run", training, "scratch", "mnist")
     small = quantise(run.params)
@@ -260,12 +260,12 @@ def test_parameters_of_low_precision_are_read_as_single(digits, tmp_path):
         assert_array_equal(params[name], p)
 
 
-def test_a_model_that_is_none_is_refused(tmp_path):
+def test_a_missing_model_is_an_error(tmp_path):
     with pytest.raises(RunError, match="no such folder"):
         Reader.load(tmp_path / "nowhere")
 
 
-def test_reading_imports_nothing_heavy_and_nothing_that_trains(tmp_path):
+def test_reading_imports_neither_heavy_libraries_nor_training(tmp_path):
     path = tmp_path / "five.png"
     path.write_bytes(saved(Image.fromarray(five(60))))
     heavy = {"torch", "scipy", "matplotlib", "numba", "sklearn", "rich", "tomlkit", "unearth"}
@@ -300,7 +300,7 @@ FUZZED = Reader(always(5, 0.9), limits=Limits(megapixels=0.25))
     ),
     st.booleans(),
 )
-def test_a_damaged_file_ends_in_a_reading_or_in_one_line(kind, changes, single):
+def test_a_damaged_file_gives_a_reading_or_a_one_line_error(kind, changes, single):
     data = bytearray(WHOLE[kind])
     for what, place, value in changes:
         start = int(place**3 * len(data))  # headers first
@@ -316,12 +316,12 @@ def test_a_damaged_file_ends_in_a_reading_or_in_one_line(kind, changes, single):
 
 
 @pytest.mark.parametrize("source", [5, None, ["a.png"], "", "a\0b", StringIO("text")])
-def test_what_is_no_source_is_refused_as_a_picture_is(source):
+def test_an_invalid_source_raises_a_picture_error(source):
     with pytest.raises(PictureError, match=r"expected|a folder|cannot be read"):
         FUZZED.read(source)
 
 
-def test_limits_hold_for_reading_too():
+def test_the_reader_applies_its_limits():
     reader = Reader(always(5, 1), limits=Limits(megapixels=0.001))
     with pytest.raises(PictureError, match="megapixels"):
         reader.read(five(60))

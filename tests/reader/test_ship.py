@@ -46,7 +46,7 @@ def run(digits: Dataset, tmp_path, monkeypatch):
     return save_run(tmp_path / "run", training, "scratch", "mnist")
 
 
-def test_what_is_shipped_is_a_run_of_a_third_of_the_bytes_that_answers_alike(run, digits, tmp_path):
+def test_the_shipped_run_is_a_third_as_large_and_answers_alike(run, digits, tmp_path):
     result = ship(run, tmp_path / "shipped")
     shipped = load_single_run(tmp_path / "shipped")
     assert shipped.network.rejects
@@ -59,16 +59,14 @@ def test_what_is_shipped_is_a_run_of_a_third_of_the_bytes_that_answers_alike(run
     assert result["nats_after"] <= result["nats_before"]
     before = run.classifier("scratch").logits(digits.images)
     after = shipped.classifier("scratch").logits(digits.images)
-    # 80 of the 600 images it learned from are junk; of those that it will be asked for, a fifth.
+    # 80 of the 600 images it learned from are non-digits; the shipped prior is a fifth.
     more = shipped.network.temperature * np.log(4 * 80 / 520)
     np.testing.assert_allclose(after, before + more, atol=0.03 * np.abs(before).max())
     sizes = [(folder / "params.safetensors").stat().st_size for folder in (shipped.path, run.path)]
     assert sizes[0] < sizes[1] / 3
 
 
-def test_what_is_too_large_is_not_shipped_and_leaves_what_was_there(
-    run, tmp_path, monkeypatch, capsys
-):
+def test_a_run_too_large_to_ship_leaves_the_old_one_intact(run, tmp_path, monkeypatch, capsys):
     ship(run, tmp_path / "shipped")
     before = (tmp_path / "shipped" / "network.json").read_bytes()
     monkeypatch.setattr(shipping, "MAX_SHIPPED_BYTES", 100)
@@ -79,7 +77,7 @@ def test_what_is_too_large_is_not_shipped_and_leaves_what_was_there(
     assert (tmp_path / "shipped" / "network.json").read_bytes() == before
 
 
-def test_main_ships_again_in_place_of_the_last(run, tmp_path, capsys):
+def test_shipping_again_replaces_the_old_run(run, tmp_path, capsys):
     for _ in range(2):
         assert main([str(run.path), "--out", str(tmp_path / "shipped")]) == 0
     assert "temperature" in json.loads(capsys.readouterr().out.split("\n}\n")[0] + "\n}")
@@ -90,7 +88,7 @@ def permissions(path: Path) -> int:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="other permissions")
-def test_what_is_shipped_has_ordinary_permissions_whatever_the_run_has(run, tmp_path):
+def test_shipped_files_have_ordinary_permissions(run, tmp_path):
     ordinary = tmp_path / "ordinary"
     ordinary.mkdir()
     (ordinary / "file").touch()
@@ -104,6 +102,6 @@ def test_what_is_shipped_has_ordinary_permissions_whatever_the_run_has(run, tmp_
             assert permissions(folder / name) == permissions(ordinary / "file"), name
 
 
-def test_a_run_that_cannot_refuse_is_not_shipped(run, tmp_path):
+def test_a_run_that_cannot_reject_is_not_shipped(run, tmp_path):
     with pytest.raises(RunError, match="no digit"):
         ship(replace(run, network=replace(run.network, rejects=False)), tmp_path / "shipped")

@@ -1,4 +1,4 @@
-"""One digit a picture, with parts of neighbours or a form's print around it."""
+"""Single digits with parts of neighbours or a printed form around them."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def answer(image):
     return None if glyph is None else int(glyph.probabilities.argmax())
 
 
-def test_what_normalise_finds_stands_where_it_is_read():
+def test_the_digit_of_normalise_wins_if_it_is_confident():
     image, pen = page(100, 100)
     write(pen, "8", 40, 30)
     glyph = find_single_digit(picture(image), classify)
@@ -58,7 +58,7 @@ def test_a_neighbour_that_touches_is_cut_off():
 
 
 @pytest.mark.parametrize("fall", [0.3, -0.3])
-def test_light_that_falls_off_is_levelled(fall):
+def test_a_light_gradient_is_removed(fall):
     image, pen = page(28, 28)
     write(pen, "0", 8, 4, high=20)
     y, x = np.indices((28, 28)) / 28 - 0.5
@@ -80,7 +80,7 @@ def test_faint_ink_on_rough_paper_is_found():
     assert answer(grey) == 0
 
 
-def test_every_further_way_is_trusted_less_and_what_is_missing_is_for_no_digit():
+def test_further_candidates_have_weights_below_one():
     image, pen = page(60, 60)
     write(pen, "0", 18, 10)
     pen.rectangle([0, 0, 7, 59], fill=0)
@@ -94,7 +94,7 @@ def test_every_further_way_is_trusted_less_and_what_is_missing_is_for_no_digit()
     assert glyph.probabilities[10] == pytest.approx(1 - glyph.confidence, abs=0.02)
 
 
-def test_less_trust_moves_probability_from_the_digits_to_none():
+def test_a_weight_moves_probability_from_the_digits_to_no_digit():
     probabilities = np.array([0.6, *[0.0] * 9, 0.4], np.float32)
     assert weigh(probabilities, 0.5)[[0, 10]].tolist() == pytest.approx([0.3, 0.7])
     assert probabilities[0] == np.float32(0.6)

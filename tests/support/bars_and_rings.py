@@ -38,7 +38,7 @@ def picture(image: Image.Image | ndarray) -> Picture:
 
 
 def text_of(lines) -> str:
-    """What the likeliest answers say, as `Reading.text` has it."""
+    """Return the text of the most likely classes, as in `Reading.text`."""
     rows = []
     for line in lines:
         row = ""

@@ -96,7 +96,7 @@ class Reader:
     def __post_init__(self) -> None:
         if not 0 <= self.min_confidence <= 1:
             raise UsageError(
-                f"the least confidence must be from 0 to 1, got {brief(self.min_confidence)}"
+                f"the rejection threshold must be from 0 to 1, got {brief(self.min_confidence)}"
             )
 
     @classmethod

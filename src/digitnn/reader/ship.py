@@ -65,7 +65,7 @@ def ship(run: Run, folder: Path) -> dict[str, float]:
     """
     recipe = Recipe.from_json(run.about["recipe"])
     if not run.network.rejects:
-        raise RunError(f"{run.path}: recipe {recipe.name} does not learn to tell what is no digit")
+        raise RunError(f'{run.path}: recipe {recipe.name} has no class "no digit"')
     small = quantise(run.params)
     valid = load_split_of(run, "valid")
     mixed = augment_once(with_synthetic(valid, HELD_OUT_MIX, SEED), recipe)

@@ -1,4 +1,4 @@
-"""Connected marks by runs, against SciPy's labelling."""
+"""Connected components, against SciPy's labelling."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from digitnn.reader.ink.components import find_components
 
 
 @pytest.mark.parametrize("density", [0.02, 0.2, 0.4, 0.6, 0.9])
-def test_marks_are_those_that_scipy_finds(density, rng):
+def test_components_agree_with_scipy(density, rng):
     for _ in range(20):
         ink = rng.random(rng.integers(1, 40, 2)) < density
         labels, m = ndimage.label(ink, np.ones((3, 3)))
@@ -21,14 +21,14 @@ def test_marks_are_those_that_scipy_finds(density, rng):
         assert [tuple(box) for box in found.boxes] == boxes
 
 
-def test_a_spiral_is_one_mark():
+def test_a_spiral_is_one_component():
     spiral = np.zeros((201, 201), bool)
     spiral[::2] = True
     spiral[1::4, -1] = spiral[3::4, 0] = True
     assert_array_equal(find_components(spiral).areas, [spiral.sum()])
 
 
-def test_no_ink_has_no_marks():
+def test_an_empty_map_has_no_components():
     found = find_components(np.zeros((5, 7), bool))
     assert found.areas.shape == (0,)
     assert found.boxes.shape == (0, 4)

@@ -1,4 +1,4 @@
-"""From luminance to ink: polarity, light, grain, faintness."""
+"""From luminance to ink: polarity, lighting, noise, faint ink."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_soft_edges_stay_soft():
 
 
 @pytest.mark.parametrize("slope", [SLOPE, SLOPE[:, None], SLOPE[::-1] * SLOPE[:, None]])
-def test_light_from_one_side_is_taken_out(slope):
+def test_light_from_one_side_is_removed(slope):
     found = find_ink(picture(230 * slope * (1 - 0.6 * INK)).grey)
     assert not found.evenly_lit
     assert found.light_paper
@@ -40,7 +40,7 @@ def test_light_from_one_side_is_taken_out(slope):
     assert "uneven light taken out" in found.notes
 
 
-def test_a_shadow_is_no_ink():
+def test_a_shadow_is_not_ink():
     light = np.where(np.add.outer(np.arange(240), np.arange(240)) > 250, 1, 0.55)
     light = ndimage.gaussian_filter(light, 2)
     found = find_ink(picture(230 * light * (1 - 0.6 * INK)).grey)
@@ -64,7 +64,7 @@ def test_chalk_on_an_unevenly_lit_board_is_ink():
     assert agreement(found.ink) > 0.85
 
 
-def test_grain_is_no_ink(rng):
+def test_noise_is_not_ink(rng):
     grain = rng.normal(scale=20, size=INK.shape)
     found = find_ink(picture(200 * (1 - 0.5 * INK) + grain).grey)
     assert agreement(found.ink) > 0.85
@@ -86,18 +86,18 @@ def test_a_plain_picture_has_no_ink(level):
 
 
 @pytest.mark.parametrize("scale", [1, 3, 6])
-def test_paper_with_grain_and_a_slope_of_light_has_no_ink(scale, rng):
+def test_noisy_unevenly_lit_paper_has_no_ink(scale, rng):
     paper = 200 * SLOPE + rng.normal(scale=scale, size=(240, 240))
     assert find_ink(picture(paper).grey).blank
 
 
-def test_large_pictures_are_reduced_by_whole_steps():
+def test_large_pictures_are_reduced_by_an_integer_factor():
     found = find_ink(five(700), max_side=200)
     assert found.reduction == 4
     assert found.ink.shape == (175, 175)
 
 
-def test_the_means_of_squares_are_those_of_scipy(rng):
+def test_box_mean_agrees_with_scipy(rng):
     values = rng.random((30, 17)).astype(np.float32)
     assert_allclose(
         box_mean(values, 2), ndimage.uniform_filter(values, 5, mode="nearest"), rtol=1e-5
@@ -105,7 +105,7 @@ def test_the_means_of_squares_are_those_of_scipy(rng):
     assert_array_equal(box_mean(values, 0), values)
 
 
-def test_the_greatest_of_squares_are_those_of_scipy(rng):
+def test_dilation_by_a_square_agrees_with_scipy(rng):
     values = rng.random((30, 17)).astype(np.float32)
     for size in (1, 2, 3, 6, 7):
         every = ndimage.maximum_filter(values, size, origin=-((size - 1) // 2) - (size % 2 == 0))
@@ -117,7 +117,7 @@ def test_otsus_threshold_lies_in_the_middle_of_the_gap():
     assert otsu(np.array([50, 50, 52, 90, 91, 91], np.uint8)) in range(52, 90)
 
 
-def test_half_a_page_in_shadow_is_no_ink():
+def test_half_a_page_in_shadow_is_not_ink():
     grey = five(300, pen=3).astype(float)
     grey[160:] *= 0.55
     found = find_ink(picture(grey).grey)
@@ -128,20 +128,20 @@ def test_half_a_page_in_shadow_is_no_ink():
     assert found.ink[~written].mean() < 0.05
 
 
-def test_a_thick_marker_is_strokes_still():
+def test_thick_marker_strokes_are_evenly_lit():
     assert find_ink(five(100, pen=16)).evenly_lit
 
 
-def test_ink_and_paper_can_be_taken_the_other_way_about():
+def test_the_polarity_can_be_inverted():
     grey = five()
-    usual, turned = find_ink(grey), find_ink(grey, inverted=True)
+    usual, inverted = find_ink(grey), find_ink(grey, inverted=True)
     assert usual.light_paper
-    assert not turned.light_paper
-    assert turned.ink[0, 0] > 0.9 > 0.1 > usual.ink[0, 0]
+    assert not inverted.light_paper
+    assert inverted.ink[0, 0] > 0.9 > 0.1 > usual.ink[0, 0]
     assert not usual.polarity_doubtful
 
 
-def test_what_is_seen_between_two_trouser_legs_is_no_ink():
+def test_the_gap_between_trouser_legs_is_not_ink():
     grey = np.full((200, 200), 225, np.uint8)
     grey[20:, 50:95] = grey[20:, 107:150] = grey[20:60, 50:150] = 90
     found = find_ink(grey, 512)

@@ -1,4 +1,4 @@
-"""One digit of a picture becomes an image as MNIST's makers would have made it."""
+"""Normalisation of a single digit to an image as in MNIST."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def extent(image):
     return right - left, bottom - top
 
 
-def test_an_image_of_mnists_kind_comes_back_as_it_was():
+def test_a_normalised_image_is_left_unchanged():
     again = normalise(picture(SCALED)).image
     assert np.abs(again - SCALED).mean() < 0.5
 
@@ -81,7 +81,7 @@ def test_a_broken_stroke_is_kept():
     assert bottom > 150
 
 
-def test_ink_that_runs_into_the_border_is_read_to_the_border():
+def test_ink_that_touches_the_border_is_kept_up_to_it():
     grey = five(100, pen=12)[:80, 36:]
     left, top, right, bottom = normalise(picture(grey)).box
     assert (left, bottom) == (0, 80)
@@ -103,7 +103,7 @@ def test_no_ink_is_an_error_that_names_the_picture(level):
 
 
 @pytest.mark.parametrize("scale", [10, 12])
-def test_grain_that_is_rough_in_dim_light_hangs_together_nowhere(scale, rng):
+def test_strong_noise_in_dim_light_is_not_ink(scale, rng):
     paper = 200 * np.linspace(0.4, 1, 240) + rng.normal(scale=scale, size=(240, 240))
     with pytest.raises(PictureError, match="five: no ink"):
         normalise(picture(paper))
@@ -138,7 +138,7 @@ def test_strokes_are_thickened_by_a_disc():
     assert grown.sum() == pytest.approx(np.pi * 5.5**2, rel=0.1)
 
 
-def test_no_ink_leaves_the_image_however_far_the_mass_is_from_the_middle():
+def test_centring_moves_no_ink_out_of_the_image():
     lopsided = np.zeros((20, 20), np.float32)
     lopsided[:, 0] = lopsided[0] = 0.01
     lopsided[-1, -1] = 1
@@ -167,7 +167,7 @@ def seven(dot: tuple[int, int, int] | None = None) -> np.ndarray:
 
 
 @pytest.mark.parametrize("dot", [(114, 160, 18), (90, 12, 16)], ids=["below", "above"])
-def test_a_dot_below_or_above_comes_along(dot):
+def test_a_dot_below_or_above_is_kept(dot):
     _, top, _, bottom = normalise(picture(seven(dot))).box
     assert top <= min(dot[1], 40) + 1
     assert bottom >= max(dot[1] + dot[2], 140) - 1
@@ -183,7 +183,7 @@ def test_dots_elsewhere_and_specks_are_left_out(dot):
 
 
 @pytest.mark.parametrize("turns", range(4))
-def test_a_strip_along_a_side_of_the_picture_is_no_digit(turns):
+def test_a_strip_along_a_side_is_not_a_digit(turns):
     grey = np.full((200, 200), 250, np.uint8)
     grey[:, :14] = 10
     with pytest.raises(PictureError, match="no ink that hangs together"):
@@ -195,7 +195,7 @@ def test_a_strip_along_a_side_of_the_picture_is_no_digit(turns):
     assert np.abs(np.subtract(box, bounding_box(np.rot90(expected, turns)))).max() <= 2
 
 
-def test_a_1_that_fills_its_bitmap_is_a_digit_all_the_same():
+def test_a_1_that_fills_its_bitmap_is_a_digit():
     grey = np.full((32, 6), 255, np.uint8)
     grey[:, 1:5] = 0
     grey[:8, 0] = grey[24:, 5] = 0

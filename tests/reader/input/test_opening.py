@@ -1,4 +1,4 @@
-"""Opening pictures: every kind of pixel gives the same luminance, every bad file one line."""
+"""Opening pictures: each pixel format gives the luminance, each bad file a one-line error."""
 
 import io
 import struct
@@ -74,13 +74,13 @@ def test_sixteen_bits_keep_their_greys():
 
 
 @pytest.mark.parametrize("ink", [0, 255])
-def test_ink_on_glass_is_put_on_what_contrasts(ink):
+def test_transparent_drawings_get_a_contrasting_background(ink):
     image = Image.merge("LA", [Image.new("L", (40, 40), ink), Image.fromarray(255 - GREY)])
     wanted = GREY if ink == 0 else 255 - GREY
     assert_array_equal(opened(image), wanted)
 
 
-def test_a_transparent_corner_of_a_photo_looks_like_its_paper():
+def test_transparent_corners_get_the_luminance_of_the_paper():
     paper = np.where(GREY < 128, 30, 200).astype(np.uint8)
     alpha = np.full((40, 40), 255, np.uint8)
     alpha[:6, :6] = 0
@@ -120,7 +120,7 @@ def test_exif_turns_the_picture_upright(kind, orientation):
 
 
 @pytest.mark.parametrize("kind", ["GIF", "TIFF", "WEBP", "PNG"])
-def test_the_first_of_several_frames_is_read_and_that_is_said(kind):
+def test_the_first_of_several_frames_is_opened_with_a_note(kind):
     frames = [Image.fromarray(GREY), Image.new("L", (40, 40), 128), Image.new("L", (40, 40), 9)]
     data = saved(frames[0], kind, save_all=True, append_images=frames[1:])
     picture = open_picture(data)
@@ -161,7 +161,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("data", "words"), BAD.values(), ids=BAD)
-def test_what_is_no_picture_is_refused_in_one_line(data, words, tmp_path):
+def test_a_file_that_is_no_picture_gives_a_one_line_error(data, words, tmp_path):
     path = tmp_path / "it.png"
     path.write_bytes(data)
     with pytest.raises(PictureError, match=words) as caught:
@@ -170,7 +170,7 @@ def test_what_is_no_picture_is_refused_in_one_line(data, words, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_missing_files_and_folders_are_refused(tmp_path):
+def test_missing_files_and_folders_are_errors(tmp_path):
     with pytest.raises(PictureError, match="no such file"):
         open_picture(tmp_path / "none.png")
     with pytest.raises(PictureError, match="a folder"):
@@ -183,7 +183,7 @@ def test_heic_without_its_package_says_what_to_install(monkeypatch):
         open_picture(b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00")
 
 
-def test_the_limits_can_be_moved():
+def test_the_limits_can_be_changed():
     data = saved(Image.fromarray(GREY))
     with pytest.raises(PictureError, match=r"40 x 40 pixels; the limit is 0.001 megapixels"):
         open_picture(data, Limits(megapixels=0.001))
@@ -204,19 +204,19 @@ def png_white(width: int, height: int) -> bytes:
 @pytest.mark.parametrize(
     "array", [np.zeros(9), np.zeros((9, 9, 5)), np.full((9, 9), np.nan), np.zeros((9, 9), complex)]
 )
-def test_arrays_that_are_no_picture_are_refused(array):
+def test_arrays_that_are_no_picture_are_errors(array):
     with pytest.raises(PictureError, match=r"expected shape|expected bools|no finite|at least"):
         open_picture(array)
 
 
-def test_pillows_settings_and_pythons_warnings_are_left_as_they_were():
+def test_pillow_settings_and_warning_filters_are_restored():
     before, filters = Image.MAX_IMAGE_PIXELS, list(warnings.filters)
     open_picture(saved(Image.fromarray(GREY)))
     assert before == Image.MAX_IMAGE_PIXELS
     assert warnings.filters == filters
 
 
-def test_a_damaged_tiff_says_nothing_on_stderr_by_itself(capfd):
+def test_a_damaged_tiff_prints_nothing_on_stderr(capfd):
     data = bytearray(saved(Image.fromarray(GREY), "TIFF", compression="tiff_lzw"))
     data[8:60] = b"\x55" * 52
     with pytest.raises(PictureError, match="damaged TIFF"):
@@ -241,7 +241,7 @@ WHOLE = {kind: saved(Image.fromarray(GREY), kind) for kind in SAVED}
     st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=4)), max_size=4),
     st.floats(0.05, 1),
 )
-def test_damaged_files_end_in_a_picture_or_in_one_line(kind, changes, kept):
+def test_damaged_files_give_a_picture_or_a_one_line_error(kind, changes, kept):
     data = bytearray(WHOLE[kind])
     for place, value in changes:
         start = int(place**3 * (len(data) - len(value)))  # headers first

@@ -1,4 +1,4 @@
-"""Cuts through marks, and the path of pieces that reads best."""
+"""Cuts through components, and the path of pieces with the highest score."""
 
 import numpy as np
 import pytest
@@ -26,8 +26,10 @@ def bars(*columns, height=40, width=60, bridge=None):
     return ink
 
 
-def piece(left, right, mark, cut=0.0, top=0, bottom=40):
-    return Piece(np.ones((bottom - top, right - left), bool), (left, top, right, bottom), mark, cut)
+def piece(left, right, component, cut=0.0, top=0, bottom=40):
+    return Piece(
+        np.ones((bottom - top, right - left), bool), (left, top, right, bottom), component, cut
+    )
 
 
 def answers(**digits):
@@ -38,14 +40,14 @@ def answers(**digits):
     return rows
 
 
-def test_a_seam_runs_where_the_least_ink_is():
+def test_a_seam_follows_the_least_ink():
     seams, costs = find_seams(bars(10, 40, bridge=30), 4.0)
     between = [k for k in range(len(seams)) if seams[k].min() >= 14 and seams[k].max() <= 40]
     assert between
     assert_allclose(costs[between], 3, atol=0.01)
 
 
-def test_a_seam_leans_with_the_strokes_it_passes_between():
+def test_a_seam_follows_slanted_strokes():
     ink = np.zeros((40, 70), np.float32)
     for y in range(40):
         ink[y, 40 - y : 44 - y] = ink[y, 54 - y : 58 - y] = 1
@@ -54,7 +56,7 @@ def test_a_seam_leans_with_the_strokes_it_passes_between():
     assert (free[:, 0] > free[:, -1] + 25).any()
 
 
-def test_slices_share_out_the_pixels_of_a_mark():
+def test_slices_partition_the_pixels_of_a_component():
     ink = bars(6, 26, 46, bridge=20)
     whole = make_piece(ink > 0, 100, 50, 7, 0.0)
     left, top, right, bottom = whole.box
@@ -66,31 +68,31 @@ def test_slices_share_out_the_pixels_of_a_mark():
     assert min(part.box[0] for part in parts) == 106
 
 
-def test_a_narrow_mark_is_not_cut():
+def test_a_narrow_component_is_not_cut():
     ink = np.ones((40, 4), np.float32)
     assert len(cut_into_slices(Piece(ink > 0, (0, 0, 4, 40), 0), ink, 40.0)) == 1
 
 
-def test_the_path_that_reads_best_wins():
+def test_the_path_with_the_highest_score_wins():
     line = [piece(0, 12, 0, cut=1.0), piece(12, 24, 0)]
     candidates = [Candidate(0, 1, 0.0), Candidate(0, 2, 0.0), Candidate(1, 2, 0.0)]
     assert best_path(line, candidates, answers(left=0.9, both=0.05, right=0.9)) == [0, 2]
     assert best_path(line, candidates, answers(left=0.6, both=0.9, right=0.6)) == [1]
 
 
-def test_junk_stays_whole_unless_its_parts_read_well():
+def test_a_non_digit_stays_whole_unless_its_parts_are_digits():
     line = [piece(0, 12, 0, cut=1.0), piece(12, 24, 0)]
     candidates = [Candidate(0, 1, 0.0), Candidate(0, 2, 0.0), Candidate(1, 2, 0.0)]
     assert best_path(line, candidates, answers(left=0.02, both=0.0, right=0.3)) == [1]
-    assert classification_score(answers(junk=0.0)[0]) == pytest.approx(NON_DIGIT_NATS)
+    assert classification_score(answers(non_digit=0.0)[0]) == pytest.approx(NON_DIGIT_NATS)
 
 
-def test_a_cut_costs_by_the_strokes_it_runs_through():
+def test_a_cut_costs_by_the_ink_it_passes_through():
     line = [piece(0, 12, 0, cut=2.0), piece(12, 24, 0), piece(30, 40, 1)]
     assert_allclose(boundary_scores(line), [0, -2 * CUT_NATS, 0, 0])
 
 
-def test_a_run_of_pieces_that_is_much_wider_than_high_is_no_candidate():
+def test_pieces_much_wider_than_high_are_no_candidate():
     line = [piece(30 * k, 30 * k + 20, k) for k in range(4)]
     candidates = {(candidate.start, candidate.stop) for candidate in find_candidates(line, 40.0)}
     assert (0, 2) in candidates
@@ -98,7 +100,7 @@ def test_a_run_of_pieces_that_is_much_wider_than_high_is_no_candidate():
     assert all((k, k + 1) in candidates for k in range(4))
 
 
-def test_a_low_glyph_and_marks_far_apart_cost():
+def test_low_glyphs_and_gaps_are_penalised():
     low, high = piece(0, 20, 0, top=30, bottom=40), piece(0, 20, 0)
     assert (
         find_candidates([low], 40.0)[0].shape_nats
@@ -122,7 +124,7 @@ def both_slices() -> list[Piece]:
     return [piece(0, 12, 0, cut=1.0), piece(12, 24, 0)]
 
 
-def test_it_is_known_what_is_a_part_of_a_mark_and_what_the_whole():
+def test_candidates_are_marked_as_partial_or_whole():
     line = [*both_slices(), piece(30, 40, 1)]
     found = {
         (candidate.start, candidate.stop): (candidate.partial, candidate.whole)
@@ -134,7 +136,7 @@ def test_it_is_known_what_is_a_part_of_a_mark_and_what_the_whole():
     assert found[(2, 3)] == (False, True)
 
 
-def test_a_slice_that_is_not_surely_a_digit_leaves_the_mark_whole():
+def test_an_unsure_slice_leaves_the_component_whole():
     candidates = find_candidates(both_slices(), 40.0)
     order = [(candidate.start, candidate.stop) for candidate in candidates]
     assert order == [(0, 1), (0, 2), (1, 2)]
@@ -144,7 +146,7 @@ def test_a_slice_that_is_not_surely_a_digit_leaves_the_mark_whole():
     assert best_path(both_slices(), candidates, two_digits) == [0, 2]
 
 
-def test_of_slices_one_may_be_a_one_but_not_each():
+def test_one_slice_may_be_a_1_but_not_all_of_them():
     three = [piece(0, 12, 0, cut=1.0), piece(12, 24, 0, cut=1.0), piece(24, 36, 0)]
     candidates = find_candidates(three, 40.0)
     read = {(0, 1): (1, 0.99), (1, 2): (1, 0.99), (2, 3): (1, 0.99)}
@@ -160,7 +162,7 @@ def test_of_slices_one_may_be_a_one_but_not_each():
     assert len(best_path(three, candidates, number)) == 3
 
 
-def test_junk_that_is_as_wide_as_a_digit_may_be_pays_nothing_for_its_form():
+def test_a_whole_non_digit_has_no_shape_penalty():
     wide = [piece(0, 28, 0, cut=1.0), piece(28, 58, 0)]
     candidates = find_candidates(wide, 40.0)
     whole = next(k for k, candidate in enumerate(candidates) if candidate.whole)

@@ -1,4 +1,4 @@
-"""Long straight strokes are found and taken out; what crosses them stays whole."""
+"""Long straight strokes are found and erased; strokes that cross them stay whole."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def ink_of(image):
     return (1 - np.asarray(image, np.float32) / 255).astype(np.float32)
 
 
-def test_runs_are_as_long_as_the_column_is_inked():
+def test_run_lengths_are_measured_along_columns():
     ink = np.array([[1, 0, 1], [1, 1, 0], [0, 1, 1]], bool)
     assert run_lengths(ink).tolist() == [[2, 0, 1], [2, 2, 0], [0, 2, 1]]
 
@@ -30,13 +30,13 @@ def test_a_sloped_broken_line_is_one_stroke(slope):
     assert stroke.thickness == pytest.approx(2, abs=1)
 
 
-def test_digits_have_no_stroke_as_long():
+def test_digits_have_no_long_strokes():
     image, pen = page(400, 100)
     write(pen, "0 8 0 8", 20, 30)
     assert find_level_strokes(ink_of(image) > 0.5, 40) == []
 
 
-def test_what_crosses_a_ruling_stays_whole_and_the_ruling_goes():
+def test_a_ruling_is_erased_but_crossing_strokes_stay_whole():
     image, pen = page(400, 120)
     write(pen, "01801", 40, 40)
     clean = ink_of(image)
@@ -53,7 +53,7 @@ def test_paper_without_rulings_is_the_same_array():
     assert remove_rulings(ink) is ink
 
 
-def test_a_comb_goes_and_the_one_that_stands_on_it_stays():
+def test_a_comb_is_erased_but_a_1_on_its_line_stays():
     image, pen = page(500, 120)
     pen.rectangle([20, 90, 480, 91], fill=0)
     for x in range(20, 490, 92):
@@ -66,7 +66,7 @@ def test_a_comb_goes_and_the_one_that_stands_on_it_stays():
     assert rest[60:88, 18:48].max() == 0
 
 
-def test_strokes_that_are_all_there_is_are_no_rulings():
+def test_strokes_without_other_ink_are_not_rulings():
     ink = np.zeros((60, 200), np.float32)
     ink[:, 50:54] = ink[:, 100:104] = 1
     assert remove_rulings(ink) is ink

@@ -15,7 +15,7 @@ from digitnn.data.formats.idx import write_idx
 from digitnn.data.formats.idx_folder import idx_name, write_idx_folder
 from digitnn.errors import DataError, FormatError
 from digitnn.evaluation.evaluation import MAX_LOGIT, evaluate
-from digitnn.evaluation.summary import describe, summarise_evaluation
+from digitnn.evaluation.summary import describe_summary, summarise_evaluation
 from digitnn.network.storage.safetensors import save_safetensors
 from digitnn.network.storage.saved_network import load_network
 
@@ -64,7 +64,7 @@ def test_the_largest_logits_that_are_let_pass_give_finite_figures(right, digits)
         found = summarise_evaluation(evaluate(Fixed(logits), part), part)
     assert found.evaluation.accuracy == right
     strictly(json.dumps(found.to_json()))
-    assert not any("nan" in line or "inf" in line for line in describe(found))
+    assert not any("nan" in line or "inf" in line for line in describe_summary(found))
     with pytest.raises(DataError, match=r"^it gives logits up to 2e\+36 for images of digits"):
         evaluate(Fixed(2 * logits), part, "it")
 
@@ -75,7 +75,7 @@ def test_finite_logits_too_far_apart_for_a_loss_are_refused_with_the_name_of_the
 ) -> None:
     with_biases(run, np.where(np.arange(10) == 3, 3e38, -3e38))
     done = digitnn("evaluate", "run", "--engine", engine)
-    assert_one_error_line(done, 1, "error: run gives logits up to 3e+38", "train it anew")
+    assert_one_error_line(done, 1, "error: run gives logits up to 3e+38", "train it again")
     assert "Warning" not in done.err
     assert not (run / "report.json").exists()
 
@@ -109,7 +109,7 @@ def test_a_digit_that_is_neither_shown_nor_read_has_no_f1(
     assert (scores[2]["precision"], scores[9]["recall"]) == (None, 1.0)
     strictly((run / "report.json").read_text())
     told = digitnn("evaluate", "run", "--split", "test")
-    assert "no image shows 3: nothing is known of how these are read" in told.out
+    assert "no image shows 3: there is no score for these digits" in told.out
     assert "nan" not in told.out
 
 

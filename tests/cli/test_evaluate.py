@@ -12,7 +12,7 @@ from digitnn.data.formats.idx_folder import write_idx_folder
 from digitnn.evaluation import disputed_labels as disputed
 from digitnn.evaluation.disputed_labels import DisputedLabel
 from digitnn.evaluation.evaluation import Evaluation, evaluate
-from digitnn.evaluation.summary import describe, summarise_evaluation
+from digitnn.evaluation.summary import describe_summary, summarise_evaluation
 from digitnn.network.storage.safetensors import save_safetensors
 from digitnn.network.storage.saved_network import load_network
 from digitnn.runs.run import load_single_run
@@ -87,7 +87,8 @@ def test_labels_in_dispute_are_told_for_the_data_that_they_are_of(
     assert found.evaluation.accuracy == 599 / 600
     assert (found.disputed.without.accuracy, found.disputed.corrected.accuracy) == (1, 1)
     assert (
-        "without them 100.00 %, as corrected 100.00 %, on them alone 0 of 1" in describe(found)[-1]
+        "without them 100.00 %, corrected 100.00 %, on them alone 0 of 1"
+        in describe_summary(found)[-1]
     )
 
 
@@ -95,7 +96,7 @@ def test_a_digit_that_no_image_shows_is_named(digits: Dataset) -> None:
     some = digits[(digits.labels != 4) & (digits.labels != 7)]
     found = summarise_evaluation(read(np.zeros((len(some), 10), np.float32), some), some)
     assert found.absent == (4, 7)
-    assert describe(found)[-1].startswith("no image shows 4, 7:")
+    assert describe_summary(found)[-1].startswith("no image shows 4, 7:")
     assert found.to_json()["per_class"][4]["recall"] is None
 
 
@@ -105,7 +106,7 @@ def test_a_network_without_a_mistake_is_described_as_well(digits: Dataset) -> No
     )
     assert found.most_wrong == ()
     assert found.risk_coverage.area == 0
-    assert "0.00 % of the surest 99 %" in describe(found)[1]
+    assert "0.00 % of 99 %" in describe_summary(found)[1]
     json.dumps(found.to_json(), allow_nan=False)
 
 

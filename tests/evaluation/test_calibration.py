@@ -4,12 +4,12 @@ from sklearn.calibration import calibration_curve
 
 from digitnn.evaluation.calibration import (
     BINS,
+    append_non_digit_logit,
     bin_confidences,
     calibration_error,
     fit_temperature,
-    mean_nats,
-    with_no_digit,
 )
+from digitnn.evaluation.evaluation import mean_nats
 
 
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])
@@ -39,7 +39,7 @@ def test_uniform_logits_cost_ln_k():
 
 def test_no_digit_has_the_logit_0():
     logits = np.array([[1, -1]], np.float32)
-    assert with_no_digit(logits).tolist() == [[1, -1, 0]]
+    assert append_non_digit_logit(logits).tolist() == [[1, -1, 0]]
 
 
 def test_the_bins_agree_with_scikit_learn():

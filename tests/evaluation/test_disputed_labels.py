@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import digitnn
-from digitnn.evaluation.disputed_labels import DISPUTED, MNIST_TEST, find_disputed, settle
+from digitnn.evaluation.disputed_labels import DISPUTED, MNIST_TEST, find_disputed, score_disputed
 
 LABELS = np.zeros(10_000, np.uint8)
 LABELS[[one.index for one in DISPUTED]] = [one.given for one in DISPUTED]
@@ -18,7 +18,7 @@ def test_of_fifteen_digits_fewer_than_three_of_five_confirm_the_label() -> None:
 
 
 def test_a_network_that_reads_as_labelled_loses_where_labels_are_corrected() -> None:
-    found = settle(LABELS.copy(), LABELS, DISPUTED)
+    found = score_disputed(LABELS.copy(), LABELS, DISPUTED)
     assert (found.among.right, found.among.n) == (15, 15)
     assert (found.without.right, found.without.n) == (9985, 9985)
     assert (found.corrected.right, found.corrected.n) == (9985, 9995)
@@ -29,7 +29,7 @@ def test_a_network_that_reads_as_people_do_gains() -> None:
     for one in DISPUTED:
         predictions[one.index] = one.correction if one.correction is not None else (one.given + 1)
     predictions[0] = 5
-    found = settle(predictions, LABELS, DISPUTED)
+    found = score_disputed(predictions, LABELS, DISPUTED)
     assert found.among.right == 0
     assert (found.without.right, found.corrected.right) == (9984, 9994)
     assert found.corrected.accuracy == 9994 / 9995

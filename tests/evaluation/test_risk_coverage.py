@@ -9,9 +9,9 @@ from digitnn.evaluation.risk_coverage import COVERAGES, log_odds, measure_risk_c
 
 
 def test_ten_answers_known_by_hand() -> None:
-    sureness = np.arange(10, 0, -1.0)
+    confidence = np.arange(10, 0, -1.0)
     right = np.array([1, 1, 1, 1, 0, 1, 1, 1, 0, 0], bool)
-    found = measure_risk_coverage(sureness, right)
+    found = measure_risk_coverage(confidence, right)
     assert [point.coverage for point in found.points] == list(COVERAGES)
     assert [point.n for point in found.points] == [5, 8, 9, 10, 10]
     assert [point.errors for point in found.points] == [1, 1, 2, 3, 3]
@@ -21,24 +21,24 @@ def test_ten_answers_known_by_hand() -> None:
     assert found.area == pytest.approx(np.mean(risks))
 
 
-def test_the_order_of_the_images_does_not_matter_even_where_sureness_is_equal(
+def test_the_order_of_the_images_does_not_matter_even_where_confidence_is_equal(
     rng: np.random.Generator,
 ) -> None:
-    sureness, right = rng.integers(0, 5, 200).astype(float), rng.random(200) < 0.8
+    confidence, right = rng.integers(0, 5, 200).astype(float), rng.random(200) < 0.8
     order = rng.permutation(200)
-    first = measure_risk_coverage(sureness, right)
-    second = measure_risk_coverage(sureness[order], right[order])
+    first = measure_risk_coverage(confidence, right)
+    second = measure_risk_coverage(confidence[order], right[order])
     assert [p.errors for p in first.points] == pytest.approx([p.errors for p in second.points])
     assert first.area == pytest.approx(second.area)
 
 
-def test_equal_sureness_gives_what_chance_gives_on_average(rng: np.random.Generator) -> None:
-    sureness, right = rng.integers(0, 3, 60).astype(float), rng.random(60) < 0.7
+def test_equal_confidence_gives_what_chance_gives_on_average(rng: np.random.Generator) -> None:
+    confidence, right = rng.integers(0, 3, 60).astype(float), rng.random(60) < 0.7
     broken = []
     for _ in range(3000):
-        order = np.lexsort((rng.random(60), -sureness))
+        order = np.lexsort((rng.random(60), -confidence))
         broken.append((~right[order]).cumsum() / np.arange(1, 61))
-    found = measure_risk_coverage(sureness, right)
+    found = measure_risk_coverage(confidence, right)
     assert found.area == pytest.approx(np.mean(broken), rel=0.01)
     assert found.points[0].error == pytest.approx(np.mean(broken, axis=0)[29], rel=0.02)
 

@@ -58,10 +58,10 @@ def test_a_digit_that_no_image_shows_has_no_recall_and_one_never_read_no_precisi
     assert scores[1].precision == 0.5
 
 
-def test_the_surest_mistakes_come_first() -> None:
+def test_the_most_confident_mistakes_come_first() -> None:
     logits = np.zeros((4, 10), np.float32)
     logits[range(4), [3, 5, 1, 2]] = [2, 9, 4, 9]
-    found = find_most_wrong(logits, np.array([0, 6, 1, 7], np.uint8), most=2)
+    found = find_most_wrong(logits, np.array([0, 6, 1, 7], np.uint8), max_count=2)
     assert [(one.index, one.label, one.read) for one in found] == [(1, 6, 5), (3, 7, 2)]
     assert found[0].probability == pytest.approx(np.exp(9) / (np.exp(9) + 9))
     assert find_most_wrong(logits[2:3], np.array([1], np.uint8)) == ()

@@ -41,7 +41,7 @@ def two_blas_threads(monkeypatch):
 
     while one_core_blas._limited:  # by the test before
         sleep(0.01)
-    monkeypatch.setattr(one_core_blas, "_outside", None)  # nor is it an engine's
+    monkeypatch.setattr(one_core_blas, "_free_threads", None)  # nor is it an engine's
     (before,) = blas_threads()
     limit_in_a_thread_of_its_own(2)
     assert blas_threads() == {2}
@@ -136,7 +136,7 @@ def test_another_user_of_threadpoolctl_is_heeded_after():
 
 @pytest.mark.usefixtures("two_blas_threads")
 def test_the_limit_stays_for_a_moment_for_those_who_come_back_at_once(monkeypatch):
-    monkeypatch.setattr(blas, "GRACE", 0.5)
+    monkeypatch.setattr(blas, "GRACE_SECONDS", 0.5)
     for _ in range(3):
         with one_core_blas:
             pass

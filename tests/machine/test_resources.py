@@ -12,14 +12,14 @@ from digitnn.engines.scratch import blocks
 from digitnn.errors import UsageError
 from digitnn.machine import resources
 from digitnn.machine.blas import one_core_blas
-from digitnn.machine.resources import LIMITS, threads, use_resources
+from digitnn.machine.resources import THREAD_VARIABLES, threads, use_resources
 
 
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch: pytest.MonkeyPatch):
     """Nothing chosen, no variable set; what was there afterwards."""
-    before = torch.get_num_threads(), one_core_blas._outside
-    for name in LIMITS:
+    before = torch.get_num_threads(), one_core_blas._free_threads
+    for name in THREAD_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     yield
     use_resources()
@@ -63,7 +63,7 @@ def test_both_engines_use_what_was_chosen(monkeypatch):
     find_engine("scratch")
     blocks.run_blocks(len, 100, 10)
     assert sizes == [3]
-    assert one_core_blas._outside == 3
+    assert one_core_blas._free_threads == 3
     use_resources()
     find_engine("pytorch")
     assert torch.get_num_threads() == 1

@@ -11,7 +11,7 @@ from page_reader import read_page
 from PIL import Image
 
 import digitnn
-from digitnn.evaluation.next_test import predict_next_test
+from digitnn.evaluation.intervals import predict_next_test
 from digitnn.plotting import COLOURS, GREY, new_figure
 from digitnn.report.charts import draw_next_test
 from digitnn.report.elements import coloured, ink, outlined

@@ -16,7 +16,7 @@ from small_trainings import CLASSIC, CNN
 from digitnn.analysis.robustness.corruptions.suite import corrupt
 from digitnn.cli.app import main
 from digitnn.data.dataset import Dataset
-from digitnn.evaluation.disputed_labels import DisputedLabel, settle
+from digitnn.evaluation.disputed_labels import DisputedLabel, score_disputed
 from digitnn.evaluation.evaluation import evaluate
 from digitnn.evaluation.summary import summarise_evaluation
 from digitnn.network.layers import AveragePool2d, Dense, Flatten
@@ -346,7 +346,7 @@ def test_disputed_labels_are_shown_with_what_people_and_the_network_say(
     assert "MNIST's test split" in disputed_labels_section(measured).absent
     labels = (DisputedLabel(3, 1, 0, 2, 5), DisputedLabel(7, 4, 2, 9, 2))
     reads = measured.evaluation_summary.evaluation.predictions
-    disputed = settle(reads, measured.dataset.labels, labels)
+    disputed = score_disputed(reads, measured.dataset.labels, labels)
     section = disputed_labels_section(
         replace(
             measured, evaluation_summary=replace(measured.evaluation_summary, disputed=disputed)

@@ -16,7 +16,7 @@ from digitnn.runs.evaluation_log import EvaluationLog
 from digitnn.runs.experiment import TrainingData, run_experiment
 from digitnn.runs.resume import Keeping, hold
 from digitnn.runs.run import check_free, load_single_run
-from digitnn.training.fullbatch import Evaluation
+from digitnn.training.fullbatch import EvaluatedPoint
 from digitnn.training.training import Checkpoint
 
 SMALL = replace(CNN, epochs=3, batch_size=60)
@@ -336,7 +336,7 @@ def test_damaged_evaluations_are_computed_again(damage, train, tmp_path):
 
 
 def evaluation(value):
-    return Evaluation(Outcome(value, 3), np.full(4, value, np.float32), seconds=2 * value)
+    return EvaluatedPoint(Outcome(value, 3), np.full(4, value, np.float32), seconds=2 * value)
 
 
 def test_an_evaluation_is_found_at_its_point_and_for_its_training_only(tmp_path):

@@ -115,7 +115,7 @@ def test_full_batches_taken_up_after_any_iteration_compute_nothing_twice(
         log = tmp_path / str(count)
         for last in (count, 5):
             training = training_of(recipe, counting(find_engine(engine), computed), digits)
-            training.remember(EvaluationLog(log, "training", pytest.fail))
+            training.use_cache(EvaluationLog(log, "training", pytest.fail))
             for record in training:
                 if record.epoch == last:
                     break

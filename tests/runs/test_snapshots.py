@@ -16,7 +16,7 @@ from digitnn.runs.ensembles import make_ensemble
 from digitnn.runs.experiment import TrainingData, run_experiment
 from digitnn.runs.resume import Keeping
 from digitnn.runs.snapshots import saved_snapshots, snapshot_epochs, snapshot_path
-from digitnn.training.random_streams import streams
+from digitnn.training.minibatch import streams
 from digitnn.training.stopping import Stopping
 
 SMALL = {"cnn": CNN, "classic": CLASSIC}

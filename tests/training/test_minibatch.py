@@ -16,7 +16,7 @@ from digitnn.recipes import averaging
 from digitnn.recipes.averaging import Averaging
 from digitnn.recipes.builtin import RECIPES
 from digitnn.recipes.optimisers import ConjugateGradient
-from digitnn.training.random_streams import streams
+from digitnn.training.minibatch import streams
 from digitnn.training.records import EpochRecord
 
 

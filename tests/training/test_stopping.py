@@ -16,8 +16,7 @@ from digitnn.runs.experiment import TrainingData, run_experiment
 from digitnn.runs.resume import Keeping
 from digitnn.runs.run import load_single_run
 from digitnn.training import training as training_module
-from digitnn.training.clock import Clock
-from digitnn.training.records import EpochRecord
+from digitnn.training.records import Clock, EpochRecord
 from digitnn.training.stopping import Stopping, best_epoch
 
 SMALL = replace(CNN, epochs=4, batch_size=60)

@@ -47,7 +47,7 @@ def evaluate(
     from digitnn.analysis.comparison.external_data import EXTERNAL_SPLIT, qmnist_shares
     from digitnn.data.formats.labelled import read_labelled
     from digitnn.evaluation.evaluation import evaluate as evaluate_on
-    from digitnn.evaluation.summary import describe, summarise_evaluation
+    from digitnn.evaluation.summary import describe_summary, summarise_evaluation
     from digitnn.machine.resources import use_resources
     from digitnn.runs.ensembles import load_run
     from digitnn.runs.experiment import load_split_of
@@ -98,7 +98,9 @@ def evaluate(
         f"{f'the {name} split' if elsewhere is None else 'these images'} {count(times, 'time')}"
     )
     print_text(
-        "\n".join([first, *describe_external(shared, shares), *describe(evaluation_summary)])
+        "\n".join(
+            [first, *describe_external(shared, shares), *describe_summary(evaluation_summary)]
+        )
     )
     measure_and_print(trained, classifier, dataset, evaluation, corruptions, robustness, print_text)
     if figures:

@@ -1,1 +1,1 @@
-"""The answers of a classifier, counted: accuracy, intervals, calibration, McNemar's test."""
+"""The evaluation of a classifier: accuracy, intervals, calibration, McNemar's test."""

@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: how far they are from it, and what would mend them.
+"""Calibration: how well a network's probabilities match its accuracy, and temperature scaling.
 
 Axes: n images, k classes.
 """
@@ -10,19 +10,19 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
-from digitnn.evaluation.evaluation import log_softmax
+from digitnn.evaluation.evaluation import log_softmax, mean_nats
 
-WIDEST = log(20.0)
-"""Temperatures are looked for from 1/20 to 20."""
+MAX_LOG_TEMPERATURE = log(20.0)
+"""Temperatures are searched from 1/20 to 20."""
 BINS = 15
-"""As many as Guo, Pleiss, Sun and Weinberger (2017) take."""
+"""The number of bins of Guo, Pleiss, Sun and Weinberger (2017)."""
 
 
 @dataclass(frozen=True)
 class Bin:
-    """The images whose reading has a probability in (low, high].
+    """The n images with a confidence in (low, high].
 
-    confidence: that probability's mean; accuracy: the share read right; both None without images.
+    confidence: its mean; accuracy: the share classified correctly; both None without images.
     """
 
     low: float
@@ -35,7 +35,7 @@ class Bin:
 def bin_confidences(
     logits: Float32[ndarray, "n k"], labels: UInt8[ndarray, " n"]
 ) -> tuple[Bin, ...]:
-    """The reliability diagram's bins: 15 of equal width, by the probability of what is read."""
+    """Return the bins of the reliability diagram: 15 of equal width, by confidence."""
     log_p = log_softmax(logits).astype(float)
     confidence = np.exp(log_p.max(axis=1)).clip(0, 1)
     right = logits.argmax(axis=1) == labels
@@ -56,9 +56,9 @@ def bin_confidences(
 
 
 def calibration_error(bins: tuple[Bin, ...]) -> float:
-    """The expected calibration error, sum over bins of n_b / n |accuracy_b - confidence_b|.
+    """Return the expected calibration error, sum over bins of n_b / n |accuracy_b - confidence_b|.
 
-    Guo et al. 2017, eq. 3. It is above 0 by chance also where all probabilities are right.
+    Guo et al. 2017, eq. 3. It is biased upwards, even for a calibrated model.
     """
     n = sum(one.n for one in bins)
     gaps = (
@@ -69,26 +69,21 @@ def calibration_error(bins: tuple[Bin, ...]) -> float:
     return sum(gaps) / n
 
 
-def mean_nats(logits: Float32[ndarray, "n k"], labels: UInt8[ndarray, " n"]) -> float:
-    """The mean cross-entropy of softmax(logits), in nats."""
-    return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean(dtype=float))
-
-
-def with_no_digit(logits: Float32[ndarray, "n k"]) -> Float32[ndarray, "n j"]:
-    """The logits of a network that rejects, and behind them that of "no digit", 0."""
+def append_non_digit_logit(logits: Float32[ndarray, "n k"]) -> Float32[ndarray, "n j"]:
+    """Append the implicit logit of a network that rejects, fixed at 0, which means a non-digit."""
     return np.pad(logits, ((0, 0), (0, 1)))
 
 
 def fit_temperature(logits: Float32[ndarray, "n k"], labels: UInt8[ndarray, " n"]) -> float:
-    """The T of least cross-entropy of softmax(logits / T) (Guo, Pleiss, Sun and Weinberger 2017).
+    """Return the T that minimises the cross-entropy of softmax(logits / T) (Guo et al. 2017).
 
-    One number for all classes: it changes how sure the network is, never which class is likeliest.
+    It is one number for all classes, so it changes the confidence but not the predicted class.
     """
     from scipy.optimize import minimize_scalar
 
     found = minimize_scalar(
         lambda log_t: mean_nats(logits / np.float32(exp(log_t)), labels),
-        bounds=(-WIDEST, WIDEST),
+        bounds=(-MAX_LOG_TEMPERATURE, MAX_LOG_TEMPERATURE),
         method="bounded",
         options={"xatol": 1e-4},
     )

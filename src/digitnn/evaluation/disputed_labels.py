@@ -1,14 +1,14 @@
-"""Labels of MNIST's test split that people who looked again do not agree with.
+"""Disputed labels of MNIST's test split: those that a majority of five reviewers did not confirm.
 
 Northcutt, Athalye and Mueller ("Pervasive Label Errors in Test Sets Destabilize Machine Learning
-Benchmarks", NeurIPS 2021 Datasets and Benchmarks) let an algorithm name 100 suspects among the
-10,000 and showed each to five crowd workers, with the label given and the one that the algorithm
-proposed. Of 15 digits fewer than three workers confirmed the label given. Ten of these three or
-more read as proposed; the others have no digit that most agree on. Their answers, digit by digit:
-repository cleanlab/label-errors, file mturk/mnist_mturk.json, commit 5457895eee26.
+Benchmarks", NeurIPS 2021 Datasets and Benchmarks) let an algorithm select 100 suspects among the
+10,000 images. Five crowd workers saw each, with the given label and the one the algorithm proposed.
+For 15 images fewer than three workers confirmed the given label. For ten of these, three or more
+chose the proposed label; the other five have no majority. The votes are in the repository
+cleanlab/label-errors, file mturk/mnist_mturk.json, commit 5457895eee26.
 
-They are crowd workers, not palaeographers, and 9,900 digits were never shown to them: a list of
-known trouble, not of all trouble. Axes: n images.
+The workers were not experts, and 9,900 images were not reviewed: the list is not complete.
+Axes: n images.
 """
 
 from dataclasses import asdict, dataclass
@@ -25,15 +25,15 @@ SOURCE = (
     "Machine Learning Benchmarks; github.com/cleanlab/label-errors, mturk/mnist_mturk.json"
 )
 MNIST_TEST = "26120b4578752d7d87c2cb6601f15f4b0efd4dd7947b156b4f7aa2d35f931d2f"
-"""The fingerprint of the test split whose images are counted here."""
+"""The fingerprint of the test split that the indices refer to."""
 
 
 @dataclass(frozen=True)
 class DisputedLabel:
-    """One digit: its place in the test split, and what five workers said.
+    """An image, by its index in the test split, and the votes of five workers.
 
-    given: the label; given_votes: who confirmed it; proposed, proposed_votes: likewise for the
-    other digit on offer; the remaining votes are for neither.
+    given: the label; given_votes: for that label; proposed, proposed_votes: likewise for the
+    proposed label; the remaining votes are for neither.
     """
 
     index: int
@@ -44,7 +44,7 @@ class DisputedLabel:
 
     @property
     def correction(self) -> int | None:
-        """The digit that most of the five see instead, if there is one."""
+        """The label that the majority chose instead, if any."""
         return self.proposed if self.proposed_votes >= 3 else None
 
 
@@ -69,7 +69,7 @@ DISPUTED = (
 
 @dataclass(frozen=True)
 class Proportion:
-    """`right` of `n` images, with the 95 % Wilson interval of the accuracy."""
+    """The accuracy `right` / `n`, with its 95 % Wilson interval."""
 
     n: int
     right: int
@@ -79,10 +79,10 @@ class Proportion:
 
 @dataclass(frozen=True)
 class Disputed:
-    """What becomes of the accuracy when the labels in dispute are treated otherwise.
+    """The accuracy under three treatments of the disputed labels.
 
-    among: on these images alone, as labelled; without: on all others; corrected: with the labels
-    that most workers see, and without the images where they see none.
+    among: on these images alone, as labelled; without: on all others; corrected: with the labels of
+    the majority, without the images that have none.
     """
 
     labels: tuple[DisputedLabel, ...]
@@ -91,7 +91,7 @@ class Disputed:
     corrected: Proportion
 
     def to_json(self) -> dict[str, Any]:
-        """As plain builtins."""
+        """Return JSON values."""
         return {
             "source": SOURCE,
             "indices": [label.index for label in self.labels],
@@ -103,16 +103,16 @@ class Disputed:
 
 
 def find_disputed(sha256: str) -> tuple[DisputedLabel, ...]:
-    """The labels in dispute, if the data of this fingerprint are MNIST's test split."""
+    """Return the disputed labels of the data with this fingerprint: none but for MNIST's test."""
     return DISPUTED if sha256 == MNIST_TEST else ()
 
 
-def settle(
+def score_disputed(
     predictions: UInt8[ndarray, " n"],
     labels: UInt8[ndarray, " n"],
     disputed: tuple[DisputedLabel, ...],
 ) -> Disputed:
-    """The accuracy on `disputed`, without them, and as corrected. There is at least one of them."""
+    """Return the accuracy on `disputed`, at least one label, without them, and corrected."""
     places = [one.index for one in disputed]
     right = predictions == labels
     rest = np.delete(right, places)

@@ -1,4 +1,4 @@
-"""How good a classifier is on one data set.
+"""The evaluation of a classifier on one data set.
 
 Axes: n images, k classes.
 """
@@ -17,17 +17,17 @@ from digitnn.evaluation.intervals import Interval, wilson_interval
 from digitnn.network.network import Classifier
 
 MAX_LOGIT = 1e36
-"""Of a logit, either way. Single precision ends at 3.4e38: differences of such logits, and what a
-temperature of 1/20 makes of them, are finite, and so is every figure."""
+"""The largest magnitude of a logit. Single precision ends at 3.4e38, so differences of such logits,
+divided by a temperature of 1/20, are still finite."""
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a classifier did on one data set.
+    """The result of a classifier on one data set.
 
-    predictions: the digit read for each image; loss_nats: mean cross-entropy of the softmax;
-    interval: 95 % Wilson interval of the accuracy; confusion[i, j]: images of digit i read as j;
-    seconds: to predict all n, the classifier being ready; logits: what it gave.
+    predictions: the predicted digit of each image; loss_nats: mean cross-entropy of the softmax;
+    interval: 95 % Wilson interval of the accuracy; confusion[i, j]: images of digit i predicted as
+    j; seconds: to predict all n images, without loading the classifier.
     """
 
     n: int
@@ -41,11 +41,11 @@ class Evaluation:
 
     @property
     def errors(self) -> int:
-        """How many images were read wrongly."""
+        """The number of misclassified images."""
         return self.n - int(np.trace(self.confusion))
 
     def to_json(self) -> dict[str, Any]:
-        """As plain builtins, without the single predictions."""
+        """Return JSON values, without predictions and logits."""
         return {
             "n": self.n,
             "accuracy": self.accuracy,
@@ -58,16 +58,16 @@ class Evaluation:
 
 
 def evaluate(classifier: Classifier, dataset: Dataset, of: str = "the network") -> Evaluation:
-    """Read every image of `dataset` and count.
+    """Classify every image of `dataset` and count.
 
-    of: what an error calls the classifier. Raises `DataError` if there is no image, or if the
-    classifier's answers do not fit its labels, are not finite or beyond reckoning.
+    of: the name of the classifier in errors. Raises `DataError` if there are no images, or if the
+    logits do not fit the labels, are not finite or exceed `MAX_LOGIT`.
     """
     n = len(dataset)
     if n == 0:
         raise DataError(f"{dataset.name}: no images to evaluate on")
     start = perf_counter()
-    with np.errstate(over="ignore", invalid="ignore"):  # told below, for all images at once
+    with np.errstate(over="ignore", invalid="ignore"):  # reported below, for all images at once
         logits = classifier.logits(dataset.images)
     seconds = perf_counter() - start
     _check_logits(logits, dataset, of)
@@ -79,7 +79,7 @@ def evaluate(classifier: Classifier, dataset: Dataset, of: str = "the network") 
         n=n,
         accuracy=correct / n,
         interval=wilson_interval(correct, n),
-        loss_nats=float(-log_softmax(logits)[np.arange(n), dataset.labels].mean(dtype=float)),
+        loss_nats=mean_nats(logits, dataset.labels),
         seconds=seconds,
         predictions=predictions,
         confusion=confusion,
@@ -88,25 +88,30 @@ def evaluate(classifier: Classifier, dataset: Dataset, of: str = "the network") 
 
 
 def _check_logits(logits: ndarray, dataset: Dataset, of: str) -> None:
-    n, most = len(dataset), int(dataset.labels.max())
-    if logits.ndim != 2 or len(logits) != n or logits.shape[1] <= most:
+    n, largest_label = len(dataset), int(dataset.labels.max())
+    if logits.ndim != 2 or len(logits) != n or logits.shape[1] <= largest_label:
         raise DataError(
-            f"{dataset.name}: {n} images with labels up to {most} take logits of shape "
-            f"({n}, {most + 1}) or wider, got {logits.shape}: {of} is of other labels"
+            f"{dataset.name}: {n} images with labels up to {largest_label} take logits of shape "
+            f"({n}, {largest_label + 1}) or wider, got {logits.shape}: {of} has other labels"
         )
     if bad := int(np.count_nonzero(~np.isfinite(logits).all(axis=1))):
         raise DataError(
             f"{of} gives logits that are NaN or infinite for {bad} of {n} images of "
-            f"{dataset.name}: its training went astray, train it anew"
+            f"{dataset.name}: its training diverged, train it again"
         )
     if (largest := float(np.abs(logits).max())) > MAX_LOGIT:
         raise DataError(
-            f"{of} gives logits up to {largest:.0e} for images of {dataset.name}, beyond all "
-            "reckoning: its training went astray, train it anew"
+            f"{of} gives logits up to {largest:.0e} for images of {dataset.name}, too large "
+            "to compute with: its training diverged, train it again"
         )
 
 
 def log_softmax(logits: Float32[ndarray, "n k"]) -> Float[ndarray, "n k"]:
-    """log p = z - log(sum exp z), shifted by the largest z so that nothing overflows."""
+    """Return log p = z - log(sum exp z), shifted by the largest z so that nothing overflows."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def mean_nats(logits: Float32[ndarray, "n k"], labels: UInt8[ndarray, " n"]) -> float:
+    """Return the mean cross-entropy of softmax(logits), in nats."""
+    return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean(dtype=float))

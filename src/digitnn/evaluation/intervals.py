@@ -1,8 +1,16 @@
-"""How sure a figure is: 95 % intervals of proportions, of F1 and of a mean over seeds."""
+"""95 % intervals of proportions, of F1, of a mean over seeds, and of the errors on another test.
+
+Axes: e numbers of errors.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import sqrt
 from statistics import fmean, stdev
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
 
 Interval = tuple[float, float]
 Z_95 = 1.959964
@@ -10,9 +18,10 @@ Z_95 = 1.959964
 
 
 def wilson_interval(count: float, n: int, z: float = Z_95) -> Interval:
-    """The Wilson score interval of the proportion `count` / `n` (Wilson 1927), 95 % for this `z`.
+    """Return the Wilson score interval of the proportion `count` / `n` (Wilson 1927).
 
-    Unlike p +- z sqrt(p (1 - p) / n) it stays within 0..1 and holds near 1, where we are.
+    Unlike p +- z sqrt(p (1 - p) / n) it stays within 0..1 and keeps its coverage near 1. The count
+    may be fractional, as in a risk-coverage curve with ties.
     """
     p = count / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
@@ -23,19 +32,19 @@ def wilson_interval(count: float, n: int, z: float = Z_95) -> Interval:
 
 
 def f1_interval(hits: int, false_alarms: int, misses: int) -> Interval:
-    """The interval of F1 = 2 J / (1 + J), J = hits / (hits + false alarms + misses).
+    """Return the interval of F1 = 2 J / (1 + J), J = hits / (hits + false alarms + misses).
 
-    F1 grows with J, and J is a proportion: Wilson's interval of J, each end taken through the
-    formula (Lam, Gopal and Qian 2023, the indirect method). At least one of the three is above 0.
+    F1 is increasing in J, and J is a proportion, so the ends are those of J's Wilson interval,
+    transformed (Lam, Gopal and Qian 2023, the indirect method). One count must be above 0.
     """
     low, high = wilson_interval(hits, hits + false_alarms + misses)
     return 2 * low / (1 + low), 2 * high / (1 + high)
 
 
 def t_interval(shares: Sequence[float]) -> Interval | None:
-    """The 95 % interval of the mean of what `shares` are drawn from (Student 1908), in 0..1.
+    """Return Student's interval (1908) of the mean of the distribution of `shares`, within 0..1.
 
-    None for a single one: it says nothing of how far another would be.
+    None for a single share, which has no spread.
     """
     from scipy.stats import t
 
@@ -43,9 +52,39 @@ def t_interval(shares: Sequence[float]) -> Interval | None:
     if m < 2:
         return None
     half = float(t.ppf(0.975, m - 1)) * stdev(shares) / sqrt(m)
-    return around(fmean(shares), half)
+    return clipped_interval(fmean(shares), half)
 
 
-def around(share: float, half: float) -> Interval:
-    """`share` +- `half`, as far as a share can go: 0 to 1."""
+def clipped_interval(share: float, half: float) -> Interval:
+    """Return `share` +- `half`, clipped to 0..1."""
     return max(0.0, share - half), min(1.0, share + half)
+
+
+@dataclass(frozen=True, eq=False)
+class NextTest:
+    """The number of errors of the same network on n other images of the same kind.
+
+    low, high: the 95 % prediction interval, inclusive; probabilities: of each of `errors`.
+    """
+
+    count: int
+    n: int
+    low: int
+    high: int
+    errors: Int[ndarray, " e"]
+    probabilities: Float[ndarray, " e"]
+
+
+def predict_next_test(count: int, n: int) -> NextTest:
+    """Predict the next test from `count` errors among `n` images: a beta-binomial distribution.
+
+    With Jeffreys' prior the error rate has the posterior Beta(count + 1/2, n - count + 1/2) (Brown,
+    Cai and DasGupta 2001, section 4.3); given the error rate, the errors are binomial. So the
+    prediction includes the sampling of this test and of the next.
+    """
+    from scipy.stats import betabinom
+
+    found = betabinom(n, count + 0.5, n - count + 0.5)
+    low, high, first, last = (int(found.ppf(q)) for q in (0.025, 0.975, 0.0005, 0.9995))
+    errors = np.arange(min(first, count), max(last, count) + 1)
+    return NextTest(count, n, low, high, errors, found.pmf(errors))

@@ -1,4 +1,4 @@
-"""Whether one classifier is better than another on the same images, and which they differ on.
+"""McNemar's test: whether one classifier is better than another on the same images.
 
 Axes: n images.
 """
@@ -15,8 +15,8 @@ from numpy import ndarray
 class PairedComparison:
     """Two classifiers on the same images.
 
-    only_first, only_second: images that one reads right and the other does not;
-    p_value: how often so unequal a split of them would come about if both were equally good.
+    only_first, only_second: images that only one classifies correctly; p_value: the probability of
+    a split at least as unequal if both classifiers were equally good.
     """
 
     both_right: int
@@ -27,10 +27,11 @@ class PairedComparison:
 
 
 def compare_paired(first: Bool[ndarray, " n"], second: Bool[ndarray, " n"]) -> PairedComparison:
-    """The exact McNemar test (McNemar 1947) of which images each classifier reads right.
+    """Return the exact McNemar test (McNemar 1947) of which images each classifies correctly.
 
-    Images on which both agree say nothing about which is better; those that only one reads are
-    coin flips if neither is: the p-value is two-sided binomial.
+    Images that both classify alike carry no information about the difference. If the classifiers
+    are equally good, each of the others favours either with probability 1/2, so the p-value is that
+    of the two-sided binomial test.
     """
     from scipy.stats import binomtest
 
@@ -48,11 +49,10 @@ def compare_paired(first: Bool[ndarray, " n"], second: Bool[ndarray, " n"]) -> P
 
 
 def adjust_by_holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values of m tests, adjusted for there being m of them (Holm 1979).
+    """Return the p-values of m tests, adjusted for multiple testing (Holm 1979).
 
-    The j-th smallest is multiplied by m + 1 - j, and none falls below the one before it. Whoever
-    rejects those below a level then rejects any true hypothesis at all with at most that chance,
-    however the tests depend on each other.
+    The j-th smallest is multiplied by m + 1 - j, and none falls below the one before it. This
+    bounds the probability of rejecting any true hypothesis, whatever the dependence of the tests.
     """
     m = len(p_values)
     adjusted, largest = [0.0] * m, 0.0

@@ -1,4 +1,4 @@
-"""Scores besides accuracy: of the probabilities, of each digit, and the worst mistakes.
+"""Scores besides accuracy: Brier score, scores of each digit, and the most confident mistakes.
 
 Axes: n images, k classes.
 """
@@ -16,9 +16,9 @@ from digitnn.evaluation.risk_coverage import log_odds
 
 
 def brier_score(logits: Float32[ndarray, "n k"], labels: UInt8[ndarray, " n"]) -> float:
-    """The mean over images of sum_k (p_k - y_k)^2, y being 1 at the label (Brier 1950, eq. 2).
+    """Return the mean over images of sum_k (p_k - y_k)^2, y = onehot(label) (Brier 1950, eq. 2).
 
-    0 is perfect, 2 the worst there is, 1 - 1/k a guess that all classes are equally likely.
+    0 is perfect, 2 the worst value, 1 - 1/k that of equal probabilities.
     """
     difference = np.exp(log_softmax(logits).astype(float))
     difference[np.arange(len(labels)), labels] -= 1
@@ -27,10 +27,10 @@ def brier_score(logits: Float32[ndarray, "n k"], labels: UInt8[ndarray, " n"]) -
 
 @dataclass(frozen=True)
 class ClassScore:
-    """How one digit fares. images: how many show it; read: how many were taken for it.
+    """The scores of one digit. images: of this digit; read: predicted as this digit.
 
-    recall: of its images, the share that is read right; precision: of what is read as it, the
-    share that is it; f1: their harmonic mean. None where there is nothing to take a share of.
+    recall: the share of its images that are predicted correctly; precision: the share of the images
+    predicted as it that show it; f1: their harmonic mean. None where a denominator is 0.
     """
 
     label: int
@@ -44,12 +44,12 @@ class ClassScore:
     f1_interval: Interval | None
 
     def to_json(self) -> dict[str, Any]:
-        """As plain builtins."""
+        """Return JSON values."""
         return asdict(self)
 
 
 def score_classes(confusion: Int[ndarray, "k k"]) -> tuple[ClassScore, ...]:
-    """A score for each class, from how often i was read as j."""
+    """Return a score for each class; confusion[i, j]: images of i predicted as j."""
     return tuple(_score_class(confusion, label) for label in range(len(confusion)))
 
 
@@ -72,7 +72,7 @@ def _score_class(confusion: Int[ndarray, "k k"], label: int) -> ClassScore:
 
 @dataclass(frozen=True)
 class Mistake:
-    """An image, by its place in the split, that was read wrongly, and how sure that was."""
+    """A misclassified image, by its index in the split; probability: the confidence."""
 
     index: int
     label: int
@@ -81,14 +81,14 @@ class Mistake:
 
 
 def find_most_wrong(
-    logits: Float32[ndarray, "n k"], labels: UInt8[ndarray, " n"], most: int = 20
+    logits: Float32[ndarray, "n k"], labels: UInt8[ndarray, " n"], max_count: int = 20
 ) -> tuple[Mistake, ...]:
-    """The mistakes of the highest probability, the surest first."""
+    """Return the mistakes of highest confidence, in descending order."""
     read = logits.argmax(axis=1)
     wrong = np.flatnonzero(read != labels)
     odds = log_odds(logits[wrong])
     p = 1 / (1 + np.exp(-odds))
-    order = np.argsort(-odds, kind="stable")[:most]
+    order = np.argsort(-odds, kind="stable")[:max_count]
     return tuple(
         Mistake(int(i), int(labels[i]), int(read[i]), float(q))
         for i, q in zip(wrong[order], p[order], strict=True)

@@ -1,22 +1,22 @@
-"""Two kinds of luck told apart: which seed a network had, and which digits it was tested on.
+"""The variance of an accuracy, split by source: the seed of the network, and the test digits.
 
-Every network s of a recipe reads every digit i; y_si is 1 if it reads it right. Both are samples:
-of all seeds, and of all digits. So (the two-way random-effects model without replication; Searle,
-Casella and McCulloch 1992, chapter 4; for readers and cases Gallas, Pennello and Myers 2007)
+Every network s of a recipe classifies every digit i; y_si is 1 if it is correct. Seeds and digits
+are both random samples: the two-way random-effects model without replication (Searle, Casella and
+McCulloch 1992, chapter 4; for readers and cases Gallas, Pennello and Myers 2007)
 
     y_si = mean + a_s + b_i + e_si
 
-    a: some seeds give better networks         variance v_seed
-    b: some digits are harder                  variance v_digit
-    e: a seed reads just this digit worse      variance v_both
+    a: some seeds give better networks           variance v_seed
+    b: some digits are harder                    variance v_digit
+    e: the interaction of a seed and a digit     variance v_both
 
 From the mean squares of the two-way analysis of variance, m networks and n digits,
 
     v_both = MS_both,   v_seed = (MS_seed - MS_both) / n,   v_digit = (MS_digit - MS_both) / m
 
-0 where that comes out negative. One network's accuracy on n digits has the variance
-v_seed + v_digit / n + v_both / n, a recipe's mean over m seeds v_seed / m + v_digit / n +
-v_both / (m n). Axes: m networks, n digits.
+or 0 if negative. The accuracy of one network on n digits has the variance v_seed + v_digit / n +
+v_both / n, the mean over m seeds v_seed / m + v_digit / n + v_both / (m n).
+Axes: m networks, n digits.
 """
 
 from dataclasses import asdict, dataclass
@@ -27,17 +27,17 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from digitnn.evaluation.intervals import Interval, around
+from digitnn.evaluation.intervals import Interval, clipped_interval
 
 
 @dataclass(frozen=True)
 class SeedVariance:
-    """The variances above, and what they mean for an accuracy, as standard deviations.
+    """The variances above, and the standard deviations of an accuracy that follow from them.
 
-    other_seed: the same digits, another seed (the spread over seeds that one sees);
-    other_digits: the same network, n other digits;
-    seed_alone: another seed, were there digits without end;
-    interval: 95 % of the recipe's accuracy over all seeds and all digits.
+    other_seed: over seeds, on the same digits (the observed spread);
+    other_digits: over samples of n digits, for the same network;
+    seed_alone: over seeds, on infinitely many digits;
+    interval: 95 %, of the recipe's accuracy over all seeds and all digits.
     """
 
     m: int
@@ -52,15 +52,15 @@ class SeedVariance:
     interval: Interval
 
     def to_json(self) -> dict[str, Any]:
-        """As plain builtins."""
+        """Return JSON values."""
         return asdict(self)
 
 
-def part_variance(y: Bool[ndarray, "m n"] | Float[ndarray, "m n"]) -> SeedVariance:
-    """The analysis of variance of `y`; at least two networks and two digits.
+def partition_variance(y: Bool[ndarray, "m n"] | Float[ndarray, "m n"]) -> SeedVariance:
+    """Return the analysis of variance of `y`, at least two networks and two digits.
 
-    The variance of the mean is (MS_seed + MS_digit - MS_both) / (m n), its degrees of freedom
-    Satterthwaite's (1946); the interval is Student's with these.
+    The variance of the mean is (MS_seed + MS_digit - MS_both) / (m n), with Satterthwaite's (1946)
+    degrees of freedom; the interval is Student's with these.
     """
     from scipy.stats import t
 
@@ -91,5 +91,5 @@ def part_variance(y: Bool[ndarray, "m n"] | Float[ndarray, "m n"]) -> SeedVarian
         other_seed=sqrt(ms_seed / n),
         other_digits=sqrt((v_digit + ms_both) / n),
         seed_alone=sqrt(v_seed),
-        interval=around(mean, half),
+        interval=clipped_interval(mean, half),
     )

@@ -1,6 +1,6 @@
-"""All that can be said of a trained network on one split, in one value.
+"""All scores of a trained network on one split, in one value.
 
-What each figure means, and who defined it: docs/statistics.md.
+docs/statistics.md defines each figure and names its source.
 """
 
 from dataclasses import asdict, dataclass
@@ -16,10 +16,9 @@ from digitnn.evaluation.calibration import (
     bin_confidences,
     calibration_error,
     fit_temperature,
-    mean_nats,
 )
-from digitnn.evaluation.disputed_labels import Disputed, find_disputed, settle
-from digitnn.evaluation.evaluation import Evaluation
+from digitnn.evaluation.disputed_labels import Disputed, find_disputed, score_disputed
+from digitnn.evaluation.evaluation import Evaluation, mean_nats
 from digitnn.evaluation.risk_coverage import RiskCoverage, log_odds, measure_risk_coverage
 from digitnn.evaluation.scores import (
     ClassScore,
@@ -35,7 +34,7 @@ from digitnn.wording import count, percent
 class Tempered:
     """The scores of softmax(logits / T).
 
-    in_sample: T was fitted on these very images, so the scores flatter.
+    in_sample: T was fitted on the same images, so the scores are optimistic.
     """
 
     in_sample: bool
@@ -45,7 +44,7 @@ class Tempered:
     bins: tuple[Bin, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """As plain builtins."""
+        """Return JSON values."""
         return {"fitted_on": "valid", **asdict(self), "bins": [asdict(one) for one in self.bins]}
 
 
@@ -53,7 +52,7 @@ class Tempered:
 class EvaluationSummary:
     """An evaluation, with the scores that follow from its logits.
 
-    temperature: the one that validation asks for; disputed: None unless it is MNIST's test split.
+    temperature: fitted on the validation split; disputed: None except for MNIST's test split.
     """
 
     evaluation: Evaluation
@@ -69,11 +68,11 @@ class EvaluationSummary:
 
     @property
     def absent(self) -> tuple[int, ...]:
-        """The digits that no image shows."""
+        """The digits without an image."""
         return tuple(score.label for score in self.classes if not score.images)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain builtins: what `digitnn evaluate --json` prints of it."""
+        """Return the JSON values that `digitnn evaluate --json` prints."""
         counted = self.evaluation.to_json()
         confusion, seconds = counted.pop("confusion"), counted.pop("seconds")
         return {
@@ -97,8 +96,8 @@ def summarise_evaluation(
 ) -> EvaluationSummary:
     """Return every score of the `evaluation` on `dataset`.
 
-    validation: the same classifier on the validation images, to fit the temperature on;
-    None: `dataset` is these.
+    validation: the same classifier on the validation split, to fit the temperature on; None:
+    `dataset` is the validation split.
     """
     logits, labels = evaluation.logits, dataset.labels
     fitted, fitted_on = validation or (evaluation, dataset)
@@ -116,79 +115,73 @@ def summarise_evaluation(
         classes=score_classes(evaluation.confusion),
         risk_coverage=measure_risk_coverage(log_odds(logits), right),
         most_wrong=find_most_wrong(logits, labels),
-        disputed=settle(evaluation.predictions, labels, disputed) if disputed else None,
+        disputed=score_disputed(evaluation.predictions, labels, disputed) if disputed else None,
     )
 
 
 def _temper(
     logits: Float32[ndarray, "n k"], dataset: Dataset, temperature: float, in_sample: bool
 ) -> Tempered:
-    cooled, labels = logits / np.float32(temperature), dataset.labels
-    bins = bin_confidences(cooled, labels)
+    scaled, labels = logits / np.float32(temperature), dataset.labels
+    bins = bin_confidences(scaled, labels)
     return Tempered(
         in_sample=in_sample,
-        loss_nats=mean_nats(cooled, labels),
-        brier=brier_score(cooled, labels),
+        loss_nats=mean_nats(scaled, labels),
+        brier=brier_score(scaled, labels),
         calibration_error=calibration_error(bins),
         bins=bins,
     )
 
 
-def describe(evaluation_summary: EvaluationSummary) -> list[str]:
-    """What matters most of it beside the accuracy, a line each."""
-    lines = [
-        _describe_probabilities(evaluation_summary),
-        _describe_sureness(evaluation_summary.risk_coverage),
-    ]
-    lines += _describe_digits(evaluation_summary)
-    if evaluation_summary.disputed:
-        lines.append(_describe_disputed(evaluation_summary.disputed))
+def describe_summary(summary: EvaluationSummary) -> list[str]:
+    """Return the main results besides the accuracy, one per line."""
+    lines = [_describe_probabilities(summary), _describe_risk_coverage(summary.risk_coverage)]
+    lines += _describe_digits(summary)
+    if summary.disputed:
+        lines.append(_describe_disputed(summary.disputed))
     return lines
 
 
-def _describe_probabilities(evaluation_summary: EvaluationSummary) -> str:
-    after = evaluation_summary.tempered
-    where = "these same images ask" if after.in_sample else "validation asks"
+def _describe_probabilities(summary: EvaluationSummary) -> str:
+    after = summary.tempered
+    where = "the same images" if after.in_sample else "validation"
     return (
-        f"probabilities: Brier score {evaluation_summary.brier:.4f}, calibration error "
-        f"{percent(evaluation_summary.calibration_error)}; {where} for temperature "
-        f"{evaluation_summary.temperature:.2f}, with which it is {percent(after.calibration_error)}"
-        + (" (in sample)" if after.in_sample else "")
+        f"probabilities: Brier score {summary.brier:.4f}, calibration error "
+        f"{percent(summary.calibration_error)}, or {percent(after.calibration_error)} with "
+        f"temperature {summary.temperature:.2f}, fitted on {where}"
     )
 
 
-def _describe_sureness(curve: RiskCoverage) -> str:
-    parts = [f"{percent(p.error)} of the surest {100 * p.coverage:.0f} %" for p in curve.points[1:]]
-    return "wrong: " + ", ".join(parts)
+def _describe_risk_coverage(curve: RiskCoverage) -> str:
+    parts = [f"{percent(p.error)} of {100 * p.coverage:.0f} %" for p in curve.points[1:]]
+    return "error rate of the most confident images: " + ", ".join(parts)
 
 
-def _describe_digits(evaluation_summary: EvaluationSummary) -> list[str]:
-    """The digit that is read worst, the commonest confusion, and digits that are not there."""
+def _describe_digits(summary: EvaluationSummary) -> list[str]:
+    """Return lines on the hardest digit, the most common confusion, and absent digits."""
     lines = []
-    shown = [
-        (score.recall, score) for score in evaluation_summary.classes if score.recall is not None
-    ]
+    shown = [(score.recall, score) for score in summary.classes if score.recall is not None]
     recall, worst = min(shown, key=lambda pair: pair[0])
-    wrong = evaluation_summary.evaluation.confusion.copy()
+    wrong = summary.evaluation.confusion.copy()
     np.fill_diagonal(wrong, 0)
     if wrong.any() and worst.recall_interval is not None:
         i, j = np.unravel_index(wrong.argmax(), wrong.shape)
         low, high = worst.recall_interval
         lines.append(
-            f"hardest digit: {worst.label}, {percent(recall)} of {worst.images} read "
-            f"({percent(low)} to {percent(high)}); commonest mistake: {i} read as {j}, "
+            f"hardest digit: {worst.label}, {percent(recall)} of {worst.images} correct "
+            f"({percent(low)} to {percent(high)}); most common mistake: {i} predicted as {j}, "
             f"{count(int(wrong[i, j]), 'time')}"
         )
-    if absent := evaluation_summary.absent:
+    if absent := summary.absent:
         digits = ", ".join(map(str, absent))
-        lines.append(f"no image shows {digits}: nothing is known of how these are read")
+        lines.append(f"no image shows {digits}: there is no score for these digits")
     return lines
 
 
 def _describe_disputed(disputed: Disputed) -> str:
     n = len(disputed.labels)
     return (
-        f"labels in dispute (Northcutt et al. 2021): {n}; without them "
-        f"{percent(disputed.without.accuracy)}, as corrected "
+        f"disputed labels (Northcutt et al. 2021): {n}; accuracy without them "
+        f"{percent(disputed.without.accuracy)}, corrected "
         f"{percent(disputed.corrected.accuracy)}, on them alone {disputed.among.right} of {n}"
     )

@@ -1,1 +1,1 @@
-"""What digitnn runs on: cores, BLAS threads, device, and a description of the machine."""
+"""The machine that digitnn runs on: cores, BLAS threads, device, description."""

@@ -1,4 +1,4 @@
-"""How many cores the matrix library (BLAS) may use."""
+"""Limits the number of cores that the matrix library (BLAS) uses."""
 
 import os
 import threading
@@ -7,29 +7,29 @@ from time import monotonic, sleep
 
 from threadpoolctl import ThreadpoolController
 
-GRACE = 0.05
-"""Seconds from the last use of `one_core_blas` until BLAS has all cores again."""
+GRACE_SECONDS = 0.05
+"""From the last use of `one_core_blas` until BLAS may use all cores again."""
 
 
 class _OneCoreBlas:
-    """Keeps BLAS to one core while anybody is inside; it has one setting for all threads.
+    """A context that limits BLAS to one core, in all threads, while any thread is inside.
 
-    Code that spreads its own work over the cores wants this: BLAS's idle helpers otherwise spin
-    for a while after each call, on the cores that the next piece of work needs. It mostly comes
-    back at once, as steps of a training do, so the limit is lifted only `GRACE` after the last has
-    left: lifted and set again between any two steps of a CNN, it made them a tenth slower.
-    A thread of its own sets and lifts it: threadpoolctl 3.8 heeds only the thread that was the
-    first to set a limit, until that one gives it back, and silently ignores all others.
+    For code that distributes its own work over the cores: BLAS's idle threads spin for a while
+    after each call, on cores that the next piece of work needs. The steps of a training enter
+    again at once, so the limit is lifted only `GRACE_SECONDS` after the last exit: lifting and
+    setting it between two steps of a CNN made them 10 % slower.
+    A separate thread sets and lifts the limit: threadpoolctl 3.8 accepts limits only from the
+    thread that first set one, until that thread lifts it, and silently ignores all others.
     """
 
     _limited: bool
     _setter: threading.Thread | None
-    _outside: int | None = None
+    _free_threads: int | None = None
 
     def __init__(self) -> None:
-        self._forget()
-        if hasattr(os, "register_at_fork"):  # a forked process has none of our threads
-            os.register_at_fork(after_in_child=self._forget)
+        self._reset()
+        if hasattr(os, "register_at_fork"):  # a forked process does not have our threads
+            os.register_at_fork(after_in_child=self._reset)
 
     def __enter__(self) -> None:
         with self._lock:
@@ -37,8 +37,8 @@ class _OneCoreBlas:
             if not self._limited:
                 self._limited = True
                 is_set = threading.Event()
-                # looked up now: SciPy brings a library of its own, whenever it is imported
-                self._begin(self._hold, ThreadpoolController(), is_set)
+                # looked up each time: SciPy loads its own BLAS when it is imported
+                self._start_thread(self._hold, ThreadpoolController(), is_set)
                 is_set.wait()
 
     def __exit__(self, *_: object) -> None:
@@ -47,16 +47,16 @@ class _OneCoreBlas:
             self._left_at = monotonic()
 
     def set_free_to(self, threads: int) -> None:
-        """From now on, while nobody is inside, BLAS uses so many threads."""
+        """Let BLAS use so many threads from now on, outside the context."""
         with self._lock:
-            self._outside = threads
+            self._free_threads = threads
             if not self._limited:
-                self._begin(_set_threads, ThreadpoolController(), threads).join()
+                self._start_thread(_set_threads, ThreadpoolController(), threads).join()
 
-    def _begin(self, work: Callable[..., None], *arguments: object) -> threading.Thread:
-        """Do `work` in a thread, after the one before is dead and with it its claim to set limits.
+    def _start_thread(self, work: Callable[..., None], *arguments: object) -> threading.Thread:
+        """Do `work` in a thread, after the previous one has ended and released its limits.
 
-        A daemon: whoever never leaves does not keep the process from its end.
+        It is a daemon, so that a context never left does not keep the process alive.
         """
         if self._setter is not None:
             self._setter.join()
@@ -67,19 +67,19 @@ class _OneCoreBlas:
         return self._setter
 
     def _hold(self, blas: ThreadpoolController, is_set: threading.Event) -> None:
-        """Limit BLAS, and lift the limit once nobody has been inside for a while."""
+        """Limit BLAS, and lift the limit `GRACE_SECONDS` after the last exit."""
         limit = blas.limit(limits=1, user_api="blas").__enter__()
         is_set.set()
         while self._limited:
-            sleep(GRACE)
+            sleep(GRACE_SECONDS)
             with self._lock:
-                if self._inside == 0 and monotonic() - self._left_at >= GRACE:
+                if self._inside == 0 and monotonic() - self._left_at >= GRACE_SECONDS:
                     limit.__exit__(None, None, None)
-                    if self._outside is not None:
-                        _set_threads(blas, self._outside)
+                    if self._free_threads is not None:
+                        _set_threads(blas, self._free_threads)
                     self._limited = False
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self._lock = threading.Lock()
         self._inside = 0
         self._left_at = 0.0
@@ -91,6 +91,6 @@ one_core_blas = _OneCoreBlas()
 
 
 def _set_threads(libraries: ThreadpoolController, threads: int) -> None:
-    """For good: threadpoolctl's own limits are taken back by whoever set them."""
+    """Set the number of threads permanently, unlike threadpoolctl's limits."""
     for library in libraries.select(user_api="blas").lib_controllers:
         library.set_num_threads(threads)

@@ -1,4 +1,4 @@
-"""How many cores this process may use, within what Linux's control groups leave a container.
+"""The number of cores this process may use, within the limits of Linux's control groups.
 
 https://docs.kernel.org/admin-guide/cgroup-v2.html, "CPU Interface Files", and for version 1
 https://docs.kernel.org/scheduler/sched-bwc.html
@@ -11,13 +11,13 @@ from functools import cache
 from math import ceil
 from pathlib import Path
 
-GROUPS, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
-FILES = (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us"))
-"""Version 2 has "150000 100000" in one file, version 1 in two: microseconds of each period."""
+CGROUP_ROOT, OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+QUOTA_FILES = (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us"))
+"""Quota and period in microseconds: in version 2 "150000 100000" in one file, else two files."""
 
 
 def available_cores() -> int:
-    """How many cores this process may use: its affinity, or less if a container gives less."""
+    """Return the number of cores this process may use: its affinity, or the container's limit."""
     if hasattr(os, "sched_getaffinity"):
         return min(len(os.sched_getaffinity(0)), _quota() or sys.maxsize)
     return os.cpu_count() or 1
@@ -25,14 +25,14 @@ def available_cores() -> int:
 
 @cache
 def _quota() -> int | None:
-    """Read once: this is asked for at every step of a training."""
+    """Return the quota, read once, as every training step needs it."""
     return quota_in_cores()
 
 
-def quota_in_cores(groups: Path = GROUPS, own: Path = OWN) -> int | None:
-    """The least limit of our group and the groups around it, in cores rounded up; None: no limit.
+def quota_in_cores(groups: Path = CGROUP_ROOT, own: Path = OWN_CGROUPS) -> int | None:
+    """Return the lowest limit of our group and its ancestors, in cores rounded up, or None.
 
-    groups: where they are mounted; own: the file that names ours.
+    groups: where the groups are mounted; own: the file that names our group.
     """
     try:
         lines = own.read_text().splitlines()
@@ -51,8 +51,8 @@ def quota_in_cores(groups: Path = GROUPS, own: Path = OWN) -> int | None:
 
 
 def _quotas(group: Path) -> Iterator[int]:
-    """The limit of one group, if it has one."""
-    for names in FILES:
+    """Yield the limit of one group, if it has one."""
+    for names in QUOTA_FILES:
         try:
             quota, period = " ".join((group / name).read_text() for name in names).split()
             if int(quota) > 0:

@@ -1,4 +1,4 @@
-"""What a figure was measured on: processor, cores, versions, commit."""
+"""A description of the machine for measured figures: processor, cores, versions, commit."""
 
 import platform
 import subprocess
@@ -13,7 +13,7 @@ PACKAGES = ("digitnn", "numpy", "scipy", "torch", "scikit-learn")
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, cores, what is used of it, system, versions, commit, as plain builtins."""
+    """Return processor, cores, threads, device, system, versions, commit, as JSON values."""
     return {
         "processor": _processor(),
         "cores": available_cores(),
@@ -26,15 +26,12 @@ def describe_machine() -> dict[str, Any]:
 
 
 def describe_conditions() -> dict[str, Any]:
-    """What equal bits ask for besides equal input: processor, threads, device, versions."""
+    """Return what equal bits require besides equal input: processor, threads, device, versions."""
     return {"processor": _processor(), "threads": threads(), "device": device(), **_versions()}
 
 
 def source_commit() -> str | None:
-    """The commit of the checkout that digitnn runs from, with "+changes" if it was edited.
-
-    None for an installed package.
-    """
+    """Return the commit of the checkout, with "+changes" if it is edited; None if installed."""
     root = Path(__file__).parents[3]
     if not (root / ".git").exists():
         return None
@@ -53,7 +50,7 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 def _processor() -> str:
-    """The name that the system gives the processor; a bare architecture where it gives none."""
+    """Return the name of the processor, or the architecture if the system gives no name."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():

@@ -1,7 +1,7 @@
-"""What a process computes with: how many threads, on which device. One setting for both engines.
+"""The threads and the device that a process computes with: one setting for both engines.
 
-A process has one matrix library and one PyTorch, so the setting is the process's. An engine heeds
-it when `find_engine` gives it; whoever changes PyTorch's own setting after that has the last word.
+A process has one matrix library and one PyTorch, so the setting belongs to the process. An engine
+applies it when `find_engine` returns it; a later change of PyTorch's own setting overrides it.
 """
 
 import os
@@ -14,14 +14,13 @@ from digitnn.wording import brief, did_you_mean
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 
-FEW = 8
-"""Threads at most, unless somebody asks for more. A step here takes some milliseconds: the blocks
-of a batch keep a handful of threads busy, and each further one that PyTorch wakes, dozens of times
-a step, is one more to wait for. A judgement: it was not measured on more than two cores. It also
-lets all machines of 8 cores and more compute alike."""
-MOST = 1024
-LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""Variables by which people keep the matrix libraries of a process in bounds."""
+MAX_DEFAULT_THREADS = 8
+"""Unless the user asks for more. A step takes some milliseconds: the blocks of a batch occupy few
+threads, and PyTorch has to wait for each further one dozens of times per step. An estimate, not
+measured on more than two cores. All machines of 8 cores and more then compute the same bits."""
+MAX_THREADS = 1024
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Environment variables that limit the threads of matrix libraries."""
 
 
 @dataclass
@@ -34,14 +33,16 @@ _chosen = _Chosen()
 
 
 def use_resources(threads: int | None = None, device: str = "auto") -> None:
-    """Let engines that are made from now on use so many threads, and that device.
+    """Set the threads and the device of engines created from now on.
 
-    threads: None takes the cores there are, at most `FEW` or what `LIMITS` say; device: where
-    PyTorch computes, "auto" on an accelerator if it sees one. Raises `UsageError` for a value that
-    cannot be; whether there is such a device shows when the engine is made.
+    threads: None means the available cores, at most `MAX_DEFAULT_THREADS` or the lowest of
+    `THREAD_VARIABLES`; device: where PyTorch computes, "auto" for an accelerator if there is one.
+    Raises `UsageError` for an invalid value; whether the device exists is checked by the engine.
     """
-    if threads is not None and not (type(threads) is int and 1 <= threads <= MOST):
-        raise UsageError(f"threads must be a whole number from 1 to {MOST}, got {brief(threads)}")
+    if threads is not None and not (type(threads) is int and 1 <= threads <= MAX_THREADS):
+        raise UsageError(
+            f"threads must be a whole number from 1 to {MAX_THREADS}, got {brief(threads)}"
+        )
     for known in get_args(Device):
         if device == known:
             _chosen.threads, _chosen.device = threads, known
@@ -53,18 +54,20 @@ def use_resources(threads: int | None = None, device: str = "auto") -> None:
 
 
 def threads() -> int:
-    """How many threads an engine may use."""
+    """Return how many threads an engine may use."""
     if _chosen.threads is not None:
         return _chosen.threads
-    limits = [int(text) for name in LIMITS if (text := _first(name)).isdecimal() and int(text)]
-    return min(available_cores(), *(limits or [FEW]))
+    limits = [
+        int(text) for name in THREAD_VARIABLES if (text := _first(name)).isdecimal() and int(text)
+    ]
+    return min(available_cores(), *(limits or [MAX_DEFAULT_THREADS]))
 
 
 def device() -> Device:
-    """Where PyTorch should compute."""
+    """Return the device on which PyTorch should compute."""
     return _chosen.device
 
 
 def _first(name: str) -> str:
-    """The variable `name`, of "4,2" (four threads, two in each that nests) the 4."""
+    """Return the variable `name`, of "4,2" (4 threads, 2 in nested regions) the 4."""
     return os.environ.get(name, "").split(",")[0].strip()

@@ -26,7 +26,8 @@ from digitnn.data.synthesis.generate import with_synthetic
 from digitnn.data.synthesis.spec import SyntheticMix
 from digitnn.engines.find import find_engine
 from digitnn.errors import DigitnnError, RunError
-from digitnn.evaluation.calibration import fit_temperature, mean_nats, with_no_digit
+from digitnn.evaluation.calibration import append_non_digit_logit, fit_temperature
+from digitnn.evaluation.evaluation import mean_nats
 from digitnn.network.network import Network
 from digitnn.network.storage.quantisation import dequantise, quantise
 from digitnn.network.storage.safetensors import save_safetensors
@@ -128,7 +129,7 @@ def augment_once(dataset: Dataset, recipe: Recipe) -> Dataset:
 def logits_of(network: Network, params: Mapping[str, ndarray], dataset: Dataset) -> ndarray:
     """Return the network's logits by the scratch engine, and the 0 of "no digit"."""
     classifier = find_engine("scratch").classifier(network, params)
-    return with_no_digit(classifier.logits(dataset.images))
+    return append_non_digit_logit(classifier.logits(dataset.images))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from digitnn.evaluation.intervals import Interval
-from digitnn.evaluation.next_test import NextTest, predict_next_test
+from digitnn.evaluation.intervals import Interval, NextTest, predict_next_test
 from digitnn.report.charts import draw_next_test, draw_seeds
 from digitnn.report.elements import Chart, Table, table
 from digitnn.report.inline_svg import inline_svg

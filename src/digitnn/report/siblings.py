@@ -16,7 +16,7 @@ from digitnn.analysis.comparison.leaderboard import (
 )
 from digitnn.data.dataset import Dataset
 from digitnn.evaluation.evaluation import Evaluation, evaluate
-from digitnn.evaluation.seed_variance import part_variance
+from digitnn.evaluation.seed_variance import partition_variance
 from digitnn.report.measured import SeedResult, Siblings
 from digitnn.runs.ensembles import load_run
 from digitnn.runs.protocol import Trained
@@ -76,7 +76,7 @@ def measure_siblings(
     return Siblings(
         seeds=tuple(sorted(seeds, key=lambda seed: -seed.accuracy)),
         standing=rank(noted, split).standings[0],
-        variance=part_variance(answers),
+        variance=partition_variance(answers),
     )
 
 

@@ -21,7 +21,7 @@ from jaxtyping import Float32
 from numpy import ndarray
 
 from digitnn.engines.protocols import Outcome
-from digitnn.training.fullbatch import Evaluation
+from digitnn.training.fullbatch import EvaluatedPoint
 from digitnn.wording import Notify
 
 _HASH = 32
@@ -29,7 +29,7 @@ _NUMBERS = struct.Struct("<ddq")
 
 
 class EvaluationLog:
-    """Remembers evaluations in the file `path`; see `fullbatch_loop.Memory`.
+    """Stores evaluated points in the file `path`; see `training.fullbatch.PointCache`.
 
     training: the fingerprint of what is trained; notify: hears, in a line, of damage, and once of a
     disk that takes no more, after which evaluations are forgotten but training goes on.
@@ -41,7 +41,7 @@ class EvaluationLog:
         self._end: int | None = None
         self._failed = False
 
-    def find(self, point: Float32[ndarray, " p"]) -> Evaluation | None:
+    def find(self, point: Float32[ndarray, " p"]) -> EvaluatedPoint | None:
         """What was answered at exactly this point."""
         if self._end is None:
             self._read(point.size)
@@ -55,14 +55,14 @@ class EvaluationLog:
             return None
         seconds, total, correct = _NUMBERS.unpack_from(record, 2 * _HASH)
         gradient = np.frombuffer(record, "<f4", offset=2 * _HASH + _NUMBERS.size)
-        return Evaluation(Outcome(total, correct), gradient.astype(np.float32), seconds)
+        return EvaluatedPoint(Outcome(total, correct), gradient.astype(np.float32), seconds)
 
-    def add(self, point: Float32[ndarray, " p"], evaluation: Evaluation) -> None:
+    def add(self, point: Float32[ndarray, " p"], evaluated: EvaluatedPoint) -> None:
         """Remember this one."""
         assert self._end is not None, "asked before told"
-        key, outcome = self._key(point), evaluation.outcome
-        numbers = _NUMBERS.pack(evaluation.seconds, outcome.total, outcome.correct)
-        rest = key + numbers + evaluation.gradient.astype("<f4").tobytes()
+        key, outcome = self._key(point), evaluated.outcome
+        numbers = _NUMBERS.pack(evaluated.seconds, outcome.total, outcome.correct)
+        rest = key + numbers + evaluated.gradient.astype("<f4").tobytes()
         try:
             with self._path.open("r+b" if self._path.exists() else "xb", buffering=0) as file:
                 file.seek(self._end)  # over what a full disk has left of an earlier one

@@ -208,7 +208,7 @@ class Unfinished:
         training, notify, folder = self._training, self._keeping.notify, self._folder
         if training.recipe.is_full_batch:
             log = folder / LOG
-            training.remember(EvaluationLog(log, self._fingerprint, notify))
+            training.use_cache(EvaluationLog(log, self._fingerprint, notify))
             if was_there := log.exists():
                 notify(f"{folder.parent} goes on: what was evaluated is not computed again")
             return was_there

@@ -1,1 +1,1 @@
-"""The loops that both engines share. A training is a generator of records."""
+"""The training loops that both engines share; a training is a generator of records."""

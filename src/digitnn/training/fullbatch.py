@@ -1,9 +1,9 @@
-"""Learning from all images at once, iteration after iteration.
+"""Full-batch training: one iteration after another over all images.
 
-What SciPy keeps inside cannot be saved, but where it goes follows from nothing but the answers it
-gets. So the answers are remembered: a training that is taken up begins again, hears the same
-answers without anybody computing them, and stands where it stood, to the bit.
-Axes: p numbers to learn.
+SciPy's internal state cannot be saved, but its iterations depend only on the values of the
+objective. So these are cached: a resumed training starts again, takes the cached values instead of
+computing them, and arrives at the same state to the bit.
+Axes: p parameters.
 """
 
 from collections.abc import Iterator
@@ -19,17 +19,16 @@ from digitnn.engines.protocols import Engine, Objective, Outcome
 from digitnn.network.network import Params
 from digitnn.recipes.optimisers import FullBatchOptimiser
 from digitnn.recipes.recipe import Recipe
-from digitnn.training.clock import Clock
 from digitnn.training.pixel_selection import expand, features, restrict, varying_pixels
-from digitnn.training.records import Stage
+from digitnn.training.records import Clock, Stage
 from digitnn.training.scipy_minimise import METHODS, minimise
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
-    """What the objective answered at one point, and after how many seconds of training.
+class EvaluatedPoint:
+    """The objective at one point, and the seconds of training until then.
 
-    gradient: of every parameter, one after the other.
+    gradient: of all parameters, one after the other.
     """
 
     outcome: Outcome
@@ -38,22 +37,22 @@ class Evaluation:
 
 
 @runtime_checkable
-class Memory(Protocol):
-    """Remembers evaluations by the point they were made at; it may forget any of them."""
+class PointCache(Protocol):
+    """Stores evaluated points; it may lose any of them."""
 
-    def find(self, point: Float32[ndarray, " p"]) -> Evaluation | None:
-        """What was answered at exactly this point."""
+    def find(self, point: Float32[ndarray, " p"]) -> EvaluatedPoint | None:
+        """Return what is stored for exactly this point."""
         ...
 
-    def add(self, point: Float32[ndarray, " p"], evaluation: Evaluation) -> None:
-        """Remember this one."""
+    def add(self, point: Float32[ndarray, " p"], evaluated: EvaluatedPoint) -> None:
+        """Store an evaluated point."""
         ...
 
 
 class FullBatchLoop:
-    """The iterations of `recipe`, whose optimiser is `optimiser`, from the parameters `start` on.
+    """The iterations of `recipe` with its `optimiser`, from the parameters `start`.
 
-    memory: asked before anything is computed, and told of what was; None: neither.
+    cache: of evaluated points; None: every point is computed.
     """
 
     def __init__(
@@ -63,7 +62,7 @@ class FullBatchLoop:
         engine: Engine,
         start: Params,
         train: Dataset,
-        memory: Memory | None,
+        cache: PointCache | None,
         clock: Clock,
     ) -> None:
         self._recipe, self._method, self._n = recipe, METHODS[type(optimiser)], len(train)
@@ -72,11 +71,11 @@ class FullBatchLoop:
         x = features(train.images, recipe.standardise, self._kept)
         objective = engine.objective(recipe.network(), x, train.labels, recipe.loss)
         self._objective: Objective = objective
-        if memory is not None:
-            self._objective = RememberingObjective(objective, memory, clock)
+        if cache is not None:
+            self._objective = CachedObjective(objective, cache, clock)
 
     def params(self) -> dict[str, ndarray]:
-        """The parameters after the last iteration, of all pixels."""
+        """Return the parameters after the last iteration, for all pixels."""
         return expand(self._point, self._kept)
 
     def __iter__(self) -> Iterator[Stage]:
@@ -96,22 +95,22 @@ class FullBatchLoop:
 
 
 @dataclass(frozen=True)
-class RememberingObjective:
-    """`objective`, but nothing is computed that is remembered: the same answers, to the bit."""
+class CachedObjective:
+    """Returns the values of `objective`, to the bit, computing only those that are not cached."""
 
     objective: Objective
-    memory: Memory
+    cache: PointCache
     clock: Clock
 
     def __call__(self, params: Params) -> tuple[Outcome, dict[str, ndarray]]:
-        """The loss and its gradient by name."""
+        """Return the loss and its gradient by name."""
         point = _joined(params)
-        if (known := self.memory.find(point)) is not None:
+        if (known := self.cache.find(point)) is not None:
             self.clock.advance_to(known.seconds)
             return known.outcome, _parted(known.gradient, params)
         outcome, gradients = self.objective(params)
         gradient = _joined({name: gradients[name] for name in params})
-        self.memory.add(point, Evaluation(outcome, gradient, self.clock.seconds()))
+        self.cache.add(point, EvaluatedPoint(outcome, gradient, self.clock.seconds()))
         return outcome, gradients
 
 

@@ -1,16 +1,17 @@
-"""Learning from mini-batches, epoch after epoch; it can be left and taken up at any step.
+"""Mini-batch training, epoch after epoch; it can be interrupted and resumed at any step.
 
-All that the next step depends on is the trainer's state and the number of steps taken: the order
-of the batches is drawn again from the seed, how they are distorted and the rate follow from the
-step.
+The next step depends only on the trainer's state and the number of steps taken: the order of the
+batches is drawn again from the seed; augmentation and learning rate are functions of the step.
 Axes: n images.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from math import isfinite
 from typing import Any
 
+import numpy as np
 from numpy import ndarray
 
 from digitnn.data.augmentation.apply import augment_batch
@@ -21,12 +22,37 @@ from digitnn.network.network import Params
 from digitnn.recipes import averaging
 from digitnn.recipes.optimisers import MiniBatchOptimiser, learning_rate
 from digitnn.recipes.recipe import Recipe
-from digitnn.training.random_streams import Streams
 from digitnn.training.records import Stage
 
 
+@dataclass(frozen=True, eq=False)
+class Streams:
+    """The independent random streams of a training.
+
+    Augmentation or dropout does not change the initial weights or the order of the batches, so two
+    recipes that differ in one thing differ in that thing only.
+    weights, batches: generators; dropout, augmentation: seeds, used with the number of the step.
+    """
+
+    weights: np.random.Generator
+    batches: np.random.Generator
+    dropout: int
+    augmentation: int
+
+
+def streams(seed: int) -> Streams:
+    """Return the streams of `seed`, at their beginning."""
+    weights, batches, dropout, augmentation = np.random.SeedSequence(seed).spawn(4)
+    return Streams(
+        np.random.default_rng(weights),
+        np.random.default_rng(batches),
+        int(dropout.generate_state(1)[0]),
+        int(augmentation.generate_state(1)[0]),
+    )
+
+
 class MiniBatchLoop:
-    """The steps of `recipe`, whose optimiser is `optimiser`, from the parameters `start` on."""
+    """The steps of `recipe` with its `optimiser`, from the parameters `start`."""
 
     def __init__(
         self,
@@ -42,25 +68,25 @@ class MiniBatchLoop:
         self._trainer = engine.trainer(
             recipe.network(), start, optimiser, recipe.loss, streams.dropout
         )
-        self._steps_of_epoch = recipe.steps_an_epoch(len(train))
-        self._steps_in_all = recipe.epochs * self._steps_of_epoch
+        self._steps_per_epoch = recipe.steps_an_epoch(len(train))
+        self._total_steps = recipe.epochs * self._steps_per_epoch
         self.step = 0
         self._outcome = Outcome(0.0, 0)
         self._average = None if recipe.averaging is None else averaging.begin(start)
 
     def params(self) -> dict[str, ndarray]:
-        """The parameters as they are now: their average, if the recipe wants that."""
+        """Return the current parameters, or their average if the recipe asks for it."""
         return dict(self._average.arrays) if self._average else self._trainer.parameters()
 
     def state(self) -> dict[str, Mapping[str, ndarray]]:
-        """The arrays of the trainer, and the average if there is one."""
+        """Return the arrays of the trainer, and the average if there is one."""
         groups: dict[str, Mapping[str, ndarray]] = {"trainer": self._trainer.state()}
         if self._average:
             groups["average"] = self._average.arrays
         return groups
 
     def position(self) -> dict[str, Any]:
-        """Where in the data it stands, and the running sums of the epoch, as plain builtins."""
+        """Return the position in the data and the running sums of the epoch, as JSON values."""
         return {
             "step": self.step,
             "loss": float(self._outcome.total),
@@ -71,7 +97,7 @@ class MiniBatchLoop:
     def restore(
         self, state: Mapping[str, Mapping[str, ndarray]], position: Mapping[str, Any]
     ) -> None:
-        """Stand where `state` and `position` were taken."""
+        """Continue from `state` and `position`."""
         self._trainer.restore(state["trainer"])
         self.step = position["step"]
         self._outcome = Outcome(position["loss"], position["correct"])
@@ -80,21 +106,21 @@ class MiniBatchLoop:
 
     def __iter__(self) -> Iterator[Stage]:
         n = len(self._train)
-        epochs_before, steps_before = divmod(self.step, self._steps_of_epoch)
+        epochs_before, steps_before = divmod(self.step, self._steps_per_epoch)
         for _ in range(epochs_before):
-            self._streams.batches.permutation(n)  # each epoch draws one: see `batches`
+            self._streams.batches.permutation(n)  # one draw per epoch, see `batches`
         for epoch in range(epochs_before + 1, self._recipe.epochs + 1):
             if steps_before == 0:
                 self._outcome = Outcome(0.0, 0)
             drawn = batches(n, self._recipe.batch_size, self._streams.batches)
-            for batch in islice(drawn, steps_before, self._steps_of_epoch):
+            for batch in islice(drawn, steps_before, self._steps_per_epoch):
                 self._take_step(batch)
                 yield self._stage(epoch)
             steps_before = 0
 
     def _take_step(self, batch: ndarray) -> None:
         optimiser, recipe = self._optimiser, self._recipe
-        rate = learning_rate(optimiser, self.step, self._steps_in_all)
+        rate = learning_rate(optimiser, self.step, self._total_steps)
         images = self._train.images[batch]
         if recipe.augmentation:
             images = augment_batch(
@@ -113,21 +139,21 @@ class MiniBatchLoop:
             )
 
     def _stage(self, epoch: int) -> Stage:
-        steps = self.step - (epoch - 1) * self._steps_of_epoch
+        steps = self.step - (epoch - 1) * self._steps_per_epoch
         size, n = self._recipe.batch_size, len(self._train)
         seen = min(steps * size, n)
         return Stage(
-            done=self.step / self._steps_in_all,
+            done=self.step / self._total_steps,
             epoch=epoch,
             outcome=self._outcome,
             seen=seen,
-            images=(epoch - 1) * min(self._steps_of_epoch * size, n) + seen,
-            ends_epoch=steps == self._steps_of_epoch,
+            images=(epoch - 1) * min(self._steps_per_epoch * size, n) + seen,
+            ends_epoch=steps == self._steps_per_epoch,
         )
 
 
 def diverged(what: str) -> TrainingError:
-    """The error for numbers that grew without bound."""
+    """Return the error for numbers that grew without bound."""
     return TrainingError(
         f"{what}: try a smaller learning rate; what was learned in whole epochs is kept"
     )

@@ -1,7 +1,7 @@
-"""Leaving out the pixels that (nearly) never change: the margin of a digit says nothing.
+"""Selection of pixels: training without the pixels that hardly vary, mostly those of the margin.
 
-A network without them is a network whose first weights are zero there, so it stays an ordinary
-network; training just has fewer columns to multiply.
+The result is an ordinary network whose first weights are zero at the pixels left out; training has
+fewer columns to multiply.
 Axes: n images, d = 784 pixels of an image, f of them kept, u units.
 """
 
@@ -12,13 +12,13 @@ from numpy import ndarray
 from digitnn.network.network import Params, Standardise
 
 FIRST_WEIGHT = "1.weight"
-"""The weights that see the pixels, in a network that begins with Flatten, Dense."""
+"""The weights of the pixels, in a network that begins with Flatten, Dense."""
 
 
 def varying_pixels(images: UInt8[ndarray, "n h w"], least_std: float) -> Bool[ndarray, " d"]:
-    """Which pixels' standard deviation over `images` is at least `least_std`, in 0..255.
+    """Return which pixels, 0..255, have a standard deviation over `images` of at least `least_std`.
 
-    With `least_std` 0 all are. One pass with integer sums: exact, and no float copy of the images.
+    One pass with integer sums: exact, and without a float copy of the images.
     """
     n = len(images)
     pixels = images.reshape(n, -1)
@@ -35,18 +35,18 @@ def varying_pixels(images: UInt8[ndarray, "n h w"], least_std: float) -> Bool[nd
 def features(
     images: UInt8[ndarray, "n h w"], standardise: Standardise, kept: Bool[ndarray, " d"]
 ) -> Float32[ndarray, "n f"]:
-    """The kept pixels of each image, standardised, a row each."""
+    """Return a row per image of its kept pixels, standardised."""
     pixels = np.compress(kept, images.reshape(len(images), -1), axis=1)
     return standardise(pixels)[:, 0]
 
 
 def restrict(params: Params, kept: Bool[ndarray, " d"]) -> dict[str, ndarray]:
-    """The parameters of the network that sees only the kept pixels."""
+    """Return the parameters of the network that takes the kept pixels only."""
     return {**params, FIRST_WEIGHT: np.ascontiguousarray(params[FIRST_WEIGHT][:, kept])}
 
 
 def expand(params: Params, kept: Bool[ndarray, " d"]) -> dict[str, ndarray]:
-    """The way back: the whole network, with zero weights on the pixels left out."""
+    """Return the parameters for all pixels, zero at those left out: the inverse of `restrict`."""
     narrow = params[FIRST_WEIGHT]
     weight = np.zeros((len(narrow), len(kept)), narrow.dtype)
     weight[:, kept] = narrow

@@ -1,6 +1,7 @@
-"""What a training tells while it runs: a record a mini-batch, a record an epoch."""
+"""The records that a training yields, one per mini-batch and one per epoch, and its clock."""
 
 from dataclasses import dataclass
+from time import perf_counter
 from typing import TypeAlias
 
 from digitnn.engines.protocols import Outcome
@@ -8,9 +9,10 @@ from digitnn.engines.protocols import Outcome
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One mini-batch: how far the training is (0..1), and the epoch's running means.
+    """One mini-batch, with the running means of its epoch.
 
-    loss in nats an image; images_per_second since training began.
+    done: the completed share of the training, 0..1; loss: nats per image; images_per_second: since
+    training began.
     """
 
     done: float
@@ -24,9 +26,9 @@ class StepRecord:
 class EpochRecord:
     """One pass over the training split, or one iteration of a full-batch optimiser.
 
-    loss, accuracy: means over the images of the epoch as they were learned from (nats, 0..1);
-    valid_loss, valid_accuracy: after the epoch; seconds: since training began, all included;
-    evaluations: gradients of the whole split computed so far, full batch only.
+    loss, accuracy: means over the training images during the epoch (nats, 0..1);
+    valid_loss, valid_accuracy: after the epoch; seconds: since training began, validation included;
+    evaluations: full-batch gradients computed so far, for full-batch optimisers only.
     """
 
     done: float
@@ -45,9 +47,9 @@ Record: TypeAlias = StepRecord | EpochRecord
 
 @dataclass(frozen=True)
 class Stage:
-    """How far a loop has come, before anybody has validated or looked at a clock.
+    """The progress of a loop, before validation and without times.
 
-    outcome: summed over the `seen` images of this epoch; images: learned from in all epochs.
+    outcome: summed over the `seen` images of this epoch; images: trained on in all epochs.
     """
 
     done: float
@@ -57,3 +59,18 @@ class Stage:
     images: int
     ends_epoch: bool
     evaluations: int | None = None
+
+
+class Clock:
+    """Measures the seconds of a training, including those before it was interrupted."""
+
+    def __init__(self) -> None:
+        self._start = perf_counter()
+
+    def seconds(self) -> float:
+        """Return the seconds since training began."""
+        return perf_counter() - self._start
+
+    def advance_to(self, seconds: float) -> None:
+        """Advance the clock to at least `seconds`."""
+        self._start = min(self._start, perf_counter() - seconds)

@@ -1,8 +1,8 @@
 """Full-batch optimisation: SciPy's minimisers as generators of iterations.
 
 SciPy minimises functions of one float64 vector and calls back after each iteration. Here the
-vector is made of named parameters and the calls become a `for` loop that can be left at any time.
-Axes: p numbers to learn.
+vector consists of named parameters, and the calls become a `for` loop that can be left at any time.
+Axes: p parameters.
 """
 
 import threading
@@ -28,21 +28,21 @@ Method: TypeAlias = Literal["CG", "L-BFGS-B"]
 FLOAT32 = np.dtype(np.float32)
 
 METHODS: Mapping[type[FullBatchOptimiser], Method] = {ConjugateGradient: "CG", LBfgs: "L-BFGS-B"}
-"""What SciPy calls the method of each description."""
+"""SciPy's name for the method of each description."""
 
-NO_OTHER_END: Mapping[Method, Mapping[str, Any]] = {
+OPTIONS: Mapping[Method, Mapping[str, Any]] = {
     "CG": {"gtol": 0.0},
     "L-BFGS-B": {"gtol": 0.0, "ftol": 0.0, "maxfun": inf},
 }
-"""Options that leave the number of iterations as the only end, but for a place with no way down."""
+"""Disable all stopping criteria except the number of iterations and a failed line search."""
 
 
 @dataclass(frozen=True)
 class Iterate:
-    """Where an iteration has come to.
+    """The state after an iteration.
 
-    params: by name; outcome: without the L2 term; value: what is minimised, in nats an
-    image; evaluations: how often the objective has been computed so far.
+    params: by name; outcome: without the L2 term; value: the minimised value, in nats per image;
+    evaluations: how often the objective has been computed so far.
     """
 
     params: dict[str, ndarray]
@@ -52,7 +52,7 @@ class Iterate:
 
 
 def to_vector(params: Params) -> Float64[ndarray, " p"]:
-    """All parameters one after the other, in float64, as SciPy works."""
+    """Return all parameters one after the other, in float64, as SciPy works."""
     return np.concatenate([np.ravel(p) for p in params.values()]).astype(np.float64)
 
 
@@ -61,7 +61,7 @@ def from_vector(
     shapes: Mapping[str, Shape],
     dtype: np.dtype[Any] = FLOAT32,
 ) -> dict[str, ndarray]:
-    """The way back, in the precision in which an engine works."""
+    """Return the parameters of `vector` by name, in the precision of the engine."""
     ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes.values()])
     parts = np.split(vector.astype(dtype), ends[:-1])
     return {
@@ -75,10 +75,10 @@ def minimise(
     """Minimise loss / n + l2 / (2 n) * (sum of squared weights), yielding after each iteration.
 
     n: how many images the objective sums over; method: conjugate gradient or L-BFGS. Weights are
-    arrays of two or more axes; biases are not penalised. The objective is asked in the `precision`
-    of `start`. Ends early only where SciPy finds no way further down; a step to a loss that is not
-    finite, conjugate gradient takes back, while L-BFGS ends before it. Raises `TrainingError` where
-    the loss or its gradient is not finite.
+    arrays of two or more axes; biases are not penalised. The objective is computed in the
+    `precision` of `start`. The iterations end early only if SciPy's line search fails. At a loss
+    that is not finite, conjugate gradient takes the step back and L-BFGS ends. Raises
+    `TrainingError` where the loss or its gradient is not finite at an iterate.
     """
     shapes, dtype = {name: p.shape for name, p in start.items()}, precision(start)
     evaluated: dict[bytes, Outcome] = {}
@@ -97,16 +97,16 @@ def minimise(
                 gradients[name] = gradients[name] + dtype.type(l2) * p
         return value / n, to_vector({name: gradients[name] for name in shapes}) / n
 
-    def report(vector: ndarray, value: float) -> Iterate:
+    def to_iterate(vector: ndarray, value: float) -> Iterate:
         outcome = evaluated[vector.tobytes()]
         evaluated.clear()
         return Iterate(from_vector(vector, shapes, dtype), outcome, value, count)
 
-    return _iterations(value_and_gradient, to_vector(start), iterations, method, report)
+    return _iterations(value_and_gradient, to_vector(start), iterations, method, to_iterate)
 
 
 class _Stop(Exception):
-    """Raised inside the minimiser's thread when nobody wants its next iteration."""
+    """Raised in the minimiser's thread to end it when the generator is closed."""
 
 
 def _iterations(
@@ -114,12 +114,12 @@ def _iterations(
     start: ndarray,
     iterations: int,
     method: Method,
-    report: Callable[[ndarray, float], Iterate],
+    to_iterate: Callable[[ndarray, float], Iterate],
 ) -> Iterator[Iterate]:
-    """Run SciPy in a thread that waits, at each callback, until the next point is asked for."""
+    """Run SciPy in a thread that waits at each callback until the next iterate is requested."""
     from scipy.optimize import OptimizeResult, minimize
 
-    options: Any = {"maxiter": iterations, **NO_OTHER_END[method]}
+    options: Any = {"maxiter": iterations, **OPTIONS[method]}
     points: Queue[Iterate | BaseException | None] = Queue()
     go_on = threading.Semaphore(0)
     stopped = threading.Event()
@@ -132,12 +132,12 @@ def _iterations(
     def after_iteration(intermediate_result: OptimizeResult) -> None:
         if not np.isfinite(intermediate_result.fun):
             raise _not_finite(intermediate_result.fun)
-        points.put(report(intermediate_result.x, float(intermediate_result.fun)))
+        points.put(to_iterate(intermediate_result.x, float(intermediate_result.fun)))
         go_on.acquire()
 
     def run() -> None:
         try:
-            with one_core_blas:  # else SciPy's short dot products wake helpers that then spin
+            with one_core_blas:  # SciPy's short dot products would wake BLAS threads that then spin
                 last = minimize(
                     evaluate,
                     start,
@@ -169,7 +169,7 @@ def _iterations(
 
 
 def _not_finite(loss: float) -> TrainingError:
-    """The error for a place that SciPy has come to but cannot leave; it would just stop there."""
+    """Return the error for a point that is not finite, where SciPy would silently stop."""
     return TrainingError(
         f"full-batch training cannot go on: the loss, {loss}, or its gradient is not finite"
     )

@@ -1,4 +1,4 @@
-"""When a training ends before its last epoch, and which epoch's parameters it leaves."""
+"""When a training ends before its last epoch, and which epoch's parameters it keeps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ Reason: TypeAlias = Literal["patience", "max_seconds"]
 
 @dataclass(frozen=True)
 class Stopping:
-    """How long a training goes on, and what it leaves.
+    """How long a training goes on, and which parameters it keeps.
 
-    patience: it ends once so many epochs in a row have validated no better than the best one before
-    them; None: never.
-    keep: "last" leaves the last parameters, "best" those of the epoch that validated best.
-    max_seconds: it ends after the step that passes them, on the training's clock; None: never.
+    patience: the number of epochs in a row without a better validation result after which the
+    training ends; None: no limit.
+    keep: "last" keeps the last parameters, "best" those of the best epoch in validation.
+    max_seconds: the training ends after the step that exceeds this time; None: no limit.
     """
 
     patience: int | None = None
@@ -40,7 +40,7 @@ class Stopping:
             raise UsageError(f"max_seconds must be a number above 0, got {brief(seconds)}")
 
     def reason(self, history: Sequence[EpochRecord], seconds: float) -> Reason | None:
-        """Why to stop after so many seconds and these epochs, if there is a reason."""
+        """Return why to stop after so many seconds and these epochs, or None."""
         if self.is_out_of_patience(history):
             return "patience"
         if self.max_seconds is not None and seconds >= self.max_seconds:
@@ -48,16 +48,16 @@ class Stopping:
         return None
 
     def is_out_of_patience(self, history: Sequence[EpochRecord]) -> bool:
-        """Whether the best epoch is `patience` epochs ago."""
+        """Return whether the best epoch is `patience` epochs ago."""
         if self.patience is None or not history:
             return False
         return len(history) - 1 - history.index(best_epoch(history)) >= self.patience
 
 
 def best_epoch(history: Sequence[EpochRecord]) -> EpochRecord:
-    """The epoch that validated best, the first of equals.
+    """Return the best epoch in validation, the first of equals.
 
-    Better is more digits read rightly or, where as many are, a smaller loss: the accuracy is what
-    counts in the end, but it comes in steps of one digit.
+    Best is the highest accuracy, then the smallest loss: accuracy is the goal, but it changes in
+    steps of one image.
     """
     return max(history, key=lambda record: (record.valid_accuracy, -record.valid_loss))

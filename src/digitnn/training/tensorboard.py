@@ -1,9 +1,9 @@
-"""A training's records as scalars for TensorBoard, written by tensorboardX, which needs no torch.
+"""Writes a training's records as TensorBoard scalars, with tensorboardX, which needs no torch.
 
 loss, accuracy, learning_rate, images_per_second   every few steps, and at each epoch's end
 valid_loss, valid_accuracy                         at each epoch's end
 
-They stand over steps: mini-batches, or iterations where training is full batch.
+The x axis counts steps: mini-batches, or the iterations of a full-batch optimiser.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,14 +16,14 @@ from digitnn.recipes.optimisers import FullBatchOptimiser, learning_rate
 from digitnn.training.records import EpochRecord, Record
 from digitnn.training.training import Training
 
-EVERY = 10
-"""Steps from one point of a curve to the next."""
+STEPS_PER_POINT = 10
+"""Steps between two points of a curve."""
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make `folder` for scalars; call it before training.
+    """Create `folder` for scalars, before training.
 
-    Raises `MissingExtraError` without tensorboardX, `RunError` where nothing can be written.
+    Raises `MissingExtraError` without tensorboardX, `RunError` if the folder is not writable.
     """
     try:
         import_module("tensorboardX")
@@ -38,10 +38,10 @@ def prepare_folder(folder: Path) -> None:
 
 
 def log_scalars(training: Training, records: Iterable[Record], folder: Path) -> Iterator[Record]:
-    """Pass the `records` of `training` on, writing them to a new event file in `folder`.
+    """Yield the `records` of `training`, writing them to a new event file in `folder`.
 
-    Whoever goes on with a training, or begins it anew, has TensorBoard forget what earlier files
-    say of the steps from there on. The file is closed when the records end or are left.
+    A resumed or restarted training makes TensorBoard discard earlier files' points from its first
+    step on. The file is closed when the records end or the generator is closed.
     """
     from tensorboardX import SummaryWriter
 
@@ -50,12 +50,12 @@ def log_scalars(training: Training, records: Iterable[Record], folder: Path) -> 
         for record in records:
             step = _steps(training, record)
             if writer is None:
-                # Its own names tell seconds only: a second file would overwrite the first.
+                # tensorboardX names files by the second: a second file would overwrite the first
                 own = f".{time_ns()}"
                 writer = SummaryWriter(
                     str(folder), purge_step=step, flush_secs=10, filename_suffix=own
                 )
-            if isinstance(record, EpochRecord) or step % EVERY == 0:
+            if isinstance(record, EpochRecord) or step % STEPS_PER_POINT == 0:
                 for name, value in _scalars(training, record, step).items():
                     writer.add_scalar(name, value, step)
             yield record
@@ -65,11 +65,11 @@ def log_scalars(training: Training, records: Iterable[Record], folder: Path) -> 
 
 
 def _steps(training: Training, record: Record) -> int:
-    """How many had been taken in all."""
-    return round(record.done * _steps_in_all(training))
+    """Return how many steps had been taken in total."""
+    return round(record.done * _total_steps(training))
 
 
-def _steps_in_all(training: Training) -> int:
+def _total_steps(training: Training) -> int:
     recipe = training.recipe
     return recipe.epochs * recipe.steps_an_epoch(len(training.train))
 
@@ -82,7 +82,7 @@ def _scalars(training: Training, record: Record, step: int) -> dict[str, float]:
     }
     optimiser = training.recipe.optimiser
     if not isinstance(optimiser, FullBatchOptimiser):
-        values["learning_rate"] = learning_rate(optimiser, step - 1, _steps_in_all(training))
+        values["learning_rate"] = learning_rate(optimiser, step - 1, _total_steps(training))
     if isinstance(record, EpochRecord):
         values |= {"valid_loss": record.valid_loss, "valid_accuracy": record.valid_accuracy}
     return values

@@ -1,7 +1,7 @@
-"""A network learns, and tells how it goes: what both kinds of loop have in common.
+"""A training of a network: what mini-batch and full-batch training have in common.
 
-`Training` is iterated for its records; to stop is `break`, and what has been learned by then is
-in `params()`. The test split is not among its arguments, so training cannot read it.
+Iterate a `Training` for its records; `break` stops it, and `params()` holds the parameters so far.
+The test split is not among its arguments, so training cannot read it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,12 +18,10 @@ from digitnn.evaluation.evaluation import evaluate
 from digitnn.network.initialisation import initial_parameters
 from digitnn.recipes.optimisers import FullBatchOptimiser
 from digitnn.recipes.recipe import Recipe
-from digitnn.training.clock import Clock
-from digitnn.training.fullbatch import FullBatchLoop, Memory
-from digitnn.training.minibatch import MiniBatchLoop, diverged
+from digitnn.training.fullbatch import FullBatchLoop, PointCache
+from digitnn.training.minibatch import MiniBatchLoop, Streams, diverged, streams
 from digitnn.training.pixel_selection import expand, restrict, varying_pixels
-from digitnn.training.random_streams import streams
-from digitnn.training.records import EpochRecord, Record, Stage, StepRecord
+from digitnn.training.records import Clock, EpochRecord, Record, Stage, StepRecord
 from digitnn.training.stopping import Reason, Stopping, best_epoch
 
 __all__ = ["Checkpoint", "EpochRecord", "Record", "StepRecord", "Training"]
@@ -31,11 +29,10 @@ __all__ = ["Checkpoint", "EpochRecord", "Record", "StepRecord", "Training"]
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """All that a mini-batch training needs to go on bit for bit.
+    """All that a mini-batch training needs to continue bit for bit.
 
-    arrays: groups of arrays by name, those of the loop, "last_epoch", and "best" where that is
-    kept; progress: position, history and seconds so far as plain builtins, whose floats JSON gives
-    back exactly.
+    arrays: groups of arrays by name, those of the loop, "last_epoch", and "best" if that is kept;
+    progress: position, history and seconds so far as JSON values, whose floats JSON preserves.
     """
 
     arrays: Mapping[str, Mapping[str, ndarray]]
@@ -43,21 +40,21 @@ class Checkpoint:
 
     @property
     def step(self) -> int:
-        """How many mini-batches have been learned from."""
+        """The number of mini-batches trained on."""
         return int(self.progress["position"]["step"])
 
 
 class Training:
-    """A network that learns by `recipe` on `engine`; iterate it, once, to make it happen.
+    """Trains a network by `recipe` on `engine` when it is iterated, once.
 
-    seed decides the initial weights, the order of the batches, how images are distorted and which
-    units are dropped, in separate streams, so that both engines start alike and see the same
-    batches. Raises `TrainingError` when there are too few images, or when the loss is no longer
-    finite; `params()` then gives what the last whole epoch left, which the last record of `history`
-    describes. `complete` says whether it ran to its end, `stopped` why that, or it, came early.
+    seed decides the initial weights, the order of the batches, the augmentation and the dropout
+    masks, in separate streams, so that both engines start alike and see the same batches. Raises
+    `TrainingError` for too few images, or when the loss is no longer finite; `params()` then
+    returns the parameters after the last whole epoch, the last record of `history`. `complete` is
+    whether the training ran to its end, `stopped` why it ended early.
 
-    To go on where another process was: `resume` what its `checkpoint` gave after any record; in
-    full batch `remember` what it evaluated. Either ends with the same bits as if never left.
+    To continue in another process, `resume` a `checkpoint`, taken after any record; for a
+    full-batch training, `use_cache`. The result has the same bits as without the interruption.
     """
 
     def __init__(
@@ -69,10 +66,10 @@ class Training:
         seed: int,
         stopping: Stopping | None = None,
     ) -> None:
-        least = 1 if recipe.is_full_batch else recipe.batch_size
-        if len(train) < least:
+        min_size = 1 if recipe.is_full_batch else recipe.batch_size
+        if len(train) < min_size:
             raise TrainingError(
-                f"recipe {recipe.name} takes batches of at least {least} images, "
+                f"recipe {recipe.name} takes batches of at least {min_size} images, "
                 f"but there are only {len(train)} to train on"
             )
         if len(valid) == 0:
@@ -84,37 +81,41 @@ class Training:
         self.history: list[EpochRecord] = []
         self._streams = streams(seed)
         self._best: dict[str, ndarray] | None = None
-        self._good = initial_parameters(self.network, recipe.initialisation, self._streams.weights)
+        self._validated = initial_parameters(
+            self.network, recipe.initialisation, self._streams.weights
+        )
         self._loop: MiniBatchLoop | FullBatchLoop | None = None
         self._resumed: Checkpoint | None = None
-        self._memory: Memory | None = None
+        self._cache: PointCache | None = None
         self._clock: Clock | None = None
-        self._left: Checkpoint | None = None
+        self._stopped_at: Checkpoint | None = None
         self.complete = False
         self.stopped: Reason | None = None
 
     def params(self) -> dict[str, ndarray]:
-        """The parameters learned so far, float32: the last, or those of the best epoch yet."""
+        """Return the parameters so far, float32: the last, or those of the best epoch."""
         if self._best is not None:
             return self._best
-        return self._good if self._loop is None else self._loop.params()
+        return self._validated if self._loop is None else self._loop.params()
 
     def start(self) -> dict[str, ndarray]:
-        """The parameters that it begins from, float32; in full batch 0 for pixels left out."""
-        recipe = self.recipe
-        start = initial_parameters(self.network, recipe.initialisation, streams(self.seed).weights)
+        """Return the initial parameters, float32; full batch: 0 for pixels left out."""
+        recipe, start = self.recipe, self._initial_parameters(streams(self.seed))
         if not recipe.is_full_batch:
             return start
         kept = varying_pixels(self.train.images, recipe.least_std)
         return expand(restrict(start, kept), kept)
 
+    def _initial_parameters(self, own: Streams) -> dict[str, ndarray]:
+        return initial_parameters(self.network, self.recipe.initialisation, own.weights)
+
     def latest(self) -> dict[str, ndarray]:
-        """The parameters after the last epoch that was validated, whichever are kept in the end."""
-        return self._good
+        """Return the parameters after the last validated epoch, whichever are kept in the end."""
+        return self._validated
 
     @property
     def kept(self) -> EpochRecord | None:
-        """The epoch whose parameters are left; None while there is none."""
+        """The epoch whose parameters are kept; None before there is one."""
         if not self.history:
             return None
         if self.stopping.keep == "best":
@@ -122,18 +123,18 @@ class Training:
         return self.history[-1] if self.complete or self.stopped else None
 
     def checkpoint(self) -> Checkpoint:
-        """What it takes to go on from here, after any record of a mini-batch training.
+        """Return what is needed to continue, after any record of a mini-batch training.
 
-        Where it stopped amid an epoch that is before it was validated there: whoever goes on shall
-        not find what a training that was not stopped would never have had.
+        If the training stopped within an epoch, the checkpoint is from before the extra validation
+        there: a resumed training must have the records of an uninterrupted one.
         """
-        if self._left is not None:
-            return self._left
+        if self._stopped_at is not None:
+            return self._stopped_at
         assert isinstance(self._loop, MiniBatchLoop), "mini-batches, between two records"
         assert self._clock is not None
         best = {} if self._best is None else {"best": self._best}
         return Checkpoint(
-            arrays=self._loop.state() | {"last_epoch": self._good} | best,
+            arrays=self._loop.state() | {"last_epoch": self._validated} | best,
             progress={
                 "position": self._loop.position(),
                 "history": [asdict(record) for record in self.history],
@@ -142,15 +143,15 @@ class Training:
         )
 
     def resume(self, checkpoint: Checkpoint) -> None:
-        """Go on, when iterated, from where `checkpoint` was taken.
+        """Continue from `checkpoint` when iterated.
 
-        That must have been the same recipe, engine, data and seed; what does not fit at all is a
-        `CheckpointError`.
+        It must come from the same recipe, engine, data and seed. Raises `CheckpointError` if its
+        arrays do not fit.
         """
         try:
             self.network.check(checkpoint.arrays["last_epoch"])
             loop = self._begin(Clock())
-            assert isinstance(loop, MiniBatchLoop), "a full-batch training remembers"
+            assert isinstance(loop, MiniBatchLoop), "a full-batch training uses a cache"
             loop.restore(checkpoint.arrays, checkpoint.progress["position"])
             history = [EpochRecord(**record) for record in checkpoint.progress["history"]]
             best = None
@@ -158,12 +159,12 @@ class Training:
                 self.network.check(best := dict(checkpoint.arrays["best"]))
         except (LookupError, TypeError, ShapeError) as error:
             raise CheckpointError(f"a checkpoint of another training: {error}") from None
-        self._good, self._best, self.history = dict(checkpoint.arrays["last_epoch"]), best, history
-        self._resumed, self._loop = checkpoint, loop
+        self._validated, self._best = dict(checkpoint.arrays["last_epoch"]), best
+        self.history, self._resumed, self._loop = history, checkpoint, loop
 
-    def remember(self, memory: Memory) -> None:
-        """Full batch: evaluate nothing that `memory` knows, and tell it what is evaluated."""
-        self._memory = memory
+    def use_cache(self, cache: PointCache) -> None:
+        """Full batch: take evaluated points from `cache` and add new ones to it."""
+        self._cache = cache
 
     def __iter__(self) -> Iterator[Record]:
         if self._clock is not None:
@@ -180,9 +181,9 @@ class Training:
             raise
 
     def _learn(self, loop: MiniBatchLoop | FullBatchLoop, clock: Clock) -> Iterator[Record]:
-        """The records until the end of `loop`, or until there is a reason to stop."""
+        """Yield records until the end of `loop`, or until there is a reason to stop."""
         stopping = self.stopping
-        if stopping.is_out_of_patience(self.history):  # as the checkpoint was taken
+        if stopping.is_out_of_patience(self.history):  # already when the checkpoint was taken
             self.stopped = "patience"
             return
         for stage in loop:
@@ -191,19 +192,19 @@ class Training:
             if stage.done < 1 and (reason := stopping.reason(self.history, clock.seconds())):
                 self.stopped = reason
                 if not stage.ends_epoch:
-                    self._left = self.checkpoint()
+                    self._stopped_at = self.checkpoint()
                     yield self._end_epoch(stage)
                 return
 
     def _begin(self, clock: Clock) -> MiniBatchLoop | FullBatchLoop:
         recipe, optimiser, engine = self.recipe, self.recipe.optimiser, self.engine
-        start, train = self._good, self.train
+        start, train = self._validated, self.train
         if isinstance(optimiser, FullBatchOptimiser):
-            return FullBatchLoop(recipe, optimiser, engine, start, train, self._memory, clock)
+            return FullBatchLoop(recipe, optimiser, engine, start, train, self._cache, clock)
         return MiniBatchLoop(recipe, optimiser, engine, start, train, self._streams)
 
     def _end_epoch(self, stage: Stage) -> EpochRecord:
-        """Validate, and enter the epoch into the history."""
+        """Validate, and append the epoch to the history."""
         assert self._clock is not None
         assert self._loop is not None
         params = self._loop.params()
@@ -211,7 +212,7 @@ class Training:
             evaluation = evaluate(self.engine.classifier(self.network, params), self.valid)
         except (DataError, ShapeError) as error:
             raise diverged(f"epoch {stage.epoch} cannot be validated: {error}") from error
-        self._good = params
+        self._validated = params
         seconds = self._clock.seconds()
         record = EpochRecord(
             done=stage.done,
@@ -230,7 +231,7 @@ class Training:
         return record
 
     def _check_last_batch(self) -> None:
-        """Say before the first epoch, not at its end, that its last batch is too small to use."""
+        """Raise `TrainingError` before training if the last batch of an epoch is too small."""
         n, size = len(self.train), self.recipe.batch_size
         last = n if self.recipe.is_full_batch else n % size or size
         try:

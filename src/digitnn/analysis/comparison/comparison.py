@@ -18,7 +18,7 @@ from digitnn.errors import RunError
 from digitnn.evaluation.evaluation import Evaluation
 from digitnn.evaluation.intervals import t_interval, wilson_interval
 from digitnn.evaluation.mcnemar import adjust_by_holm, compare_paired
-from digitnn.evaluation.seed_variance import part_variance
+from digitnn.evaluation.seed_variance import partition_variance
 from digitnn.machine.describe import describe_machine
 from digitnn.runs.identity import settings_of, tell_apart
 from digitnn.runs.protocol import Trained
@@ -114,7 +114,7 @@ def make_row(group: Sequence[EvaluatedRun], test: Dataset) -> dict[str, Any]:
     if len(set(seeds)) == len(group) > 1 < n:
         row |= {
             "seeds_interval": t_interval(accuracies),
-            "variance": part_variance(np.stack([one.right(test) for one in group])).to_json(),
+            "variance": partition_variance(np.stack([one.right(test) for one in group])).to_json(),
         }
     return row
 

@@ -144,7 +144,7 @@ def describe_summary(summary: EvaluationSummary) -> list[str]:
 
 def _describe_probabilities(summary: EvaluationSummary) -> str:
     after = summary.tempered
-    where = "the same images" if after.in_sample else "validation"
+    where = "the same images (in sample)" if after.in_sample else "validation"
     return (
         f"probabilities: Brier score {summary.brier:.4f}, calibration error "
         f"{percent(summary.calibration_error)}, or {percent(after.calibration_error)} with "

@@ -81,12 +81,7 @@ def test_the_json_has_the_documented_form(read, page):
                 "error": None,
             }
             if path != "missing.png"
-            else {
-                "path": path,
-                "text": "",
-                "digits": [],
-                "error": "missing.png: no such file",
-            }
+            else {"path": path, "text": "", "digits": [], "error": "missing.png: no such file"}
             for path in ("a.png", "missing.png", "b.jpg")
         ],
     }
@@ -96,15 +91,12 @@ def test_the_text_points_out_unsure_and_rejected_digits(read, page):
     done = read(save("a.png"))
     assert done.code == 0
     assert done.err == ""
-    assert done.out == ("a.png:\n  05 5\n  ?\n  (5 is unsure: 60 %; ? is not a digit: 75 %)\n")
+    assert done.out == ("a.png:\n  05 5\n  ?\n  (5 with 60 %; ? is not a digit: 75 %)\n")
 
 
 def test_a_single_line_of_text_follows_its_path(read):
     done = read("--single", save("thin.png"), save("thick.png", five(40, pen=25)), "no.png")
-    assert done.out.splitlines() == [
-        "thin.png: 5",
-        "thick.png: ?  (? is not a digit: 75 %)",
-    ]
+    assert done.out.splitlines() == ["thin.png: 5", "thick.png: ?  (? is not a digit: 75 %)"]
     assert done.err == "error: no.png: no such file\n"
     assert done.code == 1
 

@@ -117,10 +117,7 @@ def find_wide_gaps(
 
     A gap is wide if it exceeds the narrow gaps of its line, or of the page, by 0.6 digit heights,
     and by 0.6 of the narrow gaps where all digits are far apart.
-
-    Args:
-        page: the boxes of each line, from left to right.
-        heights: the digit height of each line.
+    page: the boxes of each line, from left to right; heights: the digit height of each line.
     """
     gaps = [
         [(after[0] - before[2]) / height for before, after in pairwise(boxes)]

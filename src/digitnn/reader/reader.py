@@ -67,6 +67,21 @@ class Digit:
         """The most likely digit, whether rejected or not."""
         return int(self.probabilities[:NO_DIGIT].argmax())
 
+    @property
+    def character(self) -> str:
+        """The character that stands for it in `Reading.text`."""
+        return REJECTED if self.digit is None else str(self.digit)
+
+    @property
+    def verdict(self) -> str:
+        """What was decided, and with what probability, in words."""
+        share = f"{100 * self.confidence:.0f} %"
+        if self.digit is not None:
+            return f"{self.digit} with {share}"
+        if (p := float(self.probabilities[NO_DIGIT])) > self.confidence:
+            return f"? is not a digit: {100 * p:.0f} %"
+        return f"? is unclear: most likely {self.most_likely}, {share}"
+
 
 @dataclass(frozen=True, eq=False)
 class Reading:
@@ -108,9 +123,7 @@ class Reader:
     ) -> "Reader":
         """Return a reader with the shipped network, or with the run or ensemble `model`.
 
-        Raises:
-            RunError: `model` is not a run or an ensemble.
-            UsageError: `min_confidence` is outside 0..1.
+        Raises `RunError` if it is neither, `UsageError` if `min_confidence` is outside 0..1.
         """
         threshold = DEFAULT_MIN_CONFIDENCE if min_confidence is None else min_confidence
         return cls(load_image_classifier(model), threshold, limits or DEFAULT_LIMITS)
@@ -118,14 +131,8 @@ class Reader:
     def read(self, source: PictureSource, single: bool = False) -> Reading:
         """Read a picture: a path, bytes, an open file, a Pillow image or an array.
 
-        A picture without ink gives a reading without digits.
-
-        Args:
-            source: the picture.
-            single: take the whole picture for one digit at most.
-
-        Raises:
-            PictureError: `source` is not a picture, or a damaged one.
+        single: take the picture for one digit at most. A picture without ink has no digits.
+        Raises `PictureError` if `source` is damaged or not a picture.
         """
         return self.read_picture(open_picture(source, self.limits), single)
 
@@ -166,7 +173,7 @@ class Reader:
 
 
 def _text(lines: tuple[Line, ...], digits: tuple[Digit, ...]) -> str:
-    characters = iter(REJECTED if digit.digit is None else str(digit.digit) for digit in digits)
+    characters = iter(digit.character for digit in digits)
     return "\n".join(
         "".join(" " * space + next(characters) for space in line.spaces) for line in lines
     )

@@ -61,8 +61,7 @@ NON_DIGIT_SHARE = 0.2
 def ship(run: Run, folder: Path) -> dict[str, float]:
     """Write the quantised, calibrated `run` to `folder`; return its size and quality.
 
-    Raises:
-        RunError: the run was not trained to reject, or it is larger than `MAX_SHIPPED_BYTES`.
+    Raises `RunError` if it was not trained to reject, or exceeds `MAX_SHIPPED_BYTES`.
     """
     recipe = Recipe.from_json(run.about["recipe"])
     if not run.network.rejects:

@@ -13,12 +13,7 @@ from numpy import ndarray
 
 from digitnn.data.dataset import NO_DIGIT
 from digitnn.reader.digit_classifier import ClassifyImages
-from digitnn.reader.ink.components import (
-    bounding_box,
-    enlarge_box,
-    find_components,
-    touch_border,
-)
+from digitnn.reader.ink.components import bounding_box, enlarge_box, find_components, touch_border
 from digitnn.reader.ink.ink import (
     FAINT_NOISE_FACTOR,
     MIN_UNEVEN_SIDE,

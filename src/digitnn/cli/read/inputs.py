@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from glob import has_magic
@@ -57,9 +57,9 @@ def _expand(argument: str) -> Iterator[PictureFile]:
     if argument == STDIN:
         stdin = sys.stdin.buffer if sys.stdin else PictureError(f"{STDIN}: stdin is closed")
         yield PictureFile(STDIN, stdin)
-    elif _is_folder(argument):
+    elif _holds(argument, Path.is_dir):
         yield from _in_folder(argument)
-    elif has_magic(argument) and not _exists(argument):
+    elif has_magic(argument) and not _holds(argument, Path.exists):
         yield from _matching(argument)
     else:
         yield PictureFile(argument, argument)
@@ -114,13 +114,8 @@ def _is_picture(path: Path) -> bool:
     return False
 
 
-def _is_folder(argument: str) -> bool:
+def _holds(argument: str, test: Callable[[Path], bool]) -> bool:
+    """Return whether `argument` is a valid path for which `test` holds."""
     with suppress(OSError, ValueError):
-        return Path(argument).is_dir()
-    return False
-
-
-def _exists(argument: str) -> bool:
-    with suppress(OSError, ValueError):
-        return Path(argument).exists()
+        return test(Path(argument))
     return False

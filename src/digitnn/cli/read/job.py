@@ -57,11 +57,7 @@ class Drawings:
 def drawings_to(
     out: Path, kind: str, paths: Sequence[str], draw: Callable[[Picture, Reading], Image]
 ) -> Drawings:
-    """Check where the drawings go.
-
-    Raises:
-        UsageError: `out` is one file for several pictures, the picture itself, or not a .png.
-    """
+    """Return the drawings to make; raise `UsageError` if `out` cannot hold them."""
     drawings = Drawings(out, kind, _stems(paths), draw)
     if drawings.is_file and len(paths) != 1:
         raise UsageError(f"{out} is one file, but there are {len(paths)} pictures: name a folder")

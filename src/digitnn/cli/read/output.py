@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from digitnn.cli.console import complain
-from digitnn.data.dataset import NO_DIGIT
 from digitnn.errors import PictureError
-from digitnn.reader.reader import MIN_SURE_CONFIDENCE, REJECTED, Digit, Reading
+from digitnn.reader.reader import MIN_SURE_CONFIDENCE, Reading
 
 DIGIT_COLUMNS = ("line", "place", "digit", "confidence", "left", "top", "right", "bottom")
 CSV_COLUMNS = ("path", "page", *DIGIT_COLUMNS, "error")
@@ -57,9 +56,8 @@ def print_csv(results: Iterable[PictureResult]) -> bool:
             table.writerow([*start, *[None] * len(DIGIT_COLUMNS), None])
         else:
             for place, digit in zip(_places(found), found.digits, strict=True):
-                character = REJECTED if digit.digit is None else digit.digit
                 confidence = round(digit.confidence, 6)
-                table.writerow([*start, *place, character, confidence, *digit.box, None])
+                table.writerow([*start, *place, digit.character, confidence, *digit.box, None])
         sys.stdout.flush()
     return whole
 
@@ -106,18 +104,12 @@ def _layout(reading: Reading) -> str:
         return "  (no digits)"
     lines = reading.text.split("\n")
     text = f" {lines[0]}" if len(lines) == 1 else "".join(f"\n  {line}" for line in lines)
-    hints = [hint for digit in reading.digits if (hint := _hint(digit))]
-    if not hints:
+    unsure = [
+        digit.verdict
+        for digit in reading.digits
+        if digit.digit is None or digit.confidence < MIN_SURE_CONFIDENCE
+    ]
+    if not unsure:
         return text
-    shown = "; ".join(hints[:3]) + (f"; and {len(hints) - 3} more" if len(hints) > 3 else "")
+    shown = "; ".join(unsure[:3]) + (f"; and {len(unsure) - 3} more" if len(unsure) > 3 else "")
     return f"{text}  ({shown})" if len(lines) == 1 else f"{text}\n  ({shown})"
-
-
-def _hint(digit: Digit) -> str:
-    """Return what to point out about a digit; empty if it is accepted with high confidence."""
-    share = f"{100 * digit.confidence:.0f} %"
-    if digit.digit is not None:
-        return f"{digit.digit} is unsure: {share}" if digit.confidence < MIN_SURE_CONFIDENCE else ""
-    if (p := float(digit.probabilities[NO_DIGIT])) > digit.confidence:
-        return f"? is not a digit: {100 * p:.0f} %"
-    return f"? is unclear: most likely {digit.most_likely}, {share}"

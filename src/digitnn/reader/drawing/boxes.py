@@ -8,7 +8,7 @@ from statistics import median
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from digitnn.reader.input.opening import Picture
-from digitnn.reader.reader import MIN_SURE_CONFIDENCE, REJECTED, Digit, Reading
+from digitnn.reader.reader import MIN_SURE_CONFIDENCE, Digit, Reading
 
 ACCEPTED_COLOUR, UNSURE_COLOUR, REJECTED_COLOUR = "#0072b2", "#b35900", "#a3277c"
 """Blue, brown, purple: similarly dark, distinct with any kind of colour blindness (after Okabe
@@ -30,8 +30,8 @@ def draw_boxes(
 
     size: width and height to fit the picture into; if None, large enough for the labels.
     """
-    scale = _scale(picture, reading) if size is None else _scale_to_fit(picture, size)
     height, width = picture.grey.shape
+    scale = min(size[0] / width, size[1] / height) if size else _scale(picture, reading)
     how = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.BOX
     enlarged = Image.fromarray(picture.grey).resize(
         (round(width * scale), round(height * scale)), how
@@ -53,11 +53,6 @@ def colour_of(digit: Digit) -> str:
     return ACCEPTED_COLOUR if digit.confidence >= MIN_SURE_CONFIDENCE else UNSURE_COLOUR
 
 
-def character_of(digit: Digit) -> str:
-    """Return the character that stands for it in `Reading.text`."""
-    return REJECTED if digit.digit is None else str(digit.digit)
-
-
 @cache
 def default_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Return Pillow's own font."""
@@ -73,11 +68,6 @@ def _scale(picture: Picture, reading: Reading) -> float:
     if reading.digits:
         wanted = max(wanted, MIN_BOX_HEIGHT / _typical_height(reading))
     return max(1, min(-(-wanted // 1), MAX_DRAWING_SIDE // longest))
-
-
-def _scale_to_fit(picture: Picture, size: tuple[int, int]) -> float:
-    height, width = picture.grey.shape
-    return min(size[0] / width, size[1] / height)
 
 
 def _typical_height(reading: Reading) -> float:
@@ -114,7 +104,7 @@ def _draw_digit(pen: ImageDraw.ImageDraw, digit: Digit, edges: Sequence[int], le
         (left - line, top - line, right + line - 1, bottom + line - 1), None, colour, line
     )
     middle = (left + right) / 2
-    _label(pen, character_of(digit), letter, colour, middle, above=top - line)
+    _label(pen, digit.character, letter, colour, middle, above=top - line)
     share = f"{100 * digit.confidence:.0f}%"
     _label(pen, share, max(9, letter * 5 // 9), colour, middle, below=bottom + line)
 

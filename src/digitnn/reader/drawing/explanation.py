@@ -94,7 +94,7 @@ def _card(number: int, digit: Digit, picture: Picture, min_confidence: float) ->
     pen = ImageDraw.Draw(card)
     pen.rectangle((0, 0, CARD_SIZE[0] - 1, CARD_SIZE[1] - 1), None, RULE)
     pen.rectangle((0, 0, 5, CARD_SIZE[1] - 1), colour_of(digit))
-    pen.text((20, 12), f"{number}.  {_verdict(digit)}", colour_of(digit), default_font(20))
+    pen.text((20, 12), f"{number}.  {digit.verdict}", colour_of(digit), default_font(20))
     seen = Image.fromarray(digit.image).resize(
         (THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.NEAREST
     )
@@ -123,15 +123,6 @@ def _bars(pen: ImageDraw.ImageDraw, digit: Digit, min_confidence: float) -> None
             pen.text((left + length + 8, y), f"{100 * p:.1f} %", ink, default_font(13))
     at = left + round(length * min_confidence)
     pen.line((at, top - 1, at, top + NO_DIGIT * step - 1), TEXT, 1)
-
-
-def _verdict(digit: Digit) -> str:
-    share = f"{100 * digit.confidence:.1f} %"
-    if digit.digit is not None:
-        return f"read as {digit.digit}, {share}"
-    if (p := float(digit.probabilities[NO_DIGIT])) > digit.confidence:
-        return f'"?": not a digit, {100 * p:.1f} %'
-    return f'"?": unclear, most likely {digit.most_likely}, {share}'
 
 
 def _notes(found: Ink, reading: Reading, min_confidence: float) -> str:

@@ -79,8 +79,7 @@ class Picture:
 def open_picture(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> Picture:
     """Return the luminance of `source`, 0 black to 255 white, upright; the first of several frames.
 
-    Raises:
-        PictureError: missing, a folder, empty, damaged, not a picture, or too large.
+    Raises `PictureError`: missing, a folder, empty, damaged, not a picture, too large.
     """
     if isinstance(source, ndarray):
         name = "array"

@@ -52,8 +52,7 @@ class Page:
 def pages_of(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> tuple[Page, ...]:
     """Return the pages of a document; one page for a picture, or an animation's first frame.
 
-    Raises:
-        PictureError: the pages cannot even be counted, or are too many.
+    Raises `PictureError` if the pages cannot even be counted, or are too many.
     """
     if isinstance(source, ndarray | Image.Image):
         return (Page(1, 1, partial(open_picture, source, limits)),)

@@ -38,8 +38,7 @@ _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 def detect_format(head: bytes, name: str) -> Format:
     """Return the format of a file that begins with `head`; a few hundred bytes suffice.
 
-    Raises:
-        PictureError: it is none of `FORMATS`; the message calls the file `name`.
+    Raises `PictureError` if it is none of `FORMATS`; the message calls the file `name`.
     """
     if not head:
         raise PictureError(f"{name}: empty, 0 bytes; expected a picture")

@@ -12,8 +12,8 @@ try:
 
     from digitnn.cli.app import run_program
     from digitnn.cli.evaluate import evaluate
-    from digitnn.cli.options import DataDir, Epochs, Out, Seed
-    from digitnn.cli.train import train
+    from digitnn.cli.options import DataDir, EpochsOption, SeedOption
+    from digitnn.cli.train import OutOption, train
     from digitnn.runs.run import default_path
 except ModuleNotFoundError as error:
     raise SystemExit(
@@ -27,9 +27,9 @@ program = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich
 
 @program.command()
 def cnn_mnist(
-    epochs: Epochs = None,
-    seed: Seed = 0,
-    out: Out = None,
+    epochs: EpochsOption = None,
+    seed: SeedOption = 0,
+    out: OutOption = None,
     data_dir: DataDir = None,
 ) -> None:
     """Train the convolutional network on MNIST with PyTorch, then print its test accuracy."""

@@ -20,7 +20,8 @@ from benchmarks import ROOT
 from digitnn.analysis.explain.plates import Plate, plates
 from digitnn.atomic_files import write_text
 from digitnn.plotting import write_figure
-from digitnn.runs.experiment import load_split_of, load_training_data
+from digitnn.runs.evaluate_run import load_split_of
+from digitnn.runs.experiment import load_training_data
 from digitnn.runs.run import Run, load_single_run
 
 PAGE = ROOT / "docs" / "understanding.md"

@@ -121,7 +121,7 @@ def test_no_usable_checkpoint_is_an_error_and_nothing_is_lost(train, tmp_path):
     train(stop=5)
     for path in saved_checkpoints(tmp_path / "run" / "checkpoint"):
         (path / "progress.json").write_text("{}")
-    with pytest.raises(CheckpointError, match="no checkpoint that can be used: remove"):
+    with pytest.raises(CheckpointError, match="no usable checkpoint: remove"):
         train()
     assert len(saved_checkpoints(tmp_path / "run" / "checkpoint")) == 2
     assert not load_single_run(tmp_path / "run").about["complete"]
@@ -132,7 +132,7 @@ def test_a_damaged_description_is_named_and_what_was_saved_still_used(train, tmp
     about = tmp_path / "run" / "checkpoint" / "training.json"
     about.write_text(about.read_text().replace("scratch", "scrotch"))
     (tmp_path / "run" / "recipe.json").unlink()
-    with pytest.raises(CheckpointError, match="no checkpoint that can be used"):
+    with pytest.raises(CheckpointError, match="no usable checkpoint"):
         train(seed=1)
     run, told = train()
     assert "training.json is damaged" in told[0]

@@ -1,6 +1,6 @@
-"""The program `digitnn`: its commands, and what becomes of their errors.
+"""The program `digitnn`: its commands, and how their errors are reported.
 
-Results go to stdout, talk to stderr. Exit code 0: done, 1: failed, 2: wrong usage,
+Results go to stdout, messages to stderr. Exit code 0: done, 1: failed, 2: wrong usage,
 130: Ctrl-C, 143: SIGTERM. Only `--debug` shows a traceback. Heavy libraries are imported inside the
 command that needs them, so that `digitnn --help` answers at once.
 """
@@ -34,16 +34,15 @@ COMMANDS = (
     "audit",
     "read",
 )
-"""Each in a module of its name: a function of that name, or, as `app`, a group of commands."""
+"""Each has a module of its name with a function of that name, or a group of commands `app`."""
 
 
 def _program(arguments: Sequence[str]) -> typer.Typer:
-    """With the command that is called; with all of them if it is none, for help and hints.
+    """Return the program with the called command only, or with all of them for help and hints.
 
-    Importing them all takes as long as reading a digit.
+    Importing all commands takes as long as reading a digit.
     """
     program = typer.Typer(
-        help="Handwritten digits: train a network from scratch and one in PyTorch, compare, read.",
         invoke_without_command=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -73,35 +72,35 @@ def root(
     ),
     debug: bool = typer.Option(False, "--debug", help="Show a traceback when something fails."),
 ) -> None:
-    """Handwritten digits: train a network from scratch and one in PyTorch, compare, read."""
+    """Train networks on handwritten digits, compare them, explain them, and read pictures."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command of digitnn; return the exit code."""
+    """Run one command of digitnn and return the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     return run_program(_program(given), "digitnn", given)
 
 
 def run_program(program: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> int:
-    """Run `program`; return the exit code. Every failure ends in one line on stderr.
+    """Run `program` and return the exit code. Every failure prints one line on stderr.
 
-    arguments: those of the process if None; `--debug` among them is taken here.
+    arguments: None takes those of the process; `--debug` is handled here.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     given = [argument for argument in given if argument != "--debug"]
-    _let_print()
+    _make_printing_safe()
     try:
         code = program(args=given, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
-        if code == Interruption.exit_code:  # what Typer makes of a KeyboardInterrupt
+        if code == Interruption.exit_code:  # Typer turns a KeyboardInterrupt into it
             complain("interrupted")
         return code if isinstance(code, int) else 0
     except (BrokenPipeError, SystemExit):
-        # Whoever read our output has left (`digitnn recipes | head -1`): not an error of ours.
-        # Typer makes SystemExit of it, and of nothing else when it is not standalone.
+        # The reader of our output closed it (`digitnn recipes | head -1`): not an error. Typer
+        # turns that into SystemExit, and nothing else if it is not standalone.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
@@ -111,8 +110,8 @@ def run_program(program: typer.Typer, name: str, arguments: Sequence[str] | None
         return _exit_code(error)
 
 
-def _let_print() -> None:
-    """A closed stdout, or one that cannot spell a letter, is no reason to lose a result."""
+def _make_printing_safe() -> None:
+    """Let commands print to a closed stdout, or to one whose encoding lacks a letter."""
     for stream in ("stdout", "stderr"):
         if getattr(sys, stream) is None:
             setattr(sys, stream, io.TextIOWrapper(io.BytesIO()))

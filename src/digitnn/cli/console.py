@@ -1,4 +1,4 @@
-"""What the command line prints: results on stdout, messages and errors on stderr."""
+"""Print results on stdout, and messages and errors on stderr."""
 
 import json
 import sys
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 @cache
 def messages() -> "Console":
-    """The console of progress, remarks and warnings; colour only on a terminal without NO_COLOR.
+    """Return the console for messages; colour only on a terminal without NO_COLOR.
 
-    rich is imported here, since reading a picture must not wait for it.
+    rich is imported here, because `digitnn read` does not need it and must start fast.
     """
     from rich.console import Console
 
@@ -21,21 +21,21 @@ def messages() -> "Console":
 
 
 def say(line: str) -> None:
-    """Print a message on stderr as it is: a path may hold what rich would take for markup."""
+    """Print a message on stderr; brackets in it, as paths may have, are not markup."""
     messages().print(line, markup=False)
 
 
 def complain(message: str) -> None:
-    """One line on stderr, whatever the message holds."""
+    """Print an error on stderr, on one line even if the message has several."""
     sys.stderr.write("error: " + " ".join(message.split()) + "\n")
 
 
 def print_text(text: str) -> None:
-    """A result for people, on stdout; at once, as the next may take a while."""
+    """Print a result for people on stdout, and flush: the next one may take a while."""
     sys.stdout.write(text.rstrip("\n") + "\n")
     sys.stdout.flush()
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """A result for programs, on stdout: one object; NaN is not JSON and is refused."""
+    """Print a result for programs on stdout as one JSON object. Raises `ValueError` for NaN."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")

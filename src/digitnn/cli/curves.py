@@ -1,4 +1,4 @@
-"""`digitnn curves`: how runs learned, in one figure."""
+"""`digitnn curves`: the learning curves of runs in one figure."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,22 +11,25 @@ from digitnn.cli.console import print_json, print_text
 def curves(
     runs: Annotated[
         list[Path],
-        typer.Argument(help="Runs, also unfinished ones; an ensemble stands for its members."),
+        typer.Argument(help="Runs, also unfinished ones, and ensembles, whose members are drawn."),
     ],
     out: Annotated[
         Path | None, typer.Option("--out", help="The figure to write, a .png file.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what stands there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the histories as one JSON object; no figure.")
+        bool, typer.Option("--json", help="Print the histories as one JSON object instead.")
     ] = False,
 ) -> None:
-    """Draw training and validation error and loss of runs, over epochs and over seconds."""
+    """Draw the learning curves of runs.
+
+    Error and loss, on training and validation, over epochs and over seconds.
+    """
     from digitnn.errors import RunError, UsageError
     from digitnn.runs.histories import read_histories
 
     if as_json is (out is not None):
-        raise UsageError("one of --out FILE.png and --json says what becomes of the histories")
+        raise UsageError("give one of --out FILE.png and --json")
     if out is not None:
         _check_out(out, force)
     histories = [one for path in dict.fromkeys(runs) for one in read_histories(path)]
@@ -45,12 +48,12 @@ def curves(
 
 
 def _check_out(out: Path, force: bool) -> None:
-    """Raise `UsageError` for what a figure cannot be written to."""
+    """Raise `UsageError` unless a figure can be written to `out`."""
     from digitnn.errors import UsageError
 
     if out.is_dir():
-        raise UsageError(f"--out takes a file to write, {out} is a folder")
+        raise UsageError(f"--out takes a file, but {out} is a folder")
     if out.suffix.lower() != ".png":
         raise UsageError(f"--out takes a name that ends in .png, got {out}")
     if out.exists() and not force:
-        raise UsageError(f"{out} already exists; --force overwrites it")
+        raise UsageError(f"{out} already exists: --force overwrites it")

@@ -1,4 +1,4 @@
-"""`digitnn data`: get the images, look at them, write them in another format."""
+"""`digitnn data`: fetch a collection, describe it, write it in another format."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,16 +12,16 @@ from digitnn.cli.options import AsJson, DataDir
 if TYPE_CHECKING:
     from digitnn.data.dataset import Dataset
 
-app = typer.Typer(help="Get MNIST or Fashion-MNIST, look at it, write it in another format.")
+app = typer.Typer(help="Fetch a collection, describe it, or export it.")
 
-Collection = Annotated[str, typer.Argument(help="The collection: mnist or fashion-mnist.")]
+CollectionArgument = Annotated[str, typer.Argument(help="The collection: mnist or fashion-mnist.")]
 
 
 @app.command()
 def fetch(
-    collection: Collection = "mnist", data_dir: DataDir = None, as_json: AsJson = False
+    collection: CollectionArgument = "mnist", data_dir: DataDir = None, as_json: AsJson = False
 ) -> None:
-    """See that a collection is at hand, downloading what is missing; print where it is."""
+    """Download what is missing of a collection, and print where it is."""
     found = ensure(collection, data_dir)
     if as_json:
         about = {"collection": collection, "path": str(found.path), "format": found.format.name}
@@ -32,15 +32,19 @@ def fetch(
 
 @app.command()
 def info(
-    collection: Collection = "mnist",
+    collection: CollectionArgument = "mnist",
     seed: Annotated[
         int | None,
-        typer.Option("--seed", min=0, help="Shuffle the training file before it is split."),
+        typer.Option(
+            "--seed",
+            min=0,
+            help="Shuffle the training file before it is split. Default: no shuffling.",
+        ),
     ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show where a collection lies, what its splits hold, and their fingerprints."""
+    """Show where a collection is, how many images its splits hold, and their fingerprints."""
     from digitnn.runs.experiment import load_training_data
 
     found = ensure(collection, data_dir)
@@ -75,13 +79,13 @@ def info(
 @app.command()
 def export(
     out: Annotated[Path, typer.Argument(help="A folder; or a file name ending in .mat or .npz.")],
-    collection: Collection = "mnist",
+    collection: CollectionArgument = "mnist",
     to: Annotated[
         Literal["mat", "idx", "idx-gz", "npz", "png"] | None,
         typer.Option("--to", help="The format; without it, the suffix of OUT decides."),
     ] = None,
     data_dir: DataDir = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what stands there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a collection in another format: the training file and the test file, or nothing.
@@ -104,7 +108,7 @@ def export(
 
 
 def _pixel_moments(data: "Dataset") -> tuple[float, float]:
-    """Mean and standard deviation over all pixels, 0 to 255, without a float copy of them."""
+    """Return mean and standard deviation of all pixels, 0 to 255, without a float copy."""
     import numpy as np
 
     mean = float(data.images.mean())
@@ -113,7 +117,7 @@ def _pixel_moments(data: "Dataset") -> tuple[float, float]:
 
 
 def _as_text(about: dict[str, Any], place: str) -> str:
-    """The same as a small table: a line for each split, a column for each digit."""
+    """Return `about` as a table: a line per split, a column per digit."""
     splits = about["splits"].items()
     counts = [
         f"{name:<8}{split['n']:>8,}" + "".join(f"{count:>7,}" for count in split["counts"])

@@ -1,4 +1,4 @@
-"""`digitnn ensemble`: several runs that answer as one."""
+"""`digitnn ensemble`: several runs as one classifier."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,14 +11,15 @@ from digitnn.cli.options import AsJson
 
 def ensemble(
     runs: Annotated[
-        list[Path], typer.Argument(help="Two runs or more, trained on the same split.")
+        list[Path], typer.Argument(help="At least two runs, trained on the same split.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="The folder of the ensemble, a new one.")],
+    out: Annotated[Path, typer.Option("--out", help="The new folder for the ensemble.")],
     as_json: AsJson = False,
 ) -> None:
-    """Make one classifier of several runs: it averages their probabilities.
+    """Combine several runs into one classifier.
 
-    The runs are copied into it. `evaluate`, `compare` and `inspect` take it like any run.
+    It averages their probabilities. The runs are copied. Commands such as `evaluate` and
+    `compare` take an ensemble like a run.
     """
     from digitnn.runs.ensembles import make_ensemble
 

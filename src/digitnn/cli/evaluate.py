@@ -1,33 +1,51 @@
 """`digitnn evaluate`: how good a trained network is."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from digitnn.cli.console import print_json, print_text, say
-from digitnn.cli.external import Labels, On, check_options, count_known
-from digitnn.cli.external import describe as describe_external
 from digitnn.cli.fetching import ensure
-from digitnn.cli.options import AsJson, DataDir, Device, Threads
+from digitnn.cli.options import AsJson, DataDir, DeviceOption, EngineOption, ThreadsOption
 from digitnn.cli.robustness import Corruptions, Robustness, measure_and_print
 
 if TYPE_CHECKING:
-    from digitnn.evaluation.summary import EvaluationSummary
+    from collections.abc import Mapping, Sequence
+
+    from digitnn.analysis.comparison.external_data import Share
+    from digitnn.runs.evaluate_run import RecordedEvaluation
     from digitnn.runs.protocol import Trained
+
+On = Annotated[
+    Path | None,
+    typer.Option(
+        "--on",
+        metavar="PATH",
+        help="Evaluate on external labelled images instead of a split: an IDX file (also "
+        "QMNIST's), or the test part of other data.",
+    ),
+]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        metavar="FILE",
+        help="With --on: the IDX file of labels. Default: the file beside the images that is "
+        "named after them.",
+    ),
+]
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run, or an ensemble of them.")],
+    run: Annotated[Path, typer.Argument(help="A run or an ensemble.")],
     split: Annotated[
         Literal["valid", "test"] | None,
-        typer.Option("--split", help="Which images to read; valid if absent."),
+        typer.Option("--split", help="The split to evaluate on. Default: valid."),
     ] = None,
     on: On = None,
     labels: Labels = None,
-    engine: Annotated[
-        str | None, typer.Option("--engine", help="scratch or pytorch; the run's own if absent.")
-    ] = None,
+    engine: EngineOption = None,
     corruptions: Corruptions = False,
     robustness: Robustness = False,
     figures: Annotated[
@@ -35,80 +53,68 @@ def evaluate(
         typer.Option(
             "--figures",
             metavar="FOLDER",
-            help="Also draw reliability, risk and coverage, and confusions into a folder.",
+            help="Also draw a reliability diagram, a risk-coverage curve and a confusion matrix "
+            "into this folder.",
         ),
     ] = None,
     data_dir: DataDir = None,
-    threads: Threads = None,
-    device: Device = "auto",
+    threads: ThreadsOption = None,
+    device: DeviceOption = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Read a split with a trained network and tell all there is to tell. It is noted in the run."""
-    from digitnn.analysis.comparison.external_data import EXTERNAL_SPLIT, qmnist_shares
+    """Evaluate a run on a split, and print all scores.
+
+    Every evaluation is recorded in the run's report.json.
+    """
+    from digitnn.analysis.comparison.external_data import EXTERNAL_SPLIT, count_known, qmnist_shares
     from digitnn.data.formats.labelled import read_labelled
-    from digitnn.evaluation.evaluation import evaluate as evaluate_on
-    from digitnn.evaluation.summary import describe_summary, summarise_evaluation
     from digitnn.machine.resources import use_resources
     from digitnn.runs.ensembles import load_run
-    from digitnn.runs.experiment import load_split_of
-    from digitnn.runs.readings import count_readings, read_readings, record_reading
-    from digitnn.wording import count, percent
+    from digitnn.runs.evaluate_run import evaluate_run, load_split_of
 
     if figures is not None:
         _check_drawable(figures)
-    check_options(split, on, labels)
+    _check_options(split, on, labels)
     use_resources(threads, device)
     trained = load_run(run)
     classifier = trained.classifier(engine)
-    elsewhere = read_labelled(on, labels) if on else None
+    external = read_labelled(on, labels) if on else None
     found = ensure(trained.about["data"]["collection"], data_dir)
     shared: dict[str, int] = {}
-    if elsewhere is None:
+    if external is None:
         name: str = split or "valid"
         dataset = load_split_of(trained, name, data_dir)
     else:
-        name, dataset = EXTERNAL_SPLIT, elsewhere
-        shared = count_known(trained, dataset, found, data_dir)
-    evaluation = evaluate_on(classifier, dataset, str(trained.path))
-    validation = None
-    if name != "valid":  # the temperature is fitted where the labels asked for are not seen
-        valid = load_split_of(trained, "valid", data_dir)
-        validation = evaluate_on(classifier, valid, str(trained.path)), valid
-    evaluation_summary = summarise_evaluation(evaluation, dataset, validation)
-    shares = qmnist_shares(dataset, evaluation.predictions)
-    times = record_reading(trained, name, evaluation, dataset, shared)
+        name, dataset = EXTERNAL_SPLIT, external
+        shared = count_known(trained, dataset, "test" in found.parts, data_dir)
+    recorded = evaluate_run(trained, name, dataset, classifier, data_dir, shared)
+    shares = qmnist_shares(dataset, recorded.evaluation.predictions)
+    if not as_json:
+        print_text(_to_text(recorded, shared, shares))
+    notify = say if as_json else print_text
+    changed = measure_and_print(
+        trained, classifier, dataset, recorded.evaluation, corruptions, robustness, notify
+    )
+    drawn = _draw(trained, recorded, figures) if figures else []
     if as_json:
-        tests = count_readings(read_readings(trained.path), "test")
-        value = {"schema": 1, "run": str(run), "split": name, "reads": times, "test_reads": tests}
-        if elsewhere is not None:
-            value["data"] = {"name": dataset.name, "sha256": dataset.fingerprint()}
-            value |= {"shared": shared, "qmnist": [share.to_json() for share in shares]}
-        changed = measure_and_print(
-            trained, classifier, dataset, evaluation, corruptions, robustness, say
-        )
-        drawn = {"figures": _draw(trained, evaluation_summary, figures)} if figures else {}
-        print_json(value | evaluation_summary.to_json() | changed | drawn)
-        return
-    low, high = evaluation.interval
-    first = (
-        f"{name if elsewhere is None else dataset.name} accuracy {percent(evaluation.accuracy)} "
-        f"(95 % Wilson interval {percent(low)} to {percent(high)}), "
-        f"{evaluation.errors} of {evaluation.n:,} wrong, loss {evaluation.loss_nats:.4f} nats, "
-        f"{evaluation.seconds:.2f} s; this run has read "
-        f"{f'the {name} split' if elsewhere is None else 'these images'} {count(times, 'time')}"
-    )
-    print_text(
-        "\n".join(
-            [first, *describe_external(shared, shares), *describe_summary(evaluation_summary)]
-        )
-    )
-    measure_and_print(trained, classifier, dataset, evaluation, corruptions, robustness, print_text)
-    if figures:
-        print_text("\n".join(_draw(trained, evaluation_summary, figures)))
+        value = _to_json(run, recorded, shared, shares) | changed
+        print_json(value | ({"figures": drawn} if figures else {}))
+    elif drawn:
+        print_text("\n".join(drawn))
+
+
+def _check_options(split: str | None, on: Path | None, labels: Path | None) -> None:
+    """Raise `UsageError` for options that contradict each other."""
+    from digitnn.errors import UsageError
+
+    if on is not None and split is not None:
+        raise UsageError("--on and --split name different images: give one of the two")
+    if labels is not None and on is None:
+        raise UsageError("--labels belong to the images that --on names: give both")
 
 
 def _check_drawable(folder: Path) -> None:
-    """Raise unless figures can be drawn and written to `folder`; call it before a split is read."""
+    """Raise unless figures can be drawn and written to `folder`; call it before evaluating."""
     from digitnn.analysis.comparison.results_folder import check_writable
     from digitnn.plotting import new_figure
 
@@ -116,8 +122,51 @@ def _check_drawable(folder: Path) -> None:
     check_writable(folder, "--figures")
 
 
-def _draw(trained: "Trained", evaluation_summary: "EvaluationSummary", folder: Path) -> list[str]:
-    """Write the figures, each whole or not at all; their paths."""
+def _to_text(
+    recorded: "RecordedEvaluation", shared: "Mapping[str, int]", shares: "Sequence[Share]"
+) -> str:
+    """Return the headline, then the lines about external data, then those about all scores."""
+    from digitnn.analysis.comparison.external_data import EXTERNAL_SPLIT, describe_external
+    from digitnn.evaluation.summary import describe_summary
+    from digitnn.wording import count, percent
+
+    evaluation, split = recorded.evaluation, recorded.split
+    external = split == EXTERNAL_SPLIT
+    low, high = evaluation.interval
+    headline = (
+        f"{recorded.dataset.name if external else split} accuracy {percent(evaluation.accuracy)} "
+        f"(95 % Wilson interval {percent(low)} to {percent(high)}), "
+        f"{evaluation.errors} of {evaluation.n:,} wrong, loss {evaluation.loss_nats:.4f} nats, "
+        f"{evaluation.seconds:.2f} s; this run has been evaluated on "
+        f"{'these images' if external else f'the {split} split'} {count(recorded.reads, 'time')}"
+    )
+    return "\n".join([headline, *describe_external(shared, shares), *describe_summary(recorded.summary)])
+
+
+def _to_json(
+    run: Path,
+    recorded: "RecordedEvaluation",
+    shared: "Mapping[str, int]",
+    shares: "Sequence[Share]",
+) -> dict[str, Any]:
+    from digitnn.analysis.comparison.external_data import EXTERNAL_SPLIT
+
+    value: dict[str, Any] = {
+        "schema": 1,
+        "run": str(run),
+        "split": recorded.split,
+        "reads": recorded.reads,
+        "test_reads": recorded.test_reads,
+    }
+    if recorded.split == EXTERNAL_SPLIT:
+        dataset = recorded.dataset
+        value["data"] = {"name": dataset.name, "sha256": dataset.fingerprint()}
+        value |= {"shared": dict(shared), "qmnist": [share.to_json() for share in shares]}
+    return value | recorded.summary.to_json()
+
+
+def _draw(trained: "Trained", recorded: "RecordedEvaluation", folder: Path) -> list[str]:
+    """Write the figures, each whole or not at all; return their paths."""
     from digitnn.analysis.comparison.comparison import EvaluatedRun
     from digitnn.analysis.comparison.confidence_figures import draw_reliability, draw_risk_coverage
     from digitnn.analysis.comparison.figures import draw_confusions
@@ -125,11 +174,9 @@ def _draw(trained: "Trained", evaluation_summary: "EvaluationSummary", folder: P
     from digitnn.plotting import write_figure
 
     drawn = {
-        folder / "reliability.png": draw_reliability(evaluation_summary),
-        folder / "risk-coverage.png": draw_risk_coverage(evaluation_summary),
-        folder / "confusion.png": draw_confusions(
-            [EvaluatedRun(trained, evaluation_summary.evaluation)]
-        ),
+        folder / "reliability.png": draw_reliability(recorded.summary),
+        folder / "risk-coverage.png": draw_risk_coverage(recorded.summary),
+        folder / "confusion.png": draw_confusions([EvaluatedRun(trained, recorded.evaluation)]),
     }
     for path, figure in drawn.items():
         try:

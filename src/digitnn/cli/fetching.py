@@ -1,4 +1,4 @@
-"""Fetching data before the eyes of a user: bars on a terminal, plain lines elsewhere, on stderr."""
+"""Fetch data, with progress on stderr: bars on a terminal, plain lines elsewhere."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 
 def ensure(collection: str, data_dir: Path | None = None) -> "Found":
-    """Fetch `collection` if it is not at hand, and tell how; where it is. Raises as `find` does."""
+    """Fetch `collection` if it is not there yet, and return where it is. Raises as `find`."""
     from digitnn.data.fetch.sources import find
 
-    with _telling() as (notify, meter):
+    with _progress() as (notify, meter):
         return find(collection, data_dir, notify=notify, meter=meter)
 
 
 @contextmanager
-def _telling() -> Iterator[tuple[Notify, "Meter"]]:
-    """(notify, meter) for as long as the fetching takes; the bars vanish at the end."""
+def _progress() -> Iterator[tuple[Notify, "Meter"]]:
+    """Yield (notify, meter) for one download; the bars disappear at the end."""
     from digitnn.data.fetch.transports import no_meter
 
     if not messages().is_terminal:

@@ -7,6 +7,7 @@ import typer
 
 from digitnn.cli.console import print_json, print_text
 from digitnn.cli.options import AsJson
+from digitnn.wording import count
 
 if TYPE_CHECKING:
     from digitnn.runs.inspection import Inspection
@@ -14,14 +15,15 @@ if TYPE_CHECKING:
 
 def inspect(
     file: Annotated[
-        Path, typer.Argument(help="A file of data or weights, a run, a folder of images.")
+        Path, typer.Argument(help="A file of data or weights, a run, or a folder of images.")
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Say what a data or weights file holds: its kind, its arrays, their shapes and types.
+    """Show what a data or weights file holds.
 
-    Kinds: IDX (also gzipped), .mat, .npz, .npy, pickle, safetensors, a run, folders of images.
-    The content decides, not the name. A pickle is read without running anything in it.
+    That is its kind, and its arrays with shapes and types. Kinds: IDX (also gzipped), .mat,
+    .npz, .npy, pickle, safetensors, a run, folders of images. The content decides the kind, not
+    the name. No code in a pickle is run.
     """
     from digitnn.runs.inspection import inspect_path
 
@@ -33,16 +35,15 @@ def inspect(
 
 
 def _as_text(file: Path, found: "Inspection") -> str:
-    """A line for the kind, one for each array in columns, one for each thing else known."""
+    """Return a line for the kind, one per array in columns, and one per other property."""
     rows = [
         (_printable(array.name), " x ".join(map(str, array.shape)) or "one", array.dtype)
         for array in found.arrays
     ]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(2)]
-    count = f"{len(rows)} array" + ("" if len(rows) == 1 else "s")
     return "\n".join(
         [
-            f"{_printable(str(file))}: {found.kind}, {count}",
+            f"{_printable(str(file))}: {found.kind}, {count(len(rows), 'array')}",
             *(f"  {name:{widths[0]}}  {shape:{widths[1]}}  {dtype}" for name, shape, dtype in rows),
             *(
                 f"{key.replace('_', ' ')}: {_printable(str(value))}"
@@ -53,5 +54,5 @@ def _as_text(file: Path, found: "Inspection") -> str:
 
 
 def _printable(text: str) -> str:
-    """Text from a file, which may hold what a terminal obeys, in one harmless line."""
+    """Return text from a file on one line, with terminal control characters escaped."""
     return text if text.isprintable() else ascii(text)[1:-1]

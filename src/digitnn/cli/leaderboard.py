@@ -1,4 +1,4 @@
-"""`digitnn leaderboard`: recipes in order, by what their runs have noted."""
+"""`digitnn leaderboard`: recipes ranked by the evaluations that their runs have recorded."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,15 +11,21 @@ from digitnn.cli.options import AsJson
 
 def leaderboard(
     runs: Annotated[
-        list[Path] | None, typer.Argument(help="Runs, or folders of them; runs/ if absent.")
+        list[Path] | None, typer.Argument(help="Runs, or folders of runs. Default: runs/.")
     ] = None,
     split: Annotated[
         Literal["valid", "test"],
-        typer.Option("--split", help="Which accuracy to rank by; test must have been read before."),
+        typer.Option(
+            "--split",
+            help="Rank by the accuracy recorded on this split; nothing is evaluated here.",
+        ),
     ] = "valid",
     as_json: AsJson = False,
 ) -> None:
-    """Rank recipes by the mean over their seeds, and tell what best-of-n would have claimed."""
+    """Rank recipes by their mean accuracy over seeds.
+
+    The table also shows what the best of n seeds would have claimed.
+    """
     from digitnn.analysis.comparison.leaderboard import find_runs, rank, read_entry
     from digitnn.analysis.comparison.leaderboard_text import leaderboard_to_text
 

@@ -1,4 +1,4 @@
-"""`digitnn recipes`: what can be trained, and one recipe as a file to start from."""
+"""`digitnn recipes`: list the recipes, and print one as a file to start from."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +16,7 @@ app = typer.Typer()
 
 @app.callback(invoke_without_command=True)
 def recipes(context: typer.Context, as_json: AsJson = False) -> None:
-    """List what can be trained; `show` prints one recipe to start from."""
+    """List the recipes; `show` prints one of them."""
     from digitnn.recipes.builtin import RECIPES
 
     if context.invoked_subcommand is not None:
@@ -38,7 +38,7 @@ def show(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Print a recipe as TOML with comments: a file that `digitnn train` takes."""
+    """Print a recipe as commented TOML: a file that `digitnn train` takes."""
     from digitnn.recipes.toml_writer import recipe_to_toml
 
     shown = _recipe_of(recipe)
@@ -49,7 +49,7 @@ def show(
 
 
 def _recipe_of(name: str) -> "Recipe":
-    """A recipe by name, from a file, or as a run has it; then under a name that is free."""
+    """Return a recipe by name, from a file, or from a run; a run's gets a name that is free."""
     from digitnn.errors import NetworkError, RunError
     from digitnn.recipes.builtin import RECIPES, Recipe
     from digitnn.recipes.toml_reader import choose_recipe, with_free_name

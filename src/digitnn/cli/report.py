@@ -9,20 +9,22 @@ import typer
 
 from digitnn.cli.console import print_json, print_text, say
 from digitnn.cli.fetching import ensure
-from digitnn.cli.options import AsJson, DataDir, Threads, at_least
+from digitnn.cli.options import AsJson, DataDir, ThreadsOption, at_least
 
 ROBUSTNESS_IMAGES = 1000
-"""So many are changed unless somebody says otherwise: with recipe `cnn` half a minute's work."""
+"""The default of --robustness-images: half a minute of work for the recipe `cnn`."""
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="A run, or an ensemble of them.")],
+    run: Annotated[Path, typer.Argument(help="A run or an ensemble.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="The page; beside the run if absent: RUN.html."),
+        typer.Option(
+            "--out", metavar="FILE", help="The page to write. Default: RUN.html beside the run."
+        ),
     ] = None,
     split: Annotated[
-        Literal["valid", "test"], typer.Option("--split", help="Which images to read.")
+        Literal["valid", "test"], typer.Option("--split", help="The split to evaluate on.")
     ] = "valid",
     robustness_images: Annotated[
         int,
@@ -30,7 +32,7 @@ def report(
             "--robustness-images",
             parser=at_least(0),
             metavar="N",
-            help="Corrupt, move and attack the first N images; 0 leaves that out.",
+            help="Corrupt, move and attack the first N images; 0 skips that.",
         ),
     ] = ROBUSTNESS_IMAGES,
     beside: Annotated[
@@ -39,16 +41,17 @@ def report(
             "--beside",
             metavar="RUN",
             help="A run of the same recipe with another seed, or a folder of runs; repeat it for "
-            "more. Each reads the split too, and notes it.",
+            "more. Each is evaluated on the split too, and records that.",
         ),
     ] = None,
     data_dir: DataDir = None,
-    threads: Threads = None,
+    threads: ThreadsOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write one page that says how good a network is, how sure, where it fails and what luck did.
+    """Write one page of HTML about a run.
 
-    It is one file without scripts that loads nothing. The reading of the split is noted in the run.
+    It shows accuracy, calibration, errors, robustness and the influence of the seed, in one file
+    without scripts that loads nothing else. The evaluation is recorded in the run.
     """
     from digitnn.atomic_files import replace_file
     from digitnn.machine.resources import use_resources
@@ -98,9 +101,9 @@ def _command(
     data_dir: Path | None,
     threads: int | None,
 ) -> str:
-    """What makes this page again; options that are as they are anyway are left out."""
+    """Return the command that writes this page again, without options that have their default."""
     words = ["digitnn", "report", str(run)]
-    for option, value, usual in (
+    for option, value, default in (
         ("--out", out, None),
         ("--split", split, "valid"),
         ("--robustness-images", robustness_images, ROBUSTNESS_IMAGES),
@@ -108,20 +111,20 @@ def _command(
         ("--data-dir", data_dir, None),
         ("--threads", threads, None),
     ):
-        if value != usual:
+        if value != default:
             words += [option, str(value)]
     return shlex.join(words)
 
 
 def _check_free(path: Path) -> None:
-    """Raise `RunError` unless a file can be written at `path`; called before the work."""
+    """Raise `RunError` unless a page can be written at `path`; call it before the work."""
     from tempfile import TemporaryFile
 
     from digitnn.errors import RunError
 
     if path.is_dir():
         raise RunError(f"cannot write a page to {path}: it is a folder; name a file with --out")
-    if path.suffix.lower() not in (".html", ".htm"):  # nobody's report.json is written over
+    if path.suffix.lower() not in (".html", ".htm"):  # never overwrite, say, report.json
         raise RunError(f"cannot write a page to {path}: expected a name that ends in .html")
     try:
         with TemporaryFile(dir=path.parent):

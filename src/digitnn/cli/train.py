@@ -2,7 +2,9 @@
 
 import shlex
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -10,64 +12,131 @@ from digitnn.cli.console import print_json, print_text, say
 from digitnn.cli.fetching import ensure
 from digitnn.cli.options import (
     AsJson,
-    CheckpointEvery,
-    Collection,
+    CollectionOption,
     DataDir,
-    Device,
-    Epochs,
-    Keep,
-    MaxSeconds,
-    Out,
-    Patience,
-    Resume,
-    Seed,
-    Snapshots,
-    SplitSeed,
-    TensorBoard,
-    Threads,
+    DeviceOption,
+    EngineOption,
+    EpochsOption,
+    SeedOption,
+    ThreadsOption,
+    above_zero,
+    at_least,
 )
 
 if TYPE_CHECKING:
-    from digitnn.training.records import EpochRecord, Record
+    from digitnn.cli.progress import Stop
+    from digitnn.runs.run import Run
+    from digitnn.training.records import Record
     from digitnn.training.training import Training
+
+REPEATED = (
+    *("engine", "epochs", "seed", "data", "data_dir", "split_seed", "max_seconds", "patience"),
+    *("keep", "snapshots", "tensorboard", "threads", "device"),
+)
+"""Parameters that the command to resume with repeats, unless they have their default."""
+DEFAULTS = {"seed": 0, "data": "mnist", "keep": "last", "snapshots": False, "device": "auto"}
+"""Those that are not None."""
+
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", help="The new run's folder. Default: a new folder in runs/."),
+]
+SplitSeedOption = Annotated[
+    int | None,
+    typer.Option(
+        "--split-seed",
+        parser=at_least(0),
+        metavar="N",
+        help="Shuffle the training file before it is split. Default: its last images validate.",
+    ),
+]
+MaxSecondsOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-seconds",
+        parser=above_zero,
+        metavar="SECONDS",
+        help="Stop after the first step that exceeds this training time; --resume with more time, "
+        "or without a limit, continues.",
+    ),
+]
+PatienceOption = Annotated[
+    int | None,
+    typer.Option(
+        "--patience",
+        parser=at_least(1),
+        metavar="N",
+        help="Stop after N epochs in a row without a better validation accuracy.",
+    ),
+]
+KeepOption = Annotated[
+    Literal["best", "last"],
+    typer.Option("--keep", help="The epoch to save: the best on validation, or the last."),
+]
+ResumeOption = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Continue from the checkpoint in --out, or start from the beginning without one.",
+    ),
+]
+CheckpointOption = Annotated[
+    float,
+    typer.Option(
+        "--checkpoint-every",
+        min=0,
+        metavar="SECONDS",
+        help="Write a checkpoint at least this often, and at the end of each epoch.",
+    ),
+]
+SnapshotsOption = Annotated[
+    bool,
+    typer.Option(
+        "--snapshots",
+        help="Also save the initial parameters and those of at most 12 epochs, spaced ever wider.",
+    ),
+]
+TensorBoardOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--tensorboard", metavar="DIR", help="Also write scalars for TensorBoard below this folder."
+    ),
+]
 
 
 def train(
     recipe: Annotated[
         str, typer.Argument(help="A name that `digitnn recipes` lists, or a TOML file.")
     ],
-    engine: Annotated[
-        str | None, typer.Option("--engine", help="scratch or pytorch; the recipe's own if absent.")
-    ] = None,
-    epochs: Epochs = None,
-    seed: Seed = 0,
-    out: Out = None,
-    data: Collection = "mnist",
+    engine: EngineOption = None,
+    epochs: EpochsOption = None,
+    seed: SeedOption = 0,
+    out: OutOption = None,
+    data: CollectionOption = "mnist",
     data_dir: DataDir = None,
-    split_seed: SplitSeed = None,
-    max_seconds: MaxSeconds = None,
-    patience: Patience = None,
-    keep: Keep = "last",
-    resume: Resume = False,
-    checkpoint_every: CheckpointEvery = 30.0,
-    snapshots: Snapshots = False,
-    tensorboard: TensorBoard = None,
-    threads: Threads = None,
-    device: Device = "auto",
+    split_seed: SplitSeedOption = None,
+    max_seconds: MaxSecondsOption = None,
+    patience: PatienceOption = None,
+    keep: KeepOption = "last",
+    resume: ResumeOption = False,
+    checkpoint_every: CheckpointOption = 30.0,
+    snapshots: SnapshotsOption = False,
+    tensorboard: TensorBoardOption = None,
+    threads: ThreadsOption = None,
+    device: DeviceOption = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Train one network. Whatever ends it, the same command with --resume goes on."""
-    from digitnn.cli.interruption import stop_on_interrupt, until
-    from digitnn.cli.progress import follow
+    """Train one network. If it is interrupted, the same command with --resume continues."""
+    options = dict(locals())  # every argument by name, before anything else has one
+    from digitnn.cli.progress import stop_on_interrupt
     from digitnn.engines.find import find_engine
-    from digitnn.errors import Interruption
     from digitnn.machine.resources import use_resources
     from digitnn.recipes.toml_reader import choose_recipe
     from digitnn.runs.experiment import load_training_data, run_experiment
-    from digitnn.runs.resume import Keeping
+    from digitnn.runs.resume import Checkpointing
     from digitnn.runs.run import check_free, default_path
     from digitnn.training.stopping import Stopping
-    from digitnn.training.tensorboard import log_scalars, prepare_folder
+    from digitnn.training.tensorboard import prepare_folder
 
     chosen = choose_recipe(recipe).with_epochs(epochs)
     chosen_engine = chosen.engine(engine)
@@ -76,90 +145,82 @@ def train(
     path = out or default_path(chosen.name, chosen_engine, seed)
     if out is not None and not resume:
         check_free(out)
-    given = {
-        "--engine": engine,
-        "--epochs": epochs,
-        "--seed": seed or None,
-        "--data": data if data != "mnist" else None,
-        "--data-dir": data_dir,
-        "--split-seed": split_seed,
-        "--max-seconds": max_seconds,
-        "--patience": patience,
-        "--keep": keep if keep != "last" else None,
-        "--snapshots": snapshots or None,
-        "--tensorboard": tensorboard,
-        "--threads": threads,
-        "--device": device if device != "auto" else None,
-        "--out": path,
-    }
-    command = _resuming_command(recipe, given)
+    command = _resuming_command(options, path)
     scalars = tensorboard and tensorboard / f"{chosen.name}-{chosen_engine}-seed{seed}"
     if scalars:
         prepare_folder(scalars)
     ensure(data, data_dir)
     parts = load_training_data(data, data_dir, split_seed)
-    title = f"{chosen.name} ({chosen_engine})"
-
-    def watch(training: "Training") -> Iterator["Record"]:
-        records = follow(training, title)
-        return log_scalars(training, records, scalars) if scalars else records
-
+    checkpointing = Checkpointing(command, say, checkpoint_every, resume, snapshots)
+    stopping = Stopping(patience, keep, max_seconds)
     with stop_on_interrupt() as stop:
+        title = f"{chosen.name} ({chosen_engine})"
+        watch = partial(_watch, title=title, scalars=scalars, stop=stop)
         run = run_experiment(
-            chosen,
-            chosen_engine,
-            seed,
-            parts,
-            path,
-            lambda training: until(stop, watch(training)),
-            Keeping(command, say, checkpoint_every, resume, snapshots),
-            Stopping(patience, keep, max_seconds),
+            chosen, chosen_engine, seed, parts, path, watch, checkpointing, stopping
         )
-    kept = run.kept
     if as_json:
-        print_json(
-            {
-                "schema": 1,
-                "run": str(run.path),
-                "complete": run.about["complete"],
-                "epochs": run.about["epochs"],
-                "stopped": run.about["stopped"],
-                "kept_epoch": run.about["kept_epoch"],
-                "seconds": run.about["seconds"],
-                "valid_accuracy": kept.valid_accuracy if kept else None,
-            }
-        )
+        print_json(_to_json(run))
     else:
         print_text(str(run.path))
-    stopped = run.about["stopped"]
+    _say_how_it_ended(run, stop, options)
+
+
+def _watch(
+    training: "Training", title: str, scalars: Path | None, stop: "Stop"
+) -> "Iterator[Record]":
+    """Show the records of `training`, write them to the folder `scalars`, and end at `stop`."""
+    from digitnn.cli.progress import follow, until
+    from digitnn.training.tensorboard import log_scalars
+
+    records = follow(training, title)
+    return until(stop, log_scalars(training, records, scalars) if scalars else records)
+
+
+def _to_json(run: "Run") -> dict[str, Any]:
+    about, kept = run.about, run.kept
+    copied = ("complete", "epochs", "stopped", "kept_epoch", "seconds")
+    return {
+        "schema": 1,
+        "run": str(run.path),
+        **{name: about[name] for name in copied},
+        "valid_accuracy": kept.valid_accuracy if kept else None,
+    }
+
+
+def _say_how_it_ended(run: "Run", stop: "Stop", options: Mapping[str, Any]) -> None:
+    """Say why training ended and how good the network is. Raises `Interruption` after a signal."""
+    from digitnn.errors import Interruption
+    from digitnn.wording import percent
+
+    stopped, epochs = run.about["stopped"], len(run.history)
+    all_epochs = run.about["recipe"]["epochs"]
     if stop.signal_number is not None and not run.about["complete"] and not stopped:
         raise Interruption(
-            f"interrupted after {len(run.history)} of {chosen.epochs} epochs; go on with "
-            f"`{command}`; the network as it is now can be used: {run.path}",
+            f"interrupted after {epochs} of {all_epochs} epochs; continue with "
+            f"`{_resuming_command(options, run.path)}`; the network can already be used: "
+            f"{run.path}",
             stop.signal_number,
         )
     if stopped == "max_seconds":
-        command = _resuming_command(recipe, {**given, "--max-seconds": None})
-        epoch = f"epoch {run.history[-1].epoch} of {chosen.epochs}"
-        say(f"stopped for time in {epoch}; go on with `{command}`")
+        command = _resuming_command({**options, "max_seconds": None}, run.path)
+        say(
+            f"stopped by --max-seconds in epoch {run.history[-1].epoch} of {all_epochs}; "
+            f"continue with `{command}`"
+        )
     if stopped == "patience":
-        say(f"stopped after epoch {len(run.history)}: {patience} in a row were no better")
-    if kept:
-        say(_describe(kept, keep, len(run.history)))
+        say(f"stopped after epoch {epochs}: no improvement in {options['patience']} epochs")
+    if kept := run.kept:
+        best = f", the best of {epochs} epochs: {kept.epoch}" if options["keep"] == "best" else ""
+        say(f"validation accuracy {percent(kept.valid_accuracy)} after {kept.seconds:.1f} s{best}")
 
 
-def _describe(kept: "EpochRecord", keep: str, epochs: int) -> str:
-    """One line about the epoch that is kept."""
-    from digitnn.wording import percent
-
-    found = f"validation accuracy {percent(kept.valid_accuracy)} after {kept.seconds:.1f} s"
-    return found + (f", the best of {epochs} epochs: {kept.epoch}" if keep == "best" else "")
-
-
-def _resuming_command(recipe: str, given: Mapping[str, object]) -> str:
-    """What to type to go on: the options that were given, and --resume."""
-    words = ["digitnn", "train", recipe]
-    for option, value in given.items():
-        if value is not None:
+def _resuming_command(options: Mapping[str, Any], out: Path) -> str:
+    """Return the command line that continues: the options that were given, and --resume."""
+    words = ["digitnn", "train", str(options["recipe"])]
+    for name in REPEATED:
+        value = options[name]
+        if value is not None and value != DEFAULTS.get(name):
+            option = "--" + name.replace("_", "-")
             words += [option] if value is True else [option, str(value)]
-    return shlex.join([*words, "--resume"])
+    return shlex.join([*words, "--out", str(out), "--resume"])

@@ -1,16 +1,18 @@
-"""`digitnn understand`: what a network has learned, and why it reads an image as it does."""
+"""`digitnn understand`: what a network has learned, and why it classifies an image as it does."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from digitnn.cli.console import print_json, print_text, say
 from digitnn.cli.fetching import ensure
-from digitnn.cli.options import AsJson, DataDir, Threads, at_least
+from digitnn.cli.options import AsJson, DataDir, ThreadsOption, at_least
 
 if TYPE_CHECKING:
     from numpy import ndarray
+
+    from digitnn.analysis.explain.plates import Plate
 
 
 def understand(
@@ -21,28 +23,28 @@ def understand(
             "--image",
             parser=at_least(0),
             metavar="INDEX",
-            help="Which image of the validation split to follow; 0 if absent.",
+            help="The image of the validation split to explain. Default: 0.",
         ),
     ] = None,
     picture: Annotated[
         Path | None,
-        typer.Option("--picture", metavar="FILE", help="A picture of one digit instead."),
+        typer.Option("--picture", metavar="FILE", help="Explain a picture of one digit instead."),
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="The folder for the figures.")] = Path(
         "understanding"
     ),
     no_map: Annotated[
-        bool, typer.Option("--no-map", help="Leave the map out, which takes longest.")
+        bool, typer.Option("--no-map", help="Leave out the map, the slowest figure.")
     ] = False,
     data_dir: DataDir = None,
-    threads: Threads = None,
+    threads: ThreadsOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw what a network has learned and why it reads one image as it does, and say it in words.
+    """Explain a network and one of its answers, in figures and words.
 
-    Its first weights as pictures, how they came to be if `digitnn train --snapshots` kept that, the
-    image on its way through the layers, the pixels that the
-    answer hangs on, the nearest training images, and a map of what it was validated on.
+    The figures show its first weights, how they developed (if `digitnn train --snapshots` saved
+    that), the image on its way through the layers, the pixels that decide the answer, the nearest
+    training images, and a map of the validation images.
     """
     from digitnn.analysis.comparison.results_folder import check_writable
     from digitnn.analysis.explain.over_epochs import has_snapshots
@@ -50,7 +52,8 @@ def understand(
     from digitnn.errors import UsageError
     from digitnn.machine.resources import use_resources
     from digitnn.plotting import new_figure, write_figure
-    from digitnn.runs.experiment import load_split_of, load_training_data
+    from digitnn.runs.evaluate_run import load_split_of
+    from digitnn.runs.experiment import load_training_data
     from digitnn.runs.run import load_single_run
 
     if image is not None and picture is not None:
@@ -65,37 +68,38 @@ def understand(
     train = load_training_data(about["collection"], data_dir, about["split_seed"]).train
     index = None if picture else image or 0
     if index is not None and index >= len(valid):
-        raise UsageError(
-            f"--image takes 0 to {len(valid) - 1:,}, the validation images; got {index}"
-        )
+        limit = f"0 to {len(valid) - 1:,}, the validation images"
+        raise UsageError(f"--image takes {limit}; got {index}")
     pixels = _image_of(picture, run) if picture else valid.images[index or 0]
-    drawn = []
+    drawn = {}
     for plate in plates(trained, pixels, train, valid, index, not no_map):
         path = out / f"{plate.name}.png"
         write_figure(path, plate.figure)
-        drawn.append((path, plate))
+        drawn[path] = plate
         if not as_json:
             print_text(f"{path}\n  {plate.words}\n")
     if not has_snapshots(trained):
-        say("no weights over epochs: `digitnn train ... --snapshots` keeps what it takes")
-    source = {"picture": str(picture)} if picture else {"index": index}
+        say("no figure of the weights over epochs: `digitnn train --snapshots` saves what it needs")
     if as_json:
-        print_json(
-            {
-                "schema": 1,
-                "run": str(run),
-                "image": source,
-                "plates": [
-                    {"name": p.name, "title": p.title, "path": str(path), "words": p.words}
-                    | {"values": p.values}
-                    for path, p in drawn
-                ],
-            }
-        )
+        source = {"picture": str(picture)} if picture else {"index": index}
+        print_json({"schema": 1, "run": str(run), "image": source, "plates": _to_json(drawn)})
+
+
+def _to_json(drawn: dict[Path, "Plate"]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": plate.name,
+            "title": plate.title,
+            "path": str(path),
+            "words": plate.words,
+            "values": plate.values,
+        }
+        for path, plate in drawn.items()
+    ]
 
 
 def _image_of(picture: Path, run: Path) -> "ndarray":
-    """The one digit of a picture as the network gets it."""
+    """Return the only digit of a picture as the network receives it."""
     from digitnn.errors import PictureError
     from digitnn.reader.reader import Reader
 

@@ -34,7 +34,7 @@ from digitnn.network.storage.safetensors import save_safetensors
 from digitnn.network.storage.saved_network import NETWORK, PARAMS
 from digitnn.reader.digit_classifier import SHIPPED_FOLDER
 from digitnn.recipes.recipe import Recipe
-from digitnn.runs.experiment import load_split_of
+from digitnn.runs.evaluate_run import load_split_of
 from digitnn.runs.run import HISTORY, RECIPE, Run, load_single_run
 
 MAX_SHIPPED_BYTES = 600_000

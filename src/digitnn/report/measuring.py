@@ -20,15 +20,15 @@ from digitnn.data.dataset import Dataset
 from digitnn.engines.scratch.inspection import hidden_features
 from digitnn.errors import DataError, MissingExtraError, NetworkError, RunError
 from digitnn.evaluation.evaluation import evaluate
-from digitnn.evaluation.summary import EvaluationSummary, summarise_evaluation
+from digitnn.evaluation.summary import EvaluationSummary
 from digitnn.machine.blas import one_core_blas
 from digitnn.machine.describe import describe_machine
 from digitnn.report.measured import Insight, Measurements, PageRequest
 from digitnn.report.siblings import find_siblings, measure_siblings
-from digitnn.runs.experiment import load_split_of, load_training_data
+from digitnn.runs.evaluate_run import evaluate_run, load_split_of
+from digitnn.runs.experiment import load_training_data
 from digitnn.runs.histories import History, read_histories
 from digitnn.runs.protocol import Trained
-from digitnn.runs.readings import count_readings, read_readings, record_reading
 from digitnn.runs.run import Run
 from digitnn.wording import Notify, count
 
@@ -43,13 +43,8 @@ def measure_run(run: Trained, wanted: PageRequest, notify: Notify) -> Measuremen
     classifier = run.classifier()
     dataset = load_split_of(run, wanted.split, wanted.data_dir)
     notify(f"evaluating {count(len(dataset), 'image')} of the {wanted.split} split")
-    evaluation = evaluate(classifier, dataset, str(run.path))
-    validation = None
-    if wanted.split == "test":  # the temperature must not be fitted on test labels
-        valid = load_split_of(run, "valid", wanted.data_dir)
-        validation = evaluate(classifier, valid, str(run.path)), valid
-    evaluation_summary = summarise_evaluation(evaluation, dataset, validation)
-    reads = record_reading(run, wanted.split, evaluation, dataset)
+    recorded = evaluate_run(run, wanted.split, dataset, classifier, wanted.data_dir)
+    evaluation_summary = recorded.summary
     robustness = None
     if wanted.robustness_images:
         part = dataset[: min(wanted.robustness_images, len(dataset))]
@@ -58,14 +53,14 @@ def measure_run(run: Trained, wanted: PageRequest, notify: Notify) -> Measuremen
             run, classifier, part, unchanged, lambda record: _announce(record, notify)
         )
     insight = _insight(run, dataset, evaluation_summary, wanted, notify)
-    siblings = measure_siblings(run, others, evaluation, dataset, wanted.split, notify)
+    siblings = measure_siblings(run, others, recorded.evaluation, dataset, wanted.split, notify)
     return Measurements(
         run=run,
         split=wanted.split,
         dataset=dataset,
         evaluation_summary=evaluation_summary,
-        reads=reads,
-        test_reads=count_readings(read_readings(run.path), "test"),
+        reads=recorded.reads,
+        test_reads=recorded.test_reads,
         robustness=robustness,
         insight=insight,
         histories=_histories(run),

@@ -15,12 +15,12 @@ from digitnn.analysis.comparison.leaderboard import (
     read_entry,
 )
 from digitnn.data.dataset import Dataset
-from digitnn.evaluation.evaluation import Evaluation, evaluate
+from digitnn.evaluation.evaluation import Evaluation
 from digitnn.evaluation.seed_variance import partition_variance
 from digitnn.report.measured import SeedResult, Siblings
 from digitnn.runs.ensembles import load_run
+from digitnn.runs.evaluate_run import evaluate_and_record
 from digitnn.runs.protocol import Trained
-from digitnn.runs.readings import record_reading
 from digitnn.wording import Notify
 
 LeftOut = tuple[tuple[str, str], ...]
@@ -66,9 +66,7 @@ def measure_siblings(
     seeds, right = [_seed(own, evaluation, True)], [evaluation.predictions == dataset.labels]
     for other in others:
         notify(f"evaluating {other.path} on the same images")
-        sibling = load_run(other.path)
-        found = evaluate(sibling.classifier(), dataset, str(sibling.path))
-        record_reading(sibling, split, found, dataset)
+        found = evaluate_and_record(load_run(other.path), split, dataset)
         seeds.append(_seed(other, found, False))
         right.append(found.predictions == dataset.labels)
     noted = [own, *(read_entry(other.path) for other in others)]

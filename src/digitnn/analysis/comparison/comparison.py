@@ -20,7 +20,7 @@ from digitnn.evaluation.intervals import t_interval, wilson_interval
 from digitnn.evaluation.mcnemar import adjust_by_holm, compare_paired
 from digitnn.evaluation.seed_variance import partition_variance
 from digitnn.machine.describe import describe_machine
-from digitnn.runs.identity import settings_of, tell_apart
+from digitnn.runs.identity import distinguish_settings, settings_of
 from digitnn.runs.protocol import Trained
 from digitnn.runs.readings import read_readings
 
@@ -73,7 +73,7 @@ def group_seeds(evaluated: Sequence[EvaluatedRun]) -> list[list[EvaluatedRun]]:
     titles = [title for title, _ in groups]
     for title in {title for title in titles if titles.count(title) > 1}:
         alike = [key for key in groups if key[0] == title]
-        notes = tell_apart([groups[key][0].run.about for key in alike])
+        notes = distinguish_settings([groups[key][0].run.about for key in alike])
         for key, note in zip(alike, notes, strict=True):
             groups[key] = [replace(one, note=note) for one in groups[key]]
     return list(groups.values())

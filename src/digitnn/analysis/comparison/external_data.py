@@ -4,8 +4,9 @@ Reading them is no reading of the test split, as long as they are other images: 
 Axes: n images.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from jaxtyping import UInt8
@@ -15,6 +16,10 @@ from digitnn.data.dataset import Dataset
 from digitnn.data.formats.labelled import QMNIST_TEST
 from digitnn.errors import DataError, UsageError
 from digitnn.evaluation.intervals import Interval, wilson_interval
+from digitnn.runs.evaluate_run import load_split_of
+from digitnn.runs.experiment import load_training_data
+from digitnn.runs.protocol import Trained
+from digitnn.wording import percent
 
 EXTERNAL_SPLIT = "external"
 """What such a reading is called in report.json."""
@@ -36,6 +41,21 @@ class Share:
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         return {**vars(self), "interval": list(self.interval)}
+
+
+def count_known(
+    run: Trained, dataset: Dataset, with_test: bool, data_dir: Path | None
+) -> dict[str, int]:
+    """Count the images of `dataset` that lie in the splits `run` was trained, chosen and tested on.
+
+    with_test: whether the run's collection has a test split. Raises as `count_shared`.
+    """
+    data = run.about["data"]
+    training = load_training_data(data["collection"], data_dir, data["split_seed"])
+    splits = {"train": training.train, "valid": training.valid}
+    if with_test:
+        splits["test"] = load_split_of(run, "test", data_dir)
+    return count_shared(dataset, splits)
 
 
 def count_shared(dataset: Dataset, splits: Mapping[str, Dataset]) -> dict[str, int]:
@@ -74,3 +94,18 @@ def qmnist_shares(dataset: Dataset, predictions: UInt8[ndarray, " n"]) -> tuple[
 def _share(name: str, right: ndarray) -> Share:
     n, hits = len(right), int(right.sum())
     return Share(name, n, n - hits, hits / n, wilson_interval(hits, n))
+
+
+def describe_external(shared: Mapping[str, int], shares: Sequence[Share]) -> list[str]:
+    """Return a line for each part of QMNIST, and one for each split that has images in common."""
+    titles = {"rebuilt": "MNIST's test digits rebuilt", "lost": "the lost digits"}
+    lines = [
+        f"{titles[one.name]}: accuracy {percent(one.accuracy)} on {one.n:,} "
+        f"({percent(one.interval[0])} to {percent(one.interval[1])}), {one.errors:,} wrong"
+        for one in shares
+    ]
+    for name, n in shared.items():
+        if n:
+            verb = "is" if n == 1 else "are"
+            lines.append(f"{n:,} of these images {verb} also in the run's {name} split")
+    return lines

@@ -1,16 +1,27 @@
 """What an audit found: the suspects, how many labels were contradicted, and what others found."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from jaxtyping import Float32
 from numpy import ndarray
 
 from digitnn.analysis.label_audit.folds import Audit
-from digitnn.analysis.label_audit.suspects import Recall, Suspect, find_suspects, recall_at
+from digitnn.analysis.label_audit.suspects import (
+    Recall,
+    Suspect,
+    draw_suspects,
+    find_suspects,
+    recall_at,
+    suspects_to_csv,
+)
+from digitnn.atomic_files import write_text
 from digitnn.evaluation.disputed_labels import SOURCE, find_disputed
 from digitnn.machine.describe import describe_machine
+from digitnn.plotting import write_figure
 from digitnn.wording import percent
 
 RECALL_RANKS = (15, 50, 100, 200)
@@ -87,6 +98,17 @@ def audit_to_text(found: AuditResult) -> str:
         *_recall_lines(found.recalls),
     ]
     return "\n".join(lines)
+
+
+def write_audit(audit: Audit, result: AuditResult) -> list[Path]:
+    """Write the list of suspects, a sheet of them, and the result as JSON; return their paths."""
+    table, sheet, whole = (
+        audit.folder / name for name in ("suspects.csv", "suspects.png", "audit.json")
+    )
+    write_text(table, suspects_to_csv(result.suspects))
+    write_text(whole, json.dumps(result.to_json(), indent=2) + "\n")
+    write_figure(sheet, draw_suspects(result.suspects, audit.data.images, audit.data.name))
+    return [table, sheet, whole]
 
 
 def _recall_lines(recalls: Sequence[Recall]) -> list[str]:

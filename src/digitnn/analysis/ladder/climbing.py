@@ -24,6 +24,12 @@ TRAINING_SIZES = (100, 300, 1_000, 3_000, 10_000, 30_000, 50_000)
 RESULTS_FOLDER = "measured"
 
 
+def sizes_to_measure(sizes: Sequence[int] | None, by_size: bool, n: int) -> tuple[int, ...]:
+    """Return the training sizes in order: `sizes`, or `TRAINING_SIZES` and n, or n alone."""
+    chosen = {*(s for s in TRAINING_SIZES if s < n), n} if by_size else set(sizes or [n])
+    return tuple(sorted(chosen))
+
+
 @dataclass(frozen=True, eq=False)
 class LadderPlan:
     """What is to be measured, on what.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from digitnn.analysis.comparison.curves import DASHES
-from digitnn.analysis.ladder.climbing import at_full_size
+from digitnn.analysis.ladder.climbing import LadderPlan, at_full_size
 from digitnn.analysis.ladder.measuring import RungResult
-from digitnn.analysis.ladder.page import microseconds
-from digitnn.plotting import COLOURS, new_figure, use_log_scale
+from digitnn.analysis.ladder.page import ladder_to_json, ladder_to_markdown, microseconds
+from digitnn.atomic_files import write_text
+from digitnn.plotting import COLOURS, new_figure, use_log_scale, write_figure
 from digitnn.wording import SPLIT_TITLES
 
 if TYPE_CHECKING:
@@ -103,3 +106,19 @@ def draw_by_size(found: Sequence[RungResult], split: str) -> Figure:
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right center", frameon=False)
     return figure
+
+
+def write_ladder(
+    plan: LadderPlan, found: Sequence[RungResult], split: str
+) -> tuple[dict[str, Any], str, list[Path]]:
+    """Write JSON, Markdown and figures to the folder; return the first two and all paths."""
+    value = ladder_to_json(found, plan.asked, split, plan.seed)
+    text = ladder_to_markdown(found, split, plan.seed)
+    write_text(plan.folder / "ladder.json", json.dumps(value, indent=2) + "\n")
+    write_text(plan.folder / "ladder.md", text)
+    write_figure(plan.folder / "ladder.png", draw_ladder(found, split))
+    names = ["ladder.json", "ladder.md", "ladder.png"]
+    if len(plan.sizes) > 1:
+        write_figure(plan.folder / "by_size.png", draw_by_size(found, split))
+        names.append("by_size.png")
+    return value, text, [plan.folder / name for name in names]

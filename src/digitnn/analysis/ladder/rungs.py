@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from digitnn.engines.find import find_engine
 from digitnn.errors import MissingExtraError, UsageError
 from digitnn.recipes.builtin import RECIPES
 from digitnn.recipes.recipe import Recipe
@@ -100,3 +101,17 @@ def choose_rungs(words: Sequence[str]) -> tuple[Rung, ...]:
     if len(names) < len(words) or len(set(names)) < len(names):
         raise UsageError(f"--rungs names one twice: {', '.join(words)}")
     return chosen
+
+
+def check_rungs(rungs: Sequence[Rung], engine: str | None) -> None:
+    """Raise `MissingExtraError` for what a rung needs and is not installed; call it before work.
+
+    engine: for recipes that support it; other recipes take their own.
+    """
+    if engine is not None:
+        find_engine(engine)
+    for rung in rungs:
+        if rung.recipe is None:
+            rung.model()
+        else:
+            find_engine(rung.recipe.engine(engine if engine in rung.recipe.engines else None))

@@ -32,8 +32,7 @@ def measure_reference(
     """
     from digitnn.evaluation.evaluation import evaluate
     from digitnn.machine.describe import describe_machine
-    from digitnn.runs.experiment import load_split_of
-    from digitnn.runs.readings import record_reading
+    from digitnn.runs.evaluate_run import evaluate_and_record, load_split_of
     from digitnn.runs.run import load_single_run
 
     runs = [load_single_run(path) for path in paths]
@@ -47,7 +46,7 @@ def measure_reference(
         dataset = load_split_of(runs[0], split, data_dir)
         classifiers = [run.classifier() for run in runs]
         for run, classifier in zip(runs, classifiers, strict=True):
-            record_reading(run, split, evaluate(classifier, dataset), dataset)
+            evaluate_and_record(run, split, dataset, classifier)
         errors = {}
         for name, corrupted in corrupted_splits(dataset):
             right = [evaluate(classifier, corrupted).accuracy for classifier in classifiers]

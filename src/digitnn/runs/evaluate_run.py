@@ -1,0 +1,100 @@
+"""Evaluate a run on images, and record that in its report.json.
+
+Every evaluation of a run that a user sees goes through this file, so report.json counts every
+reading of the test split.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from digitnn.data.dataset import Dataset
+from digitnn.data.fetch.sources import load
+from digitnn.errors import DataError
+from digitnn.evaluation.evaluation import Evaluation, evaluate
+from digitnn.evaluation.summary import EvaluationSummary, summarise_evaluation
+from digitnn.network.network import Classifier
+from digitnn.runs.experiment import load_training_data
+from digitnn.runs.protocol import Trained
+from digitnn.runs.readings import count_readings, read_readings, record_reading
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedEvaluation:
+    """One recorded evaluation of a run.
+
+    split: "valid", "test", or the name that readings of external data have in report.json;
+    reads: how often the run was evaluated on these images so far, this time included;
+    test_reads: how often it was evaluated on the test split.
+    """
+
+    split: str
+    dataset: Dataset
+    summary: EvaluationSummary
+    reads: int
+    test_reads: int
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """What the summary was made from."""
+        return self.summary.evaluation
+
+
+def load_split_of(run: Trained, split_name: str, data_dir: Path | None = None) -> Dataset:
+    """Return the split "valid" or "test" that belongs to `run`.
+
+    Raises `DataError` if "valid" is not what the run was validated on: data of another origin
+    may have put images that it was trained on there.
+    """
+    data = run.about["data"]
+    if split_name == "test":
+        return load(data["collection"], "test", data_dir)
+    valid = load_training_data(data["collection"], data_dir, data["split_seed"]).valid
+    if valid.fingerprint() != data["valid"]["sha256"]:
+        raise DataError(
+            f"the validation images are not those of {run.path} (fingerprints differ): "
+            "name the data it was trained on with --data-dir"
+        )
+    return valid
+
+
+def evaluate_and_record(
+    run: Trained, split: str, dataset: Dataset, classifier: Classifier | None = None
+) -> Evaluation:
+    """Evaluate `run` on `dataset`, its split `split`, and record it; no temperature is fitted.
+
+    classifier: that of the run, if the caller has it already.
+    """
+    evaluation = _evaluate(run, dataset, classifier or run.classifier())
+    record_reading(run, split, evaluation, dataset)
+    return evaluation
+
+
+def evaluate_run(
+    run: Trained,
+    split: str,
+    dataset: Dataset,
+    classifier: Classifier,
+    data_dir: Path | None = None,
+    shared: Mapping[str, int] | None = None,
+) -> RecordedEvaluation:
+    """Evaluate `run` on `dataset`, derive all scores, and record it.
+
+    The temperature is fitted on the validation split: on the labels being judged it would be
+    fitted in sample.
+
+    classifier: that of the run, on any engine; shared: see `record_reading`.
+    """
+    evaluation = _evaluate(run, dataset, classifier)
+    validation = None
+    if split != "valid":
+        valid = load_split_of(run, "valid", data_dir)
+        validation = _evaluate(run, valid, classifier), valid
+    summary = summarise_evaluation(evaluation, dataset, validation)
+    reads = record_reading(run, split, evaluation, dataset, shared)
+    test_reads = count_readings(read_readings(run.path), "test")
+    return RecordedEvaluation(split, dataset, summary, reads, test_reads)
+
+
+def _evaluate(run: Trained, dataset: Dataset, classifier: Classifier) -> Evaluation:
+    return evaluate(classifier, dataset, str(run.path))

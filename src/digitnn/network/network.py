@@ -22,7 +22,7 @@ from digitnn.network.layers import KINDS, Layer, Shape
 Params = Mapping[str, ndarray]
 Architecture: TypeAlias = tuple[Annotated[Layer, OneOf("layer", KINDS)], ...]
 
-FORMAT_VERSION = 1
+NETWORK_FORMAT = 1
 INPUT_SHAPE: Shape = (1, 28, 28)
 DIGITS = tuple("0123456789")
 
@@ -156,7 +156,7 @@ class Network:
         """The description as plain builtins, which `from_json` reads back."""
         rejects = {"rejects": True} if self.rejects else {}
         return {
-            "format": FORMAT_VERSION,
+            "format": NETWORK_FORMAT,
             "input": list(INPUT_SHAPE),
             "standardise": fields_to_json(self.standardise),
             "layers": value_to_json(self.layers, Architecture, "layers"),
@@ -171,9 +171,9 @@ class Network:
         version = _get(value, "format", int)
         if version < 1:
             raise NetworkError(f"the network's format must be at least 1, got {version}")
-        if version > FORMAT_VERSION:
+        if version > NETWORK_FORMAT:
             raise NetworkError(
-                f"the network's format is {version}; this digitnn reads up to {FORMAT_VERSION}: "
+                f"the network's format is {version}; this digitnn reads up to {NETWORK_FORMAT}: "
                 "install a newer digitnn"
             )
         layers = _get(value, "layers", list)

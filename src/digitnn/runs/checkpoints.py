@@ -1,10 +1,10 @@
-"""Checkpoints of mini-batch trainings on disk: a folder each, whole and checked or not at all.
+"""Save and load checkpoints of mini-batch trainings, each a folder with checksums.
 
     step-00001564/arrays.safetensors   every array as "group/name"
     step-00001564/progress.json        position, history, seconds; SHA-256 over both files
 
-A new one is written to a sibling and renamed; the one before it stays until the next is whole, so
-that there are two as soon as two have been written.
+A checkpoint is written to a sibling folder and renamed, so it is whole or not there. The newest two
+are kept: if one is damaged, the other is used.
 """
 
 import json
@@ -22,19 +22,18 @@ from digitnn.errors import CheckpointError, FormatError
 from digitnn.network.storage.safetensors import load_safetensors, save_safetensors
 from digitnn.training.training import Checkpoint
 
-FORMAT_VERSION = 1
+CHECKPOINT_FORMAT = 1
 ARRAYS, PROGRESS = "arrays.safetensors", "progress.json"
-KEPT = 2
-"""How many are kept: should the newest be damaged, the one before it is used."""
+MAX_CHECKPOINTS = 2
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, training: str) -> None:
     """Write `checkpoint` into `folder` and remove all but the newest two.
 
-    training: the fingerprint of what is trained. Raises `OSError`, and leaves what was there.
+    training: the fingerprint of the training. Raises `OSError`; older checkpoints then remain.
     """
     path = folder / f"step-{checkpoint.step:08}"
-    if path.exists():  # a training that goes on bit for bit would write the same again
+    if path.exists():  # a training that was resumed would write the same bytes
         return
     arrays = {
         f"{group}/{name}": array
@@ -45,31 +44,33 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, training: str) -> None
         save_safetensors(sibling / ARRAYS, arrays)
         write_checked_json(
             sibling / PROGRESS,
-            {"format": FORMAT_VERSION, "training": training, "progress": checkpoint.progress},
-            beside=(sibling / ARRAYS).read_bytes(),
+            {"format": CHECKPOINT_FORMAT, "training": training, "progress": checkpoint.progress},
+            companion=(sibling / ARRAYS).read_bytes(),
         )
-    for old in saved_checkpoints(folder)[KEPT:]:
+    for old in saved_checkpoints(folder)[MAX_CHECKPOINTS:]:
         shutil.rmtree(old, ignore_errors=True)
 
 
 def saved_checkpoints(folder: Path) -> list[Path]:
-    """Every checkpoint in `folder`, damaged or not, the newest first."""
+    """Return all checkpoints in `folder`, damaged or not, the newest first."""
     return sorted(folder.glob("step-*"), reverse=True)
 
 
 def load_checkpoint(path: Path, training: str) -> Checkpoint:
-    """Read one back. Raises `CheckpointError`, naming it, for damage and for another training's."""
+    """Load a checkpoint. Raises `CheckpointError` if it is damaged or of another training."""
     try:
         with _named(path):
             content = (path / ARRAYS).read_bytes()
-            about = read_checked_json(path / PROGRESS, beside=content)
-            if about.get("format") != FORMAT_VERSION:
+            about = read_checked_json(path / PROGRESS, companion=content)
+            if about.get("format") != CHECKPOINT_FORMAT:
                 raise CheckpointError(
                     f"{path} has checkpoint format {about.get('format')}; this digitnn reads "
-                    f"{FORMAT_VERSION}: use the digitnn that wrote it"
+                    f"{CHECKPOINT_FORMAT}: use the digitnn that wrote it"
                 )
             if about["training"] != training:
-                raise CheckpointError(f"{path} is of a training with other recipe, seed or data")
+                raise CheckpointError(
+                    f"{path} is of another training: its recipe, seed or data differ"
+                )
             flat = load_safetensors(path / ARRAYS)
     except FormatError as error:
         raise CheckpointError(str(error)) from None
@@ -80,29 +81,29 @@ def load_checkpoint(path: Path, training: str) -> Checkpoint:
     return Checkpoint(arrays, about["progress"])
 
 
-def write_checked_json(path: Path, content: Mapping[str, Any], beside: bytes = b"") -> None:
-    """Write `content` with a SHA-256 over itself and the bytes of the file `beside` it."""
-    digest = _digest(content, beside)
+def write_checked_json(path: Path, content: Mapping[str, Any], companion: bytes = b"") -> None:
+    """Write `content` with a SHA-256 over itself and over the bytes of a `companion` file."""
+    digest = _digest(content, companion)
     write_text(path, json.dumps({**content, "sha256": digest}, indent=1) + "\n")
 
 
-def read_checked_json(path: Path, beside: bytes = b"") -> dict[str, Any]:
-    """What `write_checked_json` wrote. Raises `CheckpointError` if the bytes differ."""
+def read_checked_json(path: Path, companion: bytes = b"") -> dict[str, Any]:
+    """Return what `write_checked_json` wrote. Raises `CheckpointError` if the bytes differ."""
     with _named(path):
         content = json.loads(path.read_text(encoding="utf-8"))
         digest = content.pop("sha256")
-        if digest != _digest(content, beside):
+        if digest != _digest(content, companion):
             raise CheckpointError(f"{path} is damaged: its checksum does not match")
     return dict(content)
 
 
-def _digest(content: Mapping[str, Any], beside: bytes) -> str:
-    return sha256(json.dumps(content).encode() + beside).hexdigest()
+def _digest(content: Mapping[str, Any], companion: bytes) -> str:
+    return sha256(json.dumps(content).encode() + companion).hexdigest()
 
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """What can go wrong with a damaged file, as an error that names it."""
+    """Turn errors that a damaged file can cause into a `CheckpointError` that names it."""
     try:
         yield
     except FileNotFoundError as error:

@@ -1,14 +1,14 @@
-"""Ensembles: several networks that answer as one.
+"""Combine several runs into an ensemble, one classifier.
 
-Networks that were trained apart err apart, so together they err less (Hansen and Salamon 1990).
-Here they do not vote but average their probabilities, as a uniform mixture of the members
+Networks trained independently make different errors, so together they make fewer (Hansen and
+Salamon 1990). The members do not vote; their probabilities are averaged, as a uniform mixture
 (Lakshminarayanan, Pritzel and Blundell 2017, section 2.4):
 
     p(digit | image) = 1/m * sum over the m members of softmax(logits of the member)
 
-    members/0, members/1, ...   the runs, whole
-    recipe.json                 what they have in common, and what they add up to
-    report.json                 every evaluation of them together
+    members/0, members/1, ...   the runs
+    recipe.json                 what the members have in common, and their sums
+    report.json                 every evaluation of the ensemble
 
 Axes: n images, k classes, m members.
 """
@@ -33,9 +33,9 @@ from digitnn.machine.describe import describe_machine
 from digitnn.network.network import Classifier
 from digitnn.network.storage.saved_network import PARAMS
 from digitnn.runs.run import (
-    FORMAT_VERSION,
     MEMBERS,
     RECIPE,
+    RUN_FORMAT,
     Run,
     check_free,
     load_single_run,
@@ -43,18 +43,18 @@ from digitnn.runs.run import (
 )
 from digitnn.training.records import EpochRecord
 
-LEFT_OUT = ("checkpoint",)
-"""What a member leaves behind when it is copied: nobody goes on training it there."""
+NOT_COPIED = ("checkpoint",)
+"""A member's files that are left out: it is not trained further inside the ensemble."""
 
 
 @dataclass(frozen=True, eq=False)
 class AveragedClassifier:
-    """Members that answer together."""
+    """A classifier that averages the probabilities of its members."""
 
     members: tuple[Classifier, ...]
 
     def logits(self, images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n k"]:
-        """log p, the logarithm of the members' mean probability: logits whose softmax is p."""
+        """Return log p, where p is the members' mean probability: logits whose softmax is p."""
         log_p = np.stack([log_softmax(member.logits(images)) for member in self.members])
         mean: ndarray = np.logaddexp.reduce(log_p, axis=0) - np.log(len(self.members))
         return mean.astype(np.float32)
@@ -62,7 +62,7 @@ class AveragedClassifier:
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """Several runs as one, with what everybody asks of a `Run`. about: as in recipe.json."""
+    """Several runs as one, with the interface of a `Run`. about: the content of recipe.json."""
 
     path: Path
     members: tuple[Run, ...]
@@ -71,7 +71,7 @@ class Ensemble:
 
     @property
     def recipe(self) -> str:
-        """The recipes of its members, and how many they are."""
+        """The number of members and their recipes."""
         return str(self.about["recipe"]["name"])
 
     @property
@@ -80,16 +80,16 @@ class Ensemble:
         return str(self.about["engine"])
 
     def parameter_count(self) -> int:
-        """Of all members."""
+        """Return the number of learned parameters of all members."""
         return sum(member.parameter_count() for member in self.members)
 
     def classifier(self, engine: str | None = None) -> Classifier:
-        """Its members ready to read digits, each on the engine that trained it or on another."""
+        """Return the members' classifier, each on the engine that trained it or on another."""
         return AveragedClassifier(tuple(member.classifier(engine) for member in self.members))
 
 
 def load_run(path: Path | str) -> Run | Ensemble:
-    """Read back what `digitnn train` or `digitnn ensemble` left. Raises `RunError`."""
+    """Load what `digitnn train` or `digitnn ensemble` wrote. Raises `RunError`."""
     path = Path(path)
     if not (path / MEMBERS).is_dir():
         return load_single_run(path)
@@ -102,10 +102,10 @@ def load_run(path: Path | str) -> Run | Ensemble:
 
 
 def make_ensemble(paths: Sequence[Path], out: Path) -> Ensemble:
-    """Copy the runs at `paths` into a new ensemble at `out`; of an ensemble, its members.
+    """Copy the runs at `paths`, and the members of ensembles there, into a new ensemble at `out`.
 
-    Raises `UsageError` for fewer than two networks, `RunError` where two of them are the same one
-    or were not trained and validated on the same images.
+    Raises `UsageError` for fewer than two networks, and `RunError` if two are the same network or
+    were not trained and validated on the same images.
     """
     check_free(out)
     members: list[Run] = []
@@ -116,14 +116,14 @@ def make_ensemble(paths: Sequence[Path], out: Path) -> Ensemble:
         raise UsageError(f"an ensemble takes at least 2 runs, got {len(members)}")
     _check_same_data(members)
     _check_different(members)
-    about = _describe(members)
+    about = _about(members)
     try:
         with new_directory(out) as folder:
             for number, member in enumerate(members):
                 shutil.copytree(
                     member.path,
                     folder / MEMBERS / str(number),
-                    ignore=shutil.ignore_patterns(*LEFT_OUT),
+                    ignore=shutil.ignore_patterns(*NOT_COPIED),
                 )
             write_text(folder / RECIPE, json.dumps(about, indent=2) + "\n")
     except OSError as error:
@@ -132,7 +132,7 @@ def make_ensemble(paths: Sequence[Path], out: Path) -> Ensemble:
 
 
 def _check_same_data(members: Sequence[Run]) -> None:
-    """What one was trained on must not be what another is validated on."""
+    """Raise `RunError` if one member may have been trained on images that validate another."""
     first = members[0]
     for other in members[1:]:
         for name in ("collection", "train", "valid"):
@@ -142,8 +142,8 @@ def _check_same_data(members: Sequence[Run]) -> None:
             if one != two:
                 what = f"{one} and {two}" if name == "collection" else "fingerprints differ"
                 raise RunError(
-                    f"{first.path} and {other.path} are of other data ({name}: {what}): "
-                    "an ensemble takes runs of the same split"
+                    f"{first.path} and {other.path} have different data ({name}: {what}): "
+                    "an ensemble takes runs on the same split"
                 )
 
 
@@ -158,11 +158,11 @@ def _check_different(members: Sequence[Run]) -> None:
         seen[digest] = member.path
 
 
-def _describe(members: Sequence[Run]) -> dict[str, Any]:
-    """recipe.json of an ensemble: the fields of a run's, summed where that has a meaning."""
+def _about(members: Sequence[Run]) -> dict[str, Any]:
+    """Return recipe.json of an ensemble: a run's fields, summed where a sum has a meaning."""
     recipes = " and ".join(dict.fromkeys(member.recipe for member in members))
     return {
-        "format": FORMAT_VERSION,
+        "format": RUN_FORMAT,
         "recipe": {"name": f"{len(members)} x {recipes}"},
         "engine": " and ".join(dict.fromkeys(member.engine for member in members)),
         "seed": members[0].about["seed"],

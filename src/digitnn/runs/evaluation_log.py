@@ -1,14 +1,14 @@
-"""The evaluations of a full-batch training on disk: a file that only grows.
+"""Log the evaluations of a full-batch training in a file that only grows.
 
-One record an evaluation, all of one length, for p numbers to learn:
+One record per evaluation, all of the same length, for p parameters:
 
     32 bytes   SHA-256 of the rest of the record
-    32 bytes   SHA-256 of the training's fingerprint and of the point: what the answer belongs to
-    8, 8, 8    seconds of training, the loss (float64 each), images read right (int64)
+    32 bytes   SHA-256 of the training's fingerprint and of the point evaluated
+    8, 8, 8    seconds of training, the loss (float64 each), images classified correctly (int64)
     4 p bytes  the gradient, float32
 
-Little-endian. A record that is damaged is not found, and one that was cut is taken off: both are
-computed again. So nothing here needs to reach the disk before training may go on.
+Numbers are little-endian. A damaged record is ignored and a truncated one is overwritten; both are
+computed again, so training never waits for the disk.
 """
 
 import os
@@ -31,8 +31,8 @@ _NUMBERS = struct.Struct("<ddq")
 class EvaluationLog:
     """Stores evaluated points in the file `path`; see `training.fullbatch.PointCache`.
 
-    training: the fingerprint of what is trained; notify: hears, in a line, of damage, and once of a
-    disk that takes no more, after which evaluations are forgotten but training goes on.
+    training: the fingerprint of the training; notify: receives a line about damage, and one if the
+    disk is full, after which evaluations are no longer stored but training continues.
     """
 
     def __init__(self, path: Path, training: str, notify: Notify) -> None:
@@ -42,7 +42,7 @@ class EvaluationLog:
         self._failed = False
 
     def find(self, point: Float32[ndarray, " p"]) -> EvaluatedPoint | None:
-        """What was answered at exactly this point."""
+        """Return what was stored for exactly this point."""
         if self._end is None:
             self._read(point.size)
         place = self._places.get(self._key(point))
@@ -58,25 +58,25 @@ class EvaluationLog:
         return EvaluatedPoint(Outcome(total, correct), gradient.astype(np.float32), seconds)
 
     def add(self, point: Float32[ndarray, " p"], evaluated: EvaluatedPoint) -> None:
-        """Remember this one."""
-        assert self._end is not None, "asked before told"
+        """Store an evaluated point; `find` must have been called before."""
+        assert self._end is not None, "find comes before add"
         key, outcome = self._key(point), evaluated.outcome
         numbers = _NUMBERS.pack(evaluated.seconds, outcome.total, outcome.correct)
         rest = key + numbers + evaluated.gradient.astype("<f4").tobytes()
         try:
             with self._path.open("r+b" if self._path.exists() else "xb", buffering=0) as file:
-                file.seek(self._end)  # over what a full disk has left of an earlier one
+                file.seek(self._end)  # overwrites what a full disk left of another
                 _write_all(file.fileno(), sha256(rest).digest() + rest)
         except OSError as error:
             if not self._failed:
-                self._notify(f"cannot write {self._path} ({error.strerror}): training goes on")
+                self._notify(f"cannot write {self._path} ({error.strerror}): training continues")
             self._failed = True
             return
         self._places[key] = self._end
         self._end += _HASH + len(rest)
 
     def _read(self, p: int) -> None:
-        """Find every sound record; take off what was cut at the end."""
+        """Index every sound record, up to the first that is truncated."""
         length, damaged = _length(p), 0
         self._end = 0
         if not self._path.exists():
@@ -89,8 +89,8 @@ class EvaluationLog:
                     damaged += 1
                 self._end += length
         if damaged or record:
-            what = f"{damaged} damaged" if damaged else "one cut at the end"
-            self._notify(f"{self._path}: of its evaluations {what}, computed again")
+            what = f"{damaged} damaged" if damaged else "the last evaluation is truncated"
+            self._notify(f"{self._path}: {what}, computed again")
 
     def _key(self, point: Float32[ndarray, " p"]) -> bytes:
         return sha256(self._training.encode() + point.astype("<f4").tobytes()).digest()
@@ -105,7 +105,7 @@ def _is_sound(record: bytes) -> bool:
 
 
 def _write_all(descriptor: int, content: bytes) -> None:
-    """Write all of `content`; a disk that is nearly full takes a part and then none."""
+    """Write all of `content`; a nearly full disk takes a part and then fails."""
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]

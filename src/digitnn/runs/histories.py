@@ -1,4 +1,4 @@
-"""The epochs of a run, whether it is finished, was stopped, or is still being trained."""
+"""Read the training history of a run, whether it is finished, stopped or still training."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ from digitnn.training.records import EpochRecord
 
 @dataclass(frozen=True)
 class History:
-    """The epochs of one training so far. path: its run."""
+    """The records of one training so far. path: its run."""
 
     path: Path
     recipe: Recipe
@@ -26,11 +26,11 @@ class History:
 
     @property
     def epochs(self) -> tuple[float, ...]:
-        """How many epochs had passed at each record; a run stopped for time ends amid one."""
+        """The epochs passed at each record; not an integer at the end of a run stopped for time."""
         return tuple(record.done * self.recipe.epochs for record in self.records)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain builtins."""
+        """Return it as JSON values."""
         return {
             "path": str(self.path),
             "recipe": self.recipe.name,
@@ -41,10 +41,11 @@ class History:
 
 
 def read_histories(path: Path) -> list[History]:
-    """That of the run at `path`; of an ensemble, which has none of its own, those of its members.
+    """Return the history of the run at `path`, or those of an ensemble's members.
 
-    While a run is trained, or trained on, it is the one of its newest checkpoint. Raises `RunError`
-    for what is no run, is damaged, or keeps no history before its end, as full batch does.
+    For a run that is still training it is the history in its newest checkpoint. Raises `RunError`
+    for anything but a run, for damage, and for an unfinished full-batch training, which saves its
+    history at the end.
     """
     if is_unfinished(path) and not (path / RECIPE).is_file():
         return [_so_far(path)]
@@ -54,12 +55,12 @@ def read_histories(path: Path) -> list[History]:
     whole = _of_run(trained)
     if not is_unfinished(path) or whole.recipe.is_full_batch:
         return [whole]
-    # Stopped: the run alone has the epoch that it was stopped in. Resumed since: the checkpoint
-    # has come further.
-    return [max(whole, _so_far(path), key=_reach)]
+    # Only the run has the epoch in which training stopped; if training was resumed since, the
+    # checkpoint has more.
+    return [max(whole, _so_far(path), key=_done)]
 
 
-def _reach(history: History) -> float:
+def _done(history: History) -> float:
     return history.records[-1].done if history.records else 0.0
 
 
@@ -71,18 +72,18 @@ def _so_far(path: Path) -> History:
     try:
         about, records = read_unfinished(path)
     except CheckpointError as error:
-        raise RunError(f"{path} has no history that can be read: {error}") from None
+        raise RunError(f"the history of {path} cannot be read: {error}") from None
     found = _history(path, about, records)
     if found.recipe.is_full_batch:
         raise RunError(
-            f"{path} is trained in full batch, whose history is written when it ends or is "
+            f"{path} is a full-batch training, whose history is written when it ends or is "
             "interrupted: wait for that"
         )
     return found
 
 
 def _history(path: Path, about: Mapping[str, Any], records: tuple[EpochRecord, ...]) -> History:
-    """about: what recipe.json says, or as much of it as is known before the end."""
+    """Check and return a history. about: the content of recipe.json, as far as it is known."""
     try:
         recipe = Recipe.from_json(about["recipe"])
     except NetworkError as error:

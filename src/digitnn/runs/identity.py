@@ -1,4 +1,7 @@
-"""What makes two trainings the same: recipe, engine, seed, data, and what they leave."""
+"""Decide whether two trainings are the same, and name how they differ.
+
+A training is identified by recipe, engine, seed, stopping rule and data.
+"""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,22 +12,22 @@ from typing import Any
 from digitnn.data.dataset import Dataset
 from digitnn.training.training import Training
 
-FREE = (
+NOT_COMPARED = (
     "recipe.summary",
     "recipe.engines",
     "data.train.name",
     "data.valid.name",
     "stopping.max_seconds",
 )
-"""What may change without changing what a step learns or which epoch is left in the end."""
+"""Fields that affect neither a step nor the epoch that is kept."""
 SETTINGS = ("recipe", "engine", "stopping", "data")
-"""What was decided before the seed."""
-MAX_WORDS = 2
-"""Settings in the name of a run."""
+"""Fields that runs with different seeds share."""
+MAX_NAMED_SETTINGS = 2
+"""Settings that a run is named by in tables."""
 
 
 def identify(training: Training, engine: str, data: str, split_seed: int | None) -> dict[str, Any]:
-    """Recipe, engine, seed, stopping and the data by fingerprint, as plain builtins.
+    """Return recipe, engine, seed, stopping rule and data fingerprints as JSON values.
 
     data: the collection's name.
     """
@@ -43,9 +46,9 @@ def identify(training: Training, engine: str, data: str, split_seed: int | None)
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """For whatever differs a text like "recipe.epochs was 2 and is 3".
+    """Return a text such as "recipe.epochs was 2 and is 3" for each difference.
 
-    `old` may hold more than `new` at the top, as recipe.json does.
+    old: may have more fields than `new` at the top level, as recipe.json has.
     """
     before = dict(_leaves({key: old.get(key) for key in new}))
     after = dict(_leaves(new))
@@ -57,22 +60,20 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def fingerprint(identity: Mapping[str, Any]) -> str:
-    """SHA-256, equal only for the same training."""
+    """Return a SHA-256 that only equal trainings share."""
     return sha256(json.dumps(sorted(_leaves(identity))).encode()).hexdigest()
 
 
 def settings_of(about: Mapping[str, Any]) -> str:
-    """SHA-256 of all that was decided before the seed, from what recipe.json says: equal for runs
-    that differ by luck alone.
-    """
+    """Return a SHA-256 of the settings in recipe.json, which runs of different seeds share."""
     return fingerprint({key: about.get(key) for key in SETTINGS})
 
 
-def tell_apart(abouts: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A few words for each of several runs of one recipe: the settings that it has for itself.
+def distinguish_settings(abouts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name each of several runs of one recipe by the settings in which they differ.
 
-    "l2 5" or "optimiser Sgd", say; where that takes more than two of them, or does not tell all
-    apart, "settings" and the first digits of `settings_of`, as the leaderboard has them.
+    For example "l2 5" or "optimiser Sgd". If more than two settings differ, or their names are not
+    unique, "settings" and the first digits of `settings_of`, as on the leaderboard.
     """
     settings = [{key: about.get(key) for key in SETTINGS} for about in abouts]
     fields = list(_disagreeing(settings))
@@ -80,17 +81,17 @@ def tell_apart(abouts: Sequence[Mapping[str, Any]]) -> list[str]:
         ", ".join(_worded(name, values[i]) for name, values in fields) for i in range(len(abouts))
     ]
     plain = all(_is_short(value) for _, values in fields for value in values)
-    if plain and len(fields) <= MAX_WORDS and len(set(words)) == len(words):
+    if plain and len(fields) <= MAX_NAMED_SETTINGS and len(set(words)) == len(words):
         return words
     return [f"settings {settings_of(about)[:8]}" for about in abouts]
 
 
 def _disagreeing(values: Sequence[Any], name: str = "") -> Iterator[tuple[str, Sequence[Any]]]:
-    """The deepest places where not all `values` are equal, each with what stands there.
+    """Yield the deepest fields in which `values` differ, each with the values there.
 
-    Below what is of different kinds, as optimisers can be, nothing can be compared.
+    Objects of different kinds, such as two optimisers, are not compared field by field.
     """
-    if name in FREE or all(value == values[0] for value in values):
+    if name in NOT_COMPARED or all(value == values[0] for value in values):
         return
     kind = name.rpartition(".")[2]
     comparable = all(isinstance(value, Mapping) for value in values)
@@ -113,15 +114,15 @@ def _worded(name: str, value: Any) -> str:
 
 
 def _is_short(value: Any) -> bool:
-    """Whether it can be said in a word."""
+    """Tell whether `value` fits in a name."""
     return isinstance(value, Mapping) or (
         not isinstance(value, list | tuple) and len(str(value)) <= 24
     )
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Every number and text in `value` as JSON, by its place: "recipe.optimiser.momentum"."""
-    if name in FREE:
+    """Yield (name, JSON) of every scalar in `value`; a name is "recipe.optimiser.momentum"."""
+    if name in NOT_COMPARED:
         return
     items: Any = ()
     if isinstance(value, Mapping):

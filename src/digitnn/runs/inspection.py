@@ -1,7 +1,7 @@
-"""What a data or weights file holds: its kind, and its arrays with their shapes.
+"""Inspect a data or weights file: its kind, and its arrays with their shapes.
 
-The content decides the kind, not the name. Arrays stay unread where a header describes them; only
-a pickle is read as a whole, by the loader that admits nothing but plain values.
+The content decides the kind, not the name. Only headers are read, except for a pickle, which the
+restricted loader reads as a whole.
 """
 
 import json
@@ -36,14 +36,14 @@ _MAX_RECIPE_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Inspection:
-    """kind: "idx", "safetensors", ...; about: what else there is to say, as JSON takes it."""
+    """What a file holds. kind: such as "idx"; about: other properties as JSON values."""
 
     kind: str
     arrays: tuple[ArrayHeader, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The object that `digitnn inspect --json` prints."""
+        """Return the object that `digitnn inspect --json` prints."""
         arrays = [
             {"name": array.name, "shape": list(array.shape), "dtype": array.dtype}
             for array in self.arrays
@@ -52,10 +52,10 @@ class Inspection:
 
 
 def inspect_path(path: Path) -> Inspection:
-    """What the file or folder at `path` holds.
+    """Inspect the file or folder at `path`.
 
-    Raises `FormatError`, one line, if it is damaged, hostile, or of no known kind; `OSError` if
-    it cannot be read.
+    Raises `FormatError` with one line if it is damaged, malicious or of an unknown kind, and
+    `OSError` if it cannot be read.
     """
     if path.is_dir():
         return _inspect_folder(path)
@@ -75,13 +75,13 @@ def _is_idx(head: bytes) -> bool:
 
 
 def _is_nearly_idx(head: bytes) -> bool:
-    """Gzipped, little-endian, of an unknown type: the reader of IDX knows what is wrong."""
+    """Match gzipped, little-endian and unknown types too: the IDX reader knows what is wrong."""
     is_little_endian = len(head) > 3 and head[2:4] == b"\0\0" and head[1] in idx.TYPES
     return head.startswith((GZIP, b"\0\0")) or is_little_endian
 
 
 def _is_safetensors(head: bytes) -> bool:
-    """A JSON object behind its length in eight bytes, the highest two of which are zero."""
+    """Match a JSON object after its length in eight bytes, the highest two of which are zero."""
     return head[6:9] == b"\0\0{"
 
 
@@ -90,7 +90,7 @@ def _is_pickle(head: bytes) -> bool:
 
 
 def _may_be_old_pickle(path: Path, head: bytes) -> bool:
-    """Protocols 0 and 1 have no magic number: they open with a value and end with a full stop."""
+    """Match protocols 0 and 1, without magic number: first a value, last a full stop."""
     if head[:1] not in (b"(", b"]", b"}", b")", b"c", b"i") and not head[:1].isupper():
         return False
     with path.open("rb") as file:
@@ -123,7 +123,7 @@ def _inspect_pickle(path: Path) -> Inspection:
 
 
 def _named_leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Every value under names such as `layers[0].weight`; a set, which holds no array, is one."""
+    """Yield (name, value) with names such as `layers[0].weight`; a set counts as one value."""
     if isinstance(value, dict):
         for key, part in value.items():
             yield from _named_leaves(part, f"{name}.{key}" if name else str(key))
@@ -157,7 +157,7 @@ def _inspect_folder(path: Path) -> Inspection:
 
 
 def _arrays_of_members(path: Path) -> Iterator[ArrayHeader]:
-    """Each member's arrays under names such as members/0/0.weight."""
+    """Yield the members' arrays under names such as members/0/0.weight."""
     from digitnn.network.storage.saved_network import PARAMS
     from digitnn.runs.run import MEMBERS
 
@@ -168,7 +168,7 @@ def _arrays_of_members(path: Path) -> Iterator[ArrayHeader]:
 
 
 def _about_run(path: Path) -> dict[str, Any]:
-    """Recipe, engine and seed, where recipe.json has them: `digitnn.runs.run` judges a run."""
+    """Return recipe, engine and seed if recipe.json has them; loading a run checks the rest."""
     try:
         if path.stat().st_size > _MAX_RECIPE_BYTES:
             return {}
@@ -182,7 +182,7 @@ def _about_run(path: Path) -> dict[str, Any]:
 
 
 def _class_folders(path: Path) -> Iterator[ArrayHeader]:
-    """The pictures of each class as (n, h, w), with the height and width of the first."""
+    """Yield each class folder as (n, h, w), with the height and width of its first file."""
     places = [path / part for part in PARTS if (path / part).is_dir()] or [path]
     for folder in (place / str(digit) for place in places for digit in range(CLASSES)):
         pictures = sorted(folder.glob("*.[pP][nN][gG]"))
@@ -192,7 +192,7 @@ def _class_folders(path: Path) -> Iterator[ArrayHeader]:
 
 
 def _png_size(path: Path) -> tuple[int, int]:
-    """Height and width, from the first chunk of a PNG."""
+    """Return height and width from the first chunk of a PNG."""
     head = head_of(path, 24)
     if len(head) < 24 or not head.startswith(PNG):
         raise FormatError(f"{path}: not a PNG: it looks like {kind_of(head)}")

@@ -1,4 +1,4 @@
-"""What a run and an ensemble of runs have in common."""
+"""The interface that a run and an ensemble of runs share."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from digitnn.training.records import EpochRecord
 
 @runtime_checkable
 class Trained(Protocol):
-    """What reads digits and lies in a folder: a `Run`, or an ensemble of them."""
+    """A trained classifier saved in a folder: a `Run` or an `Ensemble`."""
 
     @property
     def path(self) -> Path:
@@ -24,23 +24,23 @@ class Trained(Protocol):
 
     @property
     def history(self) -> tuple[EpochRecord, ...]:
-        """A record an epoch; none for an ensemble."""
+        """One record per epoch; empty for an ensemble."""
         ...
 
     @property
     def recipe(self) -> str:
-        """What it is called in tables."""
+        """Its name in tables."""
         ...
 
     @property
     def engine(self) -> str:
-        """What trained it."""
+        """The engine, or engines, that trained it."""
         ...
 
     def parameter_count(self) -> int:
-        """How many numbers were learned."""
+        """Return the number of learned parameters."""
         ...
 
     def classifier(self, engine: str | None = None) -> Classifier:
-        """It, ready to read digits."""
+        """Return its classifier, on the engine that trained it or on another."""
         ...

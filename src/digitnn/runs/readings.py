@@ -1,4 +1,4 @@
-"""Every evaluation of a run, noted in its report.json."""
+"""Record the evaluations of a run in its report.json, and read them back."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -23,10 +23,12 @@ def record_reading(
     dataset: Dataset,
     shared: Mapping[str, int] | None = None,
 ) -> int:
-    """Add an evaluation to the run's report.json; how often it has now read that.
+    """Add an evaluation to the run's report.json; return how often it was evaluated on that.
 
-    dataset: what was read; its fingerprint is noted too. Of a split all readings count, of images
-    from elsewhere those of the same ones; shared: how many of these lie in which split too.
+    All evaluations on a split count; of external data, those on the same images.
+
+    dataset: the images, whose fingerprint is recorded too; shared: for external data, how many of
+    its images lie in each split of the run.
     """
     path = run.path / REPORT
     readings = list(read_readings(run.path))
@@ -44,8 +46,8 @@ def record_reading(
         write_text(path, text + "\n")
     except OSError as error:
         raise RunError(
-            f"cannot note in {path} that {split} was read ({error.strerror}), so its result is "
-            "not shown: make the run writable, or copy it"
+            f"cannot record the evaluation on {split} in {path} ({error.strerror}), so its result "
+            "is not shown: make the run writable, or copy it"
         ) from None
     if split in ("valid", "test"):
         return count_readings(readings, split)
@@ -54,15 +56,15 @@ def record_reading(
 
 
 def count_readings(readings: Sequence[Mapping[str, Any]], split: str) -> int:
-    """How many of `readings` are of `split`."""
+    """Count the evaluations on `split`."""
     return sum(reading["split"] == split for reading in readings)
 
 
 def read_readings(folder: Path) -> list[dict[str, Any]]:
-    """What report.json in the run `folder` has noted so far, the oldest first.
+    """Return the evaluations recorded in the run `folder`, the oldest first.
 
-    Each has at least `split` and `accuracy`; of earlier versions it lacks `data`. Raises
-    `RunError`.
+    Each has at least `split` and `accuracy`; those of early versions lack `data`. Raises `RunError`
+    if report.json is damaged.
     """
     path = folder / REPORT
     readings = read_json(path).get("readings") if path.exists() else []

@@ -1,11 +1,12 @@
-"""A run while it is trained: the folder RUN/checkpoint, which one process holds at a time.
+"""Keep a training resumable while it runs, in the folder RUN/checkpoint.
 
-    lock             held by the process that trains; the system lets go of it when that dies
-    training.json    what is trained, under which conditions, and the command that goes on
+    lock             held by the process that trains; the system releases it when that dies
+    training.json    the training's identity, its conditions, and the command that resumes it
     step-...         mini-batches: see `checkpoints`
     evaluations.log  full batch: see `evaluation_log`
 
-It goes when the run is finished. Until then a kill at any instant leaves a folder to go on from.
+The folder is removed when the run is finished. A process killed at any instant before leaves a
+folder that can be resumed.
 """
 
 import shutil
@@ -34,17 +35,17 @@ from digitnn.runs.snapshots import SNAPSHOTS, Snapshots
 from digitnn.training.training import EpochRecord, Record, Training
 from digitnn.wording import Notify
 
-CHECKPOINT, LOCK, ABOUT, LOG = "checkpoint", "lock", "training.json", "evaluations.log"
-FORMAT_VERSION = 1
+CHECKPOINT, LOCK, TRAINING, LOG = "checkpoint", "lock", "training.json", "evaluations.log"
+TRAINING_FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Keeping:
-    """How a training is kept while it runs.
+class Checkpointing:
+    """How a training is kept resumable.
 
-    command: what a user types to go on; every: at most so many seconds of mini-batches are lost;
-    resume: go on from what is there already; notify: hears, in lines, what a user should know;
-    snapshots: keep parameters of the way too, as is done anyway where some were kept before.
+    command: what a user types to resume; notify: receives lines for the user; every: seconds
+    between checkpoints within an epoch; resume: continue from what the folder holds; snapshots:
+    save parameters during training too, as is always done if the run already has some.
     """
 
     command: str
@@ -55,27 +56,27 @@ class Keeping:
 
 
 def is_unfinished(run: Path) -> bool:
-    """Whether a training was begun in `run` that has not come to its end."""
+    """Tell whether a training in `run` was started and has not finished."""
     return (run / CHECKPOINT).is_dir()
 
 
-def how_to_go_on(run: Path) -> str:
-    """The command that does, as far as it can be read."""
+def resume_command(run: Path) -> str:
+    """Return the command that resumes the training in `run`, or a description of it."""
     try:
-        return f"`{read_checked_json(run / CHECKPOINT / ABOUT)['command']}`"
+        return f"`{read_checked_json(run / CHECKPOINT / TRAINING)['command']}`"
     except (CheckpointError, LookupError):
-        return "the command that began it, with --resume"
+        return "the command that started it and --resume"
 
 
 def read_unfinished(run: Path) -> tuple[dict[str, Any], tuple[EpochRecord, ...]]:
-    """What is trained in `run`, as `identify` says it, and its epochs so far.
+    """Return the identity of the training in `run` (see `identify`), and its epochs so far.
 
-    They are those of the newest sound checkpoint, none where nothing was saved yet. Only reads: a
-    process may be training there meanwhile. Raises `CheckpointError` where all that was saved is
-    damaged.
+    The epochs come from the newest sound checkpoint; there are none before the first one. Nothing
+    is written, since a process may be training there. Raises `CheckpointError` if all checkpoints
+    are damaged, and `RunError` for a training of digitnn 0.1.0.
     """
     folder = run / CHECKPOINT
-    identity = dict(read_checked_json(folder / ABOUT)["training"])
+    identity = dict(_read_training(folder)["training"])
     damage = None
     for path in saved_checkpoints(folder):
         try:
@@ -89,15 +90,16 @@ def read_unfinished(run: Path) -> tuple[dict[str, Any], tuple[EpochRecord, ...]]
 
 
 def remove_checkpoint(run: Path) -> None:
-    """The training is over and its run is whole."""
+    """Remove the checkpoint of a finished run."""
     shutil.rmtree(run / CHECKPOINT, ignore_errors=True)
 
 
 @contextmanager
-def hold(run: Path) -> Iterator[Path]:
-    """Make RUN/checkpoint if need be and keep other processes out of it.
+def lock_checkpoint(run: Path) -> Iterator[Path]:
+    """Within the block, hold RUN/checkpoint, which is made if needed, against other processes.
 
-    If nothing was saved in it, it is gone afterwards. Raises `RunError` if another one is in.
+    It is removed afterwards if nothing was saved in it. Raises `RunError` if another process
+    holds it.
     """
     folder = run / CHECKPOINT
     lock = FileLock(folder / LOCK, blocking=False)
@@ -122,95 +124,98 @@ def hold(run: Path) -> Iterator[Path]:
         lock.release()
 
 
-class Unfinished:
-    """A training in a folder that is held; identity: what `identify` says of it."""
+class UnfinishedRun:
+    """A training and its locked checkpoint folder. identity: what `identify` returns for it."""
 
     def __init__(
-        self, folder: Path, training: Training, identity: Mapping[str, Any], keeping: Keeping
+        self,
+        folder: Path,
+        training: Training,
+        identity: Mapping[str, Any],
+        checkpointing: Checkpointing,
     ) -> None:
-        self._folder, self._training, self._keeping = folder, training, keeping
+        self._folder, self._training, self._checkpointing = folder, training, checkpointing
         self._identity, self._fingerprint = identity, fingerprint(identity)
         self._failed = False
         self._saved_at = monotonic()
 
     def begin(self) -> None:
-        """Go on from what the folder holds, or from the beginning if it holds nothing.
+        """Resume from what the folder holds, or start from the beginning if it is empty.
 
-        Raises `CheckpointError` if that is another training's, or damaged beyond use.
+        Raises `CheckpointError` if it is of another training, or if all of it is damaged.
         """
         before, now = self._check_same(), describe_conditions()
         changed = differences(before, now) if before else []
         if changed:
-            self._keeping.notify(f"equal bits are not certain: {', '.join(changed)}")
-        resumed = self._take_up()
+            self._checkpointing.notify(f"results may differ in the last bits: {', '.join(changed)}")
+        resumed = self._restore()
         about = {
-            "format": FORMAT_VERSION,
+            "format": TRAINING_FORMAT,
             "training": self._identity,
             "conditions": now,
-            "command": self._keeping.command,
+            "command": self._checkpointing.command,
         }
         try:
-            write_checked_json(self._folder / ABOUT, about)
+            write_checked_json(self._folder / TRAINING, about)
         except OSError as error:
             raise RunError(f"cannot write to {self._folder}: {error.strerror or error}") from None
-        if not resumed and self._keeping.resume:
+        if not resumed and self._checkpointing.resume:
             run = self._folder.parent
-            self._keeping.notify(f"{run} holds nothing to go on from: starts from the beginning")
+            self._checkpointing.notify(f"{run} has no checkpoint: starting from the beginning")
 
     def follow(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Pass `records` on, saving after each epoch and whenever it is time.
+        """Yield `records`, saving after each epoch and whenever a checkpoint is due.
 
-        A snapshot comes before the checkpoint: who goes on from that finds what led to it.
+        A snapshot is saved before the checkpoint, so that a resumed training does not lack one.
         """
-        run, notify = self._folder.parent, self._keeping.notify
-        wanted = self._keeping.snapshots or (run / SNAPSHOTS).is_dir()
+        run, notify = self._folder.parent, self._checkpointing.notify
+        wanted = self._checkpointing.snapshots or (run / SNAPSHOTS).is_dir()
         snapshots = Snapshots(run, self._training, notify) if wanted else None
         for record in records:
             if snapshots and isinstance(record, EpochRecord):
                 snapshots.take(record)
-            late = monotonic() - self._saved_at >= self._keeping.every
-            if isinstance(record, EpochRecord) or late:
+            due = monotonic() - self._saved_at >= self._checkpointing.every
+            if isinstance(record, EpochRecord) or due:
                 self.save()
             yield record
 
     def save(self) -> None:
-        """Write a checkpoint; a disk that takes none is told of once and no reason to stop."""
+        """Write a checkpoint. If the disk is full the user is told once, and training continues."""
         if self._training.recipe.is_full_batch:
-            return  # the log has it already
+            return  # everything is in the log
         self._saved_at = monotonic()
         try:
             save_checkpoint(self._folder, self._training.checkpoint(), self._fingerprint)
             self._failed = False
         except OSError as error:
             if not self._failed:
-                self._keeping.notify(
+                self._checkpointing.notify(
                     f"cannot write a checkpoint to {self._folder} ({error.strerror or error}): "
-                    "training goes on; the last one is intact"
+                    "training continues; the last one is intact"
                 )
             self._failed = True
 
     def _check_same(self) -> Mapping[str, Any]:
-        """Raise `CheckpointError` for another training; the conditions of this one so far."""
-        path = self._folder / ABOUT
-        if not path.exists():
+        """Return the conditions of this training so far. Raises `CheckpointError` for another."""
+        if not (self._folder / TRAINING).exists():
             return {}
         try:
-            about = read_checked_json(path)
+            about = _read_training(self._folder)
         except CheckpointError as error:
-            # What belongs to this training also carries its fingerprint.
-            self._keeping.notify(f"{error}; what was saved is checked by itself")
+            # Every checkpoint also carries the fingerprint of its training.
+            self._checkpointing.notify(f"{error}; the checkpoints are checked one by one")
             return {}
         require_same(self._folder.parent, about["training"], self._identity)
         return dict(about["conditions"])
 
-    def _take_up(self) -> bool:
-        """Hand the training what was saved of it; whether there was anything."""
-        training, notify, folder = self._training, self._keeping.notify, self._folder
+    def _restore(self) -> bool:
+        """Restore the training from what was saved; tell whether there was anything."""
+        training, notify, folder = self._training, self._checkpointing.notify, self._folder
         if training.recipe.is_full_batch:
             log = folder / LOG
             training.use_cache(EvaluationLog(log, self._fingerprint, notify))
             if was_there := log.exists():
-                notify(f"{folder.parent} goes on: what was evaluated is not computed again")
+                notify(f"{folder.parent} resumes: stored evaluations are not computed again")
             return was_there
         damaged = []
         for path in (found := saved_checkpoints(folder)):
@@ -225,26 +230,39 @@ class Unfinished:
                 shutil.rmtree(other, ignore_errors=True)
             epochs = len(training.history)
             notify(
-                f"{folder.parent} goes on from step {checkpoint.step:,}, "
+                f"{folder.parent} resumes from step {checkpoint.step:,}, "
                 f"after {epochs} of {training.recipe.epochs} epochs"
             )
             return True
         if found:
             raise CheckpointError(
-                f"{folder} holds no checkpoint that can be used: "
-                f"remove {folder} to start from the beginning"
+                f"{folder} holds no usable checkpoint: remove {folder} to start from the beginning"
             )
         return False
 
 
 def require_same(run: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Raise `CheckpointError`, naming what differs, unless both identities are of one training."""
+    """Raise `CheckpointError`, which names the differences, unless two identities are equal."""
     if differ := differences(old, new):
         raise CheckpointError(
-            f"{run} is of another training: {'; '.join(differ)}: ask for the same, or choose "
+            f"{run} is another training: {'; '.join(differ)}: give the same options, or choose "
             "another --out"
         )
 
 
 def _has_progress(folder: Path) -> bool:
     return bool(saved_checkpoints(folder)) or (folder / LOG).exists()
+
+
+def _read_training(folder: Path) -> dict[str, Any]:
+    """Return training.json.
+
+    Raises `CheckpointError` if it is damaged, and `RunError` if digitnn 0.1.0 wrote it.
+    """
+    about = read_checked_json(folder / TRAINING)
+    if "beside" in about["training"].get("recipe", ()):  # now `synthetic_mix`
+        raise RunError(
+            f"{folder} is of digitnn 0.1.0: finish the training with that version, or remove "
+            f"{folder} to start from the beginning"
+        )
+    return about

@@ -1,16 +1,15 @@
-"""The run directory: what a training leaves behind, and how it is read back.
+"""Write a trained network as a run directory, and load it again.
 
     network.json         the description of the network
     params.safetensors   its parameters
-    recipe.json          recipe, engine, seed, data, machine, how long it took
-    history.jsonl        a record an epoch
-    report.json          every evaluation: which split of which data, when, what came out
-    snapshots/           if asked for, parameters of the way: see `snapshots`
-    checkpoint/          while it is trained: see `unfinished`
+    recipe.json          recipe, engine, seed, data, machine, training time
+    history.jsonl        one record per epoch
+    report.json          every evaluation: split, data, time, result; see `readings`
+    snapshots/           with --snapshots, parameters during training; see `snapshots`
+    checkpoint/          while it trains; see `resume`
 
-A new run is written to a sibling folder and renamed, so it is never half there. Where a training
-kept its checkpoint, recipe.json comes last: a folder without it is not a run yet. Nothing in it is
-a pickle.
+A new run is written to a sibling folder and renamed, so it is whole or not there. A training with
+checkpoints writes recipe.json last: a folder without it is not a run yet. No file is a pickle.
 """
 
 import json
@@ -32,19 +31,19 @@ from digitnn.network.storage.saved_network import NETWORK, PARAMS, load_network,
 from digitnn.recipes.recipe import EngineName
 from digitnn.runs.identity import identify
 from digitnn.runs.readings import read_readings
-from digitnn.runs.resume import how_to_go_on, is_unfinished
+from digitnn.runs.resume import is_unfinished, resume_command
 from digitnn.training.records import EpochRecord
 from digitnn.training.training import Training
 
-FORMAT_VERSION = 2
+RUN_FORMAT = 2
 RECIPE, HISTORY = "recipe.json", "history.jsonl"
 MEMBERS = "members"
-"""The folder that an ensemble has in place of a network: see `ensembles`."""
+"""The folder that an ensemble has instead of a network: see `ensembles`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One trained network, as its directory holds it. about: the content of recipe.json."""
+    """One trained network in its directory. about: the content of recipe.json."""
 
     path: Path
     network: Network
@@ -64,22 +63,22 @@ class Run:
 
     @property
     def kept(self) -> EpochRecord | None:
-        """The epoch whose parameters these are, or the last one, if any came to its end."""
+        """The record of the epoch that was kept, else of the last one; None without any."""
         number = self.about.get("kept_epoch")
         matching = [record for record in self.history if record.epoch == number]
         return next(iter(matching or self.history[-1:]), None)
 
     def parameter_count(self) -> int:
-        """How many numbers were learned."""
+        """Return the number of learned parameters."""
         return self.network.parameter_count()
 
     def classifier(self, engine: str | None = None) -> Classifier:
-        """The network ready to read digits, on the engine that trained it or on another."""
+        """Return its classifier, on the engine that trained it or on another."""
         return find_engine(engine or self.engine).classifier(self.network, self.params)
 
 
 def default_path(recipe: str, engine: str, seed: int) -> Path:
-    """runs/<recipe>-<engine>-<seed>-<time>, a name of its own for each training."""
+    """Return runs/<recipe>-<engine>-<seed>-<time>, a new name for each training."""
     time = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
     return Path("runs") / f"{recipe}-{engine}-{seed}-{time}"
 
@@ -88,8 +87,8 @@ def check_free(path: Path) -> None:
     """Raise `RunError` unless a new run can be written at `path`; call it before training."""
     if is_unfinished(path):
         raise RunError(
-            f"{path} holds an unfinished training: go on with {how_to_go_on(path)}, or choose "
-            "another --out"
+            f"{path} holds an unfinished training: continue with {resume_command(path)}, or "
+            "choose another --out"
         )
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         what = "holds a run already" if is_run(path) else "exists and is not a run"
@@ -104,7 +103,7 @@ def check_free(path: Path) -> None:
 
 
 def is_run(path: Path) -> bool:
-    """Whether `path` looks like a run directory, of one network or of an ensemble."""
+    """Tell whether `path` looks like a run directory, of one network or of an ensemble."""
     is_network = (path / NETWORK).is_file() and (path / PARAMS).is_file()
     return is_network or ((path / MEMBERS).is_dir() and (path / RECIPE).is_file())
 
@@ -112,9 +111,9 @@ def is_run(path: Path) -> bool:
 def save_run(
     path: Path, training: Training, engine: str, data: str, split_seed: int | None = None
 ) -> Run:
-    """Write what `training` has learned so far as a run at `path`, whole or not at all.
+    """Write the current state of `training` as a run at `path`, whole or not at all.
 
-    data: the collection's name; what was trained on is recorded by fingerprint.
+    data: the collection's name; the images are recorded by fingerprint.
     """
     with new_directory(path) as folder:
         run = write_run(folder, training, identify(training, engine, data, split_seed))
@@ -122,13 +121,14 @@ def save_run(
 
 
 def write_run(folder: Path, training: Training, identity: Mapping[str, Any]) -> Run:
-    """Write what `training` has learned so far into `folder`, in place of an earlier state of it.
+    """Write the current state of `training` into `folder`, over an earlier state of it.
 
-    identity: what `identify` says of it. Other files stay. There is a run in `folder` before and
-    after; in between, recipe.json is missing.
+    Other files stay. While this writes, recipe.json is missing, so `folder` is not a run.
+
+    identity: what `identify` returns for the training.
     """
     about = {
-        "format": FORMAT_VERSION,
+        "format": RUN_FORMAT,
         **identity,
         "epochs": len(training.history),
         "complete": training.complete,
@@ -149,9 +149,9 @@ def write_run(folder: Path, training: Training, identity: Mapping[str, Any]) -> 
 
 
 def load_single_run(path: Path | str) -> Run:
-    """Read the run of one network back.
+    """Load the run of one network.
 
-    Raises `RunError`, naming what is missing, damaged or does not fit.
+    Raises `RunError`, which names what is missing, damaged or inconsistent.
     """
     path = Path(path)
     if (path / MEMBERS).is_dir():
@@ -160,9 +160,9 @@ def load_single_run(path: Path | str) -> Run:
         raise RunError(f"{path} is not a run: no such folder (`digitnn train` makes one)")
     missing = [name for name in (NETWORK, PARAMS, RECIPE) if not (path / name).is_file()]
     if missing and is_unfinished(path):
-        raise RunError(f"{path} is unfinished: go on with {how_to_go_on(path)}")
+        raise RunError(f"{path} is unfinished: continue with {resume_command(path)}")
     if missing:
-        raise RunError(f"{path} is not a whole run: it lacks {', '.join(missing)}")
+        raise RunError(f"{path} is not a complete run: it lacks {', '.join(missing)}")
     about = read_about(path)
     if about["engine"] not in get_args(EngineName):
         raise RunError(f"{path / RECIPE} is damaged: there is no engine {about['engine']!r}")
@@ -171,24 +171,33 @@ def load_single_run(path: Path | str) -> Run:
 
 
 def read_about(path: Path) -> dict[str, Any]:
-    """What recipe.json in the folder `path` says. Raises `RunError` if others cannot rely on it."""
+    """Return the content of recipe.json in `path`, checked and in the current format."""
     about = read_json(path / RECIPE)
     if not isinstance(about.get("format"), int):
         raise RunError(f"{path / RECIPE} is damaged: it names no format")
-    if about["format"] > FORMAT_VERSION:
+    if about["format"] > RUN_FORMAT:
         raise RunError(
-            f"{path} has run format {about['format']}; this digitnn reads up to {FORMAT_VERSION}: "
+            f"{path} has run format {about['format']}; this digitnn reads up to {RUN_FORMAT}: "
             "install a newer digitnn"
         )
     _check_about(about, path / RECIPE)
-    if about["format"] == 1:  # digitnn 0.1.0 called the field `beside`
-        about["recipe"]["synthetic_mix"] = about["recipe"].pop("beside", None)
     read_readings(path)
+    return _migrate(about)
+
+
+def _migrate(about: dict[str, Any]) -> dict[str, Any]:
+    """Return recipe.json in the current format.
+
+    Format 1, of digitnn 0.1.0, called the recipe's field `synthetic_mix` `beside`. The recipe of
+    an ensemble has its name only.
+    """
+    if about["format"] == 1 and "members" not in about:
+        about["recipe"]["synthetic_mix"] = about["recipe"].pop("beside", None)
     return about
 
 
 def _check_about(about: Mapping[str, Any], path: Path) -> None:
-    """Raise `RunError` unless recipe.json holds what others rely on."""
+    """Raise `RunError` unless recipe.json has the fields that other modules use."""
     expected: dict[tuple[str, ...], type | tuple[type, ...]] = {
         ("recipe",): dict,
         ("recipe", "name"): str,

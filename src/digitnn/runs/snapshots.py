@@ -1,11 +1,11 @@
-"""The parameters as they were on the way: what `digitnn train --snapshots` keeps in a run.
+"""Save parameters during training: what `digitnn train --snapshots` keeps in a run.
 
-    snapshots/epoch-000.safetensors   as training began
-    snapshots/epoch-001.safetensors   after the first epoch, and so on, to the last one
+    snapshots/epoch-000.safetensors   before training
+    snapshots/epoch-001.safetensors   after epoch 1, and so on to the last epoch
 
-In float32 as they are, so each of them is a network of that epoch. Of many epochs twelve are kept,
-whose numbers grow by a like ratio: early on a network changes most. Of 90, say, after
-1, 2, 3, 4, 6, 9, 13, 19, 28, 41, 61 and 90. Writing them does not touch what is learned.
+Each holds all parameters in float32. Of many epochs at most twelve are kept, whose numbers grow by
+a constant ratio because a network changes most early on: of 90 epochs 1, 2, 3, 4, 6, 9, 13, 19, 28,
+41, 61 and 90. Saving does not affect training.
 """
 
 from math import isclose
@@ -17,13 +17,15 @@ from digitnn.training.training import Training
 from digitnn.wording import Notify
 
 SNAPSHOTS = "snapshots"
-MOST = 12
-"""Epochs that are kept of a training, besides how it began."""
+MAX_SNAPSHOTS = 12
+"""Epochs that are kept, not counting the parameters before training."""
 
 
-def snapshot_epochs(epochs: int, most: int = MOST) -> tuple[int, ...]:
-    """Which of `epochs` are kept: all of a few, else the first, the last, and between them `most`
-    whole numbers in all, each the nearest to an equal ratio of what is left that is not taken.
+def snapshot_epochs(epochs: int, most: int = MAX_SNAPSHOTS) -> tuple[int, ...]:
+    """Return the epochs to keep: all if there are at most `most`, else `most` of them.
+
+    The first and the last are kept. In between, each is the free integer nearest to the constant
+    ratio that leads from the previous one to the last.
     """
     if epochs <= most:
         return tuple(range(1, epochs + 1))
@@ -35,12 +37,12 @@ def snapshot_epochs(epochs: int, most: int = MOST) -> tuple[int, ...]:
 
 
 def snapshot_path(run: Path, epoch: int) -> Path:
-    """Where in `run` the parameters after `epoch` are kept; 0: as it began."""
+    """Return the path in `run` of the parameters after `epoch`; epoch 0 is before training."""
     return run / SNAPSHOTS / f"epoch-{epoch:03}.safetensors"
 
 
 def saved_snapshots(run: Path) -> dict[int, Path]:
-    """What `run` has kept, by epoch, from the first on."""
+    """Return the snapshots in `run` by epoch, in order."""
     found = {}
     for path in (run / SNAPSHOTS).glob("epoch-*.safetensors"):
         number = path.stem.removeprefix("epoch-")
@@ -50,9 +52,9 @@ def saved_snapshots(run: Path) -> dict[int, Path]:
 
 
 class Snapshots:
-    """Keeps those of `training` in the folder `run`.
+    """Saves snapshots of `training` in the folder `run`.
 
-    notify: hears, once, of a disk that takes none; training goes on.
+    notify: receives one line if the disk is full or read-only; training continues.
     """
 
     def __init__(self, run: Path, training: Training, notify: Notify) -> None:
@@ -61,10 +63,10 @@ class Snapshots:
         self._failed = False
 
     def take(self, record: EpochRecord) -> None:
-        """Write the parameters after the epoch of `record`, which was the latest, if it is kept.
+        """Save the current parameters if the epoch of `record`, just finished, is to be kept.
 
-        Whoever goes on from before that epoch writes the same bytes in place of these. An epoch
-        that time cut short is none.
+        A resumed training overwrites them with the same bytes. An epoch that --max-seconds cut
+        short is not kept.
         """
         whole = isclose(record.done * self._training.recipe.epochs, record.epoch)
         if not whole or record.epoch not in self._epochs:
@@ -78,6 +80,6 @@ class Snapshots:
             if not self._failed:
                 where = self._run / SNAPSHOTS
                 self._notify(
-                    f"cannot write to {where} ({error.strerror or error}): training goes on"
+                    f"cannot write to {where} ({error.strerror or error}): training continues"
                 )
             self._failed = True

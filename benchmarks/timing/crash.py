@@ -31,8 +31,9 @@ from benchmarks.measuring import parse_arguments, print_result
 from digitnn.data.dataset import Dataset
 from digitnn.engines.find import find_engine
 from digitnn.network.layers import Conv2d, Dense, Flatten, MaxPool2d, Relu, Sigmoid
-from digitnn.recipes.builtin import EngineName, Recipe, find_recipe
+from digitnn.recipes.builtin import find_recipe
 from digitnn.recipes.optimisers import LBfgs
+from digitnn.recipes.recipe import EngineName, Recipe
 from digitnn.runs.checkpoints import saved_checkpoints
 from digitnn.runs.experiment import TrainingData, run_experiment
 from digitnn.runs.resume import CHECKPOINT, LOG, Keeping

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from digitnn.network.network import Network
     from digitnn.network.storage.pickles.loading import load_pickle
     from digitnn.reader.reader import Reader, Reading
-    from digitnn.recipes.builtin import RECIPES, Recipe, find_recipe
+    from digitnn.recipes.builtin import RECIPES, find_recipe
+    from digitnn.recipes.recipe import Recipe
     from digitnn.recipes.toml_reader import read_recipe
     from digitnn.runs.ensembles import load_run, make_ensemble
     from digitnn.training.training import Training
@@ -36,7 +37,8 @@ _HOMES = {
     "network.network": ("Network",),
     "network.storage.pickles.loading": ("load_pickle",),
     "reader.reader": ("Reader", "Reading"),
-    "recipes.builtin": ("RECIPES", "Recipe", "find_recipe"),
+    "recipes.builtin": ("RECIPES", "find_recipe"),
+    "recipes.recipe": ("Recipe",),
     "recipes.toml_reader": ("read_recipe",),
     "runs.ensembles": ("load_run", "make_ensemble"),
     "training.training": ("Training",),

@@ -11,8 +11,9 @@ from digitnn.data.augmentation.distortion import Distortion
 from digitnn.errors import UsageError
 from digitnn.network.layers import BatchNorm, Conv2d, Dense, Dropout, Flatten, Relu, Sigmoid
 from digitnn.recipes.averaging import Averaging
-from digitnn.recipes.builtin import RECIPES, Recipe, find_recipe
+from digitnn.recipes.builtin import RECIPES, find_recipe
 from digitnn.recipes.optimisers import Adam, ConjugateGradient
+from digitnn.recipes.recipe import Recipe
 
 
 def head(width):

@@ -14,8 +14,9 @@ from digitnn.errors import FormatError, UsageError
 from digitnn.network.layers import Conv2d, Dense, Flatten, MaxPool2d, Relu
 from digitnn.network.losses import SoftmaxCrossEntropy
 from digitnn.network.network import MNIST_PIXELS, Standardise
-from digitnn.recipes.builtin import RECIPES, Recipe
+from digitnn.recipes.builtin import RECIPES
 from digitnn.recipes.optimisers import Adam, LBfgs, Sgd
+from digitnn.recipes.recipe import Recipe
 from digitnn.recipes.schedules import Constant, OneCycle
 from digitnn.recipes.toml_reader import (
     MAX_BYTES,

@@ -12,7 +12,7 @@ from digitnn.network.codec import field_types, fields_from_json, fields_to_json
 from digitnn.network.layers import Conv2d, Dense, Flatten, Layer, MaxPool2d, Relu, Sigmoid, Tanh
 from digitnn.network.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from digitnn.network.network import Standardise
-from digitnn.recipes.builtin import RECIPES, Recipe
+from digitnn.recipes.builtin import RECIPES
 from digitnn.recipes.optimisers import (
     Adadelta,
     Adam,
@@ -24,6 +24,7 @@ from digitnn.recipes.optimisers import (
     RmsProp,
     Sgd,
 )
+from digitnn.recipes.recipe import Recipe
 from digitnn.recipes.schedules import Constant, Cosine, OneCycle, Schedule, Step
 from digitnn.recipes.toml_reader import recipe_from_toml
 from digitnn.recipes.toml_writer import field_notes, recipe_to_toml

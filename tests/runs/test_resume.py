@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from small_trainings import BY_ROTE, CLASSIC, CNN, RoteEngine, bits, trained, training_of
 
-from digitnn.data.augmentation.distortion import Distortion
-from digitnn.data.augmentation.shift import Shift
+from digitnn.data.augmentation.distortion import Distortion, Shift
 from digitnn.engines.find import find_engine
 from digitnn.errors import CheckpointError, TrainingError
 from digitnn.network.initialisation import initial_parameters

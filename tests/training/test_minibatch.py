@@ -7,8 +7,7 @@ import pytest
 from small_trainings import BY_ROTE, CNN, RoteEngine, bits, training_of
 
 from digitnn.data.augmentation.apply import augment_batch
-from digitnn.data.augmentation.distortion import Distortion
-from digitnn.data.augmentation.shift import Shift
+from digitnn.data.augmentation.distortion import Distortion, Shift
 from digitnn.engines.find import find_engine
 from digitnn.errors import UsageError
 from digitnn.evaluation.evaluation import evaluate

@@ -51,7 +51,8 @@ def show(
 def _recipe_of(name: str) -> "Recipe":
     """Return a recipe by name, from a file, or from a run; a run's gets a name that is free."""
     from digitnn.errors import NetworkError, RunError
-    from digitnn.recipes.builtin import RECIPES, Recipe
+    from digitnn.recipes.builtin import RECIPES
+    from digitnn.recipes.recipe import Recipe
     from digitnn.recipes.toml_reader import choose_recipe, with_free_name
     from digitnn.runs.run import is_run, load_single_run
 

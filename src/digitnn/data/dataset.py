@@ -8,6 +8,7 @@ Axes: n images, h = w = 28 pixels.
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
@@ -23,6 +24,11 @@ CLASSES = 10
 
 NO_DIGIT = 10
 """The label of images that show something else; a network can learn to tell them."""
+
+Part = Literal["train", "test"]
+"""`train` is the training file (training and validation split), `test` the test file."""
+
+PARTS: tuple[Part, Part] = ("train", "test")
 
 
 @dataclass(frozen=True, eq=False)

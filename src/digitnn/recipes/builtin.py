@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 
-from digitnn.data.augmentation.distortion import Distortion
+from digitnn.data.augmentation.distortion import Distortion, Shift
 from digitnn.data.augmentation.disturbance import Disturbance
 from digitnn.data.augmentation.redrawing import Redrawing
-from digitnn.data.augmentation.shift import Shift
 from digitnn.data.synthesis.spec import SyntheticMix
 from digitnn.errors import UsageError
 from digitnn.network.layers import (
@@ -22,11 +21,9 @@ from digitnn.network.layers import (
 from digitnn.network.losses import SoftmaxCrossEntropy
 from digitnn.network.network import Architecture
 from digitnn.recipes.optimisers import Adadelta, Adam, ConjugateGradient, Muon
-from digitnn.recipes.recipe import EngineName, Recipe
+from digitnn.recipes.recipe import Recipe
 from digitnn.recipes.schedules import OneCycle, Step
 from digitnn.wording import brief, did_you_mean
-
-__all__ = ["RECIPES", "EngineName", "Recipe", "find_recipe"]
 
 NORMALISED: Architecture = (BatchNorm(), Relu())
 POOLED: Architecture = (MaxPool2d(2), *NORMALISED)

@@ -17,7 +17,8 @@ from typing import Any
 
 from digitnn.errors import FormatError, NetworkError, UsageError
 from digitnn.network.codec import Place
-from digitnn.recipes.builtin import RECIPES, Recipe, find_recipe
+from digitnn.recipes.builtin import RECIPES, find_recipe
+from digitnn.recipes.recipe import Recipe
 from digitnn.wording import brief
 
 MAX_BYTES = 64 << 10

@@ -13,7 +13,7 @@ from typing import Any
 
 from numpy import ndarray
 
-from digitnn.data.dataset import CLASSES
+from digitnn.data.dataset import CLASSES, PARTS
 from digitnn.data.formats import idx, idx_folder, png_folder
 from digitnn.data.formats.headers import (
     NPY,
@@ -24,7 +24,6 @@ from digitnn.data.formats.headers import (
     npz_headers,
 )
 from digitnn.data.formats.magic import EMPTY_ZIP, GZIP, PNG, ZIP, head_of, kind_of
-from digitnn.data.formats.part import PARTS
 from digitnn.errors import FormatError
 from digitnn.network.storage.pickles.loading import load_pickle
 from digitnn.network.storage.safetensors import read_header

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from digitnn.data.augmentation.shift import Shift, shift
+from digitnn.data.augmentation.distortion import Shift, shift
 from digitnn.errors import UsageError
 
 

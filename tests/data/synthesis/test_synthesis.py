@@ -11,10 +11,10 @@ from digitnn.data.augmentation.resampling import boxes, fitted
 from digitnn.data.dataset import NO_DIGIT, Dataset
 from digitnn.data.synthesis import generate
 from digitnn.data.synthesis.digits import DRAWERS
+from digitnn.data.synthesis.fonts import LETTERS, lettering
 from digitnn.data.synthesis.fragments import glued, halves
 from digitnn.data.synthesis.generate import blots, drawings, with_synthetic
 from digitnn.data.synthesis.pen import arc, draw, smooth
-from digitnn.data.synthesis.printed import LETTERS, lettering
 from digitnn.data.synthesis.shapes import FIGURES, scribble
 from digitnn.data.synthesis.spec import SyntheticMix
 from digitnn.errors import DataError, UsageError

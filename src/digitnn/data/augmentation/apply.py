@@ -9,10 +9,9 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from digitnn.data.augmentation.distortion import Distortion, distort
+from digitnn.data.augmentation.distortion import Distortion, Shift, distort, shift
 from digitnn.data.augmentation.disturbance import Disturbance, disturb
 from digitnn.data.augmentation.redrawing import Redrawing, redraw
-from digitnn.data.augmentation.shift import Shift, shift
 
 Augmentation: TypeAlias = Distortion | Shift | Redrawing | Disturbance
 

@@ -4,9 +4,9 @@ Every reader checks what a file promises before it believes it, reads only the p
 for, and raises `FormatError` naming the file.
 """
 
+from digitnn.data.dataset import PARTS, Part
 from digitnn.data.formats.detect import FORMATS, Format, Found, detect, read_part
 from digitnn.data.formats.export import TARGETS, destinations, export, infer_target
-from digitnn.data.formats.part import PARTS, Part
 
 __all__ = [
     "FORMATS",

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from digitnn.data.dataset import Dataset
+from digitnn.data.dataset import PARTS, Dataset, Part
 from digitnn.data.formats import idx_folder, mat, npz, png_folder
-from digitnn.data.formats.part import PARTS, Part
 from digitnn.errors import FormatError
 
 

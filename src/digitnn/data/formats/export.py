@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from digitnn.data.dataset import Dataset
+from digitnn.data.dataset import PARTS, Dataset
 from digitnn.data.formats.idx_folder import AXES, idx_name, write_idx_folder
 from digitnn.data.formats.mat import NAME as MAT
 from digitnn.data.formats.mat import write_mat
 from digitnn.data.formats.npz import NAME as NPZ
 from digitnn.data.formats.npz import write_npz
-from digitnn.data.formats.part import PARTS
 from digitnn.data.formats.png_folder import write_png_folder
 from digitnn.errors import UsageError
 

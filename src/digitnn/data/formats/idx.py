@@ -25,8 +25,7 @@ import numpy as np
 from numpy import ndarray
 
 from digitnn.atomic_files import replace_file
-from digitnn.data.formats.magic import GZIP, kind_of
-from digitnn.data.formats.part import DEFLATE_RATIO, MAX_UNPACKED
+from digitnn.data.formats.magic import DEFLATE_RATIO, GZIP, MAX_UNPACKED, kind_of
 from digitnn.errors import FormatError
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}

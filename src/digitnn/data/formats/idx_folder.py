@@ -9,9 +9,8 @@ torchvision's `MNIST/raw` is such a folder.
 from pathlib import Path
 from typing import Literal
 
-from digitnn.data.dataset import Dataset, check_images
+from digitnn.data.dataset import PARTS, Dataset, Part, check_images
 from digitnn.data.formats.idx import read_idx, write_idx
-from digitnn.data.formats.part import PARTS, Part
 from digitnn.errors import DataError, FormatError
 
 Content = Literal["images", "labels"]

@@ -12,6 +12,16 @@ EMPTY_ZIP = b"PK\x05\x06"
 HDF5 = b"\x89HDF\r\n\x1a\n"
 PNG = b"\x89PNG\r\n\x1a\n"
 
+MAX_UNPACKED = 1 << 31
+"""Bytes that one array in a compressed file may unpack to: 2.7 million images, two gigabytes.
+
+A file of a few megabytes can unpack to terabytes; an uncompressed one cannot lie about its size.
+"""
+
+DEFLATE_RATIO = 1032
+"""The most bytes a deflate stream (gzip, ZIP) unpacks to, for each of its own
+(https://zlib.net/zlib_tech.html): a header that promises more can be rejected unread."""
+
 _KINDS = (
     (GZIP, "gzip data"),
     (ZIP, "a ZIP archive"),

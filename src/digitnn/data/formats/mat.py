@@ -12,9 +12,8 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from digitnn.atomic_files import replace_file
-from digitnn.data.dataset import CLASSES, SIDE, Dataset
+from digitnn.data.dataset import CLASSES, SIDE, Dataset, Part
 from digitnn.data.formats.mat5 import Variable, list_variables, read_uint8
-from digitnn.data.formats.part import Part
 from digitnn.errors import FormatError
 
 NAME = "mnist_all.mat"

@@ -20,8 +20,7 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from digitnn.data.formats.magic import HDF5, head_of, kind_of
-from digitnn.data.formats.part import DEFLATE_RATIO, MAX_UNPACKED
+from digitnn.data.formats.magic import DEFLATE_RATIO, HDF5, MAX_UNPACKED, head_of, kind_of
 from digitnn.errors import FormatError
 from digitnn.wording import words_of
 

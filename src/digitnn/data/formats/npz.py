@@ -15,9 +15,8 @@ import numpy as np
 from numpy import ndarray
 
 from digitnn.atomic_files import replace_file
-from digitnn.data.dataset import CLASSES, Dataset
-from digitnn.data.formats.magic import ZIP, head_of, kind_of
-from digitnn.data.formats.part import MAX_UNPACKED, Part
+from digitnn.data.dataset import CLASSES, Dataset, Part
+from digitnn.data.formats.magic import MAX_UNPACKED, ZIP, head_of, kind_of
 from digitnn.errors import DataError, FormatError
 from digitnn.wording import words_of
 

@@ -15,9 +15,8 @@ from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image
 
-from digitnn.data.dataset import CLASSES, SIDE, Dataset
+from digitnn.data.dataset import CLASSES, PARTS, SIDE, Dataset, Part
 from digitnn.data.formats.magic import PNG, head_of, kind_of
-from digitnn.data.formats.part import PARTS, Part
 from digitnn.errors import FormatError
 from digitnn.wording import words_of
 

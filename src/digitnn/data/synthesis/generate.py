@@ -15,10 +15,9 @@ from digitnn.data.augmentation.resampling import fitted
 from digitnn.data.dataset import NO_DIGIT, Dataset
 from digitnn.data.fetch.sources import load
 from digitnn.data.synthesis.digits import DRAWERS, Drawer, shaken
-from digitnn.data.synthesis.fonts import handwriting_fonts
+from digitnn.data.synthesis.fonts import LETTERS, handwriting_fonts, lettering
 from digitnn.data.synthesis.fragments import glued, halves
 from digitnn.data.synthesis.pen import draw
-from digitnn.data.synthesis.printed import LETTERS, lettering
 from digitnn.data.synthesis.shapes import FIGURES, scribble
 from digitnn.data.synthesis.spec import SyntheticMix
 

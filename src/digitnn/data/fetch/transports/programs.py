@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from digitnn.data.fetch.transports import Deliveries, KnownFile, Meter, Source
-from digitnn.data.fetch.transports.archive import members
+from digitnn.data.fetch.transports import Deliveries, KnownFile, Meter, Source, members
 
 PATIENCE_SECONDS = 180.0
 

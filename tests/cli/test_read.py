@@ -91,19 +91,19 @@ def test_the_text_points_out_unsure_and_rejected_digits(read, page):
     done = read(save("a.png"))
     assert done.code == 0
     assert done.err == ""
-    assert done.out == ("a.png:\n  05 5\n  ?\n  (5 with 60 %; ? is not a digit: 75 %)\n")
+    assert done.out == ("a.png:\n  05 5\n  ?\n  (5: confidence 60 %; ?: not a digit, 75 %)\n")
 
 
 def test_a_single_line_of_text_follows_its_path(read):
     done = read("--single", save("thin.png"), save("thick.png", five(40, pen=25)), "no.png")
-    assert done.out.splitlines() == ["thin.png: 5", "thick.png: ?  (? is not a digit: 75 %)"]
+    assert done.out.splitlines() == ["thin.png: 5", "thick.png: ?  (?: not a digit, 75 %)"]
     assert done.err == "error: no.png: no such file\n"
     assert done.code == 1
 
 
 def test_an_unclear_digit_is_distinguished_from_a_non_digit(read):
     done = read("--min-confidence", "0.95", save("thin.png"))
-    assert done.out == "thin.png: ?  (? is unclear: most likely 5, 90 %)\n"
+    assert done.out == "thin.png: ?  (?: unclear, most likely 5, 90 %)\n"
 
 
 def test_the_csv_has_a_row_for_each_digit(read, page):

@@ -27,9 +27,6 @@ from digitnn.reader.single_digit import MIN_FIRST_CONFIDENCE, find_single_digit
 MAX_PAGE_INK_SIDE = 2048
 """Longest side of a page's ink: a digit of a hundredth of the page has 20 pixels."""
 
-MAX_NARROW_GAP = 0.7
-"""Largest narrow gap, in digit heights, where too few gaps exist to compare it with."""
-
 MAX_RETRY_GLYPHS = 3
 """With so few glyphs left without rulings, the page is also segmented with them."""
 
@@ -135,7 +132,7 @@ def find_wide_gaps(
 def _narrow_gap(gaps: Sequence[float]) -> float:
     """Return the 30th percentile; of one or two gaps, which may both be wide, a capped minimum."""
     if len(gaps) < 3:
-        return min([*gaps, MAX_NARROW_GAP])
+        return min([*gaps, 0.7])  # in digit heights
     return float(np.percentile(gaps, 30, method="lower"))
 
 

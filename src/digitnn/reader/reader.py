@@ -77,10 +77,10 @@ class Digit:
         """What was decided, and with what probability, in words."""
         share = f"{100 * self.confidence:.0f} %"
         if self.digit is not None:
-            return f"{self.digit} with {share}"
+            return f"{self.digit}: confidence {share}"
         if (p := float(self.probabilities[NO_DIGIT])) > self.confidence:
-            return f"? is not a digit: {100 * p:.0f} %"
-        return f"? is unclear: most likely {self.most_likely}, {share}"
+            return f"?: not a digit, {100 * p:.0f} %"
+        return f"?: unclear, most likely {self.most_likely}, {share}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,11 +41,8 @@ INSIDE_WEIGHT, UNRULED_WEIGHT, TRIMMED_WEIGHT = 0.75, 0.95, 0.52
 """Factors on the digit probabilities of the other candidates. More candidates mean more false
 accepts; with these weights, about as many non-digits are accepted as with the first alone."""
 
-MAX_TRIMMED_SLICES = 3
-"""Slices at each side that may belong to a neighbour."""
-
-LIKELY_DIGIT_HEIGHT = 0.8
-"""Share of the picture's height, where parts of neighbours are visible."""
+MAX_TRIMMED_SLICES, LIKELY_DIGIT_HEIGHT = 3, 0.8
+"""Slices at each side that may belong to a neighbour; a digit's height as a share of the picture."""
 
 
 @dataclass(frozen=True)

@@ -32,16 +32,10 @@ def find_components(ink: Bool[ndarray, "h w"]) -> Components:
     to the lowest-numbered run that it is known to be connected to.
     """
     h, w = ink.shape
-    edges = np.diff(np.pad(ink, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    row, start = np.nonzero(edges == 1)
-    stop = np.nonzero(edges == -1)[1]
+    row, start, stop = find_runs(ink)
     parent = _join(len(row), *_touching(row, start, stop, w))
     roots, number = np.unique(parent, return_inverse=True)
     m = len(roots)
-    # Cumulative sums turn +label at the start of a run and -label at its end into the label map.
-    paint = np.zeros((h, w + 1), np.int32)
-    paint[row, start] = number + 1
-    np.subtract.at(paint, (row, stop), number + 1)
     boxes = np.empty((m, 4), np.int64)
     boxes[:, :2], boxes[:, 2:] = max(h, w), 0
     for side, values in enumerate((start, row)):
@@ -49,7 +43,28 @@ def find_components(ink: Bool[ndarray, "h w"]) -> Components:
     for side, values in enumerate((stop, row + 1)):
         np.maximum.at(boxes[:, 2 + side], number, values)
     areas = np.bincount(number, stop - start, m).astype(np.int64)
-    return Components(np.cumsum(paint[:, :w], axis=1, dtype=np.int32), areas, boxes)
+    return Components(paint_runs(row, start, stop, number + 1, (h, w)), areas, boxes)
+
+
+def find_runs(
+    ink: Bool[ndarray, "h w"],
+) -> tuple[Int64[ndarray, " r"], Int64[ndarray, " r"], Int64[ndarray, " r"]]:
+    """Return row, start and stop (exclusive) of each horizontal run of ink, in row-major order."""
+    edges = np.diff(np.pad(ink, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    row, start = np.nonzero(edges == 1)
+    return row, start, np.nonzero(edges == -1)[1]
+
+
+def paint_runs(
+    row: ndarray, start: ndarray, stop: ndarray, values: ndarray, shape: tuple[int, int]
+) -> Int32[ndarray, "h w"]:
+    """Return an array of `shape` with the value of each run at its pixels, 0 elsewhere."""
+    h, w = shape
+    # Cumulative sums of +value at the start of a run and -value at its end.
+    steps = np.zeros((h, w + 1), np.int32)
+    steps[row, start] = values
+    np.subtract.at(steps, (row, stop), values)
+    return np.cumsum(steps[:, :w], axis=1, dtype=np.int32)
 
 
 def _touching(

@@ -17,11 +17,8 @@ from PIL import Image, ImageFilter
 MIN_CONTRAST = 0.04
 """Fainter differences are paper: JPEG ringing, creases, print showing through the sheet."""
 
-NOISE_FACTOR = 5.0
-"""Ink must exceed the paper's noise by this factor."""
-
-FAINT_NOISE_FACTOR = 2.5
-"""The factor for faint ink on rough paper; what it finds gets a lower weight."""
+NOISE_FACTOR, FAINT_NOISE_FACTOR = 5.0, 2.5
+"""Ink must exceed the paper's noise by this factor; faint ink on rough paper by the second."""
 
 DOUBTFUL_MARGIN = 0.5
 """Polarity is in doubt where the light and dark shares, of the picture plus of its border (2 in

@@ -30,11 +30,8 @@ MAX_DIGIT_INK_SIDE = 512
 """Longest side of the ink of a single digit: 25 ink pixels per image pixel of the 20, so that no
 stroke is lost to rounding, and a 12-megapixel photo costs no more than a screenshot."""
 
-EDGE_INK = 0.15
-"""Ink from this value on belongs to a component: its soft edge."""
-
-CORE_INK = 0.5
-"""A component needs ink above this value somewhere."""
+EDGE_INK, CORE_INK = 0.15, 0.5
+"""Ink above the first value belongs to a component, which needs ink above the second somewhere."""
 
 MIN_LARGEST_SHARE = 0.25
 """A digit has a component with at least this share of all ink; the largest of noise had 0.17."""

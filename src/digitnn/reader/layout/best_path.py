@@ -16,11 +16,8 @@ from numpy import ndarray
 
 from digitnn.reader.layout.glyphs import Piece, union_box
 
-MAX_PIECES = 8
-"""Pieces of one digit: slices, and parts that are broken off."""
-
-MAX_WIDTH_RATIO = 1.5
-"""A run of pieces whose width exceeds its height by this factor is no candidate."""
+MAX_PIECES, MAX_WIDTH_RATIO = 8, 1.5
+"""A candidate has at most this number of pieces, and this ratio of width to height."""
 
 NON_DIGIT_NATS = -3.0
 """Score of a certain non-digit. It stays whole unless its parts are classified confidently."""

@@ -12,26 +12,17 @@ from numpy import ndarray
 
 from digitnn.reader.layout.glyphs import Piece
 
-MAX_STACK_HEIGHT = 1.3
-"""Stacked components form one digit if together they exceed their line's height by no more."""
+MAX_STACK_HEIGHT, MAX_STACK_GAP = 1.3, 0.12
+"""Stacked components are one digit if together they are at most this much higher than their line,
+and the gap between them is at most this share of their height together."""
 
-MAX_STACK_GAP = 0.12
-"""Largest vertical gap between them, as a share of their height together."""
+MAX_FRAGMENT_HEIGHT, MAX_STROKE_BREAK = 0.8, 0.08
+"""So are the parts of a broken stroke: each is lower than the first share of the whole, and the gap
+is at most the second."""
 
-MAX_STROKE_BREAK = 0.08
-"""Largest gap in a broken stroke, as a share of the digit's height."""
-
-MAX_FRAGMENT_HEIGHT = 0.8
-"""The parts of a broken stroke are lower than this share of the whole."""
-
-MAX_PART_HEIGHT = 0.5
-"""A component lower than this share of a body beside it is part of it: a bar, a fragment."""
-
-MAX_SIDE_DISTANCE = 0.4
-"""Largest distance of such a part to the side, as a share of the body's height."""
-
-MAX_VERTICAL_DISTANCE = 0.2
-"""Largest distance of such a part above or below, as a share of the body's height."""
+MAX_PART_HEIGHT, MAX_SIDE_DISTANCE, MAX_VERTICAL_DISTANCE = 0.5, 0.4, 0.2
+"""A part (a bar, a fragment) of a body is lower than this share of the body's height, and at most
+these shares of it to the side, and above or below."""
 
 
 def group_pieces(pieces: Sequence[Piece]) -> list[list[Piece]]:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 from numpy import ndarray
 
-from digitnn.reader.ink.components import find_components, touch_border
+from digitnn.reader.ink.components import Components, find_components, touch_border
 from digitnn.reader.ink.normalise import CORE_INK, EDGE_INK, MIN_LARGEST_SHARE
 from digitnn.reader.layout.glyphs import Piece, union_box
 from digitnn.reader.layout.grouping import find_owners, group_pieces, weighted_median
@@ -26,14 +26,9 @@ MAX_COMPONENTS = 1500
 MIN_ISOLATED_HEIGHT = 0.5
 """A body alone in its line and lower than this share of the page's digits is dirt."""
 
-MAX_TAIL_BODIES = 4
-"""The last bodies of a line that say where it continues."""
-
-MAX_OFFSET = 0.7
-"""A body's centre is at most this share of the digit height off the continuation of its line."""
-
-GAP_WEIGHT = 0.01
-"""Weight of a gap, in digit heights: of two lines that fit, the nearer one wins."""
+MAX_TAIL_BODIES, MAX_OFFSET, GAP_WEIGHT = 4, 0.7, 0.01
+"""A line continues as its last bodies point. The next body's centre is at most this share of the
+digit height off; the weight of the gap, in digit heights, makes the nearer of two lines win."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +47,8 @@ def find_rows(ink: Float32[ndarray, "h w"]) -> list[Row]:
     found = find_components(ink > EDGE_INK)
     if not len(found.areas):
         return []
-    cores = np.bincount(found.labels[ink > CORE_INK], minlength=len(found.areas) + 1)[1:]
-    chosen = np.flatnonzero(are_digits_or_parts(found.boxes, cores, ink.shape))
+    cores = core_areas(found, ink)
+    chosen = np.flatnonzero(_are_digits_or_parts(found, cores))
     if len(chosen) > MAX_COMPONENTS:
         chosen = np.sort(chosen[np.argsort(-cores[chosen], kind="stable")[:MAX_COMPONENTS]])
     pieces = []
@@ -64,31 +59,29 @@ def find_rows(ink: Float32[ndarray, "h w"]) -> list[Row]:
     return rows_from_pieces(pieces)
 
 
-def are_digits_or_parts(
-    boxes: Int64[ndarray, "m 4"], cores: Int64[ndarray, " m"], shape: tuple[int, ...]
-) -> Bool[ndarray, " m"]:
-    """Return which components are neither specks nor the table next to the sheet.
-
-    cores: the number of pixels above `CORE_INK` of each component.
-    """
-    widths, heights = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-    size = typical_digit_height(boxes, cores, shape)
-    kept = (cores > 0) & (np.maximum(widths, heights) >= MIN_COMPONENT_SIDE * size)
-    return kept & ~(touch_border(boxes, shape) & (np.maximum(widths, heights) > 3 * size))
+def core_areas(found: Components, ink: Float32[ndarray, "h w"]) -> Int64[ndarray, " m"]:
+    """Return the number of pixels above `CORE_INK` of each component."""
+    return np.bincount(found.labels[ink > CORE_INK], minlength=len(found.areas) + 1)[1:]
 
 
-def typical_digit_height(
-    boxes: Int64[ndarray, "m 4"], cores: Int64[ndarray, " m"], shape: tuple[int, ...]
-) -> float:
-    """Return the median of the components' heights, each weighted by its square.
+def _are_digits_or_parts(found: Components, cores: Int64[ndarray, " m"]) -> Bool[ndarray, " m"]:
+    """Return which components are neither specks nor the table next to the sheet."""
+    sides = (found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1)
+    height = typical_digit_height(found, cores)
+    kept = (cores > 0) & (sides >= MIN_COMPONENT_SIDE * height)
+    return kept & ~(touch_border(found.boxes, found.labels.shape) & (sides > 3 * height))
+
+
+def typical_digit_height(found: Components, cores: Int64[ndarray, " m"]) -> float:
+    """Return the median of the components' heights, each weighted by its square; 0 if none.
 
     The weights make a thousand specks count less than one digit. Components that touch the border
     do not count, unless there is little else.
     """
-    inside = (cores > 0) & ~touch_border(boxes, shape)
+    inside = (cores > 0) & ~touch_border(found.boxes, found.labels.shape)
     if cores[inside].sum() < MIN_LARGEST_SHARE * cores.sum():
         inside = cores > 0
-    heights = (boxes[:, 3] - boxes[:, 1])[inside].astype(np.float64)
+    heights = (found.boxes[:, 3] - found.boxes[:, 1])[inside].astype(np.float64)
     return weighted_median(heights, heights**2)
 
 

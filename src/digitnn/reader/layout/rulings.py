@@ -12,15 +12,13 @@ from jaxtyping import Float32
 from numpy import ndarray
 
 from digitnn.reader.ink.components import find_components
-from digitnn.reader.ink.normalise import CORE_INK, EDGE_INK
-from digitnn.reader.layout.lines import typical_digit_height
+from digitnn.reader.ink.normalise import EDGE_INK
+from digitnn.reader.layout.lines import core_areas, typical_digit_height
 from digitnn.reader.layout.straight_lines import LineSegment, find_level_strokes, run_lengths
 
-MIN_RULING_LENGTH = 2.5
-"""In digit heights: a longer straight stroke is a ruling."""
-
-MIN_SPAN = 0.9
-"""So is a stroke across this share of the picture. A digit may fill its picture: see `segment`."""
+MIN_RULING_LENGTH, MIN_SPAN = 2.5, 0.9
+"""A straight stroke is a ruling from this number of digit heights on, or from this share of the
+picture's side on. But a digit may fill its picture: see `segment`."""
 
 MIN_FRAME_SIDE = 0.9
 """Shortest side of a frame, in digit heights."""
@@ -28,11 +26,9 @@ MIN_FRAME_SIDE = 0.9
 MIN_REMAINING_INK = 0.05
 """If less than this share of the ink would remain, the straight strokes are the writing."""
 
-MAX_TICK_SLOPE = 0.02
-"""Largest slope of a comb's teeth against the perpendicular to its line; sides of a 0 exceed it."""
-
-MAX_TICK_DIFFERENCE = 0.15
-"""Strokes on a ruling are a comb's teeth if their lengths differ by no more than this share."""
+MAX_TICK_SLOPE, MAX_TICK_DIFFERENCE = 0.02, 0.15
+"""The teeth of a comb deviate at most by this slope from the perpendicular to their line (the sides
+of a 0 by more), and by this share from each other in length."""
 
 
 def remove_rulings(ink: Float32[ndarray, "h w"]) -> Float32[ndarray, "h w"]:
@@ -59,8 +55,7 @@ def remove_rulings(ink: Float32[ndarray, "h w"]) -> Float32[ndarray, "h w"]:
 def _digit_height(ink: Float32[ndarray, "h w"]) -> float:
     """Return the height of a typical digit; 0 if there is no component."""
     found = find_components(ink > EDGE_INK)
-    cores = np.bincount(found.labels[ink > CORE_INK], minlength=len(found.areas) + 1)[1:]
-    return typical_digit_height(found.boxes, cores, ink.shape)
+    return typical_digit_height(found, core_areas(found, ink))
 
 
 def _rulings(

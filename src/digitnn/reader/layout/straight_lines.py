@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 from numpy import ndarray
 
-from digitnn.reader.ink.components import find_components
+from digitnn.reader.ink.components import find_components, find_runs, paint_runs
 
 MAX_THICKNESS = 1 / 150
 """As a share of the picture's longest side, at least 5 pixels. A thicker bar is no ruling."""
@@ -63,14 +63,8 @@ class LineSegment:
 
 def run_lengths(ink: Bool[ndarray, "h w"]) -> Int64[ndarray, "h w"]:
     """Return for each pixel the length of the vertical run of ink that it is in; 0 on paper."""
-    h, w = ink.shape
-    edges = np.diff(np.pad(ink, ((1, 1), (0, 0))).astype(np.int8), axis=0).T
-    column, start = np.nonzero(edges == 1)
-    stop = np.nonzero(edges == -1)[1]
-    paint = np.zeros((w, h + 1), np.int32)
-    paint[column, start] = stop - start
-    np.subtract.at(paint, (column, stop), stop - start)
-    return np.cumsum(paint[:, :h], axis=1, dtype=np.int32).T
+    column, start, stop = find_runs(ink.T)
+    return paint_runs(column, start, stop, stop - start, ink.T.shape).T
 
 
 def find_level_strokes(ink: Bool[ndarray, "h w"], min_length: int) -> list[LineSegment]:

@@ -1,4 +1,4 @@
-"""Write docs/results.md from what was measured: not one of its figures is typed.
+"""Write docs/results.md from measurements; none of its numbers is typed by hand.
 
 digitnn compare --grid --seeds 3
 digitnn train cnn-robust --seed S --out runs/cnn-robust-S      # S: 0, 1, 2
@@ -23,11 +23,11 @@ COMPARISON = ROOT / "results" / "comparison.json"
 
 Found = Mapping[str, Any]
 Groups = Mapping[str, Sequence[Found]]
-"""The runs of each recipe and engine, by what both are called."""
+"""The runs of each recipe and engine, by their names."""
 
 
 def groups(found: Sequence[Found]) -> dict[str, list[Found]]:
-    """Runs that differ by their seed alone, together, those with the higher error first."""
+    """Group the runs that differ only in the seed, highest error first."""
     together: dict[str, list[Found]] = {}
     for one in sorted(found, key=lambda one: (one["recipe"], one["engine"], one["seed"])):
         together.setdefault(f"`{one['recipe']}` ({one['engine']})", []).append(one)
@@ -35,7 +35,7 @@ def groups(found: Sequence[Found]) -> dict[str, list[Found]]:
 
 
 def mean(runs: Sequence[Found], *keys: str | int) -> float:
-    """The mean over runs of what lies at `keys`."""
+    """Return the mean over runs of the value at `keys`."""
     return fmean(_at(one, keys) for one in runs)
 
 
@@ -46,23 +46,23 @@ def _at(value: Any, keys: Sequence[str | int]) -> float:
 
 
 def spread(runs: Sequence[Found], *keys: str | int) -> str:
-    """Mean and, of several, standard deviation over seeds, in percent."""
+    """Return the mean and, for several runs, the standard deviation over seeds, in percent."""
     values = [_at(one, keys) for one in runs]
     return percent(fmean(values)) + (f" ± {100 * stdev(values):.2f}" if len(values) > 1 else "")
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of Markdown."""
+    """Return a Markdown table."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def sureness(recipes: Groups) -> str:
-    """How far probabilities can be trusted, a row a recipe."""
+def confidence(recipes: Groups) -> str:
+    """Return a table of calibration and risk over coverage, one row per recipe."""
     heads = ["recipe", "accuracy", "calibration error", "with the temperature", "Brier score"]
     covered = {point["coverage"]: at for at, point in enumerate(_points(recipes))}
-    heads += [f"wrong of the surest {share:.0%}" for share in covered]
-    heads += ["15 disputed labels, right"]
+    heads += [f"error of the most confident {share:.0%}" for share in covered]
+    heads += ["15 disputed labels, agreement"]
     rows = [
         [
             name,
@@ -87,7 +87,7 @@ def _points(recipes: Groups) -> Sequence[Found]:
 
 
 def corruptions(recipes: Groups) -> str:
-    """A row a corruption, a column a recipe."""
+    """Return a table with a row per corruption and a column per recipe."""
     first = next(iter(recipes.values()))[0]["corruptions"]["rows"]
     rows = [["none", *(spread(runs, "accuracy") for runs in recipes.values())]]
     rows += [
@@ -107,7 +107,7 @@ def corruptions(recipes: Groups) -> str:
 
 
 def conditions(found: Sequence[Found]) -> str:
-    """From what, on what and how often test was read."""
+    """Return the command, data, machine and versions, and how often test was used."""
     machine = found[0]["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     commits = sorted({str(one["machine"]["commit"]) for one in found})
@@ -115,42 +115,42 @@ def conditions(found: Sequence[Found]) -> str:
     reads = max(one["test_reads"] for one in found)
     return (
         f"`{found[0]['command']}` of each run, seeds {', '.join(map(str, seeds))}; "
-        f"{found[0]['n']:,} images of the {found[0]['split']} split, which each run had read "
-        f"{reads} times at most by then. {machine['processor']}, {machine['cores']} cores; "
+        f"{found[0]['n']:,} images of the {found[0]['split']} split, on which each run had been "
+        f"evaluated at most {reads} times by then. {machine['processor']}, {machine['cores']} cores; "
         f"{versions}; commit {', '.join(commits)}. Means over seeds; ± is the standard deviation "
         "over them."
     )
 
 
 def page(comparison: Found, found: Sequence[Found]) -> str:
-    """The whole page."""
+    """Return the page."""
     recipes = groups(found)
     return f"""# Results
 
-Everything here is written by `python -m benchmarks.docs.results_page` from what commands measured. The
-test split is for these figures alone: recipes were chosen on the validation split.
-[statistics.md](statistics.md) says what each figure is.
+Written by `python -m benchmarks.docs.results_page` from measurements; change its template, not this
+page. The test split is used for these numbers only: recipes were chosen on the validation split.
+[statistics.md](statistics.md) defines each number.
 
-## How good
+## Accuracy
 
 `digitnn compare --grid --seeds 3`: each recipe on each engine that can train it.
 
 {comparison_to_markdown(comparison)}
-More recipes, over more seeds: [benchmarks.md](benchmarks.md).
+[benchmarks.md](benchmarks.md) has more recipes and more seeds.
 
-## How sure
+## Confidence and calibration
 
-A network may be right and its probabilities be wrong: trained with smoothed labels it is less sure
-than it could be. One number, the temperature, fitted on the validation split, mends that. Of the
-images it is surest of, fewer are misread. Where experts dispute the label
-([15 test images](statistics.md#labels-in-dispute)) nobody can be right but by agreeing with whoever
-wrote it down.
+An accurate network may have poorly calibrated probabilities: trained with smoothed labels, it is
+underconfident. The temperature, one number fitted on the validation split, corrects that. The error
+rate is lower among the images with the highest confidence. For the
+[15 test images](statistics.md#labels-in-dispute) with disputed labels, a correct answer only means
+agreement with the label.
 
-{sureness(recipes)}
+{confidence(recipes)}
 
-## How robust
+## Robustness
 
-The fifteen corruptions of MNIST-C ([robustness.md](robustness.md)).
+Accuracy under the fifteen corruptions of MNIST-C ([robustness.md](robustness.md)).
 
 {corruptions(recipes)}
 

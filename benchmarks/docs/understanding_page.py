@@ -6,7 +6,7 @@
     digitnn audit --out audit
     python -m benchmarks.docs.understanding_page runs/classic runs/cnn ladder audit
 
-One validation image is followed, which the one network reads wrongly and the other right.
+It follows one validation image that `classic` misclassifies and `cnn` does not.
 """
 
 import argparse
@@ -27,11 +27,11 @@ from digitnn.runs.run import Run, load_single_run
 PAGE = ROOT / "docs" / "understanding.md"
 IMAGES = ROOT / "docs" / "images" / "understanding"
 INDEX = 1863
-"""A 9 whose top is faint: `classic` takes it for a 4."""
+"""A 9 with a faint top, which `classic` classifies as 4."""
 
 
 def draw(run: Run, names: Sequence[str], suffix: str = "") -> dict[str, str]:
-    """Draw the plates of these names; the Markdown of each by its name."""
+    """Draw the plates of these names and return the Markdown of each."""
     data = run.about["data"]
     valid = load_split_of(run, "valid")
     train = load_training_data(data["collection"], None, data["split_seed"]).train
@@ -50,17 +50,17 @@ def _section(plate: Plate, run: Run, path: Path) -> str:
 
 
 def recall(found: dict[str, Any]) -> str:
-    """What the audit finds of the published list."""
+    """Return the recall of the published list as a sentence."""
     known = found["known"]
     shares = ", ".join(f"{one['found']} among the first {one['k']}" for one in known["recall"])
     return (
-        f"Of the {known['recall'][0]['known']} test labels that people dispute "
-        f"({known['source']}) it finds {shares} of its suspects in the test file."
+        f"Of the {known['recall'][0]['known']} disputed test labels ({known['source']}), the audit "
+        f"finds {shares} of its suspects in the test file."
     )
 
 
 def page(classic: Run, cnn: Run, ladder: Path, audit: Path) -> str:
-    """The page, its pictures drawn or copied."""
+    """Return the page; its pictures are drawn or copied."""
     of_classic = draw(classic, ("units", "over-epochs", "saliency"), "-classic")
     of_cnn = draw(cnn, ("filters", "stages", "saliency", "neighbours", "map"))
     for folder, names in ((ladder, ("ladder.png", "by_size.png")), (audit, ("suspects.png",))):
@@ -77,57 +77,57 @@ Written by `python -m benchmarks.docs.understanding_page`; change its template, 
 ```sh
 digitnn understand runs/first                     # validation image 0
 digitnn understand runs/first --image {INDEX}
-digitnn understand runs/first --picture seven.jpg # a picture of your own, as `digitnn read` sees it
+digitnn understand runs/first --picture seven.jpg # your own picture, prepared as by `digitnn read`
 ```
 
-It draws what follows into a folder (`--out`, else `understanding/`) and says in words what each
-picture shows; `--json` prints the numbers. Everything is computed by the from-scratch engine,
-whichever engine trained the network. The map needs scikit-learn (`pip install 'digitnn[sklearn]'`)
-and most of the time; `--no-map` leaves it out. To see how a *picture* becomes the image that the
-network gets, there is `digitnn read --explain`.
+It draws the figures below into a folder (`--out`, else `understanding/`) and describes each in words;
+`--json` prints the numbers. The from-scratch engine computes everything, whichever engine trained the
+network. The map needs scikit-learn (`pip install 'digitnn[sklearn]'`) and takes most of the time;
+`--no-map` leaves it out. `digitnn read --explain` shows how a *picture* becomes the image that the
+network classifies.
 
-The image below is number {INDEX} of the validation split. `classic` takes it for a 4, `cnn` for the
-9 that it is.
+The image below is number {INDEX} of the validation split. `classic` classifies
+it as 4, `cnn` correctly as 9.
 
-### What the first layer looks for
+### Weights of the first layer
 
 {of_classic["units"]}
 
 {of_cnn["filters"]}
 
-### How its weights came to be
+### Weights over the epochs
 
-What a run that was trained with `--snapshots` has kept of the way:
+From the snapshots of a run trained with `--snapshots`:
 
 {of_classic["over-epochs"]}
 
-### The image on its way through the network
+### The image through the network
 
 {of_cnn["stages"]}
 
-### Which pixels the answer hangs on
+### Saliency
 
-The gradient of a logit by the pixels, by our own backpropagation
-(`digitnn/scratch/input_gradient.py`, checked against PyTorch). First `classic`, which is wrong:
+The gradient of a logit with respect to the pixels, by our own backpropagation (`input_gradient` in
+`engines/scratch`, checked against PyTorch). First `classic`, which is wrong:
 
 {of_classic["saliency"]}
 
-And `cnn`, which is right:
+Then `cnn`, which is right:
 
 {of_cnn["saliency"]}
 
-A gradient answers a small question: what would a *little* more ink do? It does not say which pixels
-the network "used", and two networks that read alike may have different gradients.
+A gradient answers a narrow question: what would a *little* more ink change? It does not show which
+pixels the network "used", and two networks with the same predictions may have different gradients.
 
-### The training images that it takes to be most alike
+### The nearest training images
 
 {of_cnn["neighbours"]}
 
-### How it sorts the images
+### Map of images
 
 {of_cnn["map"]}
 
-In Python each is a function of values and a function that draws them:
+In Python, one function computes the values of each figure and another draws them:
 
 ```python
 from digitnn.runs.run import load_run
@@ -146,9 +146,9 @@ digitnn ladder --rungs logistic,cnn-fast --train 1000 --train 10000
 digitnn ladder --by-size                          # 100, 300, 1,000, ... and all images
 ```
 
-What does each step up cost, and what does it bring? Each rung is kept in `--out` once it is
-measured: Ctrl-C and the same command go on. Rungs are asked for the validation split; `--split test`
-asks once for the test split.
+The ladder shows the accuracy and the cost of each rung. Each rung is kept in `--out` once it is
+measured: after Ctrl-C, the same command continues. Rungs are evaluated on the validation split, with
+`--split test` on the test split.
 
 ![The ladder](images/understanding/ladder.png)
 
@@ -156,27 +156,27 @@ asks once for the test split.
 
 {table}
 
-Times on a shared machine move by a third from hour to hour; [benchmarks.md](benchmarks.md) has times
-that were measured with care.
+Times on a shared machine vary by a third from hour to hour; [benchmarks.md](benchmarks.md) has
+controlled measurements.
 
 ## Which labels may be wrong?
 
 ```sh
-digitnn audit                                     # 5 networks, each asked for what it has not seen
+digitnn audit                                     # 5 networks, each predicts its held-out fold
 digitnn audit --recipe cnn-fast --folds 10 --out audit-fast
 ```
 
-All images, of the training and of the test file, are dealt into folds; networks are trained on all
-folds but one and asked for that one. `suspects.csv` lists each label that they contradict, the least
+All images of the training and test files are divided into folds; for each fold, a network is trained
+on the others and predicts it. `suspects.csv` lists each label that the predictions contradict, least
 likely first, with part and index, label, proposal and probability; `suspects.png` shows the first 60.
-The networks learn from test images too: none of them is kept, and no figure of this project rests on
-them. A suspect is a question to a person, not a verdict.
+The networks train on test images too, so none of them is kept and no result of this project uses
+them. A person has to decide whether a suspect's label is wrong.
 
 ![The contact sheet](images/understanding/suspects.png)
 
-Here (`{found["recipe"]}`, {found["folds"]} folds, seed {found["seed"]}) {len(found["suspects"])} of {found["n"]:,} labels are contradicted. {recall(found)} Of those 15, five workers each were shown only
-the label and one other digit, and the remaining 9,900 test labels were shown to nobody: the list is
-not whole.
+With `{found["recipe"]}`, {found["folds"]} folds and seed {found["seed"]}, {len(found["suspects"])} of {found["n"]:,} labels are contradicted. {recall(found)} The list is
+incomplete: five annotators per image saw only the label and one other digit, and 9,900 test labels
+were not shown to anyone.
 """
 
 

@@ -1,4 +1,4 @@
-"""Figures: made without pyplot, so that nothing global changes and no window opens."""
+"""Make figures without pyplot, so that no global state changes and no window opens."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Okabe and Ito's palette, told apart by colour-blind readers too."""
+"""Okabe and Ito's palette, which colour-blind readers can distinguish."""
 GREY = "#8a8a8a"
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, in inches. Raises `MissingExtraError` without matplotlib."""
+    """Return an empty figure, sized in inches. Raises `MissingExtraError` without matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -30,10 +30,10 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def use_log_scale(axes: Axes) -> None:
-    """Values upwards on a logarithmic scale, below which zeros are, with plain numbers: 1, 2, 5."""
+    """Set a logarithmic y axis with plain numbers (1, 2, 5) if any value is above 0."""
     from matplotlib.ticker import LogLocator
 
-    if not np.isfinite(axes.dataLim.minposy):  # nothing drawn is above 0
+    if not np.isfinite(axes.dataLim.minposy):  # no value is above 0
         return
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -42,7 +42,7 @@ def use_log_scale(axes: Axes) -> None:
 
 
 def write_figure(path: Path, figure: Figure) -> None:
-    """Write `figure` as a PNG, whole or not at all. Raises `OSError`."""
+    """Write `figure` as a PNG, atomically. Raises `OSError`."""
     image = io.BytesIO()
     figure.savefig(image, format="png", metadata={"Software": None})
     with replace_file(path) as file:

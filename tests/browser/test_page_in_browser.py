@@ -49,7 +49,7 @@ def pixels(tab: Tab) -> np.ndarray:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_it_fits_complains_of_nothing_and_asks_for_nothing(
+def test_the_page_fits_logs_no_error_and_requests_nothing(
     tab: Tab, page: Path, width: int, scheme: str
 ) -> None:
     tab.show(page, width, scheme)
@@ -70,7 +70,7 @@ def test_it_fits_complains_of_nothing_and_asks_for_nothing(
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_dark_is_dark_and_light_is_light(tab: Tab, page: Path, width: int) -> None:
+def test_the_page_follows_the_theme(tab: Tab, page: Path, width: int) -> None:
     means = {}
     for scheme in SCHEMES:
         tab.show(page, width, scheme)
@@ -79,7 +79,7 @@ def test_dark_is_dark_and_light_is_light(tab: Tab, page: Path, width: int) -> No
     assert means["dark"] < 60
 
 
-def test_paper_is_white_whatever_the_screen_is(tab: Tab, page: Path) -> None:
+def test_print_is_white_in_either_theme(tab: Tab, page: Path) -> None:
     tab.show(page, 800, "dark", media="print")
     assert tab.value("getComputedStyle(document.documentElement).backgroundColor") == (
         "rgb(255, 255, 255)"
@@ -89,7 +89,7 @@ def test_paper_is_white_whatever_the_screen_is(tab: Tab, page: Path) -> None:
     assert tab.printed().startswith(b"%PDF")
 
 
-def test_the_keyboard_comes_first_to_a_link_past_the_contents(tab: Tab, page: Path) -> None:
+def test_the_first_focus_is_the_skip_link(tab: Tab, page: Path) -> None:
     tab.show(page, 1440, "light")
     for kind in ("keyDown", "keyUp"):
         tab.ask("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)

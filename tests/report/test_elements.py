@@ -43,13 +43,13 @@ def contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def test_contrast_is_what_the_standard_says() -> None:
+def test_contrast_agrees_with_the_standard() -> None:
     assert contrast((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
     assert contrast((118, 118, 118), (255, 255, 255)) == pytest.approx(4.54, abs=0.01)
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
-def test_text_and_lines_stand_out_in_both_themes(theme: str) -> None:
+def test_text_and_lines_have_contrast_in_both_themes(theme: str) -> None:
     found = variables(theme)
     assert set(found) == set(variables(LIGHT))
     for ground in ("paper", "card"):
@@ -70,7 +70,7 @@ def test_every_colour_of_a_figure_has_a_variable_of_the_page() -> None:
         assert variable[6:-1] in variables(LIGHT), variable
 
 
-def test_paper_is_light_and_motion_is_asked_for() -> None:
+def test_print_is_light_and_reduced_motion_is_respected() -> None:
     assert "@media screen and (prefers-color-scheme: dark)" in CSS
     assert "@media print" in CSS
     assert "scroll-behavior" in CSS.split("@media (prefers-reduced-motion: no-preference)")[1]
@@ -88,7 +88,7 @@ def figure():
     return made
 
 
-def test_a_figure_becomes_a_drawing_in_the_pages_colours_and_type() -> None:
+def test_an_inline_figure_has_the_pages_colours_and_typeface() -> None:
     text = inline_svg(figure(), "one", 'says "it" & <more>')
     (drawing,) = read_page(text).all("svg")
     assert drawing.attributes["aria-label"] == 'says "it" & <more>'
@@ -101,7 +101,7 @@ def test_a_figure_becomes_a_drawing_in_the_pages_colours_and_type() -> None:
     assert inline_svg(figure(), "one", 'says "it" & <more>') == text
 
 
-def test_two_drawings_share_no_identifier() -> None:
+def test_two_figures_share_no_identifier() -> None:
     one, two = (read_page(inline_svg(figure(), name, "a figure")) for name in ("one", "two"))
     names = [
         {e.attributes["id"] for e in page.all() if "id" in e.attributes} for page in (one, two)
@@ -127,7 +127,7 @@ def test_images_keep_every_pixel(rng) -> None:
     assert (shown[:, 28:30] == 255).all()
 
 
-def test_red_is_above_and_blue_below_and_gaps_are_clear() -> None:
+def test_red_is_positive_blue_negative_and_gaps_transparent() -> None:
     planes = np.array([[[1.0]], [[-1.0]], [[0.0]]])
     found = coloured(planes, "signed", (-1, 1), "three weights", zoom=1, columns=3)
     red, gap, blue, _, zero = decoded(found.src)[0].astype(int)
@@ -149,7 +149,7 @@ def test_an_outline_runs_between_ink_and_paper() -> None:
 
 
 @pytest.mark.parametrize(("count", "n"), [(59, 10_000), (0, 200), (7, 80), (80, 80)])
-def test_the_next_test_is_as_a_simulation_of_both_kinds_of_luck(count: int, n: int, rng) -> None:
+def test_the_next_test_agrees_with_a_simulation(count: int, n: int, rng) -> None:
     found = predict_next_test(count, n)
     share = rng.beta(count + 0.5, n - count + 0.5, 200_000)
     errors = rng.binomial(n, share)
@@ -163,7 +163,7 @@ def test_the_next_test_is_as_a_simulation_of_both_kinds_of_luck(count: int, n: i
     assert draw_next_test(found).axes
 
 
-def test_words_are_text_but_for_what_stands_between_backticks() -> None:
+def test_words_are_escaped_except_code_in_backticks() -> None:
     words = environment().filters["words"]
     assert words("see `a <b>` & <c>") == "see <code>a &lt;b&gt;</code> &amp; &lt;c&gt;"
     assert words("a ` alone") == "a ` alone"

@@ -46,7 +46,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 @pytest.mark.usefixtures("run", "no_work")
-def test_bad_input_is_one_line_before_any_work(
+def test_bad_input_is_an_error_of_one_line_before_any_work(
     digitnn: CommandLine, arguments: list[str], code: int, words: list[str]
 ) -> None:
     assert_one_error_line(digitnn("report", *arguments), code, *words)
@@ -55,7 +55,7 @@ def test_bad_input_is_one_line_before_any_work(
 
 @pytest.mark.usefixtures("no_work")
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_to_is_told_first(digitnn: CommandLine, run: str) -> None:
+def test_an_unwritable_folder_fails_first(digitnn: CommandLine, run: str) -> None:
     Path("locked").mkdir(mode=0o500)
     done = digitnn("report", run, "--out", "locked/page.html")
     assert_one_error_line(done, 1, "locked/page.html", "Permission denied")
@@ -65,7 +65,7 @@ def test_a_folder_that_cannot_be_written_to_is_told_first(digitnn: CommandLine, 
 @pytest.mark.parametrize(
     ("library", "extra"), [("matplotlib.figure", "plots"), ("jinja2", "report")]
 )
-def test_a_missing_library_names_what_installs_it(
+def test_a_missing_library_names_the_extra(
     digitnn: CommandLine, run: str, monkeypatch: pytest.MonkeyPatch, library: str, extra: str
 ) -> None:
     page.environment.cache_clear()
@@ -74,7 +74,7 @@ def test_a_missing_library_names_what_installs_it(
     page.environment.cache_clear()
 
 
-def test_a_network_that_went_astray_is_told_in_one_line(digitnn: CommandLine, run: str) -> None:
+def test_a_diverged_network_is_an_error_of_one_line(digitnn: CommandLine, run: str) -> None:
     params = load_safetensors(Path(run, "params.safetensors"))
     save_safetensors(
         Path(run, "params.safetensors"),
@@ -84,7 +84,7 @@ def test_a_network_that_went_astray_is_told_in_one_line(digitnn: CommandLine, ru
     assert not Path("run.html").exists()
 
 
-def test_other_validation_images_than_the_runs_own_are_refused(
+def test_other_validation_images_than_the_runs_own_are_rejected(
     digitnn: CommandLine, run: str, digits, tmp_path: Path
 ) -> None:
     write_digits(tmp_path / "other", digits[::-1])
@@ -92,9 +92,7 @@ def test_other_validation_images_than_the_runs_own_are_refused(
     assert_one_error_line(done, 1, "not those of run", "--data-dir")
 
 
-def test_runs_beside_that_are_none_are_told_before_the_split_is_read(
-    digitnn: CommandLine, run: str
-) -> None:
+def test_bad_runs_beside_fail_before_the_evaluation(digitnn: CommandLine, run: str) -> None:
     done = digitnn("report", run, "--robustness-images", "0", "--beside", "nowhere")
     assert_one_error_line(done, 1, "nowhere", "neither a run nor a folder")
     shutil.copytree(run, "damaged")
@@ -105,7 +103,7 @@ def test_runs_beside_that_are_none_are_told_before_the_split_is_read(
     assert not Path("run/report.json").exists()  # nothing was read for it
 
 
-def test_an_interrupted_report_leaves_what_stood_there(
+def test_an_interrupted_report_leaves_the_old_page(
     digitnn: CommandLine, run: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("run.html").write_text("an earlier page")
@@ -121,9 +119,7 @@ def test_an_interrupted_report_leaves_what_stood_there(
     assert not list(Path().glob(".run.html*"))
 
 
-def test_a_damaged_history_is_no_reason_to_withhold_the_rest(
-    digitnn: CommandLine, run: str
-) -> None:
+def test_a_damaged_history_does_not_prevent_the_page(digitnn: CommandLine, run: str) -> None:
     shutil.copytree(run, "bare")
     Path("bare/history.jsonl").unlink()
     assert digitnn("report", "bare", "--robustness-images", "0").code == 0

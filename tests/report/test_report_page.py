@@ -86,7 +86,7 @@ def evaluated(folder: Path, name: str, capsys: pytest.CaptureFixture[str]) -> di
     return json.loads(capsys.readouterr().out)
 
 
-def test_its_figures_are_those_that_evaluate_prints(
+def test_numbers_are_those_that_evaluate_prints(
     folder: Path, page: Element, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = evaluated(folder, HOSTILE, capsys)
@@ -127,12 +127,12 @@ def test_its_figures_are_those_that_evaluate_prints(
     assert [int(row[1]) for row in bins] == [one["n"] for one in found["bins"] if one["n"]]
     wrong = [item.text for item in page.one("aria-labelledby", "accuracy-title").all("li")]
     assert wrong == [
-        f"{one['label']} classified as {one['read']}{percent(one['probability'])}"
+        f"{one['label']} → {one['read']}{percent(one['probability'])}"
         for one in found["most_wrong"]
     ]
 
 
-def test_what_is_changed_is_the_first_images_and_the_page_says_how_many(
+def test_robustness_is_measured_on_the_first_images(
     folder: Path, measured: Measurements, page: Element, digits: Dataset
 ) -> None:
     classifier = load_run(folder / HOSTILE).classifier()
@@ -168,7 +168,7 @@ def test_nothing_is_loaded_from_anywhere(text: str, page: Element) -> None:
     assert not re.search(r"https?://", text)
 
 
-def test_the_browser_is_told_to_load_nothing(page: Element) -> None:
+def test_the_content_security_policy_allows_nothing(page: Element) -> None:
     (policy,) = [m for m in page.all("meta") if "http-equiv" in m.attributes]
     assert policy.attributes["http-equiv"] == "Content-Security-Policy"
     rules = dict(rule.split(" ", 1) for rule in policy.attributes["content"].split("; "))
@@ -197,7 +197,7 @@ def test_headings_are_in_order_and_every_link_leads_somewhere(page: Element) -> 
     assert page.all("html")[0].attributes["lang"] == "en"
 
 
-def test_all_that_is_seen_can_be_heard(page: Element) -> None:
+def test_images_figures_and_tables_have_text_for_screen_readers(page: Element) -> None:
     for image in page.all("img"):
         assert len(image.attributes["alt"]) > 5
         assert int(image.attributes["width"]) > 0
@@ -219,14 +219,14 @@ def test_all_that_is_seen_can_be_heard(page: Element) -> None:
     assert all(detail.all("summary") for detail in page.all("details"))
 
 
-def test_names_are_text_whatever_they_hold(text: str, page: Element) -> None:
+def test_hostile_names_are_escaped(text: str, page: Element) -> None:
     assert "<img src=x" not in text
     values = [dd.text for dd in page.all("dd")]
     assert any(value.endswith(" ".join(HOSTILE.split())) for value in values)
     assert not [e for e in page.all("img") if not e.attributes["src"].startswith("data:")]
 
 
-def test_equal_runs_give_equal_pages_but_for_date_and_seconds(folder: Path, tmp_path: Path) -> None:
+def test_equal_runs_give_equal_pages_except_date_and_seconds(folder: Path, tmp_path: Path) -> None:
     pages = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
@@ -239,7 +239,7 @@ def test_equal_runs_give_equal_pages_but_for_date_and_seconds(folder: Path, tmp_
     assert pages[0] == pages[1]
 
 
-def test_it_is_small(text: str) -> None:
+def test_the_page_is_small(text: str) -> None:
     assert len(text.encode()) < 2_000_000
 
 
@@ -253,7 +253,7 @@ def test_the_curves_are_those_of_the_training(measured: Measurements, page: Elem
         ]
 
 
-def test_an_ensemble_has_no_inside_and_the_page_says_so(folder: Path) -> None:
+def test_an_ensemble_page_names_what_is_missing(folder: Path) -> None:
     found = measure_run(load_run(folder / "pair"), wanted(folder, n=5), silent)
     page = read_page(render(found).decode())
     words = page.one("aria-labelledby", "learned-title").text
@@ -274,7 +274,7 @@ def test_without_changed_images_the_page_says_not_measured(measured: Measurement
     assert not [one for one in summary_section(found).figures if "corrupt" in one.name]
 
 
-def test_weights_that_see_no_pixels_are_left_out_in_words(
+def test_weights_that_see_no_pixels_are_left_out_with_the_reason(
     digits: Dataset, folder: Path, tmp_path: Path
 ) -> None:
     recipe = replace(
@@ -288,7 +288,7 @@ def test_weights_that_see_no_pixels_are_left_out_in_words(
     assert section.one is not None
 
 
-def test_a_run_that_kept_snapshots_shows_how_its_weights_came_to_be(
+def test_a_run_with_snapshots_shows_weights_over_the_epochs(
     digitnn: CommandLine, measured: Measurements
 ) -> None:
     assert learned_section(measured).epochs is None
@@ -302,7 +302,7 @@ def test_a_run_that_kept_snapshots_shows_how_its_weights_came_to_be(
     assert over.layers[0].from_start[-1] > 0
 
 
-def test_other_seeds_are_read_counted_and_noted(folder: Path, tmp_path: Path) -> None:
+def test_other_seeds_are_evaluated_and_recorded(folder: Path, tmp_path: Path) -> None:
     for name in ("a", "b", "pair", HOSTILE):
         shutil.copytree(folder / name, tmp_path / name)
         (tmp_path / name / "report.json").unlink(missing_ok=True)
@@ -327,7 +327,7 @@ def test_other_seeds_are_read_counted_and_noted(folder: Path, tmp_path: Path) ->
     assert "its recipe is cnn" in left_out[str(tmp_path / HOSTILE)]
 
 
-def test_a_test_reading_is_noted_and_its_number_told(folder: Path, tmp_path: Path) -> None:
+def test_test_evaluations_are_recorded_and_counted(folder: Path, tmp_path: Path) -> None:
     run = shutil.copytree(folder / "a", tmp_path / "a")
     words = []
     for _ in range(2):
@@ -340,7 +340,7 @@ def test_a_test_reading_is_noted_and_its_number_told(folder: Path, tmp_path: Pat
     assert [one["split"] for one in readings if one["split"] == "test"] == ["test", "test"]
 
 
-def test_disputed_labels_are_shown_with_what_people_and_the_network_say(
+def test_disputed_labels_have_annotators_and_prediction(
     measured: Measurements, digits: Dataset
 ) -> None:
     assert "MNIST's test split" in disputed_labels_section(measured).absent
@@ -359,7 +359,7 @@ def test_disputed_labels_are_shown_with_what_people_and_the_network_say(
     assert [row[1].split(" of ")[1] for row in section.scores.rows] == ["78", "79", "2"]
 
 
-def test_a_digit_that_no_image_shows_is_named(digits: Dataset, measured: Measurements) -> None:
+def test_a_digit_without_images_is_named(digits: Dataset, measured: Measurements) -> None:
     some = digits[400:480][digits[400:480].labels != 3]
     evaluation = evaluate(measured.run.classifier(), some)
     found = replace(
@@ -368,7 +368,7 @@ def test_a_digit_that_no_image_shows_is_named(digits: Dataset, measured: Measure
     assert "No image shows 3" in accuracy_section(found).digits.words
 
 
-def test_the_command_writes_the_page_and_says_where(digitnn: CommandLine) -> None:
+def test_the_command_writes_the_page_and_prints_its_path(digitnn: CommandLine) -> None:
     digitnn("train", "classic", "--epochs", "2", "--out", "runs/a")
     done = digitnn("report", "runs/a", "--robustness-images", "5")
     assert done.code == 0, done.err

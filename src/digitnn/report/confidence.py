@@ -33,7 +33,7 @@ def confidence_section(measured: Measurements) -> ConfidenceSection:
             "Logits are divided by it before the softmax, which changes the confidence but never "
             "the prediction."
             + (
-                " It was fitted on the same images that are evaluated here, so the numbers with "
+                " The temperature was fitted on the images evaluated here, so the numbers with "
                 "temperature are optimistic."
                 if after.in_sample
                 else " The images evaluated here were not used to fit it."

@@ -94,7 +94,7 @@ def test_a_row_of_one_seed_has_no_spread(evaluated: list[EvaluatedRun], digits: 
     assert "seeds" not in row
 
 
-def test_a_seed_that_comes_twice_tells_nothing_of_other_seeds(
+def test_a_repeated_seed_has_no_interval_over_seeds(
     evaluated: list[EvaluatedRun], digits: Dataset
 ) -> None:
     row = make_row([evaluated[0], evaluated[0]], digits[:100])
@@ -103,9 +103,7 @@ def test_a_seed_that_comes_twice_tells_nothing_of_other_seeds(
     assert "variance" not in row
 
 
-def test_runs_of_one_recipe_with_other_epochs_are_not_taken_for_seeds(
-    run: Run, digits: Dataset
-) -> None:
+def test_runs_with_other_epochs_are_separate_rows(run: Run, digits: Dataset) -> None:
     one = pretend(run, digits[:100], [1], "a", seed=0)
     about = {**run.about, "recipe": {**run.about["recipe"], "name": "a", "epochs": 9}, "seed": 1}
     other = EvaluatedRun(replace(run, about=about), one.evaluation)
@@ -113,7 +111,9 @@ def test_runs_of_one_recipe_with_other_epochs_are_not_taken_for_seeds(
     assert len(group_seeds([one, other])) == 2
 
 
-def test_pairs_count_what_only_one_reads(evaluated: list[EvaluatedRun], digits: Dataset) -> None:
+def test_pairs_count_images_that_only_one_gets_right(
+    evaluated: list[EvaluatedRun], digits: Dataset
+) -> None:
     (pair,) = make_pairs(group_seeds(evaluated), digits[:100])["pairs"]
     assert (pair["first"], pair["second"]) == ("a (scratch)", "b (scratch)")
     assert (pair["only_first"], pair["only_second"]) == (1, 9)
@@ -130,7 +130,7 @@ def test_the_page_shows_measured_and_reported_rows(
     assert "| `a` | scratch | **85.00 %** ± 7.07 |" in page
     assert "| `b` | scratch | **98.00 %** |" in page
     assert "| original, from scratch | *as reported* | 93.27 % |" in page
-    assert "b (scratch) alone reads 9, a (scratch) alone 1, neither 1" in page
+    assert "9 are correct only by b (scratch), 1 only by a (scratch), 1 by neither" in page
     assert "p = 0.021" in page
     assert "seeds 0, 1" in page
 
@@ -145,7 +145,7 @@ def test_several_pairs_become_a_table(
     assert "| b (scratch) | c (scratch) | 1 | 1 | 1 | 1 | 1 |" in page
 
 
-def test_the_page_tells_the_two_kinds_of_luck_apart(
+def test_the_page_separates_variance_of_seeds_and_images(
     evaluated: list[EvaluatedRun], digits: Dataset
 ) -> None:
     page = comparison_to_markdown(make_comparison(evaluated, digits[:100]))
@@ -154,7 +154,7 @@ def test_the_page_tells_the_two_kinds_of_luck_apart(
     assert not [line for line in page.splitlines() if line.startswith("| `b` | scratch | 1 |")]
 
 
-def test_a_run_that_was_tested_on_other_images_is_refused(
+def test_a_run_tested_on_other_images_is_rejected(
     run: Run, digits: Dataset, tmp_path: Path
 ) -> None:
     shutil.copytree(run.path, tmp_path / "run")
@@ -197,7 +197,7 @@ def test_the_pickle_gives_the_logits_of_the_network(
     assert len(p["selected_features"]) < 784
 
 
-def test_figures_show_what_they_are_given(evaluated: list[EvaluatedRun], digits: Dataset) -> None:
+def test_figures_show_the_comparison(evaluated: list[EvaluatedRun], digits: Dataset) -> None:
     test = digits[:100]
     firsts = [group[0] for group in group_seeds(evaluated)]
     comparison = make_comparison(evaluated, test)
@@ -214,7 +214,7 @@ def test_figures_show_what_they_are_given(evaluated: list[EvaluatedRun], digits:
     np.testing.assert_array_equal(shown[0].images[0].get_array(), 255 - test.images[50])
 
 
-def test_rows_of_one_recipe_are_named_by_what_was_set_otherwise(
+def test_rows_of_one_recipe_are_named_by_their_settings(
     run: Run, digits: Dataset, tmp_path: Path
 ) -> None:
     test = digits[:100]

@@ -63,7 +63,7 @@ def test_bars_are_the_bins_before_and_after_the_temperature(found: EvaluationSum
     assert found.tempered.bins != found.bins
 
 
-def test_for_a_narrow_page_the_same_stands_one_above_the_other(found: EvaluationSummary) -> None:
+def test_a_narrow_figure_stacks_the_diagrams(found: EvaluationSummary) -> None:
     wide, narrow = draw_reliability(found).axes, draw_reliability(found, narrow=True).axes
     assert [axes.get_subplotspec().rowspan.start for axes in narrow] == [0, 1, 2, 3]
     for one, other in zip((wide[0], wide[2], wide[1], wide[3]), narrow, strict=True):
@@ -74,7 +74,7 @@ def test_for_a_narrow_page_the_same_stands_one_above_the_other(found: Evaluation
         assert other.get_ylabel()
 
 
-def test_the_title_says_where_the_temperature_is_from(
+def test_the_title_names_the_images_of_the_temperature(
     digits: Dataset, found: EvaluationSummary
 ) -> None:
     there = draw_reliability(found).axes[1].get_title()
@@ -83,7 +83,7 @@ def test_the_title_says_where_the_temperature_is_from(
     assert "fitted on validation" in draw_reliability(other).axes[1].get_title()
 
 
-def test_the_curve_goes_through_its_marks_between_chance_and_the_best_order(
+def test_the_curve_passes_its_marks_between_random_and_best_order(
     found: EvaluationSummary,
 ) -> None:
     axes = draw_risk_coverage(found).axes[0]
@@ -108,7 +108,7 @@ def test_the_curve_goes_through_its_marks_between_chance_and_the_best_order(
     assert f"area {100 * found.risk_coverage.area:.2g} %" in labels[1]
 
 
-def test_the_best_order_known_by_hand() -> None:
+def test_the_best_order_has_the_errors_known_by_hand() -> None:
     np.testing.assert_allclose(errors_in_best_order(5, 2), [0, 0, 0, 1 / 4, 2 / 5])
 
 
@@ -120,7 +120,7 @@ def test_a_network_without_a_mistake_can_be_drawn(digits: Dataset) -> None:
     assert set(draw_risk_coverage(whole).axes[0].get_lines()[1].get_ydata()) == {0}
 
 
-def test_the_command_draws_them_and_names_them(digitnn: CommandLine) -> None:
+def test_evaluate_draws_the_figures_and_prints_their_paths(digitnn: CommandLine) -> None:
     digitnn("train", "classic", "--epochs", "3", "--out", "run")
     plain = digitnn("evaluate", "run", "--json").json()
     found = digitnn("evaluate", "run", "--figures", "some/figures", "--json").json()
@@ -135,7 +135,7 @@ def test_the_command_draws_them_and_names_them(digitnn: CommandLine) -> None:
     assert done.out.splitlines()[-3:] == paths
 
 
-def test_a_folder_that_takes_no_figures_is_one_line_before_the_split_is_read(
+def test_an_unwritable_folder_fails_before_the_evaluation(
     digitnn: CommandLine,
 ) -> None:
     digitnn("train", "classic", "--epochs", "1", "--out", "run")

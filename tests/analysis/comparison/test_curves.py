@@ -113,7 +113,7 @@ def test_json_has_the_epochs_of_every_run_finished_or_not(digitnn, runs):
     assert killed[0]["valid_accuracy"] == stopped[0]["valid_accuracy"]
 
 
-def test_a_run_that_is_trained_on_has_come_as_far_as_its_newest_checkpoint(digitnn, runs, data):
+def test_a_resumed_run_reaches_to_its_newest_checkpoint(digitnn, runs, data):
     def to_the_end_of_an_epoch(training):
         for record in training:
             yield record
@@ -128,7 +128,7 @@ def test_a_run_that_is_trained_on_has_come_as_far_as_its_newest_checkpoint(digit
     assert found.epochs == (1, 2, 3)
 
 
-def test_where_the_newest_checkpoint_is_damaged_the_one_before_it_counts(runs):
+def test_the_previous_checkpoint_counts_if_the_newest_is_damaged(runs):
     newest, before = sorted((runs / "killed/checkpoint").glob("step-*"), reverse=True)
     (newest / "progress.json").write_text("{")
     assert len(read_histories(runs / "killed")[0].records) == 2
@@ -151,7 +151,7 @@ def test_four_panels_show_error_and_loss_over_epochs_and_seconds():
         for line, y in zip(axes.lines[:2], (train, valid), strict=True):
             np.testing.assert_allclose(line.get_xdata(), x)
             np.testing.assert_allclose(line.get_ydata(), y)
-    assert error.get_ylabel() == "% of digits read wrongly"
+    assert error.get_ylabel() == "error rate (%)"
     assert (loss.get_xlabel(), loss_by_second.get_xlabel()) == ("epochs", "seconds of training")
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == [
@@ -160,7 +160,7 @@ def test_four_panels_show_error_and_loss_over_epochs_and_seconds():
     ]
 
 
-def test_a_run_looks_the_same_in_all_panels_and_like_no_other():
+def test_each_run_has_its_own_style_in_all_panels():
     n = 12
     figure = draw_curves([history(0.5, 0.1, seed=seed) for seed in range(n)])
     looks = [
@@ -174,25 +174,25 @@ def test_a_run_looks_the_same_in_all_panels_and_like_no_other():
     assert handles == [colour for colour, _ in looks[0][::2]]
 
 
-def test_a_stopped_run_ends_amid_its_last_epoch():
+def test_a_stopped_run_ends_within_its_last_epoch():
     whole = history(0.5, 0.1)
     cut = replace(whole, records=(*whole.records, replace(whole.records[-1], done=0.24, epoch=3)))
     assert draw_curves([cut]).axes[0].lines[0].get_xdata() == pytest.approx([1, 2, 2.4])
 
 
-def test_no_error_at_all_can_be_drawn():
+def test_an_error_of_zero_can_be_drawn():
     figure = draw_curves([history(0.0, 0.0), history(0.1, 0.0)])
     figure.canvas.draw()
     draw_curves([history(0.0)]).canvas.draw()
 
 
-def test_iterations_are_told_from_epochs():
+def test_the_axis_names_iterations_or_epochs():
     full = history(0.5, recipe=CLASSIC)
     assert draw_curves([full]).axes[2].get_xlabel() == "iterations"
     assert "iterations" in draw_curves([full, history(0.5)]).axes[2].get_xlabel()
 
 
-def test_equal_names_are_told_apart_by_their_paths():
+def test_equal_names_get_their_paths():
     one, two, other = history(0.5, path="a"), history(0.5, path="$b$"), history(0.5, seed=1)
     named = run_labels([one, two, other])
     assert named == [
@@ -221,7 +221,7 @@ def test_the_figure_is_a_png_and_overwritten_only_by_force(digitnn, runs):
         (["nowhere", "--out", "a.png"], 1, ["nowhere", "no such folder"]),
         (["data", "--json"], 1, ["data", "lacks network.json"]),
         (["runs/classic", "nowhere", "--json"], 1, ["nowhere"]),
-        (["runs/young", "--out", "a.png"], 1, ["runs/young", "no epoch"]),
+        (["runs/young", "--out", "a.png"], 1, ["runs/young", "no finished epoch"]),
         (["runs/full", "--out", "a.png"], 1, ["runs/full", "full batch"]),
         (["runs/classic"], 2, ["--out", "--json"]),
         (["runs/classic", "--json", "--out", "a.png"], 2, ["--out", "--json"]),
@@ -231,14 +231,14 @@ def test_the_figure_is_a_png_and_overwritten_only_by_force(digitnn, runs):
         (["--json"], 2, ["runs"]),
     ],
 )
-def test_what_cannot_be_drawn_is_one_line(digitnn, runs, arguments, code, words):
+def test_runs_that_cannot_be_drawn_are_an_error_of_one_line(digitnn, runs, arguments, code, words):
     Path("file").write_text("")
     assert_one_error_line(digitnn("curves", *arguments), code, *words)
     assert not Path("a.png").exists()
 
 
 @pytest.mark.parametrize("value", ['"many"', "NaN", "null"])
-def test_a_history_that_holds_no_numbers_is_damaged(digitnn, runs, value):
+def test_a_history_without_numbers_is_damaged(digitnn, runs, value):
     path = Path("runs/cnn/history.jsonl")
     record = asdict(load_run("runs/cnn").history[0]) | {"seconds": 0}
     path.write_text(json.dumps(record).replace('"seconds": 0', f'"seconds": {value}') + "\n")

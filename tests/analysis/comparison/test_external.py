@@ -48,7 +48,7 @@ def run(digitnn: CommandLine) -> Path:
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_qmnist_is_read_by_its_images_or_its_folder(suffix, digits, tmp_path):
+def test_qmnist_is_loaded_by_its_images_or_its_folder(suffix, digits, tmp_path):
     path = write_qmnist(tmp_path / "q", moved(digits), suffix)
     for found in (read_labelled(path), read_labelled(path.parent)):
         np.testing.assert_array_equal(found.images, moved(digits).images)
@@ -58,9 +58,7 @@ def test_qmnist_is_read_by_its_images_or_its_folder(suffix, digits, tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i1", "i2", "i4"])
-def test_labels_of_any_whole_numbers_are_found_beside_or_where_they_are_named(
-    dtype, digits, tmp_path
-):
+def test_integer_labels_are_found_next_to_the_images_or_by_name(dtype, digits, tmp_path):
     images = tmp_path / "my-images-idx3-ubyte"
     write_idx(images, digits.images[:20])
     for labels in (tmp_path / "other", tmp_path / "my-labels-idx1-ubyte.gz"):
@@ -69,7 +67,7 @@ def test_labels_of_any_whole_numbers_are_found_beside_or_where_they_are_named(
         np.testing.assert_array_equal(found.labels, digits.labels[:20])
 
 
-def test_of_other_formats_the_test_part_is_read(digits, tmp_path):
+def test_the_test_part_of_other_formats_is_loaded(digits, tmp_path):
     write_npz(tmp_path / "mine.npz", digits[:30], digits[30:70])
     write_idx_folder(tmp_path, digits[:30], digits[30:70])
     for path, name in ((tmp_path / "mine.npz", "mine.npz"), (tmp_path, tmp_path.name)):
@@ -91,7 +89,7 @@ def test_of_other_formats_the_test_part_is_read(digits, tmp_path):
         (lambda rows: rows - np.int32(10), "label 0 is -[0-9]+; labels are 0 to 9"),
     ],
 )
-def test_labels_that_are_no_digits_are_refused_by_name(change, message, digits, tmp_path):
+def test_labels_that_are_not_digits_are_rejected_by_name(change, message, digits, tmp_path):
     path = write_qmnist(tmp_path, digits[:20])
     rows = np.asarray(change(in_columns(digits.labels[:20])))
     labels = tmp_path / "labels"
@@ -100,11 +98,11 @@ def test_labels_that_are_no_digits_are_refused_by_name(change, message, digits, 
         read_labelled(path, labels)
 
 
-def test_images_from_elsewhere_are_noted_apart_from_the_splits(
+def test_external_evaluations_are_recorded_apart_from_the_splits(
     digitnn: CommandLine, run: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(external, "QMNIST_IMAGES", 90)
-    monkeypatch.setattr(external, "REBUILT", 30)
+    monkeypatch.setattr(external, "REBUILT_IMAGES", 30)
     write_qmnist(Path("q"), moved(digits))
     found = digitnn("evaluate", "run", "--on", f"q/{IMAGES}.gz", "--json").json()
     assert (found["split"], found["reads"], found["test_reads"], found["n"]) == (
@@ -134,13 +132,13 @@ def test_images_from_elsewhere_are_noted_apart_from_the_splits(
     assert (other["reads"], other["test_reads"], other["qmnist"]) == (1, 2, [])
 
 
-def test_a_reading_from_elsewhere_neither_ranks_a_run_nor_hinders_a_comparison(
+def test_an_external_evaluation_affects_neither_ranking_nor_comparison(
     digitnn: CommandLine, run: Path, digits: Dataset
 ) -> None:
     write_qmnist(Path("q"), moved(digits))
     assert digitnn("evaluate", "run", "--on", "q").code == 0
     done = digitnn("leaderboard", "run", "--split", "test")
-    assert_one_error_line(done, 1, "nothing to rank on test", "never read test")
+    assert_one_error_line(done, 1, "nothing to rank on test", "never evaluated on test")
     assert digitnn("evaluate", "run", "--split", "test").code == 0
     tested = digitnn("leaderboard", "run", "--split", "test", "--json").json()
     valid = digitnn("leaderboard", "run", "--json").json()
@@ -152,7 +150,7 @@ def test_a_reading_from_elsewhere_neither_ranks_a_run_nor_hinders_a_comparison(
     assert digitnn("compare", "run", "classic", "--epochs", "1").code == 0
 
 
-def test_images_that_a_run_knows_are_counted_and_its_own_splits_refused(
+def test_shared_images_are_counted_and_a_runs_own_splits_rejected(
     digitnn: CommandLine, run: Path, digits: Dataset
 ) -> None:
     write_idx_folder(Path("mixed"), digits[:1], digits[395:485])  # 5 train, 80 validate, 5 test
@@ -164,17 +162,17 @@ def test_images_that_a_run_knows_are_counted_and_its_own_splits_refused(
     one = digitnn("evaluate", "run", "--on", "one", "--json").json()
     assert one["shared"] == {"train": 0, "valid": 0, "test": 1}
     done = digitnn("evaluate", "run", "--on", "data")
-    assert_one_error_line(done, 2, "data holds the very images that --split test reads")
+    assert_one_error_line(done, 2, "data holds exactly the images that --split test evaluates")
     with pytest.raises(UsageError, match="the run was trained on"):
         count_shared(digits, {"train": digits})
     assert len(json.loads((run / "report.json").read_text())["readings"]) == 2
 
 
-def test_only_the_whole_of_qmnist_has_two_parts(digits, monkeypatch):
+def test_only_the_complete_qmnist_has_two_parts(digits, monkeypatch):
     named = Dataset(digits.images[:40], digits.labels[:40], IMAGES)
     assert qmnist_shares(named, named.labels) == ()
     monkeypatch.setattr(external, "QMNIST_IMAGES", 40)
-    monkeypatch.setattr(external, "REBUILT", 30)
+    monkeypatch.setattr(external, "REBUILT_IMAGES", 30)
     assert qmnist_shares(Dataset(named.images, named.labels, "images"), named.labels) == ()
     predictions = named.labels.copy()
     predictions[[3, 29, 30]] ^= 1
@@ -184,7 +182,7 @@ def test_only_the_whole_of_qmnist_has_two_parts(digits, monkeypatch):
     assert rebuilt.interval == wilson_interval(28, 30)
 
 
-def test_wrong_files_and_options_are_one_line(
+def test_bad_files_and_options_are_an_error_of_one_line(
     digitnn: CommandLine, run: Path, digits: Dataset
 ) -> None:
     q = str(write_qmnist(Path("q"), moved(digits)))

@@ -36,7 +36,7 @@ def test_equal_steps_of_classic_stay_close_on_both_engines(digits):
 
 
 @pytest.mark.parametrize("recipe", [CLASSIC, CNN], ids=["classic", "cnn"])
-def test_an_engine_does_not_part_from_itself(recipe, digits):
+def test_an_engine_has_no_gap_to_itself(recipe, digits):
     engines = (recipe.engines[-1],) * 2
     gaps = list(train_in_lockstep(recipe, engines, digits[:400], digits[400:], 3, steps=(0, 1, 9)))
     assert [(found.steps, found.largest_difference) for found in gaps] == [(0, 0), (1, 0), (9, 0)]
@@ -61,7 +61,7 @@ class Shifted(RoteEngine):
         return logits
 
 
-def test_a_gap_tells_the_largest_difference_and_counts_other_readings(digits, monkeypatch):
+def test_a_gap_has_the_largest_difference_and_counts_other_predictions(digits, monkeypatch):
     engines = {"scratch": Shifted(0), "pytorch": Shifted(0.5)}
     monkeypatch.setattr(lockstep, "find_engine", engines.__getitem__)
     found = list(train_in_lockstep(BY_ROTE, BOTH, digits[:400], digits[400:], 0, steps=(0, 2)))
@@ -72,19 +72,19 @@ def test_a_gap_tells_the_largest_difference_and_counts_other_readings(digits, mo
         assert a[2] == b[2]
 
 
-def test_a_recipe_of_one_engine_has_nothing_to_differ_from(digits):
+def test_a_recipe_of_one_engine_has_nothing_to_compare(digits):
     only = replace(CNN, engines=("pytorch",))
     (entry,) = compare_engines(only, digits[:400], digits[400:], 0)
     assert (entry["engines"], entry["gaps"]) == (["pytorch"], [])
-    assert entry["reason"] == "only pytorch trains it, so there is nothing to differ from"
-    assert "`cnn`: only pytorch trains it" in gaps_to_markdown([entry])
+    assert entry["reason"] == "only pytorch can train it, so there is nothing to compare"
+    assert "`cnn`: only pytorch can train it" in gaps_to_markdown([entry])
 
 
-def test_the_reason_tells_rounding_from_growth():
-    assert explain_gaps([gap(0, 2e-6), gap(10, 9e-6)]).startswith("they differ by rounding only")
+def test_the_reason_distinguishes_rounding_from_growth():
+    assert explain_gaps([gap(0, 2e-6), gap(10, 9e-6)]).startswith("they differ only by rounding")
     grown = explain_gaps([gap(0, 2e-6), gap(10, 1e-3), gap(30, 0.2)])
-    assert "100,000 times as large after 30" in grown
-    assert explain_gaps([gap(0, 0.0), gap(10, 8 * 2e-7)]).startswith("they differ by rounding only")
+    assert "by a factor of 100,000 after 30" in grown
+    assert explain_gaps([gap(0, 0.0), gap(10, 8 * 2e-7)]).startswith("they differ only by rounding")
 
 
 def test_the_table_has_a_cell_for_each_number_of_steps(digits):
@@ -94,5 +94,5 @@ def test_the_table_has_a_cell_for_each_number_of_steps(digits):
     row = page.splitlines()[2].split(" | ")
     assert row[:2] == ["| `classic`, iterations", "scratch and pytorch"]
     assert row[2:5] == [f"{found['largest_difference']:.1e}" for found in entry["gaps"]]
-    assert "of 200 validation digits differently" in page
+    assert "of 200 validation images differently" in page
     assert len({line.count("|") for line in page.splitlines()[:3]}) == 1

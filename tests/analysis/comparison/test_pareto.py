@@ -6,7 +6,7 @@ import pytest
 from digitnn.analysis.comparison.figures import draw_time_and_accuracy, pareto_front
 
 
-def test_the_front_holds_those_that_no_other_beats(rng: np.random.Generator) -> None:
+def test_the_pareto_front_holds_the_unbeaten(rng: np.random.Generator) -> None:
     seconds, errors = rng.integers(0, 8, 40).tolist(), rng.integers(0, 8, 40).tolist()
     points = list(zip(seconds, errors, strict=True))
     expected = [

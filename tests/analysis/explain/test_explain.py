@@ -38,7 +38,7 @@ def params_of(network: Network, rng: np.random.Generator) -> dict[str, np.ndarra
     return initial_parameters(network, "he", rng)
 
 
-def test_a_mosaic_holds_every_plane_where_it_belongs(rng):
+def test_a_mosaic_holds_every_plane_in_its_place(rng):
     planes = rng.normal(size=(5, 2, 3))
     whole = mosaic(planes, columns=2, gap=1)
     assert whole.shape == (3 * 2 + 2, 2 * 3 + 1)
@@ -76,7 +76,7 @@ def test_filters_are_those_of_the_first_convolution(rng):
     assert "4 filters" in draw_first_layer(found).axes[0].get_title()
 
 
-def test_weights_behind_a_pooling_see_no_pixels():
+def test_weights_after_pooling_see_no_pixels():
     network = Network((MaxPool2d(2), Conv2d(2, 3), Flatten(), Dense(10)))
     with pytest.raises(NetworkError, match="comes before the first weights"):
         first_layer(network, {})
@@ -93,7 +93,7 @@ def test_activations_end_in_the_logits_and_hidden_features_just_before(digits, r
     np.testing.assert_allclose(features, outputs[-2], rtol=1e-5, atol=1e-5)
 
 
-def test_a_stage_is_a_layer_that_learns_and_what_follows_it(digits, rng):
+def test_a_stage_is_a_layer_with_weights_and_its_followers(digits, rng):
     network = RECIPES["cnn"].network()
     found = stages_of(network, params_of(network, rng), digits.images[0])
     assert [stage.name for stage in found.stages] == [
@@ -113,7 +113,7 @@ def test_a_stage_is_a_layer_that_learns_and_what_follows_it(digits, rng):
 
 @pytest.mark.engines
 @pytest.mark.parametrize("recipe", ["cnn-fast", "classic"])
-def test_saliency_is_what_pytorch_finds_for_the_logit_and_for_the_lead(recipe, digits, rng):
+def test_saliency_agrees_with_pytorch(recipe, digits, rng):
     torch = pytest.importorskip("torch")
     from digitnn.engines.pytorch.modules import build
 
@@ -141,7 +141,7 @@ def test_saliency_is_what_pytorch_finds_for_the_logit_and_for_the_lead(recipe, d
 
 
 @pytest.mark.parametrize("rejects", [False, True])
-def test_probabilities_are_those_that_the_reader_of_pictures_gives(rejects, digits, rng):
+def test_probabilities_agree_with_the_reader(rejects, digits, rng):
     network = replace(RECIPES["cnn-98.7"].network(), temperature=1.5, rejects=rejects)
     params = params_of(network, rng)
     classify = image_classifier(network, ScratchEngine().classifier(network, params))
@@ -150,7 +150,7 @@ def test_probabilities_are_those_that_the_reader_of_pictures_gives(rejects, digi
     np.testing.assert_allclose(found.probabilities, expected, rtol=1e-4)
 
 
-def test_the_nearest_are_those_at_the_least_distance(digits, rng):
+def test_the_nearest_images_have_the_smallest_distances(digits, rng):
     features = rng.normal(size=(600, 5)).astype(np.float32)
     one = features[77] + np.float32(0.01)
     found = nearest_by_features(features, one, digits, many=3)
@@ -161,7 +161,7 @@ def test_the_nearest_are_those_at_the_least_distance(digits, rng):
     assert found.labels[0] == digits.labels[77]
 
 
-def test_distances_of_pixels_are_in_full_ink(digits):
+def test_pixel_distances_are_in_units_of_full_ink(digits):
     image = digits.images[5].copy()
     image[14, 14] = 255 - image[14, 14]
     found = nearest_by_pixels(image, digits)
@@ -173,7 +173,7 @@ def test_distances_of_pixels_are_in_full_ink(digits):
 
 
 @pytest.mark.parametrize("method", ["PCA", "t-SNE"])
-def test_a_map_keeps_apart_what_is_apart(method, rng):
+def test_a_map_keeps_separate_clusters_apart(method, rng):
     labels = (np.arange(120) % 3).astype(np.uint8)
     centres = 20 * rng.normal(size=(3, 30))
     features = (centres[labels] + rng.normal(size=(120, 30))).astype(np.float32)
@@ -185,13 +185,13 @@ def test_a_map_keeps_apart_what_is_apart(method, rng):
     assert "120 images" in draw_maps([found], marked=3).axes[0].get_title()
 
 
-def test_noise_lies_anywhere_on_a_map(rng):
+def test_noise_has_no_neighbours_of_its_label_on_a_map(rng):
     features = rng.normal(size=(200, 30)).astype(np.float32)
     labels = (np.arange(200) % 10).astype(np.uint8)
     assert map_images(features, labels, labels, "PCA").together < 0.3
 
 
-def test_a_map_takes_enough_images(rng):
+def test_a_map_of_too_few_images_is_rejected(rng):
     few = np.zeros(5, np.uint8)
     with pytest.raises(DataError, match="at least 31 images, got 5"):
         map_images(rng.normal(size=(5, 3)).astype(np.float32), few, few, "PCA")
@@ -204,7 +204,7 @@ def run(digitnn: CommandLine) -> str:
     return "run"
 
 
-def test_the_command_draws_a_plate_of_everything_and_says_what_it_shows(digitnn, run):
+def test_the_command_draws_and_describes_every_plate(digitnn, run):
     done = digitnn("understand", run, "--image", "5", "--json")
     assert done.code == 0, done.err
     value = done.json()
@@ -219,7 +219,7 @@ def test_the_command_draws_a_plate_of_everything_and_says_what_it_shows(digitnn,
     assert found["distances"] == sorted(found["distances"])
 
 
-def test_the_command_follows_a_picture_of_the_users_own(digitnn, run):
+def test_the_command_takes_a_picture(digitnn, run):
     Image.fromarray(five(200)).save("five.png")
     done = digitnn("understand", run, "--picture", "five.png", "--no-map", "--out", "five")
     assert done.code == 0, done.err
@@ -227,7 +227,7 @@ def test_the_command_follows_a_picture_of_the_users_own(digitnn, run):
     assert not (digitnn.folder / "five/map.png").exists()
 
 
-def test_what_cannot_be_followed_is_one_line(digitnn, run):
+def test_a_bad_image_or_picture_is_an_error_of_one_line(digitnn, run):
     one = digitnn("understand", run, "--image", "80")
     assert_one_error_line(one, 2, "0 to 79", "got 80")
     both = digitnn("understand", run, "--image", "1", "--picture", "x.png")

@@ -41,7 +41,7 @@ def cnn(digits, tmp_path_factory) -> Run:
     return train(digits, tmp_path_factory.mktemp("runs") / "cnn", CNN)
 
 
-def test_lengths_and_distances_are_what_they_are_called(classic: Run) -> None:
+def test_norms_and_distances_have_the_values_known_by_hand(classic: Run) -> None:
     found = weights_over_epochs(classic)
     moments = {e: load_safetensors(path) for e, path in saved_snapshots(classic.path).items()}
     assert found.epochs == tuple(moments)
@@ -68,7 +68,7 @@ def accuracies(run: Run) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("name", ["classic", "cnn"])
-def test_every_row_has_the_same_units_in_the_order_of_the_end(
+def test_every_row_has_the_same_units_in_their_final_order(
     name: str, request: pytest.FixtureRequest
 ) -> None:
     run = request.getfixturevalue(name)
@@ -83,7 +83,7 @@ def test_every_row_has_the_same_units_in_the_order_of_the_end(
     np.testing.assert_allclose(found.weights[0], scale * raw[list(last.order)], rtol=1e-5)
 
 
-def test_the_figure_holds_a_row_a_snapshot_and_the_curves(classic: Run) -> None:
+def test_the_figure_has_a_row_per_snapshot_and_the_curves(classic: Run) -> None:
     found = weights_over_epochs(classic)
     figure = draw_weights_over_epochs(found)
     left, right = figure.subfigs
@@ -108,7 +108,7 @@ def test_the_figure_holds_a_row_a_snapshot_and_the_curves(classic: Run) -> None:
     assert legend == ["12 units", "10 units"]
 
 
-def test_it_is_said_in_words(classic: Run, cnn: Run) -> None:
+def test_the_description_names_units_epochs_and_errors(classic: Run, cnn: Run) -> None:
     words = describe_weights_over_epochs(weights_over_epochs(classic))
     assert "each column is one of the 10 units" in words
     assert "of 15" in words
@@ -118,7 +118,7 @@ def test_it_is_said_in_words(classic: Run, cnn: Run) -> None:
     assert draw_weights_over_epochs(weights_over_epochs(cnn)).subfigs[0].axes
 
 
-def test_weights_that_see_no_pixels_leave_the_curves(digits, tmp_path) -> None:
+def test_without_weights_on_pixels_only_the_curves_are_drawn(digits, tmp_path) -> None:
     pooled = replace(CNN, layers=(MaxPool2d(4), Flatten(), Dense(10)), epochs=2)
     found = weights_over_epochs(train(digits, tmp_path / "run", pooled))
     assert found.weights is None
@@ -126,7 +126,7 @@ def test_weights_that_see_no_pixels_leave_the_curves(digits, tmp_path) -> None:
     assert describe_weights_over_epochs(found).startswith("The curves")
 
 
-def test_a_training_that_did_not_come_to_its_end_shows_how_far_it_came(digits, tmp_path) -> None:
+def test_an_unfinished_training_shows_its_snapshots_so_far(digits, tmp_path) -> None:
     best = train(digits, tmp_path / "best", CNN, stopping=Stopping(keep="best", patience=1))
     kept = best.about["kept_epoch"]
     assert weights_over_epochs(best).epochs == tuple(range(kept + 1))
@@ -141,7 +141,7 @@ def test_a_training_that_did_not_come_to_its_end_shows_how_far_it_came(digits, t
     assert weights_over_epochs(left).epochs == (0, 1, 2)
 
 
-def test_time_that_ran_out_amid_an_epoch_is_no_whole_epoch(cnn: Run) -> None:
+def test_a_time_limit_within_an_epoch_counts_a_part_of_it(cnn: Run) -> None:
     early = replace(cnn.history[1], done=1.5 / 4)
     cut = replace(
         cnn, history=(cnn.history[0], early), about={**cnn.about, "kept_epoch": early.epoch}
@@ -149,7 +149,9 @@ def test_time_that_ran_out_amid_an_epoch_is_no_whole_epoch(cnn: Run) -> None:
     assert weights_over_epochs(cut).epochs == (0, 1, 1.5)
 
 
-def test_none_and_damaged_ones_are_one_line(cnn: Run, classic: Run, tmp_path) -> None:
+def test_missing_and_damaged_snapshots_are_errors_of_one_line(
+    cnn: Run, classic: Run, tmp_path
+) -> None:
     shutil.copytree(cnn.path, tmp_path / "run")
     run = load_single_run(tmp_path / "run")
     save_safetensors(snapshot_path(run.path, 1), classic.params)
@@ -163,7 +165,7 @@ def test_none_and_damaged_ones_are_one_line(cnn: Run, classic: Run, tmp_path) ->
         weights_over_epochs(run)
 
 
-def test_the_command_draws_them_or_says_how_to_have_some(digitnn: CommandLine) -> None:
+def test_the_command_draws_snapshots_or_names_the_option(digitnn: CommandLine) -> None:
     digitnn("train", "cnn-98.7", "--engine", "scratch", "--snapshots", "--out", "run")
     done = digitnn("understand", "run", "--no-map", "--json")
     assert done.code == 0, done.err

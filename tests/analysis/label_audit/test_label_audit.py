@@ -10,6 +10,7 @@ from commands import CommandLine, assert_one_error_line
 from PIL import Image
 from small_trainings import CNN, RoteEngine
 
+from digitnn.analysis import in_memory
 from digitnn.analysis.label_audit import folds as folds_module
 from digitnn.analysis.label_audit.findings import audit_to_text, summarise_audit
 from digitnn.analysis.label_audit.folds import Audit, predict_folds
@@ -47,7 +48,7 @@ def answers_of(audit):
     return answers
 
 
-def test_labels_that_were_made_wrong_come_first(flipped, tmp_path):
+def test_flipped_labels_rank_first(flipped, tmp_path):
     audit = Audit(flipped, QUICK, "scratch", 3, 0, tmp_path)
     found = find_suspects(answers_of(audit), flipped.labels, n_train=400)
     assert {one.place for one in found[:5]} == set(FLIPPED)
@@ -61,7 +62,7 @@ def test_labels_that_were_made_wrong_come_first(flipped, tmp_path):
     assert len(found) < 30
 
 
-def test_each_image_is_judged_once_by_a_network_that_has_not_seen_it(digits, tmp_path, monkeypatch):
+def test_each_image_is_predicted_once_by_a_network_not_trained_on_it(digits, tmp_path, monkeypatch):
     numbered = digits.images.copy()
     numbered[:, 0, 0], numbered[:, 0, 1] = np.divmod(np.arange(600), 256)
     data = Dataset(numbered, digits.labels, "numbered")
@@ -73,7 +74,7 @@ def test_each_image_is_judged_once_by_a_network_that_has_not_seen_it(digits, tmp
         engines.append(RoteEngine())
         return engines[-1]
 
-    monkeypatch.setattr(folds_module, "find_engine", next_engine)
+    monkeypatch.setattr(in_memory, "find_engine", next_engine)
     asked: list[int] = []
     for fold in predict_folds(audit, watch):
         images = np.concatenate([step[0] for step in engines[-1].steps]).astype(int)
@@ -83,13 +84,13 @@ def test_each_image_is_judged_once_by_a_network_that_has_not_seen_it(digits, tmp
     assert sorted(asked) == list(range(600))
 
 
-def test_a_fold_that_is_kept_is_not_asked_again(flipped, tmp_path, monkeypatch):
+def test_a_kept_fold_is_not_predicted_again(flipped, tmp_path, monkeypatch):
     recipe = replace(QUICK, epochs=1)
     audit = Audit(flipped, recipe, "scratch", 2, 0, tmp_path)
     first = [(fold.log_probabilities, fold.kept) for fold in predict_folds(audit, watch)]
     assert [kept for _, kept in first] == [False, False]
     with monkeypatch.context() as patch:
-        patch.setattr(folds_module, "_ask", None)  # it would fail
+        patch.setattr(folds_module, "_predict", None)  # it would fail
         again = list(predict_folds(audit, watch))
     assert all(fold.kept for fold in again)
     for (before, _), fold in zip(first, again, strict=True):
@@ -100,7 +101,7 @@ def test_a_fold_that_is_kept_is_not_asked_again(flipped, tmp_path, monkeypatch):
     assert [fold.kept for fold in predict_folds(other, watch)] == [True, False]
 
 
-def test_a_fold_that_was_stopped_is_not_kept(flipped, tmp_path):
+def test_a_stopped_fold_is_not_kept(flipped, tmp_path):
     def stop_at_once(training, title):
         yield next(iter(training))
 
@@ -109,7 +110,7 @@ def test_a_fold_that_was_stopped_is_not_kept(flipped, tmp_path):
     assert not (tmp_path / "folds").exists()
 
 
-def test_the_list_is_ranked_by_what_is_left_for_the_label():
+def test_suspects_are_ranked_by_the_probability_of_their_label():
     p = np.full((4, 10), 0.01)
     p[0, 3] = p[1, 4] = p[2, 5] = p[3, 6] = 0.91
     p[1, 7], p[2, 7] = 0.002, 0.0001
@@ -122,7 +123,7 @@ def test_the_list_is_ranked_by_what_is_left_for_the_label():
     assert rows[2][:5] == ["2", "train", "1", "7", "4"]
 
 
-def test_recall_counts_suspects_of_the_part_that_the_list_is_about():
+def test_recall_counts_only_suspects_of_the_listed_part():
     p = np.full((6, 10), 0.01)
     p[:, 1] = 0.91
     p[:, 0] = [0.001, 0.002, 0.003, 0.004, 0.005, 0.006]
@@ -131,7 +132,7 @@ def test_recall_counts_suspects_of_the_part_that_the_list_is_about():
     assert [(one.k, one.found, one.known) for one in recalls] == [(1, 0, 3), (2, 1, 3), (4, 2, 3)]
 
 
-def test_the_published_list_is_asked_of_mnist_only(flipped, tmp_path):
+def test_recall_of_the_published_list_is_for_mnist_only(flipped, tmp_path):
     audit = Audit(flipped, QUICK, "scratch", 2, 0, tmp_path)
     answers = np.log(np.eye(10, dtype=np.float32)[flipped.labels] * 0.9 + 0.01)
     answers[500] = np.log(np.float32(0.01))
@@ -141,7 +142,7 @@ def test_the_published_list_is_asked_of_mnist_only(flipped, tmp_path):
     assert "known" not in other.to_json()
     mnist = summarise_audit(audit, answers, 400, MNIST_TEST)
     assert (mnist.recalls[0].k, mnist.recalls[0].found, mnist.recalls[0].known) == (15, 0, 15)
-    assert "of the 15 test labels that people dispute" in audit_to_text(mnist)
+    assert "of the 15 disputed test labels" in audit_to_text(mnist)
     assert len(DISPUTED) == 15
     assert mnist.accuracy == pytest.approx(599 / 600)
 
@@ -159,12 +160,12 @@ def test_the_sheet_shows_the_suspects_in_order(flipped):
     assert "of 600 labels" in figure.get_suptitle()
 
 
-def test_folds_must_be_possible(flipped, tmp_path):
+def test_an_impossible_number_of_folds_is_rejected(flipped, tmp_path):
     with pytest.raises(UsageError, match="takes 2 to 600, got 601"):
         Audit(flipped, QUICK, "scratch", 601, 0, tmp_path)
 
 
-def test_the_command_writes_list_and_sheet_and_goes_on_where_it_was(digitnn: CommandLine):
+def test_the_command_writes_list_and_sheet_and_resumes(digitnn: CommandLine):
     options = ("--recipe", "cnn-98.7", "--engine", "scratch", "--folds", "2")
     done = digitnn("audit", *options, "--json")
     assert done.code == 0, done.err
@@ -180,7 +181,7 @@ def test_the_command_writes_list_and_sheet_and_goes_on_where_it_was(digitnn: Com
     assert f"{len(rows)} are contradicted" in again.out
 
 
-def test_the_command_says_what_it_does_not_take(digitnn: CommandLine):
+def test_the_command_rejects_bad_options(digitnn: CommandLine):
     assert_one_error_line(digitnn("audit", "--folds", "1"), 2, "at least 2")
     assert_one_error_line(digitnn("audit", "--recipe", "cn"), 2, "cn")
     assert_one_error_line(digitnn("audit", "--recipe", "reader"), 2, "more than the collection")

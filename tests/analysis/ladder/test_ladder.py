@@ -29,56 +29,56 @@ def watch(training, title):
     return training
 
 
-def asked_of(rung, digits, n_train=400):
+def measured_on(rung, digits, n_train=400):
     return measure_rung(rung, None, digits[:n_train], digits[400:], digits[400:], 0, watch)
 
 
-def climb_of(digits, folder, names=("nearest-mean", "neighbours"), sizes=(100, 400), **changes):
+def plan_of(digits, folder, names=("nearest-mean", "neighbours"), sizes=(100, 400), **changes):
     rungs = tuple(RUNGS[name] for name in names)
     what = {"rungs": rungs, "sizes": sizes, "train": digits[:400], "valid": digits[400:]}
-    rest = {"asked": digits[400:], "seed": 0, "engine": None, "folder": folder}
+    rest = {"evaluated_on": digits[400:], "seed": 0, "engine": None, "folder": folder}
     return LadderPlan(**what | rest | changes)
 
 
-def test_the_nearest_mean_is_the_nearest_of_ten_means(digits):
+def test_nearest_mean_predicts_the_digit_of_the_nearest_of_ten_means(digits):
     train, asked = digits[:400], digits[400:]
     means = np.stack([train.images[train.labels == k].mean(axis=0) for k in range(10)])
     squared = ((asked.images[:, None].astype(float) - means) ** 2).sum(axis=(2, 3))
     errors = int(np.sum(squared.argmin(axis=1) != asked.labels))
-    found = asked_of(RUNGS["nearest-mean"], digits)
+    found = measured_on(RUNGS["nearest-mean"], digits)
     assert (found.errors, found.n, found.numbers) == (errors, 200, 10 * 784)
     assert found.accuracy == 1 - errors / 200
     assert found.interval[0] < found.accuracy <= found.interval[1]
 
 
-def test_neighbours_keep_every_pixel_that_they_have_seen(digits):
+def test_nearest_neighbours_store_every_training_pixel(digits):
     noise = np.random.default_rng(1).integers(0, 10, 600).astype(np.uint8)
     unlearnable = replace(digits, labels=noise)
-    found = asked_of(RUNGS["neighbours"], unlearnable, n_train=300)
+    found = measured_on(RUNGS["neighbours"], unlearnable, n_train=300)
     assert found.numbers == 300 * 784
     assert found.accuracy < 0.25
 
 
-def test_logistic_regression_says_where_it_ended_early(digits, monkeypatch):
+def test_logistic_regression_notes_that_it_did_not_converge(digits, monkeypatch):
     monkeypatch.setattr("digitnn.analysis.ladder.rungs.MAX_ITERATIONS", 2)
-    found = asked_of(RUNGS["logistic"], digits)
+    found = measured_on(RUNGS["logistic"], digits)
     assert found.numbers == 785 * 10
-    assert found.note == "ended before it converged"
-    assert "`logistic` ended before it converged with 400 images." in ladder_to_markdown(
+    assert found.note == "stopped before convergence"
+    assert "`logistic` stopped before convergence with 400 images." in ladder_to_markdown(
         [found], "valid", 0
     )
 
 
 def test_a_network_is_trained_by_its_recipe(digits, monkeypatch):
     monkeypatch.setattr("digitnn.analysis.ladder.measuring.MIN_EPOCH_IMAGES", 2000)
-    found = asked_of(NETWORK, digits)
+    found = measured_on(NETWORK, digits)
     assert found.engine == "scratch"
     assert found.numbers == NETWORK.recipe.network().parameter_count()
     assert found.accuracy > 0.9
     assert found.train_seconds > 0
 
 
-def test_few_images_fill_an_epoch_by_coming_again(digits):
+def test_few_images_are_repeated_to_fill_an_epoch(digits):
     again = repeat_to_fill_epoch(digits[:100])
     assert len(again) == MIN_EPOCH_IMAGES
     np.testing.assert_array_equal(again.images[100:200], digits.images[:100])
@@ -86,7 +86,7 @@ def test_few_images_fill_an_epoch_by_coming_again(digits):
     assert repeat_to_fill_epoch(many) is many
 
 
-def test_the_rungs_come_from_the_bottom_up_however_they_are_named():
+def test_rungs_are_in_ladder_order_in_whatever_order_they_are_named():
     assert [rung.name for rung in choose_rungs(["cnn", "logistic", "mlp"])] == [
         "logistic",
         "mlp",
@@ -100,8 +100,8 @@ def test_the_rungs_come_from_the_bottom_up_however_they_are_named():
         choose_rungs(["cnn", "cnn"])
 
 
-def test_what_is_measured_is_kept_and_not_measured_again(digits, tmp_path, monkeypatch):
-    what = climb_of(digits, tmp_path)
+def test_results_are_kept_and_not_measured_again(digits, tmp_path, monkeypatch):
+    what = plan_of(digits, tmp_path)
     first = list(measure_ladder(what, watch))
     assert [(one.rung, one.n_train) for one, _ in first] == [
         ("nearest-mean", 100),
@@ -110,18 +110,18 @@ def test_what_is_measured_is_kept_and_not_measured_again(digits, tmp_path, monke
         ("neighbours", 400),
     ]
     assert not any(kept for _, kept in first)
-    monkeypatch.setattr(climbing, "measure", None)  # it would fail
+    monkeypatch.setattr(climbing, "measure_rung", None)  # it would fail
     again = list(measure_ladder(what, watch))
     assert [one for one, _ in again] == [one for one, _ in first]
     assert all(kept for _, kept in again)
 
 
-def test_other_data_another_seed_and_damage_are_measured_again(digits, tmp_path):
+def test_other_data_another_seed_or_a_damaged_file_are_measured_again(digits, tmp_path):
     names, sizes = ("nearest-mean",), (400,)
-    list(measure_ladder(climb_of(digits, tmp_path, names, sizes), watch))
-    ((_, kept),) = measure_ladder(climb_of(digits, tmp_path, names, sizes, seed=1), watch)
+    list(measure_ladder(plan_of(digits, tmp_path, names, sizes), watch))
+    ((_, kept),) = measure_ladder(plan_of(digits, tmp_path, names, sizes, seed=1), watch)
     assert not kept
-    other = climb_of(digits, tmp_path, names, sizes, asked=digits[390:], seed=1)
+    other = plan_of(digits, tmp_path, names, sizes, evaluated_on=digits[390:], seed=1)
     ((found, kept),) = measure_ladder(other, watch)
     assert (found.n, kept) == (210, False)
     path = tmp_path / "measured" / "nearest-mean-400.json"
@@ -130,19 +130,19 @@ def test_other_data_another_seed_and_damage_are_measured_again(digits, tmp_path)
     assert (found.n, kept) == (210, False)
 
 
-def test_a_training_that_was_stopped_is_not_kept(digits, tmp_path):
+def test_a_stopped_training_is_not_kept(digits, tmp_path):
     def stop_at_once(training, title):
         yield next(iter(training))
 
-    what = replace(climb_of(digits, tmp_path), rungs=(RUNGS["nearest-mean"], NETWORK))
+    what = replace(plan_of(digits, tmp_path), rungs=(RUNGS["nearest-mean"], NETWORK))
     found = list(measure_ladder(what, stop_at_once))
     assert [one.rung for one, _ in found] == ["nearest-mean", "nearest-mean"]
     assert not list(tmp_path.glob("measured/small-*"))
 
 
-def test_more_images_than_there_are_cannot_be_trained_on(digits, tmp_path):
+def test_more_training_images_than_exist_are_rejected(digits, tmp_path):
     with pytest.raises(UsageError, match=r"10 to 400 images.*got 401"):
-        climb_of(digits, tmp_path, sizes=(401,))
+        plan_of(digits, tmp_path, sizes=(401,))
 
 
 def a_row(rung, n_train, errors, seconds=1.0):
@@ -151,7 +151,7 @@ def a_row(rung, n_train, errors, seconds=1.0):
     )
 
 
-def test_the_page_has_the_full_height_and_the_table_of_sizes():
+def test_the_page_has_all_rungs_and_the_table_by_training_images():
     found = [a_row("a", 100, 200), a_row("a", 500, 100), a_row("b", 100, 90), a_row("b", 500, 25)]
     assert [one.rung for one in at_full_size(found)] == ["a", "b"]
     text = ladder_to_markdown(found, "valid", 3)
@@ -173,7 +173,7 @@ def test_the_figures_show_what_was_measured():
     np.testing.assert_allclose(lines[0].get_ydata(), [20, 10])
 
 
-def test_the_command_writes_the_page_and_goes_on_where_it_was(digitnn: CommandLine):
+def test_the_command_writes_the_page_and_resumes(digitnn: CommandLine):
     first = digitnn("ladder", "--rungs", "neighbours,nearest-mean", "--train", "50")
     assert first.code == 0, first.err
     assert re.findall(r"\| `([a-z-]+)` \|", first.out) == ["nearest-mean", "neighbours"]
@@ -190,7 +190,7 @@ def test_the_command_writes_the_page_and_goes_on_where_it_was(digitnn: CommandLi
     assert (digitnn.folder / "ladder/ladder.png").stat().st_size > 5000
 
 
-def test_the_command_says_what_it_does_not_take(digitnn: CommandLine):
+def test_the_command_rejects_bad_options(digitnn: CommandLine):
     assert_one_error_line(digitnn("ladder", "--rungs", "cn"), 2, "unknown rung", "'cnn'")
     assert_one_error_line(digitnn("ladder", "--train", "0"), 2, "at least 1")
     assert_one_error_line(

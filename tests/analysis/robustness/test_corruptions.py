@@ -46,7 +46,7 @@ def rings():
     return np.repeat(np.rint(ring).astype(np.uint8)[None], 30, axis=0)
 
 
-def test_the_severities_are_those_that_mnist_c_took():
+def test_severities_are_those_of_mnist_c():
     assert {name: one.severity for name, one in CORRUPTIONS.items()} == {
         "shot_noise": 5,
         "impulse_noise": 4,
@@ -67,7 +67,7 @@ def test_the_severities_are_those_that_mnist_c_took():
 
 
 @every_corruption
-def test_raw_pixels_come_out_equal_for_equal_seeds_and_the_input_stays(name, rings):
+def test_equal_seeds_corrupt_equally_and_leave_the_input_unchanged(name, rings):
     before = rings.copy()
     once = corrupt(rings, name, seed=3)
     assert (once.dtype, once.shape) == (np.uint8, rings.shape)
@@ -80,7 +80,7 @@ def test_raw_pixels_come_out_equal_for_equal_seeds_and_the_input_stays(name, rin
 
 
 @every_corruption
-def test_no_image_at_all_is_corrupted_to_none(name):
+def test_zero_images_are_corrupted_to_zero_images(name):
     assert corrupt(full(0, 0), name).shape == (0, 28, 28)
 
 
@@ -115,7 +115,7 @@ def test_paper_stays_paper(name):
     assert not corrupt(full(0, 3), name).any()
 
 
-def test_what_cannot_be_corrupted_is_refused():
+def test_bad_input_to_corrupt_is_rejected():
     with pytest.raises(UsageError, match=r"unknown corruption 'foq'; known: .* 'fog'\?"):
         corrupt(full(0), "foq")
     with pytest.raises(UsageError, match=r"fog: severity must be .* 1 to 5, got 6"):
@@ -128,20 +128,20 @@ def test_what_cannot_be_corrupted_is_refused():
         corrupt(full(0) / 255, "fog")
 
 
-def test_shot_noise_counts_photons_as_poisson_has_it(rng):
+def test_shot_noise_has_the_mean_and_variance_of_poisson_counts(rng):
     noisy = shot_noise(full(51, 100), rng, photons=5) / 51  # a fifth of the ink: 1 photon expected
     assert set(np.unique(noisy)) == {0, 1, 2, 3, 4, 5}  # full ink, 5, is the most
     shares = [(noisy == count).mean() for count in range(4)]
     np.testing.assert_allclose(shares, np.exp(-1) / np.array([1, 1, 2, 6]), atol=0.006)
 
 
-def test_impulse_noise_makes_as_much_ink_as_paper_and_leaves_the_rest(rng):
+def test_impulse_noise_sets_as_many_pixels_to_ink_as_to_paper(rng):
     noisy = impulse_noise(full(100, 100), rng, share=0.17)
     shares = [(noisy == level).mean() for level in (0, 100, 255)]
     np.testing.assert_allclose(shares, [0.085, 0.83, 0.085], atol=0.004)
 
 
-def test_glass_only_exchanges_pixels_where_nothing_is_blurred(rng):
+def test_glass_blur_without_a_gaussian_only_swaps_pixels(rng):
     images = rng.integers(0, 256, (5, 28, 28)).astype(np.uint8)
     scattered = glass_blur(images, rng, sigma=1e-3, reach=2, rounds=1)
     assert (scattered != images).mean() > 0.4
@@ -149,7 +149,7 @@ def test_glass_only_exchanges_pixels_where_nothing_is_blurred(rng):
     assert (glass_blur(full(200), rng, sigma=2, reach=1, rounds=1) == 200).all()
 
 
-def test_glass_scatters_no_further_than_its_reach_in_a_step_and_blurs_down_the_columns(rng):
+def test_glass_blur_moves_pixels_within_its_reach_and_blurs_down_columns(rng):
     dot = full(0, 500)
     dot[:, 14, 14] = 255
     blurred = glass_blur(dot, rng, sigma=0.7, reach=1, rounds=0)
@@ -159,7 +159,7 @@ def test_glass_scatters_no_further_than_its_reach_in_a_step_and_blurs_down_the_c
     assert not blurred[:, :, 15:].any()
 
 
-def test_a_moving_camera_spreads_a_dot_along_one_line_to_the_left(rng):
+def test_motion_blur_spreads_a_dot_along_one_line_to_the_left(rng):
     dot = full(0, 50)
     dot[:, 14, 22] = 255
     blurred = motion_blur(dot, rng, radius=10, sigma=3).astype(float)
@@ -193,7 +193,7 @@ def test_scale_shrinks_about_the_centre(rng):
     np.testing.assert_array_equal(small, small[::-1, ::-1])
 
 
-def test_rotate_is_that_of_scipy_either_way(rings, rng):
+def test_rotate_agrees_with_scipy_in_both_directions(rings, rng):
     rings[:, :, :10] = 0  # not the same from all sides
     turned = rotate(rings, rng, radians=0.4).astype(int)
     either = [
@@ -206,7 +206,7 @@ def test_rotate_is_that_of_scipy_either_way(rings, rng):
     assert (ways[0] ^ ways[1]).all()
 
 
-def test_shear_slants_what_stood_upright_by_the_sine(rng):
+def test_shear_slants_a_vertical_line_by_the_sine(rng):
     line = full(0, 20)
     line[:, :, 13:15] = 255
     slanted = shear(line, rng, radians=0.4).astype(float)
@@ -216,16 +216,16 @@ def test_shear_slants_what_stood_upright_by_the_sine(rng):
     assert len(set(np.sign(middles[:, -1]))) == 2
 
 
-def test_what_is_not_told_to_move_stays(rings):
+def test_images_without_amounts_stay_unchanged(rings):
     np.testing.assert_array_equal(move_images(rings), rings)
 
 
-def test_brightness_adds_light_up_to_white(rng):
+def test_brightness_adds_light_up_to_full_level(rng):
     images = np.array([0, 100, 200], np.uint8)[:, None, None] * np.ones((1, 2, 2), np.uint8)
     assert brightness(images, rng, light=0.4)[:, 0, 0].tolist() == [102, 202, 255]
 
 
-def test_fog_takes_its_share_of_the_contrast_and_keeps_the_brightest_in_range(rng):
+def test_fog_reduces_contrast_by_its_share_and_keeps_the_maximum(rng):
     image = full(0, 8)
     image[:, 10:18, 10:18] = 200
     hazy = fog(image, rng, thickness=3, decay=1.4).astype(int)
@@ -269,7 +269,7 @@ def slow_clouds(size, decay, rng):
     return (sky - sky.min()) / (sky.max() - sky.min())
 
 
-def test_clouds_are_those_made_point_by_point():
+def test_clouds_agree_with_a_point_by_point_implementation():
     expected = slow_clouds(16, 1.4, np.random.default_rng(0))
     sky = clouds(1, 1.4, np.random.default_rng(0), size=16)[0]
     np.testing.assert_allclose(sky, expected, atol=1e-5)
@@ -302,7 +302,7 @@ def test_a_stroke_fades_by_the_logarithm_of_its_distance():
     assert ink.any(axis=0).nonzero()[0].tolist() == [3, 4, 5, 6, 7, 8]
 
 
-def test_a_dotted_line_has_every_other_two_columns_and_a_row_of_its_own_at_each_end(rng):
+def test_a_dotted_line_shows_every_other_two_columns_between_random_rows(rng):
     lines = dotted_line(full(0, 400), rng)
     shown = lines.any(axis=(0, 1)).nonzero()[0]
     assert shown.tolist() == [2, 3, 6, 7, 10, 11, 14, 15, 18, 19, 22, 23, 26]
@@ -346,13 +346,13 @@ def test_canny_finds_the_outline_of_a_square_and_nothing_on_a_flat_image(rng):
 
 
 @pytest.mark.parametrize(("level", "found"), [(4, False), (100, True)])
-def test_canny_asks_for_a_steep_place_somewhere(level, found, rng):
+def test_canny_needs_a_strong_gradient_somewhere(level, found, rng):
     square = full(0)
     square[:, 8:20, 8:20] = level
     assert canny_edges(square, rng).any() == found
 
 
-def test_canny_follows_an_edge_into_where_it_is_weak_but_begins_none_there(rng):
+def test_canny_follows_an_edge_into_a_weak_part_but_starts_none_there(rng):
     ramp = np.linspace(0, 255, 28).astype(np.uint8)
     step = full(0)
     step[:, 14:] = ramp  # an edge between two rows that gets steeper to the right
@@ -362,7 +362,7 @@ def test_canny_follows_an_edge_into_where_it_is_weak_but_begins_none_there(rng):
     assert not canny_edges(step[:, :, :6], rng, low=0.1, high=0.9).any()
 
 
-def test_a_strong_edge_in_one_image_is_none_in_the_next(rng):
+def test_a_strong_edge_does_not_connect_to_the_next_image(rng):
     square = full(0, 3)
     square[:, 8:20, 8:20] = np.array([10, 200, 10], np.uint8)[:, None, None]
     edges = canny_edges(square, rng, low=0.05, high=1.0)

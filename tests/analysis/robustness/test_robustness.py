@@ -67,7 +67,7 @@ def halves(digits):
     return Dataset(digits.images, labels, "halves")
 
 
-def test_a_row_a_corruption_with_its_error_relative_to_the_reference(halves):
+def test_each_corruption_has_a_row_with_its_error_relative_to_the_reference(halves):
     part, reader = halves[:60], Brightness()
     errors = dict.fromkeys(CORRUPTIONS, 0.25) | {"stripe": 0.0}
     rows = tuple(evaluate_corruptions(reader, part, Reference(errors, {"recipe": "cnn"})))
@@ -96,7 +96,7 @@ def test_an_empty_split_has_no_rows(halves):
         next(evaluate_corruptions(Brightness(), halves[:0], None))
 
 
-def test_the_stored_reference_is_of_the_cnn_recipe_and_knows_every_corruption():
+def test_the_stored_reference_has_every_corruption_of_the_cnn_recipe():
     stored = json.loads(REFERENCE_FILE.read_text())
     assert stored["source"]["recipe"] == "cnn"
     assert len(stored["source"]["seeds"]) == 5
@@ -108,14 +108,14 @@ def test_the_stored_reference_is_of_the_cnn_recipe_and_knows_every_corruption():
     assert find_reference("0" * 64) is None
 
 
-def test_a_shift_goes_to_four_sides_in_turn():
+def test_shifts_cycle_through_four_directions():
     images = np.zeros((5, 28, 28), np.uint8)
     images[:, 14, 14] = 9
     places = [tuple(np.argwhere(image)[0] - 14) for image in shift(images, 2.0)]
     assert places == [(2, 0), (0, 2), (-2, 0), (0, -2), (2, 0)]
 
 
-def test_turns_by_quarters_sizes_and_thickness_are_known_by_hand(rng):
+def test_rotations_sizes_and_thickness_have_the_values_known_by_hand(rng):
     images = rng.integers(0, 256, (3, 28, 28)).astype(np.uint8)
     np.testing.assert_array_equal(turn(images, 90.0), np.rot90(images, axes=(1, 2)))
     np.testing.assert_array_equal(resize(images, 1.0), images)
@@ -129,7 +129,7 @@ def test_turns_by_quarters_sizes_and_thickness_are_known_by_hand(rng):
 
 
 @pytest.mark.parametrize("sweep", SWEEPS.values(), ids=SWEEPS)
-def test_a_sweep_passes_the_images_as_they_are_and_changes_more_away_from_there(sweep, digits):
+def test_a_sweep_changes_images_more_the_further_its_step_is_from_none(sweep, digits):
     images = digits.images[:20]
     changes = [
         np.abs(sweep.images(images, step).astype(int) - images).mean() for step in sweep.steps
@@ -166,7 +166,7 @@ def test_a_curve_has_the_accuracy_of_each_step(halves):
     assert json.loads(json.dumps(curves["size"].to_json()))["n"] == 50
 
 
-def test_what_a_step_leaves_as_it_is_is_not_read_again(halves):
+def test_unchanged_images_are_not_evaluated_again(halves):
     part, reader = halves[:50], Brightness()
     plain = evaluate(reader, part)
     for sweep in SWEEPS.values():
@@ -181,7 +181,7 @@ def test_what_a_step_leaves_as_it_is_is_not_read_again(halves):
         assert accuracy == pytest.approx(expected)
 
 
-def test_fgsm_moves_every_pixel_by_epsilon_up_the_loss_within_the_range(digits, rng):
+def test_fgsm_moves_every_pixel_by_epsilon_up_the_loss(digits, rng):
     _, gradient = linear(rng)
     images, labels = digits.images[:30], digits.labels[:30]
     moved = fgsm(images, gradient(images, labels), 8)
@@ -190,7 +190,7 @@ def test_fgsm_moves_every_pixel_by_epsilon_up_the_loss_within_the_range(digits, 
     np.testing.assert_array_equal(fgsm(images, gradient(images, labels), 0), images)
 
 
-def test_pgd_stays_within_epsilon_and_raises_a_linear_loss_as_far_as_can_be(digits, rng):
+def test_pgd_stays_within_epsilon_and_maximises_a_linear_loss(digits, rng):
     classifier, gradient = linear(rng)
     images, labels = digits.images[:30], digits.labels[:30]
     moved = pgd(images, labels, gradient, 8, np.random.default_rng(0), steps=20)
@@ -207,7 +207,7 @@ def test_pgd_stays_within_epsilon_and_raises_a_linear_loss_as_far_as_can_be(digi
     assert len(np.unique(start.astype(int) - images)) == 17  # anywhere within, from -8 to 8
 
 
-def test_an_attack_asks_for_the_slope_of_the_images_as_they_are_but_once(digits, rng):
+def test_the_gradient_at_the_unchanged_images_is_computed_once(digits, rng):
     classifier, gradient = linear(rng)
     asked = []
 
@@ -235,7 +235,7 @@ def test_epsilon_is_a_whole_number_of_levels(epsilon, digits, rng):
         pgd(digits.images, digits.labels, gradient, epsilon, rng)
 
 
-def test_an_attack_has_a_row_a_method_and_epsilon_and_larger_ones_are_worse(digits, rng):
+def test_attacks_have_a_row_per_method_and_epsilon_and_larger_ones_are_worse(digits, rng):
     classifier, gradient = linear(rng)
     read = classifier.logits(digits.images).argmax(axis=1).astype(np.uint8)
     right = Dataset(digits.images, read, "read rightly")
@@ -251,7 +251,7 @@ def test_an_attack_has_a_row_a_method_and_epsilon_and_larger_ones_are_worse(digi
     assert again == rows[4:]
 
 
-def test_the_command_prints_rows_and_the_object(digitnn: CommandLine) -> None:
+def test_evaluate_prints_robustness_as_rows_and_as_json(digitnn: CommandLine) -> None:
     digitnn("train", "classic", "--epochs", "3", "--out", "run")
     told = digitnn("evaluate", "run", "--corruptions", "--robustness")
     assert told.code == 0, told.err
@@ -271,7 +271,7 @@ def test_the_command_prints_rows_and_the_object(digitnn: CommandLine) -> None:
     assert plain.keys() <= found.keys()
 
 
-def test_an_ensemble_has_corruptions_and_curves_but_no_gradient(digitnn: CommandLine) -> None:
+def test_an_ensemble_has_corruptions_and_curves_but_no_attacks(digitnn: CommandLine) -> None:
     for seed in "12":
         digitnn("train", "classic", "--epochs", "1", "--seed", seed, "--out", seed)
     digitnn("ensemble", "1", "2", "--out", "both")
@@ -280,7 +280,7 @@ def test_an_ensemble_has_corruptions_and_curves_but_no_gradient(digitnn: Command
     assert told.json()["adversarial"] is None
 
 
-def test_a_reference_is_measured_over_seeds_and_noted(
+def test_a_reference_is_measured_over_seeds_and_stored(
     digitnn: CommandLine, digits: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for seed in "12":
@@ -300,12 +300,12 @@ def test_a_reference_is_measured_over_seeds_and_noted(
     assert found.errors["fog"] == pytest.approx(np.mean(fog))
 
 
-def test_a_reference_of_several_recipes_or_of_one_seed_twice_is_refused(
+def test_a_reference_with_a_repeated_seed_is_rejected(
     digitnn: CommandLine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     digitnn("train", "classic", "--epochs", "1", "--out", "run")
     with pytest.raises(SystemExit) as ended:
         measure_reference.main(["run", "run", "--out", "reference.json"])
     assert ended.value.code == 2
-    assert "a reference takes a run a seed" in capsys.readouterr().err
+    assert "a reference needs runs of different seeds" in capsys.readouterr().err
     assert not Path("reference.json").exists()

@@ -9,7 +9,7 @@ from digitnn.analysis.robustness.figures import draw_corrupted, draw_corruptions
 from digitnn.analysis.robustness.sweeps import Curve
 
 
-def test_the_contact_sheet_has_a_row_a_corruption_below_the_images_as_they_are(digits):
+def test_the_contact_sheet_has_a_row_per_corruption_below_the_images(digits):
     figure = draw_corrupted(digits.images[:3])
     shown = [axes.get_images()[0].get_array() for axes in figure.axes]
     names = [axes.get_ylabel() for axes in figure.axes]

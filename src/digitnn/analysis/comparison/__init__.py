@@ -1,1 +1,1 @@
-"""Recipes and engines side by side: tables, tests, figures, leaderboard."""
+"""Compare recipes and engines: tables, tests, figures, leaderboard."""

@@ -1,4 +1,4 @@
-"""The main job's arithmetic: from evaluated runs to rows and pairs.
+"""Turn evaluated runs into the rows and paired tests of a comparison.
 
 Axes: n images of the test split.
 """
@@ -28,14 +28,14 @@ REPORTED: tuple[Mapping[str, Any], ...] = (
     {"recipe": "original, from scratch", "accuracy": 0.9327, "train_seconds": 37.0},
     {"recipe": "original, PyTorch CNN", "accuracy": 0.987, "train_seconds": 170.0},
 )
-"""What the original repository's README reports of itself; not measured by us."""
+"""Reported by the original repository's README; not measured by us."""
 
 
 @dataclass(frozen=True, eq=False)
 class EvaluatedRun:
-    """A run and what it did on the test split.
+    """A run and its evaluation on the test split.
 
-    note: what tells it from runs of the same recipe that were set otherwise, where there are some.
+    note: how its settings differ from those of other runs of the same recipe; "" if they do not.
     """
 
     run: Trained
@@ -44,28 +44,28 @@ class EvaluatedRun:
 
     @property
     def seed(self) -> int:
-        """The seed that the run was trained from."""
+        """The seed of the training."""
         return int(self.run.about["seed"])
 
     @property
     def name(self) -> str:
-        """The recipe, and the note if there is one: "cnn" or "cnn, l2 5"."""
+        """The recipe and the note, if any: "cnn" or "cnn, l2 5"."""
         return f"{self.run.recipe}, {self.note}" if self.note else self.run.recipe
 
     @property
     def title(self) -> str:
-        """name (engine)."""
+        """The name with the engine: "cnn (scratch)"."""
         return f"{self.name} ({self.run.engine})"
 
     def right(self, test: Dataset) -> Bool[ndarray, " n"]:
-        """Which images were read right."""
+        """Return which images were classified correctly."""
         return self.evaluation.predictions == test.labels
 
 
 def group_seeds(evaluated: Sequence[EvaluatedRun]) -> list[list[EvaluatedRun]]:
-    """The runs that differ by seed alone together, in the order they came.
+    """Group the runs that differ only in the seed, in their given order.
 
-    Groups of one recipe and engine get notes, so that no two have the same title.
+    Groups of the same recipe and engine get notes, so that all titles differ.
     """
     groups: dict[tuple[str, str], list[EvaluatedRun]] = {}
     for one in evaluated:
@@ -80,12 +80,11 @@ def group_seeds(evaluated: Sequence[EvaluatedRun]) -> list[list[EvaluatedRun]]:
 
 
 def make_row(group: Sequence[EvaluatedRun], test: Dataset) -> dict[str, Any]:
-    """One row of the comparison: means over the seeds of one recipe on one engine.
+    """Return one row of the comparison: means over the seeds of one recipe on one engine.
 
-    interval: 95 % Wilson, for the mean accuracy on n test images: how much another 10,000 digits
-    could differ. Where there are several seeds, spread: the standard deviation over them;
-    seeds_interval: 95 % of the mean over all seeds, on these images; variance: see `seed_variance`;
-    both only if no seed comes twice.
+    interval: 95 % Wilson, for the mean accuracy on n test images. With several seeds, spread is
+    the standard deviation over them; if all seeds differ, seeds_interval is the 95 % interval of
+    the mean over all seeds on these images, and variance comes from `seed_variance`.
     """
     first = group[0].run
     n = group[0].evaluation.n
@@ -120,9 +119,9 @@ def make_row(group: Sequence[EvaluatedRun], test: Dataset) -> dict[str, Any]:
 
 
 def make_pairs(groups: Sequence[Sequence[EvaluatedRun]], test: Dataset) -> dict[str, Any]:
-    """The exact McNemar test of every two recipes, first seed against first seed.
+    """Compare every two recipes by the exact McNemar test, first seed against first seed.
 
-    holm: the p-value adjusted for the number of pairs; digits: which images only one reads.
+    holm: the p-value adjusted for the number of pairs; digits: images that only one gets right.
     """
     found = [(a[0], b[0]) for a, b in combinations(groups, 2)]
     compared = [compare_paired(a.right(test), b.right(test)) for a, b in found]
@@ -134,15 +133,15 @@ def make_pairs(groups: Sequence[Sequence[EvaluatedRun]], test: Dataset) -> dict[
             "seeds": [a.seed, b.seed],
             **asdict(pair),
             "holm": holm,
-            "digits": _find_digits(a.right(test), b.right(test)),
+            "digits": _only_one_correct(a.right(test), b.right(test)),
         }
         for (a, b), pair, holm in zip(found, compared, adjusted, strict=True)
     ]
     return {"test": "exact McNemar, two-sided; holm: adjusted for all pairs", "pairs": pairs}
 
 
-def _find_digits(first: Bool[ndarray, " n"], second: Bool[ndarray, " n"]) -> dict[str, Any]:
-    """The places in the test split of the images that only one of two networks reads."""
+def _only_one_correct(first: Bool[ndarray, " n"], second: Bool[ndarray, " n"]) -> dict[str, Any]:
+    """Return the indices of the images that only one of two networks classifies correctly."""
     return {
         "only_first": np.flatnonzero(first & ~second).tolist(),
         "only_second": np.flatnonzero(second & ~first).tolist(),
@@ -152,8 +151,8 @@ def _find_digits(first: Bool[ndarray, " n"], second: Bool[ndarray, " n"]) -> dic
 def check_same_test(runs: Sequence[Trained], test: Dataset) -> None:
     """Raise `RunError` for a run that was last tested on other images than `test`.
 
-    What it was trained on may lie in `test`; nothing else would tell. Runs whose readings are of a
-    version that noted no fingerprint pass, as do those that have never been tested.
+    `test` might contain that run's training images, which nothing else would detect. Runs pass if
+    they have never been tested or if an old version recorded no fingerprint.
     """
     ours = test.fingerprint()
     for run in runs:
@@ -172,9 +171,9 @@ def make_comparison(
     test: Dataset,
     grid: Sequence[Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """The object that `digitnn compare --json` prints.
+    """Return the object that `digitnn compare --json` prints.
 
-    grid: with `--grid`, how far equal steps lead the engines apart, as `lockstep` tells it.
+    grid: with `--grid`, how far the engines are apart after equal steps, from `lockstep`.
     """
     groups = group_seeds(evaluated)
     return {

@@ -1,6 +1,4 @@
-"""Figures of how far a network's sureness can be trusted: do its probabilities mean what they say,
-and are the images that it is least sure of those that it reads wrongly?
-"""
+"""Draw how far a network's confidence can be trusted: reliability, and risk over coverage."""
 
 from __future__ import annotations
 
@@ -21,13 +19,11 @@ if TYPE_CHECKING:
 
 
 def draw_reliability(evaluation_summary: EvaluationSummary, narrow: bool = False) -> Figure:
-    """The share read right in each bin of confidence, as trained and with the temperature.
+    """Draw the accuracy in each bin of confidence, as trained and with the temperature.
 
-    Side by side, or, `narrow`, one above the other.
-
-    Bars: accuracy, with its 95 % Wilson interval; a line across each: what the network claims, the
-    mean confidence; below, how many images are in the bin. Calibrated is who claims what is so.
-    Guo et al. 2017, figure 1.
+    Bars show accuracy with its 95 % Wilson interval, a line across each bar the mean confidence,
+    and the panel below the number of images (Guo et al. 2017, figure 1). narrow: draws the two
+    diagrams one above the other.
     """
     after = evaluation_summary.tempered
     source = "these same images" if after.in_sample else "validation"
@@ -56,7 +52,7 @@ def draw_reliability(evaluation_summary: EvaluationSummary, narrow: bool = False
     figure.legend(handles, labels, frameon=False, loc="outside lower center", ncols=ncols)
     most = max(one.n for one in (*evaluation_summary.bins, *after.bins))
     for above, below in grid.T if narrow else grid[:, :1].T:
-        above.set_ylabel("% of digits read rightly")
+        above.set_ylabel("accuracy (%)")
         below.set_ylabel("images")
         below.set_yscale("log")
         below.set_ylim(0.7, 12 * most)
@@ -65,16 +61,16 @@ def draw_reliability(evaluation_summary: EvaluationSummary, narrow: bool = False
 
 
 def _draw_bins(axes: Axes, bins: tuple[Bin, ...]) -> None:
-    axes.plot([0, 100], [0, 100], color=GREY, linewidth=1, linestyle="--", label="claimed is so")
+    axes.plot(
+        [0, 100], [0, 100], color=GREY, linewidth=1, linestyle="--", label="perfectly calibrated"
+    )
     filled = [one for one in bins if one.accuracy is not None and one.confidence is not None]
     middles = [50 * (one.low + one.high) for one in filled]
     accuracies = [100 * (one.accuracy or 0.0) for one in filled]
     bounds = [wilson_interval(round((one.accuracy or 0.0) * one.n), one.n) for one in filled]
     reach = np.abs(100 * np.array(bounds).T - accuracies)
     width = 92 / len(bins)
-    axes.bar(
-        middles, accuracies, width, color=COLOURS[5], label="read rightly, with its 95 % interval"
-    )
+    axes.bar(middles, accuracies, width, color=COLOURS[5], label="accuracy, with its 95 % interval")
     axes.errorbar(middles, accuracies, yerr=reach, fmt="none", color=COLOURS[0], capsize=2)
     axes.hlines(
         [100 * (one.confidence or 0.0) for one in filled],
@@ -82,7 +78,7 @@ def _draw_bins(axes: Axes, bins: tuple[Bin, ...]) -> None:
         [middle + width / 2 for middle in middles],
         color=COLOURS[1],
         linewidth=2.5,
-        label="probability claimed, its mean",
+        label="mean confidence",
     )
     axes.set_xlim(0, 100)
     axes.set_ylim(0, 103)
@@ -90,22 +86,22 @@ def _draw_bins(axes: Axes, bins: tuple[Bin, ...]) -> None:
 
 
 def _draw_counts(axes: Axes, bins: tuple[Bin, ...]) -> None:
-    """Bars on a logarithmic scale, each with its number; the caller sets the scale."""
+    """Draw the counts as bars with their numbers; the caller sets the logarithmic scale."""
     for one in bins:
         if one.n:
             middle = 50 * (one.low + one.high)
             axes.bar(middle, one.n, 92 / len(bins), color=GREY)
             axes.text(middle, 1.25 * one.n, f"{one.n:,}", ha="center", va="bottom", fontsize=7)
-    axes.set_xlabel("% probability of what is read")
+    axes.set_xlabel("confidence (%)")
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def draw_risk_coverage(evaluation_summary: EvaluationSummary) -> Figure:
-    """The error among the most confident images, over the share of images that get an answer.
+    """Draw the error rate among the most confident images over the coverage.
 
-    Marks at 50, 80, 90, 95 and 99 %, with 95 % Wilson intervals. For reference the best order there
-    can be, all mistakes last, and none at all, which leaves the error as it is. Where a mistake is
-    among the first few images the curve leaves the top: a share of so few says little.
+    Marks at 50, 80, 90, 95 and 99 % have 95 % Wilson intervals. For reference: the best possible
+    order, with all mistakes last, and a random order. A mistake among the first few images takes
+    the curve out of the axes, since the error rate of so few images says little.
     """
     found = evaluation_summary.risk_coverage
     last = found.curve[-1]
@@ -122,7 +118,7 @@ def draw_risk_coverage(evaluation_summary: EvaluationSummary) -> Figure:
         [100 * point.coverage for point in found.curve],
         [100 * point.error for point in found.curve],
         color=COLOURS[0],
-        label=f"the surest first, area {100 * found.area:.2g} %",
+        label=f"most confident first, area {100 * found.area:.2g} %",
     )
     axes.plot(
         100 * np.arange(1, last.n + 1) / last.n,
@@ -151,8 +147,8 @@ def draw_risk_coverage(evaluation_summary: EvaluationSummary) -> Figure:
         )
     axes.set_xlim(0, 102)
     axes.set_ylim(0, 1.2 * max(100 * last.error, float(bounds.max()), 0.01))
-    axes.set_xlabel("% of images that get an answer, the surest first")
-    axes.set_ylabel("% of these read wrongly")
+    axes.set_xlabel("coverage (%): share of images answered, most confident first")
+    axes.set_ylabel("error rate among these (%)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize=9, loc="center left")

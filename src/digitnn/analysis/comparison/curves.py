@@ -1,4 +1,4 @@
-"""Learning curves of several runs in one figure: error and loss, over epochs and over seconds."""
+"""Draw learning curves of several runs: error and loss, over epochs and over seconds."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
-"""Line styles: as many runs as there are colours have the first, as many again the second, ..."""
+"""Line styles: the first for as many runs as there are colours, then the second, and so on."""
 MARKERS_BELOW = 30
-"""A line of fewer points shows each of them."""
+"""A line of fewer points shows a marker at each."""
 TRAINING: dict[str, Any] = {"linewidth": 1.0, "alpha": 0.55}
 VALIDATION: dict[str, Any] = {"linewidth": 2.0}
 
 
 def draw_curves(histories: Sequence[History]) -> Figure:
-    """A colour and dash for each run, the same in all four panels; bold is validation.
+    """Draw each run in one colour and dash in four panels; bold is validation.
 
-    Upper row: errors in percent, lower row: loss in nats; left: over epochs, right: over seconds.
+    Upper row: error in percent, lower row: loss in nats; left: over epochs, right: over seconds.
     Raises `RunError` for a history without an epoch, `MissingExtraError` without matplotlib.
     """
     for history in histories:
         if not history.records:
-            raise RunError(f"{history.path} has come to the end of no epoch: nothing to draw")
+            raise RunError(f"{history.path} has no finished epoch: nothing to draw")
     columns = 1 if len(histories) == 1 else 2
     figure = new_figure(11, 7.2 + 0.23 * -(-len(histories) // columns))
     panels = figure.subplots(2, 2, sharex="col", sharey="row")
@@ -44,8 +44,8 @@ def draw_curves(histories: Sequence[History]) -> Figure:
     for axes in panels[:, 0]:
         use_log_scale(axes)
     error, loss = panels[:, 0]
-    error.set_ylabel("% of digits read wrongly")
-    loss.set_ylabel("loss (nats an image)")
+    error.set_ylabel("error rate (%)")
+    loss.set_ylabel("loss (nats per image)")
     loss.set_xlabel(_unit(histories))
     panels[1, 1].set_xlabel("seconds of training")
     _add_legends(figure, error, histories, columns)
@@ -55,7 +55,7 @@ def draw_curves(histories: Sequence[History]) -> Figure:
 def _draw_history(
     error: Axes, loss: Axes, positions: Sequence[float], history: History, number: int
 ) -> None:
-    """Both curves of one run, in a panel for its errors and in one for its loss."""
+    """Draw one run in a panel for its error and in one for its loss."""
     records = history.records
     look = _look(number) | {
         "marker": "o" if len(records) < MARKERS_BELOW else None,
@@ -70,7 +70,7 @@ def _draw_history(
 
 
 def _add_legends(figure: Figure, axes: Axes, histories: Sequence[History], columns: int) -> None:
-    """What bold and thin mean, in the first panel; whose colour is which, below all of them."""
+    """Explain bold and thin in the first panel, and the colours below all panels."""
     from matplotlib.lines import Line2D
 
     kinds = [
@@ -90,7 +90,7 @@ def _add_legends(figure: Figure, axes: Axes, histories: Sequence[History], colum
 
 
 def run_labels(histories: Sequence[History]) -> list[str]:
-    """Recipe, engine and seed of each; where that is not enough to tell two apart, the path too."""
+    """Return recipe, engine and seed of each, with the path where two would be the same."""
     names = [f"{one.recipe.name} ({one.engine}), seed {one.seed}" for one in histories]
     return [
         f"{name}: {_end_of(str(one.path))}" if names.count(name) > 1 else name
@@ -98,18 +98,18 @@ def run_labels(histories: Sequence[History]) -> list[str]:
     ]
 
 
-def _end_of(path: str, most: int = 40) -> str:
-    return path if len(path) <= most else "…" + path[1 - most :]
+def _end_of(path: str, max_characters: int = 40) -> str:
+    return path if len(path) <= max_characters else "…" + path[1 - max_characters :]
 
 
 def _look(number: int) -> dict[str, Any]:
-    """The colour and dash of a run."""
+    """Return the colour and dash of a run."""
     n = len(COLOURS)
     return {"color": COLOURS[number % n], "linestyle": DASHES[number // n % len(DASHES)]}
 
 
 def _unit(histories: Sequence[History]) -> str:
-    """What one step to the right is."""
+    """Return the unit of the horizontal axis."""
     kinds = {history.recipe.is_full_batch for history in histories}
     if kinds == {True}:
         return "iterations"

@@ -1,7 +1,7 @@
-"""Images from elsewhere: what they share with those that a network knows, and QMNIST's two parts.
+"""Handle images from other sources: overlap with a run's own splits, and QMNIST's two parts.
 
-Reading them is no reading of the test split, as long as they are other images: hence the count.
-Axes: n images.
+Evaluating on external images does not count as a test as long as they are other images, hence the
+overlap is counted. Axes: n images.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,15 +22,15 @@ from digitnn.runs.protocol import Trained
 from digitnn.wording import percent
 
 EXTERNAL_SPLIT = "external"
-"""What such a reading is called in report.json."""
+"""The name of the split for such an evaluation in report.json."""
 
 QMNIST_IMAGES, REBUILT_IMAGES = 60_000, 10_000
-"""QMNIST's test digits, and how many of them, the first, are MNIST's own rebuilt."""
+"""QMNIST's test images, of which the first ones are MNIST's own, rebuilt."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """What a network did on some of the images. interval: 95 % Wilson."""
+    """A network's accuracy on a part of the images. interval: 95 % Wilson."""
 
     name: str
     n: int
@@ -59,18 +59,20 @@ def count_known(
 
 
 def count_shared(dataset: Dataset, splits: Mapping[str, Dataset]) -> dict[str, int]:
-    """How many of the images of `dataset` lie in each of `splits` too, pixel for pixel.
+    """Count the images of `dataset` that are also in each of `splits`, pixel for pixel.
 
-    Raises `DataError` if there is no image, `UsageError` if these are the very images and labels
-    of a split: there is a command for that, which counts it.
+    Raises `DataError` if there is no image, and `UsageError` if `dataset` equals a split, which
+    has to be evaluated by its name.
     """
     if not len(dataset):
         raise DataError(f"{dataset.name}: no images to evaluate on")
     fingerprint = dataset.fingerprint()
     for name, split in splits.items():
         if split.fingerprint() == fingerprint:
-            how = "the run was trained on" if name == "train" else f"--split {name} reads"
-            raise UsageError(f"{dataset.name} holds the very images that {how}: not from elsewhere")
+            how = "the run was trained on" if name == "train" else f"--split {name} evaluates"
+            raise UsageError(
+                f"{dataset.name} holds exactly the images that {how}: they are not external"
+            )
     images = [image.tobytes() for image in dataset.images]
     shared = {}
     for name, split in splits.items():
@@ -80,10 +82,10 @@ def count_shared(dataset: Dataset, splits: Mapping[str, Dataset]) -> dict[str, i
 
 
 def qmnist_shares(dataset: Dataset, predictions: UInt8[ndarray, " n"]) -> tuple[Share, ...]:
-    """Of QMNIST's test digits, known by name and number, the rebuilt ones and the lost ones.
+    """Return the accuracy on the rebuilt and on the lost part of QMNIST's test images.
 
-    The first 10,000 are MNIST's test digits, made again from the forms; the other 50,000 were cut
-    off when MNIST was published (Yadav and Bottou 2019). None for other images.
+    The first 10,000 are MNIST's test images, rebuilt from the forms; the other 50,000 were left out
+    when MNIST was published (Yadav and Bottou 2019). Empty for other data sets.
     """
     if not dataset.name.startswith(QMNIST_TEST) or len(dataset) != QMNIST_IMAGES:
         return ()

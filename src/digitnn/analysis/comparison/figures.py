@@ -1,7 +1,4 @@
-"""Figures of runs and comparisons: each `draw_...` returns a matplotlib figure.
-
-Figures are built without pyplot, so nothing global changes and no window opens.
-"""
+"""Draw runs and comparisons; each `draw_...` returns a matplotlib figure."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def draw_overview(comparison: Mapping[str, Any]) -> Figure:
-    """Test error and training time of every row, those reported elsewhere in grey."""
+    """Draw test error and training time of every row, those reported elsewhere in grey."""
     rows = [*comparison["reported"], *comparison["rows"]]
     names = [f"{row['recipe']}\n{row.get('engine', 'as reported')}" for row in rows]
     colours = [COLOURS[0] if "interval" in row else GREY for row in rows]
@@ -48,13 +45,13 @@ def draw_overview(comparison: Mapping[str, Any]) -> Figure:
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
-    left.set_xlabel("% of digits read wrongly")
+    left.set_xlabel("error rate (%)")
     right.set_xlabel("seconds")
     return figure
 
 
 def draw_learning_curves(runs: Sequence[Trained]) -> Figure:
-    """Training and validation error over the epochs of each run, side by side."""
+    """Draw training and validation error over the epochs of each run, side by side."""
     figure = new_figure(5 * len(runs), 3.4)
     for run, axes in zip(runs, _row(figure, len(runs)), strict=True):
         epochs = [record.epoch for record in run.history]
@@ -67,7 +64,7 @@ def draw_learning_curves(runs: Sequence[Trained]) -> Figure:
         use_log_scale(axes)
         axes.set_title(f"{run.recipe} ({run.engine})", fontsize=11)
         axes.set_xlabel("iteration" if run.history[-1].evaluations else "epoch")
-        axes.set_ylabel("% of digits read wrongly")
+        axes.set_ylabel("error rate (%)")
         if marker:
             axes.set_xticks(epochs)
         axes.grid(alpha=0.3, which="both")
@@ -76,7 +73,7 @@ def draw_learning_curves(runs: Sequence[Trained]) -> Figure:
 
 
 def draw_confusions(evaluated: Sequence[EvaluatedRun]) -> Figure:
-    """How often each digit was read as each other one; what was right is left out."""
+    """Draw confusion matrices without the diagonal."""
     figure = new_figure(4.6 * len(evaluated), 4.6)
     for one, axes in zip(evaluated, _row(figure, len(evaluated)), strict=True):
         wrong = one.evaluation.confusion.copy()
@@ -90,7 +87,7 @@ def draw_confusions(evaluated: Sequence[EvaluatedRun]) -> Figure:
             axes.text(i, i, "·", ha="center", va="center", color=GREY)
         axes.set_xticks(range(CLASSES))
         axes.set_yticks(range(CLASSES))
-        axes.set_xlabel("read as")
+        axes.set_xlabel("classified as")
         axes.set_ylabel("digit")
         axes.set_title(
             f"{one.title}: {one.evaluation.errors} of {one.evaluation.n:,} wrong", fontsize=11
@@ -99,12 +96,12 @@ def draw_confusions(evaluated: Sequence[EvaluatedRun]) -> Figure:
 
 
 def draw_disagreements(first: EvaluatedRun, second: EvaluatedRun, test: Dataset) -> Figure:
-    """Digits that only one of two networks reads, each with what the two say."""
-    columns, most_rows = 12, 2
+    """Draw the digits that only one of two networks classifies correctly, with the wrong answer."""
+    columns, max_rows = 12, 2
     sides = []
     for good, bad in ((first, second), (second, first)):
         only = np.flatnonzero(good.right(test) & ~bad.right(test))
-        sides.append((good, bad, only, min(most_rows, max(1, -(-len(only) // columns)))))
+        sides.append((good, bad, only, min(max_rows, max(1, -(-len(only) // columns)))))
     rows = [side[-1] for side in sides]
     figure = new_figure(10, 0.8 + 0.95 * sum(rows))
     panels = figure.subfigures(2, 1, height_ratios=[0.4 + n for n in rows], squeeze=False)
@@ -112,7 +109,7 @@ def draw_disagreements(first: EvaluatedRun, second: EvaluatedRun, test: Dataset)
         shown = only[: columns * n_rows]
         number = f"{len(shown)} of {len(only)}" if len(only) > len(shown) else f"{len(only)}"
         panel.suptitle(
-            f"only {good.title} reads these ({number}); in orange, what {bad.title} reads",
+            f"correct only by {good.title} ({number}); in orange, the prediction of {bad.title}",
             fontsize=10,
         )
         grid = panel.subplots(n_rows, columns, squeeze=False)
@@ -126,12 +123,12 @@ def draw_disagreements(first: EvaluatedRun, second: EvaluatedRun, test: Dataset)
 
 
 def _row(figure: Figure, n: int) -> list[Axes]:
-    """n axes side by side."""
+    """Return n axes side by side."""
     return list(np.atleast_1d(figure.subplots(1, n)))
 
 
 def pareto_front(seconds: Sequence[float], errors: Sequence[float]) -> list[int]:
-    """The Pareto front: whom no other matches in both while beating them in one; fastest first."""
+    """Return the indices of the Pareto front, fastest first."""
     front: list[int] = []
     for i in sorted(range(len(seconds)), key=lambda i: (seconds[i], errors[i])):
         last = front[-1] if front else None
@@ -145,7 +142,7 @@ def _same(i: int, j: int, seconds: Sequence[float], errors: Sequence[float]) -> 
 
 
 def draw_time_and_accuracy(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Each row's error over its seconds of training, with the interval; a line joins the front.
+    """Draw each row's error with its interval over its training time; a line joins the front.
 
     rows: those of a comparison: `recipe`, `engine`, `accuracy`, `interval`, `train_seconds`.
     """

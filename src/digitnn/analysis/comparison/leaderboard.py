@@ -1,8 +1,7 @@
-"""Which recipe is best, told so that nobody fools themselves.
+"""Rank recipes by their mean accuracy over seeds, from what the runs have recorded.
 
-A recipe's figure is the mean over its seeds, with the interval of that mean. The best seed is what
-an unlucky reader would be shown instead: it stands beside, with what it claims too much. Nothing
-is read here but what the runs have noted of themselves.
+The best seed is shown too, with its excess over the mean, since reporting only the best seed is
+misleading. Nothing is evaluated here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,10 +23,10 @@ SplitName = Literal["valid", "test"]
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run, and what it has noted of itself.
+    """What a run has recorded.
 
-    settings: see `settings_of`; seeds: several for an ensemble;
-    complete: trained to its end; chosen_on: see `Standing`; valid, test: None if never measured.
+    settings: see `settings_of`; seeds: several for an ensemble; complete: trained to the end;
+    chosen_on: see `Standing`; valid, test: None if never measured.
     """
 
     path: Path
@@ -44,7 +43,7 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class MeasuredAccuracy:
-    """An accuracy, and the fingerprint of the data it was measured on, None if nobody noted it."""
+    """An accuracy and the fingerprint of its data, None if it was not recorded."""
 
     accuracy: float
     sha256: str | None
@@ -54,10 +53,10 @@ class MeasuredAccuracy:
 class Standing:
     """One row: the runs of one recipe with the same settings on one engine.
 
-    interval: 95 % of the mean over all seeds (Student), None for one run; best: what "best of n"
-    would claim; excess: by how much that exceeds the mean; by_validation: on test, the accuracy of
-    the run that validates best, which may be claimed; chosen_on: the split that decided which epoch
-    was kept, if one did; test_reads: by all runs together.
+    interval: 95 % of the mean over all seeds (Student), None for one run; best: of the n runs;
+    excess: best minus mean; by_validation: the test accuracy of the run with the best validation
+    accuracy, which may be reported; chosen_on: the split that decided which epoch was kept, if any;
+    test_reads: evaluations on test by all runs together.
     """
 
     rank: int
@@ -79,7 +78,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Standings on one split of one data set; unranked: (run, why)."""
+    """Standings on one split of one data set. unranked: (run, reason)."""
 
     split: SplitName
     sha256: str
@@ -93,9 +92,9 @@ class Leaderboard:
 
 
 def find_runs(paths: Sequence[Path]) -> list[Path]:
-    """The runs among `paths`, and those that lie in folders among them, each once.
+    """Return the runs among `paths` and in folders among them, each once.
 
-    Raises `RunError` for a path that is neither a run nor a folder, and if there is no run at all.
+    Raises `RunError` for a path that is neither a run nor a folder, and if there is no run.
     """
     found: dict[Path, None] = {}
     for path in paths:
@@ -114,7 +113,7 @@ def _is_finished(path: Path) -> bool:
 
 
 def read_entry(path: Path) -> RunSummary:
-    """What the run at `path` says of itself. Raises `RunError`."""
+    """Return what the run at `path` has recorded. Raises `RunError`."""
     run = load_run(path)
     readings = read_readings(path)
     stopping = run.about.get("stopping") or {}
@@ -136,7 +135,7 @@ def read_entry(path: Path) -> RunSummary:
 def _measured_on_valid(
     run: Trained, readings: Sequence[Mapping[str, Any]]
 ) -> MeasuredAccuracy | None:
-    """By an evaluation, or else when the epoch that was kept came to its end."""
+    """Return the last evaluation, or else the validation accuracy of the epoch that was kept."""
     sha256 = run.about["data"]["valid"]["sha256"]
     if noted := _last(readings, "valid"):
         return MeasuredAccuracy(noted.accuracy, sha256)
@@ -145,7 +144,7 @@ def _measured_on_valid(
 
 
 def _last(readings: Sequence[Mapping[str, Any]], split: str) -> MeasuredAccuracy | None:
-    """The newest of the readings of `split`; of these rather one that names its data."""
+    """Return the newest evaluation on `split`, preferring those that name their data."""
     mine = [reading for reading in readings if reading["split"] == split]
     if not mine:
         return None
@@ -154,7 +153,7 @@ def _last(readings: Sequence[Mapping[str, Any]], split: str) -> MeasuredAccuracy
 
 
 def rank(entries: Sequence[RunSummary], split: SplitName) -> Leaderboard:
-    """Order recipes by their mean accuracy on `split`.
+    """Rank recipes by their mean accuracy on `split`.
 
     Raises `RunError` if runs were measured on different data, or if none can be ranked.
     """
@@ -162,7 +161,7 @@ def rank(entries: Sequence[RunSummary], split: SplitName) -> Leaderboard:
     unranked: list[tuple[str, str]] = []
     for entry in entries:
         group = groups.get(entry.settings, [])
-        if reason := _why_not(entry, group, split):
+        if reason := _reason_against(entry, group, split):
             unranked.append((str(entry.path), reason))
         else:
             groups.setdefault(entry.settings, []).append(entry)
@@ -176,21 +175,21 @@ def rank(entries: Sequence[RunSummary], split: SplitName) -> Leaderboard:
     return Leaderboard(split, sha256, standings, tuple(unranked))
 
 
-def _why_not(entry: RunSummary, group: Sequence[RunSummary], split: SplitName) -> str | None:
-    """The reason for not ranking `entry` beside those of `group`, which are of equal settings."""
+def _reason_against(entry: RunSummary, group: Sequence[RunSummary], split: SplitName) -> str | None:
+    """Return the reason for not ranking `entry` with `group`, the runs of equal settings."""
     if not entry.complete:
-        return "it was not trained to its end"
+        return "it was not trained to the end"
     measured = _on(entry, split)
     if measured is None:
-        return f"never read {split}: `digitnn evaluate {entry.path} --split {split}` would"
+        return f"never evaluated on {split}: run `digitnn evaluate {entry.path} --split {split}`"
     if measured.sha256 is None:
         return (
-            f"an older digitnn did not note which {split} data it read: "
-            f"`digitnn evaluate {entry.path} --split {split}` would"
+            f"an older digitnn did not record which {split} data it was evaluated on: run "
+            f"`digitnn evaluate {entry.path} --split {split}`"
         )
     for other in group:
         if shared := set(entry.seeds) & set(other.seeds):
-            return f"of the same recipe and seed {min(shared)} as {other.path}: counted once"
+            return f"same recipe and seed {min(shared)} as {other.path}: counted once"
     return None
 
 
@@ -205,7 +204,7 @@ def _check_same_data(entries: Iterable[RunSummary], split: SplitName) -> str:
         (first, one), (second, two), *_ = seen.items()
         raise RunError(
             f"{one} and {two} were measured on different {split} data (fingerprints {first[:12]} "
-            f"and {second[:12]}): their figures cannot be ranked; name runs of the same data"
+            f"and {second[:12]}): they cannot be ranked together; name runs of the same data"
         )
     return next(iter(seen))
 
@@ -233,7 +232,7 @@ def _stand(rank: int, group: Sequence[RunSummary], split: SplitName) -> Standing
 
 
 def _choose_by_validation(group: Sequence[RunSummary]) -> float | None:
-    """The test accuracy of the run that validates best; None if one has never been validated."""
+    """Return the test accuracy of the run that validates best; None if one was not validated."""
     pairs = [
         (entry.valid.accuracy, entry.test.accuracy)
         for entry in group

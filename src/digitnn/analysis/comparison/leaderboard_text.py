@@ -1,4 +1,4 @@
-"""A leaderboard as text: a table, and beneath it what one should know before quoting it."""
+"""Format a leaderboard as text: a table with cautions below it."""
 
 from collections.abc import Sequence
 
@@ -12,16 +12,16 @@ HEADS = (
     "95 % over seeds",
     "seeds",
     "best of n",
-    "too much by",
+    "best - mean",
     "epoch chosen on",
-    "test read",
+    "tested",
 )
 
 
 def leaderboard_to_text(board: Leaderboard) -> str:
-    """Aligned columns for a terminal, a line a recipe.
+    """Return aligned columns for a terminal, one line per recipe.
 
-    epoch chosen on: the split that decided which epoch was kept; nothing: it is the last.
+    epoch chosen on: the split that decided which epoch was kept; "nothing" if it is the last.
     """
     rows = [HEADS, *(_cells(standing, board.standings) for standing in board.standings)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADS))]
@@ -52,15 +52,16 @@ def _cautions(board: Leaderboard) -> list[str]:
     lines = []
     if board.split == "valid":
         lines.append(
-            "Recipes and epochs are chosen on these images, so the figures flatter: quote test's."
+            "Recipes and epochs are chosen on these images, so they are optimistic: quote test "
+            "accuracy."
         )
     if any(row.interval is None for row in board.standings):
-        lines.append("One seed has no interval: train more seeds before you believe a rank.")
+        lines.append("One seed has no interval: train more seeds before trusting the ranking.")
     often = [row for row in board.standings if row.test_reads > row.n]
     if often:
         names = ", ".join(f"{row.recipe} ({row.engine})" for row in often)
         lines.append(
-            f"Test was read more than once a run by {names}: what changed in between may have been "
-            "chosen on it."
+            f"Evaluated more than once per run on test: {names}. What changed in between may have "
+            "been chosen on it."
         )
     return lines

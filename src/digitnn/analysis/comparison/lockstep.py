@@ -1,8 +1,7 @@
-"""One recipe on two engines, step by step: how far apart do equal steps lead?
+"""Train one recipe on two engines step by step and measure how far they drift apart.
 
-Both trainings begin at the same weights and see the same batches, so whatever comes between them
-is arithmetic: the engines add the same single-precision numbers in different orders.
-Axes: n images, k classes.
+Both trainings start from the same weights and see the same batches, so any difference comes from
+arithmetic: the engines add the same single-precision numbers in different orders.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,17 +17,17 @@ from digitnn.recipes.recipe import EngineName, Recipe
 from digitnn.training.training import Training
 
 STEPS = (0, 1, 3, 10, 30)
-"""After how many steps the engines are compared: mini-batches, or iterations of full batch."""
+"""Steps after which the engines are compared: mini-batches, or full-batch iterations."""
 EPSILON = float(np.finfo(np.float32).eps)
-"""The last bit of a single-precision 1."""
+"""The single-precision machine epsilon."""
 
 
 @dataclass(frozen=True)
 class Gap:
     """How far two engines are apart after `steps` equal steps.
 
-    largest_difference: of any logit on the validation images; largest_logit: the size of the
-    largest one, to judge it by; read_differently: images of `n` that they read as other digits.
+    largest_difference: of any logit on the validation images; largest_logit: its scale;
+    read_differently: of `n` images, those with different predictions.
     """
 
     steps: int
@@ -46,7 +45,7 @@ def train_in_lockstep(
     seed: int,
     steps: Sequence[int] = STEPS,
 ) -> Iterator[Gap]:
-    """Train `recipe` on both engines at once and compare after each number of `steps`.
+    """Train `recipe` on both engines at once and yield their gap after each number of `steps`.
 
     Ends after the last of `steps`, or earlier with the recipe.
     """
@@ -78,11 +77,11 @@ def _gap(steps: int, first: Training, second: Training) -> Gap:
 def compare_engines(
     recipe: Recipe, train: Dataset, valid: Dataset, seed: int
 ) -> list[dict[str, Any]]:
-    """An entry of the grid for every two engines that train `recipe`, as plain builtins."""
+    """Return an entry of the grid, as JSON values, for every two engines that train `recipe`."""
     about = {"recipe": recipe.name, "seed": seed, "unit": _unit(recipe)}
     if len(recipe.engines) == 1:
         (only,) = recipe.engines
-        reason = f"only {only} trains it, so there is nothing to differ from"
+        reason = f"only {only} can train it, so there is nothing to compare"
         return [{**about, "engines": [only], "gaps": [], "reason": reason}]
     entries = []
     for pair in combinations(recipe.engines, 2):
@@ -99,24 +98,24 @@ def compare_engines(
 
 
 def explain_gaps(gaps: Sequence[Gap]) -> str:
-    """One sentence: why the engines are as far apart as they are, relative to their logits."""
+    """Return a sentence on why the engines differ, relative to their logits."""
     first, last = (gap.largest_difference / gap.largest_logit for gap in (gaps[0], gaps[-1]))
     rounding = max(first, EPSILON)
     if last <= 10 * rounding:
         return (
-            "they differ by rounding only: each adds the same single-precision numbers in an order "
-            "of its own"
+            "they differ only by rounding: each adds the same single-precision numbers in its own "
+            "order"
         )
     return (
-        "equal weights already give logits that differ by rounding, since each adds the same "
-        "single-precision numbers in an order of its own; every step starts from slightly other "
-        "weights than the other engine's and carries the difference on: relative to the logits "
-        f"{last / rounding:,.0f} times as large after {gaps[-1].steps}"
+        "with equal weights their logits already differ by rounding, since each adds the same "
+        "single-precision numbers in its own order; every step starts from slightly different "
+        "weights and increases the difference, relative to the logits by a factor of "
+        f"{last / rounding:,.0f} after {gaps[-1].steps}"
     )
 
 
 def gaps_to_markdown(grid: Sequence[Mapping[str, Any]]) -> str:
-    """The grid as a Markdown table with a sentence for each recipe."""
+    """Return the grid as a Markdown table with a sentence for each recipe."""
     heads = ["largest difference of logits", "engines", *(f"after {s}" for s in STEPS)]
     heads[2] = "at the start"
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
@@ -138,8 +137,8 @@ def _sentence(entry: Mapping[str, Any]) -> str:
     last = entry["gaps"][-1]
     return (
         f"`{entry['recipe']}` (seed {entry['seed']}), {' and '.join(entry['engines'])}: "
-        f"{entry['reason']}. Then they read {last['read_differently']} of {last['n']:,} validation "
-        f"digits differently; the largest logit is {last['largest_logit']:.1f}."
+        f"{entry['reason']}. They then classify {last['read_differently']} of {last['n']:,} "
+        f"validation images differently; the largest logit is {last['largest_logit']:.1f}."
     )
 
 

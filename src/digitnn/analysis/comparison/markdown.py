@@ -1,4 +1,4 @@
-"""A comparison as a page of Markdown: the tables, the pairs, the machine."""
+"""Format a comparison as Markdown: tables, paired tests, machine."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,14 +8,14 @@ from digitnn.wording import percent, percent_range
 
 
 def comparison_to_markdown(comparison: Mapping[str, Any]) -> str:
-    """The object of `make_comparison` as a page."""
+    """Return the object of `make_comparison` as a Markdown page."""
     heads = (
         "recipe",
         "engine",
         "test accuracy",
         "95 % interval",
-        "training",
-        "reading",
+        "training time",
+        "inference time",
         "parameters",
     )
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
@@ -39,13 +39,13 @@ def comparison_to_markdown(comparison: Mapping[str, Any]) -> str:
 
 
 def _describe_seeds(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A table of the rows that have several seeds: how sure the mean is, and what moves it."""
+    """Return a table of the rows with several seeds: the interval and variance of the mean."""
     several = [row for row in rows if "variance" in row]
     if not several:
         return []
     lines = [
-        "| recipe | engine | seeds | mean | 95 % over seeds, these digits | 95 % over seeds and "
-        "digits | another seed | other digits |",
+        "| recipe | engine | seeds | mean | 95 % over seeds, these images | 95 % over seeds and "
+        "images | another seed | other images |",
         "|---" * 8 + "|",
     ]
     for row in several:
@@ -59,7 +59,7 @@ def _describe_seeds(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _describe_pairs(pairs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A sentence for one pair, a table for several."""
+    """Return a sentence for one pair, or a table for several."""
     if len(pairs) <= 1:
         return [describe_pair(pair) for pair in pairs]
     rows = [
@@ -69,8 +69,8 @@ def _describe_pairs(pairs: Sequence[Mapping[str, Any]]) -> list[str]:
         for pair in pairs
     ]
     return [
-        "| of two networks, the first | the second | digits only the first reads | only the second "
-        "| neither | exact McNemar p | after Holm |",
+        "| first network | second network | correct only by the first | only by the second "
+        "| by neither | exact McNemar p | after Holm |",
         "|---" * 7 + "|",
         *rows,
     ]
@@ -81,23 +81,23 @@ def _p_value(p: float) -> str:
 
 
 def describe_pair(pair: Mapping[str, Any]) -> str:
-    """One sentence about two networks on the same digits."""
+    """Return a sentence about two networks on the same test images."""
     seeds = " and ".join(str(seed) for seed in sorted(set(pair["seeds"])))
     return (
-        f"On the same test digits (seed {seeds}), {pair['second']} alone reads "
-        f"{pair['only_second']}, {pair['first']} alone {pair['only_first']}, neither "
-        f"{pair['both_wrong']}: exact McNemar test, p {_p_value(pair['p_value'])}."
+        f"On the same test images (seed {seeds}), {pair['only_second']} are correct only by "
+        f"{pair['second']}, {pair['only_first']} only by {pair['first']}, {pair['both_wrong']} by "
+        f"neither: exact McNemar test, p {_p_value(pair['p_value'])}."
     )
 
 
 def describe_conditions(comparison: Mapping[str, Any]) -> str:
-    """One line that says on what, from what and from which seeds it was measured."""
+    """Return a line with the machine, versions, seeds and definitions behind the tables."""
     machine, rows = comparison["machine"], comparison["rows"]
     seeds = ", ".join(str(seed) for seed in rows[0].get("seeds", [rows[0]["seed"]]))
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     return (
         f"Measured on {machine['processor']}, {machine['cores']} cores; {versions}; "
         f"commit {machine['commit']}; seeds {seeds}. Intervals are Wilson's, for the "
-        f"{rows[0]['n']:,} test digits; ± is the standard deviation over seeds. "
-        "Training time runs from arrays in memory to the trained network, validation included."
+        f"{rows[0]['n']:,} test images; ± is the standard deviation over seeds. Training time is "
+        "measured from arrays in memory to the trained network, validation included."
     )

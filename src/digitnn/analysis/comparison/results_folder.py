@@ -1,10 +1,10 @@
-"""The folder `results/` that a comparison leaves: tables, figures and the two artefacts.
+"""Write the folder `results/` of a comparison: tables, figures and two artefacts.
 
 comparison.json        what `digitnn compare --json` prints
-comparison.md          the same as a page
+comparison.md          the same as Markdown
 overview.png, time_accuracy.png, learning_curves.png, confusion.png, disagreements.png
-digitnn_results.json   each model's name, training time and test accuracy, and its origin
-params.pickle          the from-scratch network as NumPy arrays and plain builtins
+digitnn_results.json   name, training time, test accuracy and origin of each model
+params.pickle          the from-scratch network as NumPy arrays and built-in types
 """
 
 import json
@@ -49,7 +49,7 @@ CLASSIC_LAYERS = (Flatten, Dense, Sigmoid, Dense)
 def check_writable(folder: Path, option: str = "--results") -> None:
     """Raise `RunError` unless files can be written to `folder`; call it before training.
 
-    option: the one that names another folder.
+    option: the name of the option that selects another folder, for the message.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,10 +64,10 @@ def check_writable(folder: Path, option: str = "--results") -> None:
 def write_results(
     folder: Path, comparison: Mapping[str, Any], evaluated: Sequence[EvaluatedRun], test: Dataset
 ) -> list[Path]:
-    """Write everything, or leave the folder as it was; the paths in the order of the list above.
+    """Write all files, or leave the folder unchanged; return the paths in the order above.
 
-    All is first written to a folder inside and then moved. What an earlier comparison left and
-    this one does not make is removed, so that all that is there belongs together.
+    The files are written to a folder inside and then moved. Files of an earlier comparison that
+    this one does not write are removed, so that the folder is consistent.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".", dir=folder) as staging:
@@ -83,7 +83,7 @@ def write_results(
 def _write_all(
     folder: Path, comparison: Mapping[str, Any], evaluated: Sequence[EvaluatedRun], test: Dataset
 ) -> list[str]:
-    """Every file's name."""
+    """Write the files and return their names."""
     firsts = [group[0] for group in group_seeds(evaluated)]
     write_text(folder / "comparison.json", json.dumps(comparison, indent=2) + "\n")
     write_text(folder / "comparison.md", "# Comparison\n\n" + comparison_to_markdown(comparison))
@@ -112,10 +112,10 @@ def _write_all(
 
 
 def run_to_plain(run: Run) -> dict[str, Any]:
-    """A run as a dictionary of NumPy arrays and plain builtins.
+    """Return a run as a dictionary of NumPy arrays and built-in types.
 
-    A network with one hidden layer of sigmoid units also gets the names that courses use for it:
-    w1 (n_hidden, features + 1) and w2 (10, n_hidden + 1), biases in the last column,
+    A network with one hidden layer of sigmoid units also gets the names that courses use:
+    w1 (n_hidden, features + 1) and w2 (10, n_hidden + 1) with biases in the last column,
     selected_features (indices of the pixels that w1 sees), lambda.
     """
     value: dict[str, Any] = {

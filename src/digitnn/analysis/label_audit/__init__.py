@@ -1,1 +1,1 @@
-"""Which labels of a collection may be wrong: asked of networks that never saw them."""
+"""Find labels that may be wrong, with networks that were not trained on them."""

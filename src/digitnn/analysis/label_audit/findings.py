@@ -1,4 +1,4 @@
-"""What an audit found: the suspects, how many labels were contradicted, and what others found."""
+"""Summarise an audit: the suspects, the agreement, and the recall of a published list."""
 
 import json
 from collections.abc import Sequence
@@ -26,12 +26,12 @@ from digitnn.wording import percent
 
 RECALL_RANKS = (15, 50, 100, 200)
 SUSPECTS_IN_TEXT = 10
-"""Suspects in the text; the files have all."""
+"""Suspects listed in the text; the files list all."""
 
 
 @dataclass(frozen=True)
 class AuditResult:
-    """recalls: against the published list, where the test split is the one that it is about."""
+    """The result of an audit. recalls: of the published list, if the test split is MNIST's."""
 
     collection: str
     recipe: str
@@ -48,7 +48,7 @@ class AuditResult:
         return 1 - len(self.suspects) / self.n
 
     def to_json(self) -> dict[str, Any]:
-        """The object that `digitnn audit --json` prints."""
+        """Return the object that `digitnn audit --json` prints."""
         known = {"source": SOURCE, "recall": [asdict(one) for one in self.recalls]}
         return {
             "schema": 1,
@@ -66,33 +66,36 @@ class AuditResult:
 
 
 def summarise_audit(
-    what: Audit, answers: Float32[ndarray, "n k"], n_train: int, test_sha256: str
+    audit: Audit, log_probabilities: Float32[ndarray, "n k"], n_train: int, test_sha256: str
 ) -> AuditResult:
-    """answers: out-of-fold log-probabilities; n_train: how many images the training file has."""
-    suspects = find_suspects(answers, what.data.labels, n_train)
+    """Summarise an audit.
+
+    log_probabilities: out-of-fold; n_train: number of images in the training file.
+    """
+    suspects = find_suspects(log_probabilities, audit.data.labels, n_train)
     known = frozenset(one.index for one in find_disputed(test_sha256))
     return AuditResult(
-        collection=what.data.name,
-        recipe=what.recipe.name,
-        engine=what.engine,
-        folds=what.folds,
-        seed=what.seed,
-        n=len(what.data),
+        collection=audit.data.name,
+        recipe=audit.recipe.name,
+        engine=audit.engine,
+        folds=audit.folds,
+        seed=audit.seed,
+        n=len(audit.data),
         suspects=tuple(suspects),
         recalls=tuple(recall_at(suspects, known, "test", RECALL_RANKS)) if known else (),
     )
 
 
 def audit_to_text(found: AuditResult) -> str:
-    """How many, the first of them, and the recall."""
+    """Return the number of suspects, the first of them, and the recall as text."""
     rows = [
         f"{one.rank:>4}  {one.part:<5} {one.index:>6}  {one.label} -> {one.proposal}  "
         f"{percent(one.probability)}"
         for one in found.suspects[:SUSPECTS_IN_TEXT]
     ]
     lines = [
-        f"of {found.n:,} labels, {len(found.suspects):,} are contradicted by networks that never "
-        f"saw them ({found.recipe}, {found.folds} folds, {percent(found.accuracy)} agree)",
+        f"of {found.n:,} labels, {len(found.suspects):,} are contradicted by networks not trained "
+        f"on them ({found.recipe}, {found.folds} folds, {percent(found.accuracy)} agree)",
         "rank  part   index  label -> proposal, its probability",
         *rows,
         *_recall_lines(found.recalls),
@@ -115,7 +118,4 @@ def _recall_lines(recalls: Sequence[Recall]) -> list[str]:
     if not recalls:
         return []
     shares = ", ".join(f"{one.found} among the first {one.k}" for one in recalls)
-    return [
-        f"of the {recalls[0].known} test labels that people dispute ({SOURCE}): {shares} test "
-        "suspects"
-    ]
+    return [f"of the {recalls[0].known} disputed test labels ({SOURCE}): {shares} test suspects"]

@@ -1,8 +1,7 @@
-"""Out-of-fold predictions: what a network says of each image that it has not learned from.
+"""Compute out-of-fold predictions for every image of a collection.
 
-All images of a collection are dealt into k folds; k networks are trained, each on all folds but
-one, and each is asked for that one. Every fold is kept as soon as it is done.
-Axes: n images of the collection, m of a fold, k classes.
+All images are divided into folds; for each fold a network is trained on the others and predicts it.
+Every fold is kept on disk as soon as it is done. Axes: m images of a fold, k classes.
 """
 
 import io
@@ -28,7 +27,7 @@ from digitnn.recipes.recipe import EngineName, Recipe
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """What is to be asked of whom. data: all images of the collection, training file first."""
+    """The settings of an audit. data: all images of the collection, training file first."""
 
     data: Dataset
     recipe: Recipe
@@ -42,12 +41,12 @@ class Audit:
             raise UsageError(f"--folds takes 2 to {len(self.data):,}, got {self.folds}")
 
     def deal(self) -> list[Int[ndarray, " m"]]:
-        """The indices of each fold: a random order, drawn from the seed, cut in equal parts."""
+        """Return the indices of each fold: a random order from the seed, cut into equal parts."""
         order = np.random.default_rng([self.seed, self.folds]).permutation(len(self.data))
         return [np.sort(part) for part in np.array_split(order, self.folds)]
 
     def identity(self) -> str:
-        """SHA-256 of all that the answers depend on."""
+        """Return the SHA-256 of everything that the predictions depend on."""
         what = {
             "data": self.data.fingerprint(),
             "recipe": self.recipe.to_json(),
@@ -60,7 +59,7 @@ class Audit:
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Log-probabilities of the images of one fold, and the images' indices."""
+    """The predictions of one fold. kept: from an earlier audit."""
 
     number: int
     indices: Int[ndarray, " m"]
@@ -69,7 +68,7 @@ class Fold:
 
 
 def predict_folds(audit: Audit, watch: TitledWatch) -> Iterator[Fold]:
-    """Fold after fold, those of an earlier audit from its folder.
+    """Yield the predictions fold by fold, loading those of an earlier audit.
 
     Ends early if `watch` stops a training; that fold is not kept.
     """
@@ -79,26 +78,26 @@ def predict_folds(audit: Audit, watch: TitledWatch) -> Iterator[Fold]:
         found = _kept(path, identity, len(indices))
         kept = found is not None
         if found is None:
-            found = _ask(audit, number, indices, watch)
+            found = _predict(audit, number, indices, watch)
             if found is None:
                 return
             _keep(path, identity, found)
         yield Fold(number, indices, found, kept)
 
 
-def _ask(
+def _predict(
     audit: Audit, number: int, indices: ndarray, watch: TitledWatch
 ) -> Float32[ndarray, "m k"] | None:
-    """Train without a fold, then ask for it."""
+    """Train on all other folds, then predict this one."""
     others = np.ones(len(audit.data), bool)
     others[indices] = False
-    train, asked = audit.data[others], audit.data[indices]
+    train, fold = audit.data[others], audit.data[indices]
     title, seed = f"fold {number + 1} of {audit.folds}", audit.seed + number
-    training = train_in_memory(audit.recipe, audit.engine, train, asked, seed, title, watch)
+    training = train_in_memory(audit.recipe, audit.engine, train, fold, seed, title, watch)
     if training is None:
         return None
     classifier = training.engine.classifier(training.network, training.params())
-    logits = classifier.logits(asked.images)
+    logits = classifier.logits(fold.images)
     if not np.isfinite(logits).all():
         raise DataError(f"fold {number + 1}: the network gives logits that are NaN or infinite")
     return log_softmax(logits).astype(np.float32)
@@ -112,7 +111,7 @@ def _keep(path: Path, identity: str, log_probabilities: ndarray) -> None:
 
 
 def _kept(path: Path, identity: str, m: int) -> Float32[ndarray, "m k"] | None:
-    """What an earlier audit has left, if it asked the same; a damaged file is asked again."""
+    """Return the fold of an earlier audit with this identity; None also for a damaged file."""
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             found: Any = arrays["log_probabilities"]

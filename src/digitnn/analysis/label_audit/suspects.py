@@ -1,8 +1,8 @@
-"""From what networks say to a list of suspects, most suspicious first.
+"""Rank the labels that out-of-fold predictions contradict, and draw them for review.
 
-An image is suspect if a network that never saw it is sure of another digit: it is ranked by the
-probability that is left for its label (confident learning ranks likewise: Northcutt, Jiang and
-Chuang 2021, "self-confidence"). A suspect is a question to a person, not a verdict.
+An image is a suspect if a network that was not trained on it predicts another digit. Suspects are
+ranked by the probability of their label, as in confident learning (Northcutt, Jiang and Chuang
+2021, "self-confidence"). A person has to decide whether the label is wrong.
 Axes: n images, k classes.
 """
 
@@ -37,10 +37,10 @@ CSV_COLUMNS = (
 
 @dataclass(frozen=True)
 class Suspect:
-    """An image that is read as something else than its label says.
+    """An image whose prediction contradicts its label.
 
-    place: among all images; part, index: the same in its own file; probability: of the digit
-    proposed; label_probability: of the label.
+    place: among all images; part, index: in its own file; probability: of the proposed digit;
+    label_probability: of the label.
     """
 
     rank: int
@@ -60,9 +60,9 @@ class Suspect:
 def find_suspects(
     log_probabilities: Float32[ndarray, "n k"], labels: UInt8[ndarray, " n"], n_train: int
 ) -> list[Suspect]:
-    """All images whose likeliest digit is not their label, least likely label first.
+    """Return all images whose prediction is not their label, least likely label first.
 
-    n_train: how many of the images, the first, are of the training file; the others are "test".
+    n_train: number of images from the training file, which come first; the others are "test".
     """
     places = np.arange(len(labels))
     proposals = log_probabilities.argmax(axis=1)
@@ -84,7 +84,7 @@ def find_suspects(
 
 
 def suspects_to_csv(suspects: Sequence[Suspect]) -> str:
-    """A row a suspect; index counts from 0 in the part's own file."""
+    """Return a row for each suspect; index counts from 0 in the part's own file."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(CSV_COLUMNS)
@@ -96,7 +96,7 @@ def suspects_to_csv(suspects: Sequence[Suspect]) -> str:
 
 @dataclass(frozen=True)
 class Recall:
-    """Of `known` wrong labels, how many are among the first `k` suspects."""
+    """Of `known` wrong labels, `found` are among the first `k` suspects."""
 
     k: int
     found: int
@@ -106,7 +106,10 @@ class Recall:
 def recall_at(
     suspects: Sequence[Suspect], known: Collection[int], part: str, ks: Sequence[int]
 ) -> list[Recall]:
-    """known: indices in `part`; k counts suspects of that part only, as the list knows no other."""
+    """Return the recall of known wrong labels at each rank of `ks`.
+
+    known: indices in `part`; only suspects of that part are ranked.
+    """
     mine = [one.index for one in suspects if one.part == part]
     return [Recall(k, len(set(mine[:k]) & set(known)), len(set(known))) for k in ks]
 
@@ -126,8 +129,8 @@ def draw_suspects(
     rows = max(1, -(-len(shown) // SUSPECTS_PER_ROW))
     figure = new_figure(12, 1.62 * rows + 0.5)
     figure.suptitle(
-        f"{collection}: the {len(shown)} most suspicious of {len(suspects):,} labels that networks "
-        "which never saw them contradict; label → proposal",
+        f"{collection}: the {len(shown)} most suspicious of {len(suspects):,} labels contradicted "
+        "by networks not trained on them; label → proposal",
         fontsize=11,
     )
     grid = figure.subplots(rows, SUSPECTS_PER_ROW, squeeze=False)

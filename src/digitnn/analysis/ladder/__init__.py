@@ -1,1 +1,1 @@
-"""From the nearest mean to the best network: what each step up costs, and what it brings."""
+"""Compare classifiers from the nearest mean to the best network by accuracy and cost."""

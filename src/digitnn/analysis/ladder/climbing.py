@@ -1,7 +1,7 @@
-"""Up the ladder, rung by rung; each is kept as soon as it is measured.
+"""Measure all rungs of the ladder and keep each result on disk.
 
-A folder holds a file for each rung and number of images, with all that it depends on: a second
-climb measures only what is not there, or not the same.
+The folder holds a file for each rung and number of training images, with everything that the result
+depends on. A later run measures only what is missing or has changed.
 """
 
 import json
@@ -20,7 +20,7 @@ from digitnn.machine.describe import describe_conditions
 from digitnn.network.storage.saved_network import read_json
 
 TRAINING_SIZES = (100, 300, 1_000, 3_000, 10_000, 30_000, 50_000)
-"""Numbers of training images that `--by-size` goes through."""
+"""Numbers of training images for `--by-size`."""
 RESULTS_FOLDER = "measured"
 
 
@@ -32,17 +32,17 @@ def sizes_to_measure(sizes: Sequence[int] | None, by_size: bool, n: int) -> tupl
 
 @dataclass(frozen=True, eq=False)
 class LadderPlan:
-    """What is to be measured, on what.
+    """The rungs to measure, and the data.
 
-    sizes: numbers of training images, the first so many of `train`; asked: what each rung is
-    asked for; engine: for recipes that can; None, and where they cannot, takes their own.
+    sizes: numbers of training images, taken from the start of `train`; evaluated_on: the split for
+    the accuracy; engine: used by recipes that support it, None for each recipe's own.
     """
 
     rungs: tuple[Rung, ...]
     sizes: tuple[int, ...]
     train: Dataset
     valid: Dataset
-    asked: Dataset
+    evaluated_on: Dataset
     seed: int
     engine: str | None
     folder: Path
@@ -56,24 +56,24 @@ class LadderPlan:
                 )
 
     def cells(self) -> list[tuple[Rung, int]]:
-        """Each rung with each number of images, rung by rung."""
+        """Return each rung with each number of training images, rung by rung."""
         return [(rung, size) for rung in self.rungs for size in self.sizes]
 
 
-def measure_ladder(what: LadderPlan, watch: TitledWatch) -> Iterator[tuple[RungResult, bool]]:
-    """Each cell in order, and whether it was kept from an earlier climb.
+def measure_ladder(plan: LadderPlan, watch: TitledWatch) -> Iterator[tuple[RungResult, bool]]:
+    """Yield each result in order, and whether it comes from an earlier run.
 
-    Ends early if `watch` stops a training; that one is not kept.
+    Ends early if `watch` stops a training; that result is not kept.
     """
-    fingerprints = {"train": what.train.fingerprint(), "asked": what.asked.fingerprint()}
-    for rung, size in what.cells():
-        path = what.folder / RESULTS_FOLDER / f"{rung.name}-{size}.json"
-        identity = _identity(what, rung, size) | fingerprints
+    fingerprints = {"train": plan.train.fingerprint(), "asked": plan.evaluated_on.fingerprint()}
+    for rung, size in plan.cells():
+        path = plan.folder / RESULTS_FOLDER / f"{rung.name}-{size}.json"
+        identity = _identity(plan, rung, size) | fingerprints
         if (kept := _kept(path, identity)) is not None:
             yield kept, True
             continue
         found = measure_rung(
-            rung, what.engine, what.train[:size], what.valid, what.asked, what.seed, watch
+            rung, plan.engine, plan.train[:size], plan.valid, plan.evaluated_on, plan.seed, watch
         )
         if found is None:
             return
@@ -82,21 +82,21 @@ def measure_ladder(what: LadderPlan, watch: TitledWatch) -> Iterator[tuple[RungR
         yield found, False
 
 
-def _identity(what: LadderPlan, rung: Rung, size: int) -> dict[str, Any]:
-    """All that the figures depend on, the times included."""
+def _identity(plan: LadderPlan, rung: Rung, size: int) -> dict[str, Any]:
+    """Return everything that a result depends on, its times included."""
     how = str(rung.model()) if rung.recipe is None else rung.recipe.to_json()
     return {
         "rung": rung.name,
         "how": how,
-        "engine": what.engine,
+        "engine": plan.engine,
         "n_train": size,
-        "seed": what.seed,
+        "seed": plan.seed,
         "conditions": describe_conditions(),
     }
 
 
 def _kept(path: Path, identity: dict[str, Any]) -> RungResult | None:
-    """What an earlier climb has left, if it is the same; a damaged file is measured again."""
+    """Return the stored result if it has the same identity; None also for a damaged file."""
     if not path.is_file():
         return None
     try:
@@ -108,6 +108,6 @@ def _kept(path: Path, identity: dict[str, Any]) -> RungResult | None:
 
 
 def at_full_size(found: Sequence[RungResult]) -> list[RungResult]:
-    """Of each rung what it does with most images, in order."""
-    most = max(one.n_train for one in found)
-    return [one for one in found if one.n_train == most]
+    """Return the results with the most training images, in order."""
+    full = max(one.n_train for one in found)
+    return [one for one in found if one.n_train == full]

@@ -1,4 +1,4 @@
-"""The ladder as pictures: all rungs side by side, and each over the number of training images."""
+"""Draw the ladder: all rungs side by side, and each over the number of training images."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 def draw_ladder(found: Sequence[RungResult], split: str) -> Figure:
-    """Error, training time, reading time and size of every rung, each on a logarithmic scale."""
+    """Draw error, training time, inference time and size of every rung on logarithmic scales."""
     rows = at_full_size(found)
     figure = new_figure(12, 0.42 * len(rows) + 1.3)
-    error, training, reading, size = figure.subplots(1, 4, sharey=True)
+    error, training, inference, size = figure.subplots(1, 4, sharey=True)
     _dots(error, rows, _error, "%", f"{SPLIT_TITLES[split]} error", "{:.2f}")
     for y, one in enumerate(rows):
         low, high = (100 * (1 - bound) for bound in reversed(one.interval))
         error.plot([max(low, 1e-3), high], [y, y], color=COLOURS[0], linewidth=1.5)
     _dots(training, rows, lambda one: one.train_seconds, "seconds", "training", "{:.2g}")
-    _dots(reading, rows, microseconds, "microseconds an image", "reading", "{:,.0f}")
-    _dots(size, rows, lambda one: one.numbers, "numbers", "kept to answer", "{:,}")
+    _dots(inference, rows, microseconds, "microseconds per image", "inference", "{:,.0f}")
+    _dots(size, rows, lambda one: one.numbers, "numbers", "stored for inference", "{:,}")
     error.set_yticks(range(len(rows)), [one.rung for one in rows])
     error.invert_yaxis()
     figure.suptitle(f"trained on {rows[0].n_train:,} images", fontsize=11)
@@ -46,7 +46,7 @@ def _dots(
     title: str,
     pattern: str,
 ) -> None:
-    """A dot a rung, with its number beside it."""
+    """Draw a dot for each rung with its number."""
     values = [max(value(one), 1e-4) for one in rows]
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda x, _: _short(x))
@@ -70,7 +70,7 @@ def _dots(
 
 
 def _short(number: float) -> str:
-    """30 000 as "30 k": an axis has no room for more."""
+    """Return 30,000 as "30 k"."""
     for unit, name in ((1e6, " M"), (1e3, " k")):
         if number >= unit:
             return f"{number / unit:g}{name}"
@@ -82,7 +82,7 @@ def _error(one: RungResult) -> float:
 
 
 def draw_by_size(found: Sequence[RungResult], split: str) -> Figure:
-    """Error over the number of training images, a line a rung, its 95 % interval as a band."""
+    """Draw each rung's error over the number of training images, with its 95 % interval."""
     figure = new_figure(9, 5.2)
     axes = figure.subplots()
     for number, name in enumerate(dict.fromkeys(one.rung for one in found)):
@@ -101,7 +101,7 @@ def draw_by_size(found: Sequence[RungResult], split: str) -> Figure:
     axes.minorticks_off()
     use_log_scale(axes)
     axes.set_xlabel("training images")
-    axes.set_ylabel(f"% of {SPLIT_TITLES[split]} digits read wrongly")
+    axes.set_ylabel(f"{SPLIT_TITLES[split]} error (%)")
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right center", frameon=False)
@@ -112,7 +112,7 @@ def write_ladder(
     plan: LadderPlan, found: Sequence[RungResult], split: str
 ) -> tuple[dict[str, Any], str, list[Path]]:
     """Write JSON, Markdown and figures to the folder; return the first two and all paths."""
-    value = ladder_to_json(found, plan.asked, split, plan.seed)
+    value = ladder_to_json(found, plan.evaluated_on, split, plan.seed)
     text = ladder_to_markdown(found, split, plan.seed)
     write_text(plan.folder / "ladder.json", json.dumps(value, indent=2) + "\n")
     write_text(plan.folder / "ladder.md", text)

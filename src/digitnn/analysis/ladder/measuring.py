@@ -1,4 +1,4 @@
-"""What one rung does: trained on so many images, timed, and asked for a split.
+"""Train one rung on a number of images, time it and evaluate it.
 
 Axes: n images.
 """
@@ -21,16 +21,16 @@ from digitnn.evaluation.intervals import wilson_interval
 from digitnn.recipes.recipe import Recipe
 
 MIN_EPOCH_IMAGES = 12_800
-"""Images an epoch, where there are fewer to learn from: each then comes so many times the more
-often. A recipe's number of epochs is made for 50,000; over 100 images it would be a few steps."""
+"""Fewer training images are repeated to fill an epoch of this size: a recipe's number of epochs is
+chosen for 50,000 images and would be only a few steps over 100."""
 
 
 @dataclass(frozen=True)
 class RungResult:
-    """One rung on `n_train` images.
+    """The result of one rung trained on `n_train` images.
 
-    n: images it was asked for; interval: 95 % Wilson; numbers: how many it must keep to answer;
-    engine: "scikit-learn" or an engine's name; note: what there is to say of how it went.
+    n: images evaluated; interval: 95 % Wilson; numbers: how many it stores for inference; engine:
+    "scikit-learn" or an engine's name; note: a remark on the training.
     """
 
     rung: str
@@ -47,12 +47,12 @@ class RungResult:
     note: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """As plain builtins, which `from_json` reads back."""
+        """Return JSON values, which `from_json` accepts."""
         return asdict(self) | {"interval": list(self.interval)}
 
     @classmethod
     def from_json(cls, value: Any) -> "RungResult":
-        """What `to_json` gave. Raises `RunError` for anything else."""
+        """Return the result that `to_json` gave. Raises `RunError` for anything else."""
         names = {field.name for field in fields(cls)}
         if not isinstance(value, dict) or value.keys() != names:
             raise RunError(f"expected an object with {', '.join(sorted(names))}")
@@ -64,17 +64,17 @@ def measure_rung(
     engine: str | None,
     train: Dataset,
     valid: Dataset,
-    asked: Dataset,
+    evaluated_on: Dataset,
     seed: int,
     watch: TitledWatch,
 ) -> RungResult | None:
-    """Train `rung` on `train` and ask it for `asked`; None if `watch` stopped early.
+    """Train `rung` on `train` and evaluate it on `evaluated_on`; None if `watch` stopped early.
 
-    valid: what progress is told of; nothing is chosen by it.
+    valid: only shows progress; nothing is chosen by it.
     """
     if rung.recipe is None:
-        return _measure_model(rung, train, asked)
-    return _measure_network(rung, rung.recipe, engine, train, valid, asked, seed, watch)
+        return _measure_model(rung, train, evaluated_on)
+    return _measure_network(rung, rung.recipe, engine, train, valid, evaluated_on, seed, watch)
 
 
 def _measure_network(
@@ -83,7 +83,7 @@ def _measure_network(
     engine_name: str | None,
     train: Dataset,
     valid: Dataset,
-    asked: Dataset,
+    evaluated_on: Dataset,
     seed: int,
     watch: TitledWatch,
 ) -> RungResult | None:
@@ -94,52 +94,52 @@ def _measure_network(
     if training is None:
         return None
     classifier = training.engine.classifier(training.network, training.params())
-    evaluation = evaluate(classifier, asked)
+    evaluation = evaluate(classifier, evaluated_on)
     return _measured(
         rung,
         chosen,
         len(train),
-        evaluation.predictions == asked.labels,
+        evaluation.predictions == evaluated_on.labels,
         (training.history[-1].seconds, evaluation.seconds),
         training.network.parameter_count(),
     )
 
 
 def repeat_to_fill_epoch(train: Dataset) -> Dataset:
-    """The images again and again until they fill an epoch; as they are, if they are enough."""
+    """Repeat the images to fill an epoch; unchanged if there are enough."""
     times = -(-MIN_EPOCH_IMAGES // len(train))
     return train if times == 1 else train[np.tile(np.arange(len(train)), times)]
 
 
-def _measure_model(rung: Rung, train: Dataset, asked: Dataset) -> RungResult:
+def _measure_model(rung: Rung, train: Dataset, evaluated_on: Dataset) -> RungResult:
     model = rung.model()
-    x, questions = _pixels(train.images), _pixels(asked.images)
+    x, queries = _pixels(train.images), _pixels(evaluated_on.images)
     start = perf_counter()
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(x, train.labels)
     fitted = perf_counter()
-    predictions = model.predict(questions)
+    predictions = model.predict(queries)
     done = perf_counter()
-    early = any(type(one.message).__name__ == "ConvergenceWarning" for one in said)
+    early = any(type(one.message).__name__ == "ConvergenceWarning" for one in caught)
     return _measured(
         rung,
         "scikit-learn",
         len(train),
-        predictions == asked.labels,
+        predictions == evaluated_on.labels,
         (fitted - start, done - fitted),
         _numbers_of(model, x),
-        "ended before it converged" if early else "",
+        "stopped before convergence" if early else "",
     )
 
 
 def _pixels(images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n 784"]:
-    """From 0, paper, to 1, ink."""
+    """Return pixels from 0, paper, to 1, ink."""
     return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
 
 
 def _numbers_of(model: Any, x: ndarray) -> int:
-    """Of neighbours all that they have seen, of the others what they learned from it."""
+    """Count the learned numbers; for nearest neighbours, all training pixels."""
     learned = [getattr(model, name, None) for name in ("centroids_", "coef_", "intercept_")]
     kept = [array.size for array in learned if array is not None]
     return int(sum(kept)) if kept else int(x.size)

@@ -1,4 +1,4 @@
-"""The ladder on one page: JSON for programs, Markdown for people."""
+"""Format the ladder as JSON and as Markdown."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,27 +11,31 @@ from digitnn.wording import SPLIT_TITLES, percent, percent_range
 
 
 def ladder_to_json(
-    found: Sequence[RungResult], asked: Dataset, split: str, seed: int
+    found: Sequence[RungResult], evaluated_on: Dataset, split: str, seed: int
 ) -> dict[str, Any]:
-    """The object that `digitnn ladder --json` prints."""
+    """Return the object that `digitnn ladder --json` prints."""
     return {
         "schema": 1,
         "split": split,
         "seed": seed,
         "rows": [one.to_json() for one in found],
-        "data": {"name": asked.name, "n": len(asked), "sha256": asked.fingerprint()},
+        "data": {
+            "name": evaluated_on.name,
+            "n": len(evaluated_on),
+            "sha256": evaluated_on.fingerprint(),
+        },
         "machine": describe_machine(),
     }
 
 
 def ladder_to_markdown(found: Sequence[RungResult], split: str, seed: int) -> str:
-    """A table of all rungs, one of accuracy over the number of images if there are several."""
+    """Return a table of all rungs, and of accuracy by number of images if there are several."""
     full = at_full_size(found)
     lines = [
         f"# The ladder: {full[0].n_train:,} training images",
         "",
-        f"| rung | what it is | {SPLIT_TITLES[split]} accuracy | 95 % interval | training "
-        "| reading an image | numbers kept |",
+        f"| rung | method | {SPLIT_TITLES[split]} accuracy | 95 % interval | training "
+        "| inference per image | numbers stored |",
         "|---|---|---|---|---|---|---|",
         *(_row(one) for one in full),
         "",
@@ -52,7 +56,7 @@ def _row(one: RungResult) -> str:
 
 
 def _notes(found: Sequence[RungResult]) -> list[str]:
-    """A sentence for each rung and what there is to say of it."""
+    """Return a sentence for each note of a rung."""
     sizes: dict[tuple[str, str], list[str]] = {}
     for one in found:
         if one.note:
@@ -64,7 +68,7 @@ def _notes(found: Sequence[RungResult]) -> list[str]:
 
 
 def microseconds(one: RungResult) -> float:
-    """To read one image, when many are read together."""
+    """Return the inference time per image, when many are classified together."""
     return 1e6 * one.predict_seconds / one.n
 
 
@@ -72,7 +76,7 @@ def _by_size(found: Sequence[RungResult], sizes: Sequence[int]) -> list[str]:
     names = list(dict.fromkeys(one.rung for one in found))
     cell = {(one.rung, one.n_train): percent(one.accuracy) for one in found}
     return [
-        "| accuracy with so many images | " + " | ".join(f"{size:,}" for size in sizes) + " |",
+        "| accuracy by training images | " + " | ".join(f"{size:,}" for size in sizes) + " |",
         "|---" * (len(sizes) + 1) + "|",
         *(
             f"| `{name}` | " + " | ".join(cell.get((name, size), "") for size in sizes) + " |"
@@ -87,9 +91,9 @@ def _conditions(one: RungResult, split: str, seed: int) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     threads = machine["threads"]
     return (
-        f"Of {one.n:,} images of the {SPLIT_TITLES[split]} split, one network or model each, "
-        f"seed {seed}. Intervals are Wilson's. Training from arrays in memory; pixels converted "
-        "before, for scikit-learn. Where there are fewer than 12,800 images, a network sees each "
-        f"as often as fills so long an epoch. Measured on {machine['processor']}, "
+        f"On {one.n:,} images of the {SPLIT_TITLES[split]} split, one network or model each, seed "
+        f"{seed}. Intervals are Wilson's. Training time is measured from arrays in memory, for "
+        "scikit-learn after pixels are converted. Fewer than 12,800 images are repeated to fill an "
+        f"epoch of that size for a network. Measured on {machine['processor']}, "
         f"{threads} thread{'s' if threads > 1 else ''}; {versions}; commit {machine['commit']}."
     )

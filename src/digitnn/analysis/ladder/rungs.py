@@ -1,4 +1,4 @@
-"""The rungs of the ladder, from the simplest classifier up."""
+"""Define the rungs of the ladder, from the simplest classifier up."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,27 +12,27 @@ from digitnn.recipes.toml_reader import choose_recipe
 from digitnn.wording import did_you_mean
 
 K_NEIGHBOURS = 3
-"""k of k nearest neighbours. Not chosen by any result: the smallest that can outvote a slip."""
+"""k of k nearest neighbours, not tuned: the smallest k that can outvote one wrong neighbour."""
 MAX_ITERATIONS = 200
-"""Of logistic regression at most; it says so where they did not suffice."""
+"""Limit for logistic regression; the result notes it if that did not suffice."""
 
 
 def nearest_mean() -> Any:
-    """Ten mean images; the nearest of them."""
+    """Return a classifier by the nearest of ten mean images."""
     from sklearn.neighbors import NearestCentroid
 
     return NearestCentroid()
 
 
 def logistic_regression() -> Any:
-    """Softmax of one weight a pixel and digit; L2 as scikit-learn has it, C = 1."""
+    """Return softmax regression on the pixels, with scikit-learn's default L2 (C = 1)."""
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(max_iter=MAX_ITERATIONS)
 
 
 def nearest_neighbours() -> Any:
-    """The majority of the nearest training images, pixel by pixel."""
+    """Return a majority vote of the nearest training images by pixels."""
     from sklearn.neighbors import KNeighborsClassifier
 
     return KNeighborsClassifier(K_NEIGHBOURS, algorithm="brute")
@@ -40,7 +40,7 @@ def nearest_neighbours() -> Any:
 
 @dataclass(frozen=True)
 class Rung:
-    """A classifier and how it comes about: a recipe, or a model of scikit-learn's."""
+    """A classifier: a recipe, or a function that makes a scikit-learn model."""
 
     name: str
     summary: str
@@ -48,7 +48,7 @@ class Rung:
     make: Callable[[], Any] | None = None
 
     def model(self) -> Any:
-        """A fresh model of scikit-learn's. Raises `MissingExtraError` without it."""
+        """Return a new scikit-learn model. Raises `MissingExtraError` without scikit-learn."""
         assert self.make is not None
         try:
             return self.make()
@@ -57,7 +57,7 @@ class Rung:
 
 
 def recipe_rung(recipe: Recipe) -> Rung:
-    """A network as its recipe trains it."""
+    """Return the rung of a recipe."""
     return Rung(recipe.name, recipe.summary, recipe=recipe)
 
 
@@ -77,13 +77,13 @@ RUNGS: Mapping[str, Rung] = {
         ),
     )
 }
-"""All of them, by name, from the bottom up."""
+"""All rungs by name, from the simplest up."""
 
 
 def choose_rungs(words: Sequence[str]) -> tuple[Rung, ...]:
-    """The rungs of these names in the order of the ladder, then other recipes, by name or file.
+    """Return the rungs of these names in ladder order, then other recipes by name or file.
 
-    None named: all. Raises `UsageError` for what is neither, or named twice.
+    Without names, all rungs. Raises `UsageError` for an unknown name and for a repeated one.
     """
     if not words:
         return tuple(RUNGS.values())
@@ -95,11 +95,11 @@ def choose_rungs(words: Sequence[str]) -> tuple[Rung, ...]:
                 raise UsageError(f"unknown rung {word!r}; {known}")
             others.append(recipe_rung(choose_recipe(word)))
             if others[-1].recipe and others[-1].recipe.synthetic_mix:
-                raise UsageError(f"{word} learns from more than the collection: it is no rung")
+                raise UsageError(f"{word} trains on synthetic data too, so it cannot be a rung")
     chosen = (*(rung for name, rung in RUNGS.items() if name in words), *others)
     names = [rung.name for rung in chosen]
     if len(names) < len(words) or len(set(names)) < len(names):
-        raise UsageError(f"--rungs names one twice: {', '.join(words)}")
+        raise UsageError(f"--rungs names a rung twice: {', '.join(words)}")
     return chosen
 
 

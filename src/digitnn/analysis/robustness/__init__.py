@@ -1,6 +1,5 @@
-"""How a classifier fares on images that are not quite what it learned from.
+"""Measure accuracy on changed images.
 
-corrupted: the fifteen corruptions of MNIST-C, each set against a stored reference; sweeps: shifts,
-turns, sizes and thicknesses, as curves; adversarial: small steps up the loss. All take a split as
-it is and change its images alone.
+`corrupted`: the fifteen corruptions of MNIST-C, relative to a stored reference; `sweeps`: shifts,
+rotations, sizes and thicknesses; `adversarial`: attacks by the gradient; `measure`: all of them.
 """

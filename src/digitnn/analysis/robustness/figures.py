@@ -1,4 +1,4 @@
-"""Figures of robustness: what the corruptions look like, and what they cost.
+"""Draw the corruptions and the accuracy on changed images.
 
 Axes: n images.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def draw_corrupted(images: UInt8[ndarray, "n 28 28"]) -> Figure:
-    """A contact sheet: a column an image, a row a corruption, the first row as they are."""
+    """Draw a contact sheet: a column for each image, unchanged first, then a row per corruption."""
     rows = {"none": images} | {name: corrupt(images, name, CORRUPTION_SEED) for name in CORRUPTIONS}
     figure = new_figure(1.6 + 0.5 * len(images), 0.5 * len(rows))
     grid = figure.subplots(len(rows), 1)
@@ -36,7 +36,7 @@ def draw_corrupted(images: UInt8[ndarray, "n 28 28"]) -> Figure:
 
 
 def draw_corruptions(summary: CorruptionSummary) -> Figure:
-    """The error under each corruption with its interval, and that of the reference in grey."""
+    """Draw the error under each corruption with its interval, and the reference in grey."""
     figure = new_figure(7, 5.2)
     axes = figure.subplots()
     places = np.arange(len(summary.rows))
@@ -50,14 +50,14 @@ def draw_corruptions(summary: CorruptionSummary) -> Figure:
         axes.barh(places + 0.4, expected, 0.4, color=GREY, label=f"{name}, mean of its seeds")
     axes.set_yticks(places + 0.2, [_words(row.corruption) for row in summary.rows])
     axes.invert_yaxis()
-    axes.set_xlabel("% of digits read wrongly")
+    axes.set_xlabel("error rate (%)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return figure
 
 
 def draw_sweeps(curves: Sequence[Curve]) -> Figure:
-    """The accuracy over the steps of each sweep, side by side, with its 95 % interval."""
+    """Draw the accuracy with its 95 % interval over the steps of each sweep, side by side."""
     figure = new_figure(3.4 * len(curves), 3.2)
     row = np.atleast_1d(figure.subplots(1, len(curves), sharey=True))
     for axes, curve in zip(row, curves, strict=True):
@@ -68,7 +68,7 @@ def draw_sweeps(curves: Sequence[Curve]) -> Figure:
         axes.set_xlabel(curve.unit)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-    row[0].set_ylabel("% of digits read rightly")
+    row[0].set_ylabel("accuracy (%)")
     row[0].set_ylim(0, 101)
     return figure
 

@@ -2,8 +2,8 @@
 
     python -m digitnn.analysis.robustness.measure_reference RUN ... [--split valid]
 
-measures runs of one recipe and writes their mean to `reference.json` beside this file, with what
-it was measured on. A reading of the test split is noted in each run, as always.
+measures runs of one recipe and writes their mean to `reference.json` next to this file, with its
+source. Each run records its evaluations, as always.
 """
 
 import argparse
@@ -25,10 +25,10 @@ from digitnn.errors import DigitnnError, UsageError
 def measure_reference(
     paths: Sequence[Path], splits: Sequence[str], data_dir: Path | None
 ) -> dict[str, Any]:
-    """The mean errors of the runs at `paths` on each of `splits`, and what they were measured on.
+    """Return the mean errors of the runs at `paths` on each of `splits`, and their source.
 
-    Raises `UsageError` for runs of several recipes, or of one seed twice; the data of the first run
-    count for all.
+    The data of the first run are used for all. Raises `UsageError` for runs of several recipes, or
+    two runs of one seed.
     """
     from digitnn.evaluation.evaluation import evaluate
     from digitnn.machine.describe import describe_machine
@@ -38,9 +38,9 @@ def measure_reference(
     runs = [load_single_run(path) for path in paths]
     recipes, seeds = {run.recipe for run in runs}, [int(run.about["seed"]) for run in runs]
     if len(recipes) > 1:
-        raise UsageError(f"a reference is of one recipe, got runs of {', '.join(sorted(recipes))}")
+        raise UsageError(f"a reference needs runs of one recipe, got {', '.join(sorted(recipes))}")
     if len(set(seeds)) < len(seeds):
-        raise UsageError(f"a reference takes a run a seed, got the seeds {sorted(seeds)}")
+        raise UsageError(f"a reference needs runs of different seeds, got {sorted(seeds)}")
     measured = []
     for split in splits:
         dataset = load_split_of(runs[0], split, data_dir)

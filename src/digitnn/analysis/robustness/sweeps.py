@@ -1,6 +1,6 @@
-"""One thing changed step by step: shifts, turns, sizes, thicknesses; accuracy at each step.
+"""Measure accuracy as images are shifted, rotated, resized and thickened step by step.
 
-Nothing is drawn by chance: every image is changed by the same amount.
+Every image is changed by the same amount; nothing is random.
 Axes: n images, h w pixels.
 """
 
@@ -13,21 +13,19 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from digitnn.analysis.robustness.corruptions.affine import move_images
+from digitnn.analysis.robustness.corruptions.suite import BLOCK_IMAGES
 from digitnn.data.augmentation.stroke_width import change_thickness
 from digitnn.data.dataset import Dataset
 from digitnn.evaluation.evaluation import Evaluation, evaluate
 from digitnn.evaluation.intervals import wilson_interval
 from digitnn.network.network import Classifier
 
-BLOCK = 256
-"""Images changed at once: few enough to stay in cache."""
-
 Change: TypeAlias = Callable[[ndarray, float], ndarray]
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """An amount, the steps it takes, and what it does to images. unit: for the axis."""
+    """A change of images by an amount, and the steps to measure. unit: of the amount."""
 
     name: str
     unit: str
@@ -35,10 +33,12 @@ class Sweep:
     change: Change
 
     def images(self, images: UInt8[ndarray, "n h w"], amount: float) -> UInt8[ndarray, "n h w"]:
-        """`images` changed by `amount`."""
+        """Return `images` changed by `amount`."""
         changed = np.empty_like(images)
-        for start in range(0, len(images), BLOCK):
-            changed[start : start + BLOCK] = self.change(images[start : start + BLOCK], amount)
+        for start in range(0, len(images), BLOCK_IMAGES):
+            changed[start : start + BLOCK_IMAGES] = self.change(
+                images[start : start + BLOCK_IMAGES], amount
+            )
         return changed
 
 
@@ -54,7 +54,7 @@ class Curve:
 
     @property
     def intervals(self) -> tuple[tuple[float, float], ...]:
-        """Of each accuracy."""
+        """The 95 % Wilson interval of each accuracy."""
         return tuple(wilson_interval(round(a * self.n), self.n) for a in self.accuracy)
 
     def to_json(self) -> dict[str, Any]:
@@ -64,23 +64,23 @@ class Curve:
 
 
 def shift(images: UInt8[ndarray, "n h w"], pixels: float) -> UInt8[ndarray, "n h w"]:
-    """Moved by `pixels`: the first image down, the next right, then up, left, down, ..."""
-    ways = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])
-    return move_images(images, shift=pixels * ways[np.arange(len(images)) % len(ways)])
+    """Shift by `pixels`: the first image down, the next right, then up, left, down, ..."""
+    directions = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])
+    return move_images(images, shift=pixels * directions[np.arange(len(images)) % 4])
 
 
 def turn(images: UInt8[ndarray, "n h w"], degrees: float) -> UInt8[ndarray, "n h w"]:
-    """Turned about the centre by `degrees`, anticlockwise."""
+    """Rotate about the centre by `degrees`, anticlockwise."""
     return move_images(images, degrees=np.full(len(images), float(degrees)))
 
 
 def resize(images: UInt8[ndarray, "n h w"], factor: float) -> UInt8[ndarray, "n h w"]:
-    """`factor` times as high and as wide, about the centre."""
+    """Scale about the centre by `factor`."""
     return move_images(images, scale=np.full((len(images), 2), float(factor)))
 
 
 def thicken(images: UInt8[ndarray, "n h w"], pixels: float) -> UInt8[ndarray, "n h w"]:
-    """The outline of the strokes moved out by `pixels`, or in where they are below 0."""
+    """Move the outline of the strokes outwards by `pixels`, or inwards if negative."""
     ink = change_thickness(images.astype(np.float32) / 255, np.full(len(images), pixels))
     return np.rint(np.clip(ink, 0, 1) * 255).astype(np.uint8)
 
@@ -94,7 +94,7 @@ SWEEPS: Mapping[str, Sweep] = {
         Sweep("thickness", "pixels", (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0), thicken),
     )
 }
-"""Every sweep by its name; each passes the point where nothing is changed."""
+"""Every sweep by its name; each includes the step that changes nothing."""
 
 
 def measure_steps(

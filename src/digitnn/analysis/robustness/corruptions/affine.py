@@ -1,6 +1,6 @@
-"""Shapes moved: slanted, scaled, turned, shifted. What comes in from outside is paper.
+"""Shear, scale, rotate and translate images; paper fills in from outside.
 
-All about the centre of the image, (h - 1) / 2 and (w - 1) / 2, with one bilinear sampling.
+All transforms are about the centre, ((h - 1) / 2, (w - 1) / 2), with one bilinear sampling.
 Axes: n images, h w pixels.
 """
 
@@ -14,13 +14,13 @@ from digitnn.data.augmentation.distortion import affine_points, sample
 def shear(
     images: UInt8[ndarray, "n h w"], rng: np.random.Generator, *, radians: float
 ) -> UInt8[ndarray, "n h w"]:
-    """Slanted by `radians` to either side, as scikit-image of the time defines a shear.
+    """Shear by `radians` to a random side, as scikit-image of the time defined it.
 
-    Seen from the centre, the new pixel (y, x) shows the old one at (y cos, x - y sin): a slant,
-    and a stretch downwards.
+    Relative to the centre, the new pixel (y, x) takes the old one at (y cos, x - y sin), which
+    also stretches the image vertically.
     """
     n = len(images)
-    angles = radians * _either_way(n, rng)
+    angles = radians * _random_signs(n, rng)
     scale = np.stack([1 / np.cos(angles), np.ones(n)], axis=1)
     return move_images(images, scale=scale, shear=np.sin(angles))
 
@@ -28,23 +28,23 @@ def shear(
 def scale(
     images: UInt8[ndarray, "n h w"], rng: np.random.Generator, *, factor: float
 ) -> UInt8[ndarray, "n h w"]:
-    """Smaller: `factor` times as high and as wide."""
+    """Scale height and width by `factor`."""
     return move_images(images, scale=np.full((len(images), 2), factor))
 
 
 def rotate(
     images: UInt8[ndarray, "n h w"], rng: np.random.Generator, *, radians: float
 ) -> UInt8[ndarray, "n h w"]:
-    """Turned by `radians`, either way."""
-    return move_images(images, degrees=np.degrees(radians) * _either_way(len(images), rng))
+    """Rotate by `radians` in a random direction."""
+    return move_images(images, degrees=np.degrees(radians) * _random_signs(len(images), rng))
 
 
 def translate(
     images: UInt8[ndarray, "n h w"], rng: np.random.Generator, *, pixels: int
 ) -> UInt8[ndarray, "n h w"]:
-    """Shifted by `pixels`, up or down and to the left or the right."""
-    ways = np.stack([_either_way(len(images), rng) for _ in range(2)], axis=1)
-    return move_images(images, shift=pixels * ways)
+    """Shift by `pixels` vertically and horizontally, in random directions."""
+    signs = np.stack([_random_signs(len(images), rng) for _ in range(2)], axis=1)
+    return move_images(images, shift=pixels * signs)
 
 
 def move_images(
@@ -55,7 +55,7 @@ def move_images(
     shear: Float64[ndarray, " n"] | None = None,
     shift: Float64[ndarray, "n 2"] | None = None,
 ) -> UInt8[ndarray, "n h w"]:
-    """Each image by its own amounts, all that is not given left alone; see `affine_points`."""
+    """Transform each image by its own amounts; see `affine_points`."""
     n, h, w = images.shape
     points = affine_points(
         h,
@@ -68,6 +68,6 @@ def move_images(
     return sample(images, points)
 
 
-def _either_way(n: int, rng: np.random.Generator) -> Float64[ndarray, " n"]:
-    """-1 or 1, as likely."""
+def _random_signs(n: int, rng: np.random.Generator) -> Float64[ndarray, " n"]:
+    """Return -1 or 1 with equal probability."""
     return rng.choice([-1.0, 1.0], n)

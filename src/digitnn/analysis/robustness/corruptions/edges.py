@@ -1,4 +1,4 @@
-"""Edges in place of strokes (Canny 1986, A computational approach to edge detection).
+"""Replace strokes by their edges (Canny 1986, A computational approach to edge detection).
 
 Axes: n images, h w pixels.
 """
@@ -9,7 +9,7 @@ from numpy import ndarray
 from scipy.ndimage import correlate1d, gaussian_filter, label
 
 SOBEL_DIFFERENCE, SOBEL_MEAN = (-1, 0, 1), (1, 2, 1)
-"""Sobel's filter: one along the gradient, the other across it."""
+"""Sobel's filter: the difference along the gradient, the mean across it."""
 
 
 def canny_edges(
@@ -20,13 +20,12 @@ def canny_edges(
     low: float = 0.1,
     high: float = 0.2,
 ) -> UInt8[ndarray, "n h w"]:
-    """Ink where Canny's detector finds an edge, paper elsewhere.
+    """Return ink where Canny's detector finds an edge, paper elsewhere.
 
-    The image, 0..1, is smoothed by a Gaussian of `sigma` pixels, which counts what lies outside as
-    not there; its gradient is Sobel's, without a factor. An edge is a pixel, none of the outermost,
-    whose gradient no point a step ahead or behind exceeds, and that is at least `low`, in a piece
-    that has at least `high` somewhere; pieces hang together over corners too. `sigma`, `low` and
-    `high` are the defaults of scikit-image, which MNIST-C used.
+    The image in 0..1 is smoothed by a Gaussian of `sigma` pixels, normalised at the border, and its
+    gradient is Sobel's without a factor. Edge pixels are local maxima along the gradient of at
+    least `low`, not on the border, in an 8-connected component that reaches `high`. `sigma`, `low`
+    and `high` are the defaults of scikit-image, which MNIST-C used.
     """
     down, across = _slopes(_smoothed(images, sigma))
     strength = np.hypot(down, across)
@@ -34,16 +33,16 @@ def canny_edges(
     ridge[:, [0, -1]] = ridge[:, :, [0, -1]] = False
     weak, strong = ridge & (strength >= low), ridge & (strength >= high)
     within = np.zeros((3, 3, 3), int)
-    within[1] = 1  # images are no neighbours of each other
-    pieces, number = label(weak, within)
+    within[1] = 1  # pixels of different images are not connected
+    components, number = label(weak, within)
     kept = np.zeros(number + 1, bool)
-    kept[pieces[strong]] = True
+    kept[components[strong]] = True
     kept[0] = False
-    return kept[pieces].astype(np.uint8) * np.uint8(255)
+    return kept[components].astype(np.uint8) * np.uint8(255)
 
 
 def _smoothed(images: UInt8[ndarray, "n h w"], sigma: float) -> Float32[ndarray, "n h w"]:
-    """A Gaussian mean over the pixels that there are."""
+    """Return a Gaussian mean over the pixels inside the image."""
     ink = gaussian_filter(images.astype(np.float32) / 255, sigma, mode="constant", axes=(1, 2))
     there = gaussian_filter(np.ones(images.shape[1:], np.float32), sigma, mode="constant")
     return ink / there
@@ -52,7 +51,7 @@ def _smoothed(images: UInt8[ndarray, "n h w"], sigma: float) -> Float32[ndarray,
 def _slopes(
     ink: Float32[ndarray, "n h w"],
 ) -> tuple[Float32[ndarray, "n h w"], Float32[ndarray, "n h w"]]:
-    """Sobel's derivatives, down and across."""
+    """Return Sobel's derivatives, down and across."""
     down = correlate1d(correlate1d(ink, SOBEL_DIFFERENCE, axis=1), SOBEL_MEAN, axis=2)
     across = correlate1d(correlate1d(ink, SOBEL_DIFFERENCE, axis=2), SOBEL_MEAN, axis=1)
     return down, across
@@ -63,10 +62,10 @@ def _is_ridge(
     down: Float32[ndarray, "n h w"],
     across: Float32[ndarray, "n h w"],
 ) -> Bool[ndarray, "n h w"]:
-    """Where the gradient is above 0 and at least that of both points a step along it.
+    """Return where the gradient is above 0 and at least as strong as one step along it.
 
-    The step leads to the frame of the eight neighbours; there the strength is linear between the
-    neighbour along the steeper axis and the one at the corner.
+    The step ends on the square of the eight neighbours, where the strength is interpolated between
+    the neighbour along the steeper axis and the one at the corner.
     """
     n, h, w = strength.shape
     framed = np.pad(strength, ((0, 0), (1, 1), (1, 1)))
@@ -76,8 +75,8 @@ def _is_ridge(
     sign_down, sign_across = np.where(down < 0, -1, 1), np.where(across < 0, -1, 1)
     image, row, column = np.ogrid[:n, 1 : h + 1, 1 : w + 1]
     ridge = strength > 0
-    for way in (1, -1):
-        y, x = row + way * sign_down, column + way * sign_across
+    for step in (1, -1):
+        y, x = row + step * sign_down, column + step * sign_across
         straight = framed[image, np.where(by_row, y, row), np.where(by_row, column, x)]
         corner = framed[image, y, x]
         ridge &= straight + share * (corner - straight) <= strength

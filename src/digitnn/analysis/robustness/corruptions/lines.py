@@ -1,4 +1,4 @@
-"""Lines drawn over the digit, and stripes.
+"""Draw lines over the digit, and invert stripes.
 
 Axes: n images, h w pixels.
 """
@@ -8,15 +8,15 @@ from jaxtyping import Float32, Float64, UInt8
 from numpy import ndarray
 
 LINE_REACH = 2.3
-"""Pixels from the middle of a line at which its ink would have gone to minus infinity; at 1.45
-there is none left."""
+"""Distance d from a line, in pixels, at which its ink, 1 + log(1 - d / 2.3), is minus infinity;
+it reaches 0 at 1.45."""
 
 TOOTH = 2.0
-"""Half the length of a zigzag's stroke along the line, and how far it goes out to either side."""
+"""Half the length of a zigzag's stroke along the line, and its amplitude, in pixels."""
 
 
 def stripe(images: UInt8[ndarray, "n h w"], rng: np.random.Generator) -> UInt8[ndarray, "n h w"]:
-    """The quarters at the left and at the right become their negatives."""
+    """Invert the left and the right quarter of the image."""
     striped, quarter = images.copy(), images.shape[2] // 4
     for side in (striped[:, :, :quarter], striped[:, :, -quarter:]):
         np.subtract(255, side, out=side)
@@ -26,7 +26,7 @@ def stripe(images: UInt8[ndarray, "n h w"], rng: np.random.Generator) -> UInt8[n
 def dotted_line(
     images: UInt8[ndarray, "n h w"], rng: np.random.Generator
 ) -> UInt8[ndarray, "n h w"]:
-    """A line from side to side, its ends at random rows, of which every other two columns show."""
+    """Draw a line from side to side between random rows, two of every four columns visible."""
     n, h, w = images.shape
     left, right = rng.integers(h - 1, size=(2, n)).astype(float)
     line = stroke((h, w), np.zeros(n), left, np.full(n, w - 1.0), right)
@@ -35,10 +35,10 @@ def dotted_line(
 
 
 def zigzag(images: UInt8[ndarray, "n h w"], rng: np.random.Generator) -> UInt8[ndarray, "n h w"]:
-    """A zigzag from column 2 to w - 3, beginning at any row, rising or falling by up to 5.
+    """Draw a zigzag from column 2 to w - 3, from a random row, rising or falling by up to 5.
 
-    Along the straight line it turns at 2, 6, 10, ... pixels, 2 above the line and 2 below it in
-    turn. Where it ends it is back near the line.
+    It turns after 2, 6, 10, ... pixels along the straight line, alternately 2 above and 2 below it,
+    and ends near the line.
     """
     n, h, w = images.shape
     first, last = 2.0, w - 3.0
@@ -51,9 +51,9 @@ def zigzag(images: UInt8[ndarray, "n h w"], rng: np.random.Generator) -> UInt8[n
     out = TOOTH * (-1) ** np.arange(corners)
     end = out[-1] / (2 * (length - 2 * TOOTH * (length // (2 * TOOTH))))
     along = [np.zeros(n), *(np.full(n, (2 * i + 1) * TOOTH) for i in range(corners)), length]
-    aside = [np.zeros(n), *(np.full(n, one) for one in out), end]
-    columns = [first + cos * a - sin * b for a, b in zip(along, aside, strict=True)]
-    rows = [row + sin * a + cos * b for a, b in zip(along, aside, strict=True)]
+    offset = [np.zeros(n), *(np.full(n, one) for one in out), end]
+    columns = [first + cos * a - sin * b for a, b in zip(along, offset, strict=True)]
+    rows = [row + sin * a + cos * b for a, b in zip(along, offset, strict=True)]
     line = np.zeros(images.shape, np.float32)
     for i in range(corners + 1):
         line += stroke((h, w), columns[i], rows[i], columns[i + 1], rows[i + 1])
@@ -67,10 +67,10 @@ def stroke(
     end_column: Float64[ndarray, " n"],
     end_row: Float64[ndarray, " n"],
 ) -> Float32[ndarray, "n h w"]:
-    """Straight strokes, of ink 1 + log(1 - d / 2.3) or 0, whichever is more; start left of end.
+    """Return straight strokes with ink max(0, 1 + log(1 - d / 2.3)); start is left of end.
 
-    d: pixels straight up or down to the line. A stroke shows from the whole column at or before
-    its start up to, and without, the one at or after its end.
+    d: vertical distance to the line in pixels. A stroke is visible from the whole column at or
+    before its start up to, but excluding, the one at or after its end.
     """
     h, w = shape
     column = np.arange(w, dtype=np.float32)
@@ -85,5 +85,5 @@ def stroke(
 def _drawn(
     images: UInt8[ndarray, "n h w"], line: Float32[ndarray, "n h w"]
 ) -> UInt8[ndarray, "n h w"]:
-    """The line's ink, 1 full, added to that of the images."""
+    """Add the line's ink, 1 for full ink, to the images."""
     return np.rint(np.minimum(images + 255 * line, 255)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Blur by glass that scatters, and by a camera that moves.
+"""Add noise to single pixels, and blur by frosted glass or camera motion.
 
 Axes: n images, h w pixels.
 """
@@ -18,19 +18,17 @@ def glass_blur(
     reach: int,
     rounds: int,
 ) -> UInt8[ndarray, "n h w"]:
-    """Blurred, then neighbours swapped, then blurred again.
+    """Blur, swap neighbouring pixels at random, and blur again.
 
-    sigma: of the Gaussian, in pixels. reach: each pixel, the last ones first, changes places by a
-    toss of a coin with one up to `reach` before it or `reach` - 1 after it, down and across.
-    rounds: how often that is gone through.
-    The Gaussian runs down the columns only: in the library of the time the last axis of a grey
-    image was taken for its colours, and the published images are so.
+    sigma: of the Gaussian, in pixels; reach: each pixel, last ones first, is swapped with
+    probability 1/2 with one up to `reach` before it or `reach` - 1 after it, in both directions;
+    rounds: repetitions. The Gaussian runs down the columns only: the library of the time took the
+    last axis of a grey image for colours, and the published images show it.
     """
     n, h, w = images.shape
-    # Cut to whole levels, as the published ones were; what should be whole may be a last bit below.
+    # Truncated like the published images; the 1e-3 guards whole levels against rounding errors.
     levels = np.floor(_blurred_down(images, sigma) + np.float32(1e-3))
-    # A pixel of all images is a row, so that going through the pixels one by one is h w steps, not
-    # n h w of them.
+    # One row per pixel position, so that the loop over pixels takes h w steps, not n h w.
     pixels = levels.reshape(n, h * w).T.copy()
     every = np.arange(n)
     for _ in range(rounds):
@@ -47,18 +45,17 @@ def glass_blur(
 
 
 def _blurred_down(images: Num[ndarray, "n h w"], sigma: float) -> Float32[ndarray, "n h w"]:
-    """A Gaussian down the columns; beyond the edge as at the edge."""
+    """Blur down the columns; beyond the edge, edge pixels are repeated."""
     return gaussian_filter1d(images, sigma, axis=1, output=np.float32, mode="nearest")
 
 
 def motion_blur(
     images: UInt8[ndarray, "n h w"], rng: np.random.Generator, *, radius: int, sigma: float
 ) -> UInt8[ndarray, "n h w"]:
-    """The trace of half a Gaussian, from each pixel on in a direction of -45 to 45 degrees.
+    """Blur along half a Gaussian in a random direction of -45 to 45 degrees to the rows.
 
-    The direction is an image's own, 0 along the rows. The trace has 2 radius + 1 pixels, weighed by
-    exp(-i^2 / (2 sigma^2)), and each takes the nearest pixel to its place: so ImageMagick defines
-    it. It begins at the pixel and goes one way, hence ink moves besides, to the left.
+    As in ImageMagick, 2 radius + 1 nearest pixels are weighted by exp(-i^2 / (2 sigma^2)). The
+    kernel is one-sided, hence the ink also moves to the left.
     """
     n, h, w = images.shape
     reach = 2 * radius
@@ -75,16 +72,16 @@ def motion_blur(
 
 
 def _nearest(places: ndarray) -> Int[ndarray, " n"]:
-    """The nearest whole number, of two as near the lower."""
+    """Round to the nearest whole number, halves down."""
     return np.ceil(places - 0.5).astype(int)
 
 
 def shot_noise(
     images: UInt8[ndarray, "n h w"], rng: np.random.Generator, *, photons: float
 ) -> UInt8[ndarray, "n h w"]:
-    """What counting light does: Poisson of pixel / 255 * photons, over photons.
+    """Replace each pixel by Poisson(pixel / 255 * photons) / photons.
 
-    photons: the mean count of full ink; fewer are noisier. Paper, of which none come, stays paper.
+    photons: the mean count of full ink; fewer are noisier. Paper stays paper.
     """
     counts = rng.poisson(images * (photons / 255))
     return np.rint(np.minimum(counts / photons, 1) * 255).astype(np.uint8)
@@ -93,7 +90,7 @@ def shot_noise(
 def impulse_noise(
     images: UInt8[ndarray, "n h w"], rng: np.random.Generator, *, share: float
 ) -> UInt8[ndarray, "n h w"]:
-    """Salt and pepper: a share of the pixels becomes ink or paper, either as likely."""
+    """Set a share of the pixels to ink or paper with equal probability (salt and pepper)."""
     drawn = rng.random(images.shape, np.float32)
     noisy = np.where(drawn < share / 2, np.uint8(0), images)
     noisy[drawn >= 1 - share / 2] = 255

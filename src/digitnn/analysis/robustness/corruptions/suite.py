@@ -1,4 +1,4 @@
-"""MNIST-C: which corruptions there are, at which severities, and the call that applies one.
+"""Define the corruptions of MNIST-C with their severities, and apply one.
 
 Axes: n images.
 """
@@ -27,17 +27,17 @@ from digitnn.errors import UsageError
 from digitnn.wording import brief, did_you_mean
 
 BLOCK_IMAGES = 256
-"""Images corrupted at once: few enough to stay in cache."""
+"""Images changed at once: few enough to stay in cache."""
 
 Corrupt: TypeAlias = Callable[[ndarray, np.random.Generator], ndarray]
 
 
 @dataclass(frozen=True)
 class Corruption:
-    """One of the fifteen.
+    """A corruption with its severities.
 
-    levels: what it does at severity 1, 2, ...; one alone where the authors published no choice.
-    severity: the level that MNIST-C has of it.
+    levels: the function for severity 1, 2, ...; only one if the authors published no others;
+    severity: the one in MNIST-C.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Corruption:
     severity: int = 1
 
     def at(self, severity: int | None) -> Corrupt:
-        """What it does at `severity`, or at MNIST-C's. Raises `UsageError` if there is no such."""
+        """Return the function for `severity`, MNIST-C's if None. Raises `UsageError`."""
         wanted = self.severity if severity is None else severity
         if type(wanted) is not int or not 1 <= wanted <= len(self.levels):
             raise UsageError(
@@ -127,11 +127,11 @@ CORRUPTIONS: Mapping[str, Corruption] = {
 def corrupt(
     images: UInt8[ndarray, "n 28 28"], name: str, seed: int = 0, severity: int | None = None
 ) -> UInt8[ndarray, "n 28 28"]:
-    """`images`, each corrupted in its own way; seed, name and an image's place decide how.
+    """Return corrupted `images`; the draws depend on seed, name and an image's position.
 
-    severity: None takes that of MNIST-C. A longer array begins as a shorter one does, up to the
-    last whole block of it. Raises `DataError` for anything but raw pixels, `UsageError` for an
-    unknown name, severity or seed.
+    Positions in whole blocks are corrupted alike in arrays of any length. severity: None takes that
+    of MNIST-C. Raises `DataError` for anything but raw pixels, `UsageError` for an unknown name,
+    severity or seed.
 
     >>> import numpy as np
     >>> paper = np.zeros((1, 28, 28), np.uint8)

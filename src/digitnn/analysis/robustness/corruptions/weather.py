@@ -1,4 +1,4 @@
-"""Light, fog and mud.
+"""Corrupt images by light, fog and mud.
 
 Axes: n images, h w pixels.
 """
@@ -9,50 +9,50 @@ from numpy import ndarray
 from scipy.ndimage import gaussian_filter
 
 MUD_LEVEL = 63
-"""The level of a spatter, 0 paper, 255 ink."""
+"""The level of spattered mud, between 0 paper and 255 ink."""
 
 SKY_SIDE = 256
-"""Pixels a side of the sky, of which the image sees a corner; a power of two."""
+"""Side of the cloud image in pixels, a power of two; a corner of it is used."""
 
 SKIES_AT_ONCE = 4
-"""Skies made at once, which then stay in cache: 256 at once take a quarter more time."""
+"""So few stay in cache: 256 at once take a quarter more time."""
 
 
 def brightness(
     images: UInt8[ndarray, "n h w"], rng: np.random.Generator, *, light: float
 ) -> UInt8[ndarray, "n h w"]:
-    """`light` * 255 more at each pixel, up to 255."""
+    """Add `light` * 255 to each pixel, up to 255."""
     return np.rint(np.minimum(images + light * 255, 255)).astype(np.uint8)
 
 
 def fog(
     images: UInt8[ndarray, "n h w"], rng: np.random.Generator, *, thickness: float, decay: float
 ) -> UInt8[ndarray, "n h w"]:
-    """(image + thickness * clouds) * m / (m + thickness), m being the image's own maximum, in 0..1.
+    """Return (image + thickness * clouds) * m / (m + thickness), m the image's maximum, in 0..1.
 
-    Full ink in the thickest fog is so as dark as the ink was.
+    Full ink in the thickest fog therefore keeps its level.
     """
     n, h, w = images.shape
     ink = images.astype(np.float32) / 255
-    most = ink.max(axis=(1, 2), keepdims=True)
+    maximum = ink.max(axis=(1, 2), keepdims=True)
     haze = np.empty_like(ink)
     for start in range(0, n, SKIES_AT_ONCE):
         part = haze[start : start + SKIES_AT_ONCE]
         part[...] = clouds(len(part), decay, rng)[:, :h, :w]
     hazy = ink + np.float32(thickness) * haze
-    return np.rint(np.clip(hazy * most / (most + thickness), 0, 1) * 255).astype(np.uint8)
+    return np.rint(np.clip(hazy * maximum / (maximum + thickness), 0, 1) * 255).astype(np.uint8)
 
 
 def clouds(
     n: int, decay: float, rng: np.random.Generator, size: int = SKY_SIDE
 ) -> Float32[ndarray, "n size size"]:
-    """Plasma fractals by diamond and square (Fournier, Fussell and Carpenter 1982), 0 to 1.
+    """Return plasma fractals by the diamond-square algorithm, scaled to 0..1.
 
-    The plane is a torus that begins with one point of height 0. Of a grid of points, the middle of
-    each square is the mean of its corners, and then the middle of each side the mean of the four
-    points around it, each plus a number uniform in +- amplitude; with half the spacing and the
-    amplitude divided by decay^2 (the published code multiplies by what it draws within) it goes on
-    until all points are there.
+    See Fournier, Fussell and Carpenter 1982. The plane is a torus that starts with one point of
+    height 0. The centre of each square becomes the mean of its corners, then the middle of each
+    side the mean of the four points around it, each plus noise uniform in +-amplitude. Each round
+    halves the spacing and divides the amplitude by decay^2 (the published code multiplies by the
+    range it draws from).
     """
     heights = np.zeros((n, size, size), np.float32)
     amplitude, step = 1.0, size
@@ -95,11 +95,11 @@ def spatter(
     threshold: float,
     softness: float,
 ) -> UInt8[ndarray, "n h w"]:
-    """Drops of mud, of which each covers what is under it.
+    """Cover parts of the image with opaque drops of mud.
 
-    Normal noise of `mean` and `spread` after a Gaussian of `drop` pixels is liquid above
-    `threshold`. That mask after a Gaussian of `softness` pixels says how much of a pixel is mud;
-    below 0.8 it is none.
+    Normal noise of `mean` and `spread`, blurred by a Gaussian of `drop` pixels, is liquid above
+    `threshold`. That mask, blurred by `softness` pixels, is the share of mud of a pixel; shares
+    below 0.8 become 0.
     """
     noise = rng.normal(mean, spread, images.shape).astype(np.float32)
     liquid = gaussian_filter(noise, drop, mode="nearest", axes=(1, 2)) > threshold

@@ -140,7 +140,9 @@ def _to_text(
         f"{evaluation.seconds:.2f} s; this run has been evaluated on "
         f"{'these images' if external else f'the {split} split'} {count(recorded.reads, 'time')}"
     )
-    return "\n".join([headline, *describe_external(shared, shares), *describe_summary(recorded.summary)])
+    return "\n".join(
+        [headline, *describe_external(shared, shares), *describe_summary(recorded.summary)]
+    )
 
 
 def _to_json(

@@ -1,4 +1,4 @@
-"""Images, labels and batches that do not fit, handed to an engine as a user would."""
+"""Invalid images, labels and batches, handed to an engine as a user would."""
 
 from dataclasses import replace
 
@@ -49,7 +49,7 @@ NO_IMAGES = [
 
 @both_engines
 @pytest.mark.parametrize(("change", "message"), NO_IMAGES)
-def test_anything_but_raw_pixels_is_refused_and_nothing_is_learned(engine, change, message, digits):
+def test_anything_but_raw_pixels_is_refused_before_a_step(engine, change, message, digits):
     images, labels = change(digits.images[:20]), digits.labels[:20]
     expected = rf"images must be uint8 of shape \(n, 28, 28\), {message}"
     classifier = find_engine(engine).classifier(NETWORK, start_of(NETWORK))

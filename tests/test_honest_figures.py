@@ -1,4 +1,4 @@
-"""Figures that cannot be had are refused in a line, and none that is written is no number."""
+"""Scores that cannot be computed are refused in one line; none is written as NaN."""
 
 import json
 import warnings
@@ -54,7 +54,7 @@ def with_biases(run: Path, biases: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("right", [0.0, 0.5, 1.0])
-def test_the_largest_logits_that_are_let_pass_give_finite_figures(right, digits):
+def test_the_largest_accepted_logits_give_finite_scores(right, digits):
     part = digits[:200]
     labels = part.labels.astype(int)
     read = np.where(np.arange(200) < 200 * right, labels, (labels + 1) % 10)
@@ -70,7 +70,7 @@ def test_the_largest_logits_that_are_let_pass_give_finite_figures(right, digits)
 
 
 @pytest.mark.parametrize("engine", ["scratch", "pytorch"])
-def test_finite_logits_too_far_apart_for_a_loss_are_refused_with_the_name_of_the_run(
+def test_finite_logits_too_large_for_a_loss_are_refused(
     engine: str, digitnn: CommandLine, run: Path
 ) -> None:
     with_biases(run, np.where(np.arange(10) == 3, 3e38, -3e38))
@@ -81,7 +81,7 @@ def test_finite_logits_too_far_apart_for_a_loss_are_refused_with_the_name_of_the
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_a_parameter_that_is_no_number_is_named_with_its_run(
+def test_a_nan_parameter_is_named_with_its_run(
     value: float, digitnn: CommandLine, run: Path
 ) -> None:
     with_biases(run, np.where(np.arange(10) == 3, value, 0))
@@ -95,7 +95,7 @@ def test_a_parameter_that_is_no_number_is_named_with_its_run(
     assert not (run / "report.json").exists()
 
 
-def test_a_digit_that_is_neither_shown_nor_read_has_no_f1(
+def test_a_digit_neither_shown_nor_predicted_has_no_f1(
     digitnn: CommandLine, run: Path, digits: Dataset
 ) -> None:
     without = digits[digits.labels != 3]
@@ -113,9 +113,7 @@ def test_a_digit_that_is_neither_shown_nor_read_has_no_f1(
     assert "nan" not in told.out
 
 
-def test_a_run_of_fashion_is_not_measured_on_a_folder_of_digits(
-    digitnn: CommandLine, digits: Dataset
-) -> None:
+def test_a_fashion_run_is_not_evaluated_on_digits(digitnn: CommandLine, digits: Dataset) -> None:
     write_idx_folder(_made("data/fashion-mnist"), _mirrored(digits)[:480], digits[480:])
     write_idx_folder(_made("digits"), digits[:480], digits[480:])
     trained = digitnn(
@@ -129,7 +127,7 @@ def test_a_run_of_fashion_is_not_measured_on_a_folder_of_digits(
     assert digitnn("evaluate", "run", "--split", "test").code == 0
 
 
-def test_images_of_another_shape_are_laid_to_the_file_that_holds_them(
+def test_images_of_another_shape_are_reported_with_their_file(
     digitnn: CommandLine, run: Path, digits: Dataset
 ) -> None:
     write_idx_folder(_made("wide"), digits[:480], digits[480:])
@@ -143,7 +141,7 @@ def test_images_of_another_shape_are_laid_to_the_file_that_holds_them(
         read_part(Path("wide"), "test", "wide")
 
 
-def test_a_reading_that_cannot_be_noted_is_not_shown(
+def test_an_evaluation_that_cannot_be_recorded_is_not_shown(
     digitnn: CommandLine, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path, text: str) -> None:
@@ -157,9 +155,7 @@ def test_a_reading_that_cannot_be_noted_is_not_shown(
     assert_one_error_line(digitnn("evaluate", "run"), 1, "run/report.json", "directory")
 
 
-def test_results_that_cannot_be_written_are_refused_before_anything_is_read(
-    digitnn: CommandLine, run: Path
-) -> None:
+def test_unwritable_results_are_refused_before_evaluation(digitnn: CommandLine, run: Path) -> None:
     Path("file").write_text("in the way")
     for command in (
         ["compare", "run", "--results", "file"],

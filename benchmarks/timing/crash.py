@@ -36,7 +36,7 @@ from digitnn.recipes.optimisers import LBfgs
 from digitnn.recipes.recipe import EngineName, Recipe
 from digitnn.runs.checkpoints import saved_checkpoints
 from digitnn.runs.experiment import TrainingData, run_experiment
-from digitnn.runs.resume import CHECKPOINT, LOG, Keeping
+from digitnn.runs.resume import CHECKPOINT, LOG, Checkpointing
 from digitnn.runs.run import load_single_run
 
 SMALL_CNN = replace(
@@ -126,7 +126,7 @@ def _train(recipe: Recipe, engine: EngineName, data: TrainingData, out: Path) ->
     if process := os.fork():
         return process
     try:
-        keeping = Keeping("", notify=lambda line: None, every=0.0, resume=True)
+        keeping = Checkpointing("", notify=lambda line: None, every=0.0, resume=True)
         run_experiment(recipe, engine, 0, data, out, iter, keeping)
         os._exit(0)
     except BaseException as error:

@@ -1,4 +1,4 @@
-"""The command line: what it prints, where, and how it fails. In an empty folder, on small data."""
+"""The command line: what it prints, where, and how it fails."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def test_a_network_is_trained_evaluated_and_inspected(digitnn: CommandLine) -> N
     assert evaluated["interval"][0] < evaluated["accuracy"] <= evaluated["interval"][1]
     assert digitnn("evaluate", "run", "--split", "test", "--json").json()["reads"] == 1
     again = digitnn("evaluate", "run", "--split", "test")
-    assert "read the test split 2 times" in again.out
+    assert "been evaluated on the test split 2 times" in again.out
     kinds = digitnn("inspect", "run", "--json").json()
     assert kinds["kind"] == "run"
     assert {array["name"]: array["shape"] for array in kinds["arrays"]}["1.weight"] == [100, 784]
@@ -43,7 +43,7 @@ def test_the_same_seed_gives_the_same_bytes(digitnn: CommandLine) -> None:
 
 
 @pytest.mark.engines
-def test_a_run_of_the_other_engine_is_read_without_torch(digitnn: CommandLine) -> None:
+def test_a_pytorch_run_classifies_without_torch(digitnn: CommandLine) -> None:
     digitnn("train", "classic", "--epochs", "4", "--out", "run")
     scratch = digitnn("evaluate", "run", "--engine", "scratch", "--json").json()
     pytorch = digitnn("evaluate", "run", "--engine", "pytorch", "--json").json()
@@ -52,7 +52,7 @@ def test_a_run_of_the_other_engine_is_read_without_torch(digitnn: CommandLine) -
     assert scratch["loss_nats"] == pytest.approx(pytorch["loss_nats"], abs=1e-4)
 
 
-def test_compare_prints_the_object_that_it_promises(digitnn: CommandLine) -> None:
+def test_compare_prints_the_documented_json_object(digitnn: CommandLine) -> None:
     done = digitnn("compare", "--epochs", "2", "--json")
     assert done.code == 0, done.err
     found = done.json()
@@ -96,7 +96,7 @@ def test_several_seeds_give_means_and_spread(digitnn: CommandLine) -> None:
     assert row["variance"]["other_seed"] == pytest.approx(row["spread"])
 
 
-def test_the_grid_trains_each_recipe_on_every_engine_and_tells_how_far_they_part(
+def test_the_grid_trains_on_every_engine_and_measures_their_difference(
     digitnn: CommandLine,
 ) -> None:
     done = digitnn("compare", "--grid", "--epochs", "2", "--json")
@@ -126,7 +126,7 @@ def test_the_grid_trains_each_recipe_on_every_engine_and_tells_how_far_they_part
     assert "classic (pytorch): iteration 2" in done.err
 
 
-def test_compare_leaves_what_is_not_its_own_and_removes_what_is_out_of_date(
+def test_compare_removes_its_outdated_files_and_no_others(
     digitnn: CommandLine,
 ) -> None:
     Path("results").mkdir()
@@ -146,7 +146,7 @@ def test_compare_needs_the_test_part_before_it_trains(digitnn: CommandLine) -> N
 
 
 @pytest.mark.engines
-def test_a_network_of_convolutions_is_trained_and_read_without_torch(digitnn: CommandLine) -> None:
+def test_a_convolutional_network_trains_and_classifies_without_torch(digitnn: CommandLine) -> None:
     done = digitnn("train", "cnn", "--engine", "scratch", "--epochs", "3", "--out", "run")
     assert done.code == 0, done.err
     found = [
@@ -157,7 +157,7 @@ def test_a_network_of_convolutions_is_trained_and_read_without_torch(digitnn: Co
     assert found[0]["loss_nats"] == pytest.approx(found[1]["loss_nats"], abs=1e-4)
 
 
-def test_a_stdout_that_cannot_spell_a_letter_loses_no_result(digits: Dataset, tmp_path) -> None:
+def test_a_stdout_whose_encoding_lacks_a_letter_loses_no_result(digits: Dataset, tmp_path) -> None:
     write_digits(tmp_path / "data", digits)
     done = subprocess.run(
         program("compare", "classic", "--seeds", "2", "--epochs", "1"),
@@ -211,13 +211,13 @@ def test_wrong_usage_is_one_line_and_exit_code_two(
         (["compare", "--results", "data/train-labels-idx1-ubyte"], ["cannot write results"]),
     ],
 )
-def test_what_cannot_be_done_is_one_line_and_exit_code_one(
+def test_a_failure_is_one_line_and_exit_code_one(
     digitnn: CommandLine, arguments: list[str], words: list[str]
 ) -> None:
     assert_one_error_line(digitnn(*arguments), 1, *words)
 
 
-def test_validating_on_other_data_than_the_runs_own_is_refused(
+def test_validation_on_data_of_another_run_is_refused(
     digitnn: CommandLine, digits: Dataset, tmp_path: Path
 ) -> None:
     digitnn("train", "classic", "--epochs", "1", "--out", "run")

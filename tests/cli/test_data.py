@@ -13,7 +13,7 @@ from digitnn.data.dataset import split
 from digitnn.data.formats import TARGETS, read_part
 
 
-def test_fetch_prints_where_the_data_are_and_says_why(digitnn):
+def test_fetch_prints_the_path_of_the_data_and_their_format(digitnn):
     done = digitnn("data", "fetch")
     assert (done.code, done.out) == (0, "data\n")
     assert done.err == "mnist: using the IDX files in data\n"
@@ -164,7 +164,7 @@ def test_forty_nine_labels_for_fifty_images_are_one_line(digitnn):
     assert_one_error_line(done, 1, "mnist train: 479 labels for 480 images")
 
 
-def test_the_json_of_info_has_no_talk_in_it(digitnn):
+def test_info_prints_nothing_but_json_on_stdout(digitnn):
     done = digitnn("data", "info", "--json")
     json.loads(done.out)
     assert "using the IDX files in data" in done.err

@@ -1,4 +1,4 @@
-"""`digitnn evaluate`: everything it promises, and what it says where it cannot."""
+"""`digitnn evaluate`: its scores and its errors."""
 
 import json
 from pathlib import Path
@@ -44,7 +44,7 @@ def run(digitnn: CommandLine) -> Path:
     return Path("run")
 
 
-def test_the_object_holds_all_that_it_promises(digitnn: CommandLine, run: Path) -> None:
+def test_the_json_object_has_all_documented_keys(digitnn: CommandLine, run: Path) -> None:
     found = digitnn("evaluate", "run", "--split", "test", "--json").json()
     assert list(found) == KEYS.split()
     assert (found["reads"], found["test_reads"], found["n"]) == (1, 1, 120)
@@ -60,7 +60,7 @@ def test_the_object_holds_all_that_it_promises(digitnn: CommandLine, run: Path) 
         assert mistake["label"] != mistake["read"]
 
 
-def test_the_temperature_is_validation_s_also_on_test(digitnn: CommandLine, run: Path) -> None:
+def test_the_temperature_on_test_is_fitted_on_validation(digitnn: CommandLine, run: Path) -> None:
     valid = digitnn("evaluate", "run", "--json").json()
     test = digitnn("evaluate", "run", "--split", "test", "--json").json()
     assert valid["temperature"] == test["temperature"] != 1
@@ -73,7 +73,7 @@ def test_the_temperature_is_validation_s_also_on_test(digitnn: CommandLine, run:
     assert "(in sample)" not in digitnn("evaluate", "run", "--split", "test").out
 
 
-def test_labels_in_dispute_are_told_for_the_data_that_they_are_of(
+def test_disputed_labels_are_listed_for_their_own_data_only(
     digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = int(digits.labels[3])
@@ -100,7 +100,7 @@ def test_a_digit_that_no_image_shows_is_named(digits: Dataset) -> None:
     assert found.to_json()["per_class"][4]["recall"] is None
 
 
-def test_a_network_without_a_mistake_is_described_as_well(digits: Dataset) -> None:
+def test_a_network_without_errors_is_described_too(digits: Dataset) -> None:
     found = summarise_evaluation(
         read(50 * np.eye(10, dtype=np.float32)[digits.labels], digits), digits
     )

@@ -1,4 +1,4 @@
-"""What a training shows on a terminal of ordinary width."""
+"""The progress of a training, on a terminal and elsewhere."""
 
 import io
 import re

@@ -16,7 +16,7 @@ from digitnn.recipes.toml_writer import recipe_to_toml
 CLASSIC = RECIPES["classic"]
 
 
-def test_a_recipe_that_is_shown_is_trained_as_it_stands(digitnn: CommandLine) -> None:
+def test_a_shown_recipe_can_be_trained_unchanged(digitnn: CommandLine) -> None:
     Path("my.toml").write_text(digitnn("recipes", "show", "classic").out)
     trained = digitnn("train", "my.toml", "--epochs", "2", "--out", "run")
     assert trained.code == 0, trained.err
@@ -27,7 +27,7 @@ def test_a_recipe_that_is_shown_is_trained_as_it_stands(digitnn: CommandLine) ->
     assert params[0] == params[1]
 
 
-def test_a_recipe_of_ones_own_is_trained_recorded_and_shown_again(digitnn: CommandLine) -> None:
+def test_a_custom_recipe_is_trained_recorded_and_shown_again(digitnn: CommandLine) -> None:
     Path("my.toml").write_text('base = "classic"\nname = "mine"\nepochs = 2\nl2 = 3')
     assert digitnn("train", "my.toml", "--out", "run").code == 0
     expected = replace(
@@ -80,7 +80,7 @@ def test_files_and_names_are_compared(digitnn: CommandLine) -> None:
         (None, 1, ["my.toml: no such file"]),
     ],
 )
-def test_a_file_that_is_no_recipe_is_one_line(
+def test_a_file_without_a_recipe_is_one_error_line(
     digitnn: CommandLine, command: list[str], text: str | None, code: int, words: list[str]
 ) -> None:
     if text is not None:
@@ -103,7 +103,7 @@ def test_wrong_usage_is_one_line_and_exit_code_two(
     assert_one_error_line(digitnn("recipes", *arguments), 2, *words)
 
 
-def test_a_list_of_recipes_does_not_wait_for_the_writer_of_toml() -> None:
+def test_the_list_of_recipes_does_not_import_the_toml_writer() -> None:
     code = (
         "import sys; from digitnn.cli.app import main; main(['--help']); main(['recipes'])\n"
         "sys.exit(int('tomlkit' in sys.modules))"

@@ -1,4 +1,4 @@
-"""`digitnn train --resume` in processes that are killed, asked to end, or come twice."""
+"""`digitnn train --resume` in processes that are killed, interrupted, or run twice."""
 
 import os
 import random
@@ -91,7 +91,7 @@ def test_a_training_killed_again_and_again_ends_with_the_same_bytes(
 @pytest.mark.parametrize(
     ("number", "recipe"), [(signal.SIGTERM, "cnn"), (signal.SIGINT, "classic")]
 )
-def test_a_signal_saves_and_says_how_to_go_on(number, recipe, start, tmp_path):
+def test_a_signal_saves_the_training_and_prints_how_to_resume(number, recipe, start, tmp_path):
     words = (recipe, "--engine", "scratch", "--epochs", "9999", "--out", "my run")
     process = start(*words)
     wait_until_saved(tmp_path / "my run")
@@ -100,12 +100,12 @@ def test_a_signal_saves_and_says_how_to_go_on(number, recipe, start, tmp_path):
     assert process.returncode == 128 + number, err
     assert out == "my run\n"
     command = f"digitnn train {recipe} --engine scratch --epochs 9999 --out 'my run' --resume"
-    assert f"go on with `{command}`" in err
+    assert f"continue with `{command}`" in err
     assert err.count("interrupted") == 1
     run = load_single_run(tmp_path / "my run")
     assert run.about["complete"] is False
     again = start(*words, "--resume")
-    assert "goes on" in again.stderr.readline() + again.stderr.readline()
+    assert "resumes" in again.stderr.readline() + again.stderr.readline()
     again.kill()
     again.communicate()
 
@@ -124,13 +124,13 @@ def test_a_second_process_is_refused_in_one_line(start, tmp_path):
     first.communicate()
 
 
-def test_resume_may_always_be_given(digitnn: CommandLine) -> None:
+def test_resume_is_accepted_without_a_checkpoint(digitnn: CommandLine) -> None:
     begun = digitnn("train", "classic", "--epochs", "2", "--out", "run", "--resume")
     assert begun.code == 0
-    assert "run holds nothing to go on from: starts from the beginning" in begun.err
+    assert "run has no checkpoint: starting from the beginning" in begun.err
     again = digitnn("train", "classic", "--epochs", "2", "--out", "run", "--resume")
     assert (again.code, again.out) == (0, "run\n")
-    assert "run is finished already" in again.err
+    assert "run is already finished" in again.err
     other = digitnn("train", "classic", "--epochs", "3", "--out", "run", "--resume")
     assert_one_error_line(other, 1, "recipe.epochs was 2 and is 3")
     unnamed = digitnn("train", "classic", "--epochs", "2", "--resume")
@@ -138,7 +138,7 @@ def test_resume_may_always_be_given(digitnn: CommandLine) -> None:
     assert load_single_run(unnamed.out.strip()).about["complete"]
 
 
-def test_a_folder_that_is_something_else_is_refused_as_ever(digitnn: CommandLine) -> None:
+def test_resume_refuses_a_folder_that_is_not_a_run(digitnn: CommandLine) -> None:
     Path("mine").mkdir()
     Path("mine", "precious").touch()
     done = digitnn("train", "classic", "--out", "mine", "--resume")
@@ -146,7 +146,7 @@ def test_a_folder_that_is_something_else_is_refused_as_ever(digitnn: CommandLine
     assert [path.name for path in Path("mine").iterdir()] == ["precious"]
 
 
-def test_how_often_to_save_is_a_number_of_seconds(digitnn: CommandLine) -> None:
+def test_the_checkpoint_interval_must_be_a_number_of_seconds(digitnn: CommandLine) -> None:
     done = digitnn("train", "classic", "--checkpoint-every", "-1")
     assert_one_error_line(done, 2, "--checkpoint-every")
 

@@ -1,4 +1,4 @@
-"""What is on disk while a network learns: damage of every kind, full disks, other trainings."""
+"""Checkpoints on disk: damage of every kind, full disks, other trainings."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from digitnn.recipes.optimisers import Adam
 from digitnn.runs.checkpoints import load_checkpoint, save_checkpoint, saved_checkpoints
 from digitnn.runs.evaluation_log import EvaluationLog
 from digitnn.runs.experiment import TrainingData, run_experiment
-from digitnn.runs.resume import Keeping, hold
+from digitnn.runs.resume import Checkpointing, lock_checkpoint
 from digitnn.runs.run import check_free, load_single_run
 from digitnn.training.fullbatch import EvaluatedPoint
 from digitnn.training.training import Checkpoint
@@ -43,7 +43,7 @@ def train(digits, tmp_path):
                     return
 
         parts = TrainingData("mnist", None, digits[:150], digits[400:])
-        keeping = Keeping(COMMAND, told.append, every=0.0, resume=resume)
+        keeping = Checkpointing(COMMAND, told.append, every=0.0, resume=resume)
         run = run_experiment(recipe, engine, seed, parts, tmp_path / out, watch, keeping)
         return run, told
 
@@ -94,7 +94,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(name, damage, 
         path.write_bytes(damaged[damage])
     run, told = train()
     assert [line for line in told if str(path.parent) in line]
-    assert any("goes on from step 4, after 1 of 3 epochs" in line for line in told)
+    assert any("resumes from step 4, after 1 of 3 epochs" in line for line in told)
     assert all("\n" not in line for line in told)
     assert bits(run.params) == bits(whole.params)
 
@@ -127,7 +127,7 @@ def test_no_usable_checkpoint_is_an_error_and_nothing_is_lost(train, tmp_path):
     assert not load_single_run(tmp_path / "run").about["complete"]
 
 
-def test_a_damaged_description_is_named_and_what_was_saved_still_used(train, tmp_path):
+def test_a_damaged_description_is_named_and_the_checkpoints_are_used(train, tmp_path):
     train(stop=5)
     about = tmp_path / "run" / "checkpoint" / "training.json"
     about.write_text(about.read_text().replace("scratch", "scrotch"))
@@ -152,7 +152,7 @@ def test_a_damaged_description_is_named_and_what_was_saved_still_used(train, tmp
     ],
 )
 @pytest.mark.parametrize("stop", [5, None], ids=["unfinished", "finished"])
-def test_another_training_is_refused_and_told_what_differs(change, words, stop, train, tmp_path):
+def test_another_training_is_refused_with_its_differences(change, words, stop, train, tmp_path):
     before, _ = train(stop=stop)
     with pytest.raises(CheckpointError, match=words):
         train(**change)
@@ -164,39 +164,39 @@ def test_another_training_is_refused_and_told_what_differs(change, words, stop, 
 def test_other_data_are_refused(train, digits, tmp_path):
     train(stop=5)
     parts = TrainingData("mnist", 3, digits[1:151], digits[400:])
-    keeping = Keeping(COMMAND, print, resume=True)
+    keeping = Checkpointing(COMMAND, print, resume=True)
     with pytest.raises(CheckpointError, match=r"data\.split_seed was null and is 3; data\.train"):
         run_experiment(SMALL, "scratch", 0, parts, tmp_path / "run", iter, keeping)
 
 
 def test_a_finished_run_is_left_as_it_is(train):
     run, told = train()
-    assert told == [f"{run.path} holds nothing to go on from: starts from the beginning"]
+    assert told == [f"{run.path} has no checkpoint: starting from the beginning"]
     when = {path: path.stat().st_mtime_ns for path in run.path.iterdir()}
     again, told = train()
-    assert told == [f"{run.path} is finished already: nothing to do"]
+    assert told == [f"{run.path} is already finished: nothing to do"]
     assert bits(again.params) == bits(run.params)
     assert {path: path.stat().st_mtime_ns for path in run.path.iterdir()} == when
     assert not (run.path / "checkpoint").exists()
 
 
-def test_a_training_killed_after_its_run_was_whole_is_finished(train):
+def test_a_training_killed_after_writing_its_run_is_finished(train):
     run, _ = train()
     (run.path / "checkpoint").mkdir()
     (run.path / "checkpoint" / "evaluations.log").touch()
     _, told = train()
-    assert told == [f"{run.path} is finished already: nothing to do"]
+    assert told == [f"{run.path} is already finished: nothing to do"]
     assert not (run.path / "checkpoint").exists()
 
 
-def test_an_interrupted_training_is_a_run_that_can_be_used_and_gone_on_with(train, tmp_path):
+def test_an_interrupted_training_leaves_a_run_that_can_be_resumed(train, tmp_path):
     whole, _ = train(out="whole")
     left, _ = train(stop=5)
     assert left.about["complete"] is False
     assert load_single_run(left.path).classifier()
     (left.path / "report.json").write_text('{"readings": []}')
     (left.path / "notes.txt").write_text("mine")
-    with pytest.raises(RunError, match=f"unfinished training: go on with `{COMMAND}`"):
+    with pytest.raises(RunError, match=f"unfinished training: continue with `{COMMAND}`"):
         check_free(left.path)
     done, _ = train()
     assert bits(done.params) == bits(whole.params)
@@ -204,17 +204,17 @@ def test_an_interrupted_training_is_a_run_that_can_be_used_and_gone_on_with(trai
     assert (done.path / "report.json").exists()
 
 
-def test_a_training_killed_before_it_was_a_run_says_how_to_go_on(train, tmp_path):
+def test_a_training_killed_before_its_run_says_how_to_resume(train, tmp_path):
     train(stop=5)
     (tmp_path / "run" / "recipe.json").unlink()
-    with pytest.raises(RunError, match=f"run is unfinished: go on with `{COMMAND}`"):
+    with pytest.raises(RunError, match=f"run is unfinished: continue with `{COMMAND}`"):
         load_single_run(tmp_path / "run")
     (tmp_path / "run" / "checkpoint" / "training.json").unlink()
-    with pytest.raises(RunError, match="go on with the command that began it, with --resume"):
+    with pytest.raises(RunError, match="continue with the command that started it and --resume"):
         load_single_run(tmp_path / "run")
 
 
-def test_a_run_that_stopped_for_good_is_not_gone_on_with(train, tmp_path):
+def test_a_run_without_a_checkpoint_cannot_be_resumed(train, tmp_path):
     wild = replace(SMALL, optimiser=Adam(1e30))
     with pytest.raises(TrainingError, match="saved in"):
         train(wild, engine="pytorch")
@@ -223,18 +223,18 @@ def test_a_run_that_stopped_for_good_is_not_gone_on_with(train, tmp_path):
         train(wild, engine="pytorch")
 
 
-def test_other_conditions_are_told(train, tmp_path, monkeypatch):
+def test_changed_conditions_are_reported(train, tmp_path, monkeypatch):
     train(stop=5)
     monkeypatch.setattr("digitnn.machine.describe.threads", lambda: 1000)
     _, told = train()
-    assert any(line.startswith("equal bits are not certain: threads was") for line in told)
+    assert any(line.startswith("results may differ in the last bits: threads was") for line in told)
 
 
 def full_disk(*_):
     raise OSError(28, "No space left on device")
 
 
-def test_a_full_disk_is_told_once_and_training_goes_on(train, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_once_and_training_continues(train, tmp_path, monkeypatch):
     whole, _ = train(out="whole")
     train(stop=5)
     kept = [path.name for path in saved_checkpoints(tmp_path / "run" / "checkpoint")]
@@ -255,7 +255,7 @@ def test_a_full_disk_is_told_once_and_training_goes_on(train, tmp_path, monkeypa
     ("every", "expected"),
     [(1e9, [3, 6, 9]), (25.0, [3, 6, 9]), (20.0, [2, 3, 5, 6, 8, 9]), (0.0, [*range(1, 10)])],
 )
-def test_one_is_written_after_each_epoch_and_whenever_it_is_time(
+def test_a_checkpoint_is_written_after_each_epoch_and_interval(
     every, expected, digits, tmp_path, monkeypatch
 ):
     seconds = iter(range(0, 10**6, 10))  # ten between any two looks at the clock
@@ -272,18 +272,18 @@ def test_one_is_written_after_each_epoch_and_whenever_it_is_time(
             yield record
 
     parts = TrainingData("mnist", None, digits[:150], digits[400:])
-    keeping = Keeping(COMMAND, print, every)
+    keeping = Checkpointing(COMMAND, print, every)
     run_experiment(SMALL, "scratch", 0, parts, tmp_path / "run", watch, keeping)
     assert saved == expected
 
 
-def test_a_place_that_cannot_be_written_is_refused(train, tmp_path):
+def test_a_folder_that_cannot_be_written_is_refused(train, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match="cannot write a run to"):
         train(out="file/run")
 
 
-def test_what_a_killed_process_left_half_written_is_swept_away(train, tmp_path):
+def test_half_written_files_of_a_killed_process_are_removed(train, tmp_path):
     train(stop=5)
     for place in (tmp_path / "run", tmp_path / "run" / "checkpoint"):
         (place / ".step-00000009.123-0a1b2c3d.part").mkdir()
@@ -297,7 +297,7 @@ def test_what_a_killed_process_left_half_written_is_swept_away(train, tmp_path):
 def test_a_second_process_is_refused(train, tmp_path):
     train(stop=5)
     with (
-        hold(tmp_path / "run"),
+        lock_checkpoint(tmp_path / "run"),
         pytest.raises(RunError, match=r"another process is training in .*run"),
     ):
         train()
@@ -305,8 +305,8 @@ def test_a_second_process_is_refused(train, tmp_path):
     assert run.about["complete"]
 
 
-def test_nothing_is_left_where_nothing_was_learned(train, tmp_path):
-    with pytest.raises(ZeroDivisionError), hold(tmp_path / "run"):
+def test_a_training_without_a_step_leaves_no_files(train, tmp_path):
+    with pytest.raises(ZeroDivisionError), lock_checkpoint(tmp_path / "run"):
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
 
@@ -330,7 +330,7 @@ def test_damaged_evaluations_are_computed_again(damage, train, tmp_path):
         }[damage]
     )
     run, told = train(recipe)
-    assert any(": of its evaluations" in line for line in told) == (damage != "empty")
+    assert any(", computed again" in line for line in told) == (damage != "empty")
     assert bits(run.params) == bits(whole.params)
     assert not (run.path / "checkpoint").exists()
 
@@ -353,7 +353,7 @@ def test_an_evaluation_is_found_at_its_point_and_for_its_training_only(tmp_path)
     assert EvaluationLog(tmp_path / "log", "other", pytest.fail).find(point) is None
 
 
-def test_a_log_on_a_full_disk_says_so_once_and_stays_whole(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_once_and_the_log_stays_sound(tmp_path, monkeypatch):
     told = []
     points = np.arange(16, dtype=np.float32).reshape(4, 4)
     log = EvaluationLog(tmp_path / "log", "one", told.append)

@@ -1,4 +1,4 @@
-"""Several runs that answer as one."""
+"""Ensembles: several runs as one classifier."""
 
 import json
 import shutil
@@ -34,7 +34,7 @@ def softmax(logits):
 
 
 @pytest.mark.engines
-def test_the_answer_is_the_mean_of_the_members_probabilities(runs, digits, tmp_path):
+def test_an_ensemble_averages_the_probabilities_of_its_members(runs, digits, tmp_path):
     ensemble = make_ensemble(runs, tmp_path / "e")
     expected = np.mean(
         [softmax(load_run(run).classifier().logits(digits.images)) for run in runs], 0
@@ -62,7 +62,7 @@ def test_a_mean_known_by_hand_and_huge_logits():
     assert np.isfinite(AveragedClassifier((sure, sure)).logits(images)).all()
 
 
-def test_an_ensemble_is_whole_without_the_runs_it_came_from(runs, digits, tmp_path):
+def test_an_ensemble_does_not_need_the_original_runs(runs, digits, tmp_path):
     for run in runs:
         shutil.copytree(run, tmp_path / run.name)
     ensemble = make_ensemble([tmp_path / run.name for run in runs], tmp_path / "e")
@@ -88,7 +88,7 @@ def test_the_members_of_an_ensemble_join_another(runs, digits, tmp_path):
     )
 
 
-def test_what_does_not_belong_together_is_refused(runs, digits, tmp_path):
+def test_runs_of_different_data_are_refused(runs, digits, tmp_path):
     data = TrainingData("mnist", None, digits[:400], digits[400:480])
     others = {
         "collection: mnist and fashion-mnist": replace(data, collection="fashion-mnist"),
@@ -124,7 +124,7 @@ def test_what_does_not_belong_together_is_refused(runs, digits, tmp_path):
         ),
     ],
 )
-def test_an_ensemble_that_is_not_whole_is_refused(damage, words, runs, tmp_path):
+def test_a_damaged_ensemble_is_refused(damage, words, runs, tmp_path):
     make_ensemble(runs[:2], tmp_path / "e")
     damage(tmp_path / "e")
     with pytest.raises(RunError, match=words):

@@ -1,4 +1,4 @@
-"""What tells runs of one recipe apart, in a few words."""
+"""The names that distinguish runs of one recipe."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -7,7 +7,7 @@ import pytest
 
 from digitnn.recipes.builtin import RECIPES
 from digitnn.recipes.optimisers import Adam, Sgd
-from digitnn.runs.identity import settings_of, tell_apart
+from digitnn.runs.identity import distinguish_settings, settings_of
 
 ADAM, SGD = (
     replace(RECIPES["cnn"], optimiser=optimiser).to_json()["optimiser"]
@@ -47,22 +47,22 @@ def changed(*changes):
     ],
 )
 def test_a_setting_that_differs_is_named(change, words):
-    assert tell_apart([BASE, changed(change)]) == words
+    assert distinguish_settings([BASE, changed(change)]) == words
 
 
-def test_each_of_three_is_told_by_all_that_differs():
+def test_three_runs_are_named_by_all_their_differences():
     three = [BASE, changed(("recipe.l2", 5.0)), changed(("recipe.epochs", 9))]
     epochs = RECIPES["cnn"].epochs
-    assert tell_apart(three) == [
+    assert distinguish_settings(three) == [
         f"epochs {epochs}, l2 0",
         f"epochs {epochs}, l2 5",
         "epochs 9, l2 0",
     ]
 
 
-def test_what_does_not_matter_is_not_named():
+def test_fields_without_effect_are_not_named():
     other = changed(("recipe.l2", 5.0), ("recipe.summary", "mine"), ("stopping.max_seconds", 4.0))
-    assert tell_apart([BASE, other]) == ["l2 0", "l2 5"]
+    assert distinguish_settings([BASE, other]) == ["l2 0", "l2 5"]
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_what_does_not_matter_is_not_named():
     ],
     ids=["many", "layers", "data", "two of one kind"],
 )
-def test_what_takes_many_words_is_told_by_its_fingerprint(others):
+def test_many_differences_are_named_by_a_fingerprint(others):
     abouts = [BASE, *others]
-    words = tell_apart(abouts)
+    words = distinguish_settings(abouts)
     assert words == [f"settings {settings_of(about)[:8]}" for about in abouts]
     assert len(set(words)) == len(abouts)

@@ -1,4 +1,4 @@
-"""`digitnn inspect`: the content decides; hostile and unknown files end in one line."""
+"""`digitnn inspect`: the content decides; malicious and unknown files are one error line."""
 
 import gzip
 import json
@@ -71,9 +71,7 @@ FILES: dict[str, tuple[Any, str, list[tuple[str, list[int], str]]]] = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_kind_names_shapes_and_dtypes_are_told_whatever_the_file_is_called(
-    name: str, tmp_path: Path
-) -> None:
+def test_the_content_decides_the_kind_whatever_the_file_name(name: str, tmp_path: Path) -> None:
     write, kind, arrays = FILES[name]
     write(tmp_path / "file")
     found = inspect_path(tmp_path / "file").to_json()
@@ -89,7 +87,7 @@ def test_the_header_is_enough_for_gigabytes(tmp_path: Path) -> None:
     assert inspect_path(path).arrays[0].shape == (10**6, 100, 100)
 
 
-def test_a_run_tells_its_recipe_engine_and_seed(tmp_path: Path) -> None:
+def test_a_run_shows_its_recipe_engine_and_seed(tmp_path: Path) -> None:
     save_safetensors(tmp_path / "params.safetensors", {"1.bias": np.zeros(10, np.float32)})
     about = {"recipe": {"name": "cnn"}, "engine": "scratch", "seed": 3}
     (tmp_path / "recipe.json").write_text(json.dumps(about))
@@ -106,7 +104,7 @@ def test_a_run_tells_its_recipe_engine_and_seed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "recipe", [None, b"", b"[]", b"{}", b"\xff", b"[" * 50_000, b'{"recipe":[]}']
 )
-def test_a_run_with_a_damaged_recipe_still_tells_its_arrays(
+def test_a_run_with_a_damaged_recipe_still_shows_its_arrays(
     recipe: bytes | None, tmp_path: Path
 ) -> None:
     save_safetensors(tmp_path / "params.safetensors", {"1.bias": np.zeros(10, np.float32)})
@@ -123,7 +121,7 @@ def test_a_run_without_parameters_is_refused(tmp_path: Path) -> None:
         inspect_path(tmp_path)
 
 
-def test_a_folder_of_idx_files_tells_each_of_them(tmp_path: Path) -> None:
+def test_a_folder_of_idx_files_shows_each_file(tmp_path: Path) -> None:
     write_idx(tmp_path / "t10k-images-idx3-ubyte", IMAGES)
     write_idx(tmp_path / "t10k-labels-idx1-ubyte.gz", LABELS, True)
     found = inspect_path(tmp_path)
@@ -135,7 +133,7 @@ def test_a_folder_of_idx_files_tells_each_of_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", ["train", "."])
-def test_an_image_folder_tells_how_many_of_each_class(part: str, tmp_path: Path) -> None:
+def test_an_image_folder_shows_the_size_of_each_class(part: str, tmp_path: Path) -> None:
     for digit, count in ((3, 2), (7, 1)):
         folder = tmp_path / part / str(digit)
         folder.mkdir(parents=True)
@@ -231,7 +229,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
         inspect_path(tmp_path)
 
 
-def test_a_device_is_refused_unread() -> None:
+def test_a_device_is_refused_without_reading_it() -> None:
     with pytest.raises(FormatError, match="neither a file nor a folder"):
         inspect_path(Path("/dev/null"))
 
@@ -254,7 +252,7 @@ def test_the_command_prints_one_json_object(
     }
 
 
-def test_the_command_prints_columns_that_no_file_can_upset(
+def test_the_command_escapes_control_characters_in_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "p"

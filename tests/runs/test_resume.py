@@ -1,4 +1,4 @@
-"""A training that is left and taken up ends with the bits of one that was not."""
+"""A resumed training ends with the same bits as an uninterrupted one."""
 
 import json
 from contextlib import suppress
@@ -54,7 +54,7 @@ def test_mini_batches_resumed_at_any_record_end_with_the_same_bits(engine, count
 
 @both_engines
 @pytest.mark.parametrize("optimiser", OPTIMISERS, ids=repr)
-def test_every_optimiser_goes_on_with_the_same_bits(engine, optimiser, digits, tmp_path):
+def test_every_optimiser_resumes_with_the_same_bits(engine, optimiser, digits, tmp_path):
     assert_resumes(replace(SMALL, optimiser=optimiser), engine, digits, 2, tmp_path)
 
 
@@ -80,7 +80,7 @@ EVERYTHING = replace(
 @both_engines
 @pytest.mark.parametrize("augmentation", [Shift(1), Distortion(degrees=8, elastic=0.5)], ids=repr)
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
-def test_statistics_dropout_averages_and_augmentation_go_on_too(
+def test_statistics_dropout_averages_and_augmentation_resume(
     engine, augmentation, count, digits, tmp_path
 ):
     recipe = replace(EVERYTHING, augmentation=augmentation)
@@ -104,9 +104,7 @@ def assert_resumes(recipe, engine, digits, count, folder):
 
 @both_engines
 @pytest.mark.parametrize("method", [CLASSIC.optimiser, LBfgs()], ids=["CG", "L-BFGS"])
-def test_full_batches_taken_up_after_any_iteration_compute_nothing_twice(
-    engine, method, digits, tmp_path
-):
+def test_a_resumed_full_batch_training_computes_nothing_twice(engine, method, digits, tmp_path):
     recipe = replace(CLASSIC, optimiser=method, epochs=5)
     whole, records = trained(recipe, engine, digits)
     for count in range(1, 6):
@@ -155,7 +153,7 @@ def test_time_before_and_after_adds_up(digits):
     assert [record.seconds > 1000 for record in resumed.history] == [False, True]
 
 
-def test_a_resumed_training_draws_the_batches_that_are_left(digits):
+def test_a_resumed_training_draws_the_remaining_batches(digits):
     whole = RoteEngine()
     list(training_of(BY_ROTE, whole, digits, n=100))
     for count in range(1, 6):
@@ -170,7 +168,7 @@ def test_a_resumed_training_draws_the_batches_that_are_left(digits):
             assert rate == whole.steps[step][2]
 
 
-def test_a_resumed_training_that_diverges_gives_the_last_whole_epoch_before_it(digits):
+def test_a_diverging_resumed_training_keeps_the_last_whole_epoch(digits):
     left, _ = left_after(BY_ROTE, RoteEngine(), digits, 4, n=100)
     engine = RoteEngine(bad_step=5)
     resumed = training_of(BY_ROTE, engine, digits, n=100)
@@ -226,7 +224,7 @@ def test_the_state_of_another_training_is_refused(engine, change, words, digits)
 
 
 @pytest.mark.parametrize("lost", ["position", "history", "step"])
-def test_a_checkpoint_that_lacks_something_is_refused(lost, digits):
+def test_an_incomplete_checkpoint_is_refused(lost, digits):
     left, _ = left_after(SMALL, "scratch", digits, 2)
     checkpoint = left.checkpoint()
     progress = json.loads(json.dumps(checkpoint.progress))
@@ -235,7 +233,7 @@ def test_a_checkpoint_that_lacks_something_is_refused(lost, digits):
         training_of(SMALL, "scratch", digits).resume(replace(checkpoint, progress=progress))
 
 
-def test_a_resumed_training_is_iterated_once_too(digits):
+def test_a_resumed_training_can_be_iterated_once_only(digits):
     left, _ = left_after(SMALL, "scratch", digits, 2)
     resumed = training_of(SMALL, "scratch", digits)
     resumed.resume(left.checkpoint())

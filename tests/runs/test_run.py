@@ -1,4 +1,4 @@
-"""Run directories: written whole, read back exactly, refused when they are not what they say."""
+"""Run directories: written whole, loaded exactly, refused if damaged."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -52,7 +52,7 @@ def test_a_run_holds_its_files_and_nothing_else_is_left(run: Run) -> None:
     assert [path.name for path in run.path.parent.iterdir()] == ["run"]
 
 
-def test_a_run_says_what_it_was_trained_on(run: Run, digits: Dataset) -> None:
+def test_a_run_records_its_training_data(run: Run, digits: Dataset) -> None:
     data = run.about["data"]
     assert data["train"] == {
         "name": "digits",
@@ -62,7 +62,7 @@ def test_a_run_says_what_it_was_trained_on(run: Run, digits: Dataset) -> None:
     assert data["valid"]["sha256"] == digits[400:].fingerprint()
 
 
-def test_readings_add_up_for_each_split(run: Run, digits: Dataset) -> None:
+def test_evaluations_are_counted_per_split(run: Run, digits: Dataset) -> None:
     evaluation = evaluate(run.classifier(), digits)
     splits = ("valid", "test", "test")
     assert [record_reading(run, split, evaluation, digits) for split in splits] == [1, 1, 2]
@@ -136,7 +136,7 @@ def _rename(path: Path) -> None:
         (_rename, "missing .*1.weight.*unexpected .*9.weight"),
     ],
 )
-def test_a_run_that_is_not_whole_is_refused_in_one_line(
+def test_a_damaged_run_is_refused_in_one_line(
     run: Run, damage: Callable[[Path], None], message: str
 ) -> None:
     damage(run.path)
@@ -146,14 +146,14 @@ def test_a_run_that_is_not_whole_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no such folder"):
         load_single_run(tmp_path / "nowhere")
     with pytest.raises(RunError, match="lacks"):
         load_single_run(tmp_path)
 
 
-def test_a_place_is_checked_before_training(run: Run, tmp_path: Path) -> None:
+def test_the_output_folder_is_checked_before_training(run: Run, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "precious").touch()
     (tmp_path / "file").touch()
@@ -180,9 +180,7 @@ def test_a_failure_while_saving_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_place_that_was_taken_during_training_costs_nothing(
-    digits: Dataset, tmp_path: Path
-) -> None:
+def test_a_folder_taken_during_training_loses_no_run(digits: Dataset, tmp_path: Path) -> None:
     out = tmp_path / "run"
     data = TrainingData("mnist", None, digits[:400], digits[400:])
 

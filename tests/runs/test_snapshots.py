@@ -1,4 +1,4 @@
-"""`digitnn train --snapshots`: which epochs are kept, what of them, and nothing else changes."""
+"""`digitnn train --snapshots`: which epochs are kept, and that training does not change."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from digitnn.network.storage.safetensors import load_safetensors
 from digitnn.recipes import builtin as recipes
 from digitnn.runs.ensembles import make_ensemble
 from digitnn.runs.experiment import TrainingData, run_experiment
-from digitnn.runs.resume import Keeping
+from digitnn.runs.resume import Checkpointing
 from digitnn.runs.snapshots import saved_snapshots, snapshot_epochs, snapshot_path
 from digitnn.training.minibatch import streams
 from digitnn.training.stopping import Stopping
@@ -29,7 +29,7 @@ every_loop = pytest.mark.parametrize(
 def train(digits, path, recipe, engine="scratch", watch=iter, told=None, stopping=None, **keeping):
     """A run of a small recipe at `path`, kept as `digitnn train` does."""
     data = TrainingData("mnist", None, digits[:400], digits[400:])
-    keep = Keeping("again", (told if told is not None else []).append, **keeping)
+    keep = Checkpointing("again", (told if told is not None else []).append, **keeping)
     return run_experiment(recipe, engine, 0, data, path, watch, keep, stopping)
 
 
@@ -50,7 +50,7 @@ def leave_after(count):
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 11, 12, 13, 14, 30, 90, 1000, 10**6])
-def test_at_most_twelve_epochs_are_kept_ever_further_apart(epochs: int) -> None:
+def test_at_most_twelve_epochs_are_kept_at_growing_distances(epochs: int) -> None:
     kept = snapshot_epochs(epochs)
     assert len(kept) == min(12, epochs)
     assert (kept[0], kept[-1]) == (1, epochs)
@@ -59,7 +59,7 @@ def test_at_most_twelve_epochs_are_kept_ever_further_apart(epochs: int) -> None:
     assert (np.diff(gaps) >= 0).all()
 
 
-def test_ninety_iterations_are_thinned_as_the_page_says() -> None:
+def test_ninety_iterations_are_thinned_as_documented() -> None:
     assert snapshot_epochs(90) == (1, 2, 3, 4, 6, 9, 13, 19, 28, 41, 61, 90)
 
 
@@ -77,7 +77,7 @@ def test_snapshots_change_no_bit_and_the_last_is_the_run(recipe, engine, digits,
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 3])
-def test_a_snapshot_is_what_so_many_epochs_leave(epoch, digits, tmp_path):
+def test_a_snapshot_equals_a_training_of_that_many_epochs(epoch, digits, tmp_path):
     run = train(digits, tmp_path / "run", CNN, snapshots=True)
     training = training_of(CNN, "scratch", digits)
     for record in training:
@@ -86,7 +86,7 @@ def test_a_snapshot_is_what_so_many_epochs_leave(epoch, digits, tmp_path):
     assert bits(load_safetensors(snapshot_path(run.path, epoch))) == bits(training.params())
 
 
-def test_the_first_one_is_what_training_begins_from(digits, tmp_path):
+def test_the_first_snapshot_holds_the_initial_parameters(digits, tmp_path):
     cnn = train(digits, tmp_path / "cnn", CNN, snapshots=True)
     start = initial_parameters(CNN.network(), CNN.initialisation, streams(0).weights)
     assert bits(load_safetensors(snapshot_path(cnn.path, 0))) == bits(start)
@@ -110,13 +110,13 @@ def test_an_interrupted_training_ends_with_the_same_files(recipe, engine, count,
     assert files(again.path) == files(whole.path)
 
 
-def test_a_training_that_has_kept_some_keeps_all_without_being_told_again(digits, tmp_path):
+def test_a_resumed_training_continues_its_snapshots(digits, tmp_path):
     train(digits, tmp_path / "run", CNN, watch=leave_after(9), snapshots=True)
     again = train(digits, tmp_path / "run", CNN, resume=True)
     assert list(saved_snapshots(again.path)) == [0, 1, 2, 3, 4]
 
 
-def test_who_asks_for_them_late_has_the_start_and_those_from_there_on(digits, tmp_path):
+def test_late_snapshots_hold_the_start_and_the_remaining_epochs(digits, tmp_path):
     train(digits, tmp_path / "run", CNN, watch=leave_after(9))
     late = train(digits, tmp_path / "run", CNN, resume=True, snapshots=True)
     whole = train(digits, tmp_path / "whole", CNN, snapshots=True)
@@ -124,7 +124,7 @@ def test_who_asks_for_them_late_has_the_start_and_those_from_there_on(digits, tm
     assert files(late.path).items() < files(whole.path).items()
 
 
-def test_an_epoch_that_time_cut_short_is_no_snapshot(digits, tmp_path):
+def test_an_epoch_cut_short_gives_no_snapshot(digits, tmp_path):
     stopping = Stopping(max_seconds=1e-9)
     run = train(digits, tmp_path / "run", CNN, stopping=stopping, snapshots=True)
     assert run.about["stopped"] == "max_seconds"
@@ -135,7 +135,7 @@ def test_an_epoch_that_time_cut_short_is_no_snapshot(digits, tmp_path):
     assert files(whole.path) == files(other.path)
 
 
-def test_with_the_best_epoch_kept_each_snapshot_is_still_of_its_own(digits, tmp_path, monkeypatch):
+def test_keeping_the_best_epoch_does_not_change_snapshots(digits, tmp_path, monkeypatch):
     monkeypatch.setattr("digitnn.runs.experiment.find_engine", lambda name: RoteEngine())
     best = Stopping(keep="best")
     run = train(digits, tmp_path / "run", BY_ROTE, stopping=best, snapshots=True)
@@ -145,7 +145,7 @@ def test_with_the_best_epoch_kept_each_snapshot_is_still_of_its_own(digits, tmp_
     np.testing.assert_allclose(last["0.bias"], first["0.bias"] + 10, rtol=1e-6)
 
 
-def test_a_disk_that_takes_none_is_told_once_and_training_goes_on(digits, tmp_path, monkeypatch):
+def test_a_disk_full_of_snapshots_is_reported_once(digits, tmp_path, monkeypatch):
     def full(path, params):
         raise OSError(28, "No space left on device", str(path))
 
@@ -155,11 +155,11 @@ def test_a_disk_that_takes_none_is_told_once_and_training_goes_on(digits, tmp_pa
     assert run.about["complete"]
     assert [line for line in told if "snapshots" in line] == [
         f"cannot write to {tmp_path / 'run' / 'snapshots'} (No space left on device): "
-        "training goes on"
+        "training continues"
     ]
 
 
-def test_a_training_that_fails_keeps_those_of_whole_epochs(digits, tmp_path, monkeypatch):
+def test_a_failed_training_keeps_the_snapshots_of_whole_epochs(digits, tmp_path, monkeypatch):
     engine = RoteEngine(bad_step=25)  # of ten an epoch
     monkeypatch.setattr("digitnn.runs.experiment.find_engine", lambda name: engine)
     with pytest.raises(TrainingError):
@@ -170,14 +170,14 @@ def test_a_training_that_fails_keeps_those_of_whole_epochs(digits, tmp_path, mon
     np.testing.assert_allclose(last["0.weight"], first["0.weight"] + 20, rtol=1e-6)
 
 
-def test_other_files_in_the_folder_are_no_snapshots(tmp_path):
+def test_other_files_in_the_folder_are_ignored(tmp_path):
     (tmp_path / "snapshots").mkdir()
     for name in ("epoch-007.safetensors", "epoch-x.safetensors", "epoch-².safetensors", "notes"):
         (tmp_path / "snapshots" / name).touch()
     assert list(saved_snapshots(tmp_path)) == [7]
 
 
-def test_the_command_keeps_them_and_the_others_live_with_them(
+def test_other_commands_accept_a_run_with_snapshots(
     digitnn: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recipes, "RECIPES", SMALL)
@@ -194,7 +194,7 @@ def test_the_command_keeps_them_and_the_others_live_with_them(
     assert len(both.members) == 2
 
 
-def test_the_command_that_goes_on_keeps_them_too(
+def test_the_printed_resume_command_keeps_snapshots(
     digitnn: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recipes, "RECIPES", SMALL)

@@ -13,7 +13,7 @@ from small_trainings import BY_ROTE, CLASSIC, CNN, RoteEngine, bits, training_of
 from digitnn.errors import CheckpointError, TrainingError, UsageError
 from digitnn.runs.checkpoints import load_checkpoint, save_checkpoint, saved_checkpoints
 from digitnn.runs.experiment import TrainingData, run_experiment
-from digitnn.runs.resume import Keeping
+from digitnn.runs.resume import Checkpointing
 from digitnn.runs.run import load_single_run
 from digitnn.training import training as training_module
 from digitnn.training.records import Clock, EpochRecord
@@ -232,7 +232,7 @@ def train(digits, tmp_path):
     def train(stopping=None, out="run", recipe=SMALL, engine="scratch"):
         told = []
         parts = TrainingData("mnist", None, digits[:150], digits[400:])
-        keeping = Keeping("digitnn train", told.append, every=0.0, resume=True)
+        keeping = Checkpointing("digitnn train", told.append, every=0.0, resume=True)
         path = tmp_path / out
         return run_experiment(recipe, engine, 0, parts, path, iter, keeping, stopping), told
 
@@ -250,7 +250,7 @@ def test_a_stopped_run_goes_on_to_the_bits_of_one_that_was_not(keep, train):
     assert 0 < stopped.history[-1].done * 4 % 1 < 1
     again, told = train(Stopping(keep=keep, max_seconds=13))
     assert bits(again.params) == bits(load_single_run(stopped.path).params)
-    assert any("has had its time" in line for line in told)
+    assert any("has used its --max-seconds" in line for line in told)
     longer, _ = train(Stopping(keep=keep, max_seconds=20))
     assert longer.history[-1].done > stopped.history[-1].done
     finished, _ = train(Stopping(keep=keep))
@@ -293,7 +293,7 @@ def test_the_command_line_says_which_epoch_is_kept_and_why_it_ended(digitnn: Com
     assert found["complete"] is True
     assert found["kept_epoch"] == len(records) - 2
     assert found["valid_accuracy"] == max(record["valid_accuracy"] for record in records)
-    assert f"stopped after epoch {len(records)}: 2 in a row were no better" in done.err
+    assert f"stopped after epoch {len(records)}: no improvement in 2 epochs" in done.err
     assert f"the best of {len(records)} epochs: {len(records) - 2}" in done.err
     evaluated = digitnn("evaluate", found["run"], "--json").json()
     assert evaluated["accuracy"] == found["valid_accuracy"]
@@ -304,7 +304,7 @@ def test_max_seconds_ends_with_success_and_says_how_to_go_on(digitnn: CommandLin
     done = digitnn(*options, "--max-seconds", "0.000001")
     assert (done.code, done.out) == (0, "run\n")
     command = "digitnn train classic --epochs 3 --out run --resume"
-    assert f"stopped for time in epoch 1 of 3; go on with `{command}`" in done.err
+    assert f"stopped by --max-seconds in epoch 1 of 3; continue with `{command}`" in done.err
     assert digitnn("evaluate", "run").code == 0
     assert digitnn(*command.split()[1:]).code == 0
     assert load_single_run("run").about["complete"] is True

@@ -130,7 +130,7 @@ def test_scalars_are_no_part_of_what_is_trained(digitnn: CommandLine) -> None:
         assert digitnn(*words).code == 0
     assert Path("a/params.safetensors").read_bytes() == Path("b/params.safetensors").read_bytes()
     again = digitnn(*words[:-2], "--resume")
-    assert (again.code, "finished already" in again.err) == (0, True)
+    assert (again.code, "already finished" in again.err) == (0, True)
 
 
 def test_what_prevents_it_is_said_before_training(digitnn: CommandLine, monkeypatch) -> None:

@@ -18,11 +18,11 @@ from digitnn.errors import RunError
 from digitnn.runs.ensembles import load_run, make_ensemble
 from digitnn.runs.experiment import TrainingData, run_experiment
 from digitnn.runs.histories import History, read_histories
-from digitnn.runs.resume import Keeping
+from digitnn.runs.resume import Checkpointing
 from digitnn.training.records import Clock, EpochRecord
 from digitnn.training.stopping import Stopping
 
-KEEPING = Keeping("digitnn train cnn --resume", notify=lambda line: None, every=0)
+KEEPING = Checkpointing("digitnn train cnn --resume", notify=lambda line: None, every=0)
 
 
 class Killed(BaseException):
@@ -133,7 +133,7 @@ def test_the_previous_checkpoint_counts_if_the_newest_is_damaged(runs):
     (newest / "progress.json").write_text("{")
     assert len(read_histories(runs / "killed")[0].records) == 2
     (before / "arrays.safetensors").write_bytes(b"")
-    with pytest.raises(RunError, match=rf"killed has no history that can be read: .*{newest.name}"):
+    with pytest.raises(RunError, match=rf"the history of killed cannot be read: .*{newest.name}"):
         read_histories(runs / "killed")
 
 

@@ -122,7 +122,7 @@ def test_external_evaluations_are_recorded_apart_from_the_splits(
 
     assert digitnn("evaluate", "run", "--split", "test", "--json").json()["test_reads"] == 1
     told = digitnn("evaluate", "run", "--on", "q")
-    assert "this run has read these images 2 times" in told.out
+    assert "this run has been evaluated on these images 2 times" in told.out
     assert "MNIST's test digits rebuilt: " in told.out
     assert "\nthe lost digits: " in told.out
     again = digitnn("evaluate", "run", "--split", "test", "--json").json()
@@ -155,9 +155,9 @@ def test_shared_images_are_counted_and_a_runs_own_splits_rejected(
 ) -> None:
     write_idx_folder(Path("mixed"), digits[:1], digits[395:485])  # 5 train, 80 validate, 5 test
     told = digitnn("evaluate", "run", "--on", "mixed")
-    assert "\n5 images of these lie in the run's train split too\n" in told.out
-    assert "\n80 images of these lie in the run's valid split too\n" in told.out
-    assert "\n5 images of these lie in the run's test split too\n" in told.out
+    assert "\n5 of these images are also in the run's train split\n" in told.out
+    assert "\n80 of these images are also in the run's valid split\n" in told.out
+    assert "\n5 of these images are also in the run's test split\n" in told.out
     write_idx_folder(Path("one"), digits[:1], moved(digits, 30) + digits[500:501])
     one = digitnn("evaluate", "run", "--on", "one", "--json").json()
     assert one["shared"] == {"train": 0, "valid": 0, "test": 1}

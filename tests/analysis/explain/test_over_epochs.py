@@ -19,7 +19,7 @@ from digitnn.errors import RunError
 from digitnn.network.layers import Dense, Flatten, MaxPool2d
 from digitnn.network.storage.safetensors import load_safetensors, save_safetensors
 from digitnn.runs.experiment import TrainingData, run_experiment
-from digitnn.runs.resume import Keeping
+from digitnn.runs.resume import Checkpointing
 from digitnn.runs.run import Run, load_single_run
 from digitnn.runs.snapshots import saved_snapshots, snapshot_path
 from digitnn.training.stopping import Stopping
@@ -27,7 +27,7 @@ from digitnn.training.stopping import Stopping
 
 def train(digits, path, recipe, watch=iter, stopping=None) -> Run:
     data = TrainingData("mnist", None, digits[:400], digits[400:])
-    keeping = Keeping("again", lambda line: None, snapshots=True)
+    keeping = Checkpointing("again", lambda line: None, snapshots=True)
     return run_experiment(recipe, "scratch", 0, data, path, watch, keeping, stopping)
 
 

@@ -177,7 +177,7 @@ def test_the_command_writes_list_and_sheet_and_resumes(digitnn: CommandLine):
     with Image.open(digitnn.folder / "audit/suspects.png") as sheet:
         assert sheet.width == 1440
     again = digitnn("audit", *options)
-    assert again.err.count("kept from before") == 2
+    assert again.err.count(" kept: ") == 2
     assert f"{len(rows)} are contradicted" in again.out
 
 

@@ -19,7 +19,7 @@ from digitnn.data.synthesis.shapes import FIGURES, scribble
 from digitnn.data.synthesis.spec import SyntheticMix
 from digitnn.errors import DataError, UsageError
 from digitnn.network.losses import SoftmaxCrossEntropy
-from digitnn.runs.experiment import TrainingData, learned_from
+from digitnn.runs.experiment import TrainingData, training_set
 
 FONTS = [Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")]
 
@@ -168,6 +168,6 @@ def test_a_recipe_learns_from_what_is_beside_the_split_if_it_asks_for_it(digits)
         loss=SoftmaxCrossEntropy(no_digit=True),
         synthetic_mix=SyntheticMix(20, 0, 0, 10, 0, 0, 0, 0, 0),
     )
-    assert len(learned_from(few, data)) == 110
-    assert learned_from(few, data).mixed
-    assert learned_from(CNN, data) is data.train
+    assert len(training_set(few, data)) == 110
+    assert training_set(few, data).mixed
+    assert training_set(CNN, data) is data.train

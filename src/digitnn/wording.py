@@ -1,4 +1,4 @@
-"""How numbers, names and values are written for people."""
+"""How numbers, names, values and progress are written for people."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -22,36 +22,36 @@ def silent(line: str) -> None:
 
 
 def percent(share: float) -> str:
-    """0.97432 as "97.43 %"."""
+    """Format a share in percent: 0.97432 as "97.43 %"."""
     return f"{100 * share:.2f} %"
 
 
 def percent_range(interval: tuple[float, float]) -> str:
-    """(0.991, 0.995) as "99.10 to 99.50 %"."""
+    """Format an interval in percent: (0.991, 0.995) as "99.10 to 99.50 %"."""
     low, high = interval
     return f"{100 * low:.2f} to {percent(high)}"
 
 
 def count(n: int, noun: str) -> str:
-    """1 and "time" as "1 time", 2 as "2 times"."""
+    """Format a count with its noun: "1 time", "2 times"."""
     return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
 def brief(value: Any) -> str:
-    """A value as it would be typed, cut where it is long or deep, for an error of one line."""
+    """Return the `repr` of a value, shortened where it is long or deep, for one line."""
     try:
         return f"{_SHORT.repr(value):.100}"
-    except ValueError:  # Python writes out no integer of more than 4300 digits
-        return "a number of very many digits"
+    except ValueError:  # Python formats no integer of more than 4300 digits
+        return "a number of more than 4300 digits"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown `word`: "; did you mean 'cnn'?", or nothing."""
+    """Return the suggestion for an unknown `word`: "; did you mean 'cnn'?", or ""."""
     near = get_close_matches(word, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def words_of(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """Return a library's error message on one line of at most 120 characters.
 
     Memory addresses, as in `<_io.BytesIO object at 0x7f...>`, are left out.

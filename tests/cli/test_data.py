@@ -10,7 +10,7 @@ from commands import CommandLine, assert_one_error_line
 from tiny_collection import assert_same_data
 
 from digitnn.data.dataset import split
-from digitnn.data.formats import TARGETS, read_part
+from digitnn.data.formats import EXPORT_FORMATS, read_part
 
 
 def test_fetch_prints_the_path_of_the_data_and_their_format(digitnn):
@@ -91,7 +91,7 @@ def test_an_exported_mat_file_holds_the_classes_of_the_idx_files(digitnn, digits
 @pytest.mark.parametrize("to", ["idx", "idx-gz", "npz", "png"])
 def test_every_other_export_is_read_back_in_the_same_order(digitnn, digits, to):
     told = digitnn("data", "export", "out", "--to", to, "mnist", "--json").json()
-    assert told["files"] == [f"out/{name}" for name in TARGETS[to].names]
+    assert told["files"] == [f"out/{name}" for name in EXPORT_FORMATS[to].names]
     assert_same_data(read_part(digitnn.folder / "out", "train", "out"), digits[:480])
     assert_same_data(read_part(digitnn.folder / "out", "test", "out"), digits[480:])
     info = digitnn("data", "info", "--data-dir", "out", "--json").json()

@@ -10,7 +10,7 @@ from small_trainings import CNN, bits, trained
 from torch import nn
 from torch.nn import functional
 
-from digitnn.data.dataset import NO_DIGIT
+from digitnn.data.dataset import NON_DIGIT
 from digitnn.engines.find import find_engine
 from digitnn.engines.pytorch.modules import build
 from digitnn.engines.scratch import blocks, optimisers
@@ -221,7 +221,7 @@ def test_a_saved_run_reads_digits_as_the_training_that_left_it(engine, digits, t
 def test_both_engines_learn_to_tell_what_is_no_digit(engine, digits):
     network = Network((Flatten(), Dense(30), Relu(), Dense(10)), rejects=True)
     images = np.concatenate([digits.images, digits.images[:, ::-1]])  # upside down: none
-    labels = np.concatenate([digits.labels, np.full(len(digits), NO_DIGIT, np.uint8)])
+    labels = np.concatenate([digits.labels, np.full(len(digits), NON_DIGIT, np.uint8)])
     start = initial_parameters(network, "he", np.random.default_rng(0))
     loss = SoftmaxCrossEntropy(no_digit=True)
     trainer = find_engine(engine).trainer(network, start, ADAM, loss, 0)
@@ -229,7 +229,7 @@ def test_both_engines_learn_to_tell_what_is_no_digit(engine, digits):
         trainer.step(images, labels, 0.003)
     classifier = find_engine(engine).classifier(network, trainer.parameters())
     is_digit = classifier.logits(images).max(axis=1) > 0
-    assert np.mean(is_digit == (labels != NO_DIGIT)) > 0.9
+    assert np.mean(is_digit == (labels != NON_DIGIT)) > 0.9
 
 
 @pytest.mark.parametrize("engine", ["scratch", "pytorch"])
@@ -238,4 +238,4 @@ def test_a_network_that_rejects_nothing_takes_no_label_10(engine, digits):
     start = initial_parameters(network, "he", np.random.default_rng(0))
     trainer = find_engine(engine).trainer(network, start, ADAM, SoftmaxCrossEntropy(), 0)
     with pytest.raises(DataError, match="label 0 is 10"):
-        trainer.step(digits.images[:2], np.full(2, NO_DIGIT, np.uint8), 0.003)
+        trainer.step(digits.images[:2], np.full(2, NON_DIGIT, np.uint8), 0.003)

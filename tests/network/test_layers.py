@@ -10,7 +10,7 @@ from digitnn.engines.pytorch.modules import MODULES
 from digitnn.errors import NetworkError, ShapeError
 from digitnn.network.codec import from_json, to_json
 from digitnn.network.layers import (
-    KINDS,
+    LAYER_KINDS,
     AveragePool2d,
     BatchNorm,
     Conv2d,
@@ -50,7 +50,7 @@ every_case = pytest.mark.parametrize(("layer", "shape", "made"), CASES, ids=str)
 
 
 def test_every_layer_is_in_the_table():
-    assert {type(layer) for layer, _, _ in CASES} == set(KINDS.values())
+    assert {type(layer) for layer, _, _ in CASES} == set(LAYER_KINDS.values())
 
 
 @every_case
@@ -78,7 +78,7 @@ def test_what_batch_norm_learns_is_apart_from_what_it_keeps():
 
 @every_case
 def test_a_layer_comes_back_from_json(layer, shape, made):
-    assert from_json(json.loads(json.dumps(to_json(layer, "layer"))), "layer", KINDS) == layer
+    assert from_json(json.loads(json.dumps(to_json(layer, "layer"))), "layer", LAYER_KINDS) == layer
 
 
 def test_json_names_the_layer_and_every_number():
@@ -92,12 +92,12 @@ def test_json_names_the_layer_and_every_number():
 
 
 def test_a_layer_without_numbers_may_be_its_name_alone():
-    assert from_json("Relu", "layer", KINDS) == Relu()
+    assert from_json("Relu", "layer", LAYER_KINDS) == Relu()
 
 
 def test_json_may_leave_out_what_has_a_default():
     value = {"layer": "Conv2d", "channels": 32, "kernel": 5}
-    assert from_json(value, "layer", KINDS) == Conv2d(32, 5)
+    assert from_json(value, "layer", LAYER_KINDS) == Conv2d(32, 5)
 
 
 @pytest.mark.parametrize(
@@ -120,12 +120,12 @@ def test_json_may_leave_out_what_has_a_default():
 )
 def test_json_that_describes_no_layer_is_refused_by_name(value, message):
     with pytest.raises(NetworkError, match=message):
-        from_json(value, "layer", KINDS)
+        from_json(value, "layer", LAYER_KINDS)
 
 
 def test_a_huge_value_is_not_quoted_in_full():
     with pytest.raises(NetworkError) as caught:
-        from_json(["x"] * 10_000, "layer", KINDS)
+        from_json(["x"] * 10_000, "layer", LAYER_KINDS)
     assert len(str(caught.value)) < 200
 
 
@@ -137,7 +137,9 @@ def test_units_other_than_whole_numbers_of_at_least_1_are_refused(units):
 
 @pytest.mark.parametrize("p", [-0.1, 1, 1.5, float("nan"), True, "0.5", None])
 def test_a_share_to_drop_outside_0_to_1_is_refused(p):
-    with pytest.raises(NetworkError, match=r"Dropout: p must be at least 0 and below 1, got "):
+    with pytest.raises(
+        NetworkError, match=r"Dropout: p must be a finite number of at least 0 and below 1, got "
+    ):
         Dropout(p)
 
 

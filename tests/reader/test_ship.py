@@ -13,7 +13,7 @@ from small_trainings import CNN
 from digitnn.data.augmentation.distortion import Distortion
 from digitnn.data.augmentation.redrawing import Redrawing
 from digitnn.data.dataset import Dataset
-from digitnn.data.synthesis.generate import with_synthetic
+from digitnn.data.synthesis.generate import add_synthetic
 from digitnn.data.synthesis.spec import SyntheticMix
 from digitnn.engines.find import find_engine
 from digitnn.errors import RunError
@@ -40,7 +40,7 @@ def run(digits: Dataset, tmp_path, monkeypatch):
     valid = digits[:100]
     monkeypatch.setattr(shipping, "load_split_of", lambda run, name: valid)
     monkeypatch.setattr(shipping, "HELD_OUT_MIX", FEW)
-    train = with_synthetic(digits[100:], FEW)
+    train = add_synthetic(digits[100:], FEW)
     training = Training(RECIPE, find_engine("scratch"), train, valid, 0)
     list(training)
     return save_run(tmp_path / "run", training, "scratch", "mnist")

@@ -118,7 +118,11 @@ def test_a_field_that_is_given_replaces_the_whole_field_of_the_base():
         (changed("epochs = 3", 'epochs = "3"'), 11, "epochs must be a whole number.*, got '3'"),
         (changed("epochs = 3", "epochs = 3.0"), 11, "epochs must be a whole number.*, got 3.0"),
         (changed("epochs = 3", "epochs = true"), 11, "epochs must be a whole number.*, got True"),
-        (changed("epochs = 3", "epochs = 0x" + "f" * 5000), 11, "a number of very many digits"),
+        (
+            changed("epochs = 3", "epochs = 0x" + "f" * 5000),
+            11,
+            "a number of more than 4300 digits",
+        ),
         (changed('"mine"', "7"), 1, "name must be text, got 7"),
         (changed('"mine"', "1979-05-27"), 1, "name must be text, got datetime"),
         (changed("rate = 1", 'rate = "1"'), 15, "learning_rate must be a finite number, got '1'"),

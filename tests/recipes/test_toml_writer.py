@@ -27,7 +27,7 @@ from digitnn.recipes.optimisers import (
 from digitnn.recipes.recipe import Recipe
 from digitnn.recipes.schedules import Constant, Cosine, OneCycle, Schedule, Step
 from digitnn.recipes.toml_reader import recipe_from_toml
-from digitnn.recipes.toml_writer import field_notes, recipe_to_toml
+from digitnn.recipes.toml_writer import field_comments, recipe_to_toml
 
 every_recipe = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES.keys())
 
@@ -110,7 +110,7 @@ def test_every_field_is_written_under_a_comment_about_it(recipe):
     assert set(tomllib.loads(text)) == given
     for name in field_types(Recipe):
         absent = "" if name in given else " (absent)"
-        assert f"# {name}{absent}: {field_notes(Recipe)[name][:20]}" in text
+        assert f"# {name}{absent}: {field_comments(Recipe)[name][:20]}" in text
 
 
 def test_layers_stand_one_a_line_without_what_goes_without_saying():
@@ -136,7 +136,7 @@ def test_the_kinds_that_a_field_may_hold_are_told_with_their_defaults():
 @pytest.mark.parametrize("kinds", [Optimiser, Schedule, Loss])
 def test_docstrings_have_a_note_for_each_field(kinds):
     for kind in (Recipe, Standardise, *get_args(kinds)):
-        assert list(field_notes(kind)) == list(field_types(kind))
+        assert list(field_comments(kind)) == list(field_types(kind))
 
 
 def test_no_line_is_wider_than_a_page():
@@ -182,4 +182,4 @@ def test_a_field_that_is_new_is_written_and_read_without_code_for_it(wobble):
 
 
 def test_a_note_may_run_over_lines_and_ends_at_an_empty_one():
-    assert field_notes(Wobble) == {"degrees": "how far to each side."}
+    assert field_comments(Wobble) == {"degrees": "how far to each side."}

@@ -92,10 +92,10 @@ def export(
 
     Without --to, OUT decides: NAME.mat, NAME.npz, or a folder of IDX files.
     """
-    from digitnn.data.formats import PARTS, destinations, infer_target
+    from digitnn.data.formats import PARTS, destinations, infer_format
     from digitnn.data.formats import export as export_to
 
-    target = to or infer_target(out)
+    target = to or infer_format(out)
     destinations(out, target, force)  # refuse before the work, not after it
     found = ensure(collection, data_dir)
     train, test = (found.read(part, f"{collection} {part}") for part in PARTS)

@@ -1,1 +1,1 @@
-"""Files to `Dataset`, its splits, and the changes made to training images. Knows no network."""
+"""Data sets: reading, splitting, fetching, augmenting and synthesising images of digits."""

@@ -1,7 +1,7 @@
-"""Images with their labels, and the three splits of them.
+"""Labelled images, their splits and batches.
 
-A `Dataset` holds raw pixels: uint8, 0 is paper, 255 is ink. Nothing here knows of files; bytes
-become a `Dataset` in `formats`, and `sources` finds them.
+A `Dataset` holds raw pixels: uint8, 0 is paper, 255 is ink. `formats` reads files into a
+`Dataset`; `fetch` finds or downloads the files.
 Axes: n images, h = w = 28 pixels.
 """
 
@@ -17,13 +17,13 @@ from numpy import ndarray
 from digitnn.errors import DataError
 
 SIDE = 28
-BOX = 20
-"""The longest side of a digit within its image, as MNIST's makers scaled it."""
+DIGIT_SIDE = 20
+"""Pixels of a digit's longest side within its image, as MNIST's authors scaled it."""
 
 CLASSES = 10
 
-NO_DIGIT = 10
-"""The label of images that show something else; a network can learn to tell them."""
+NON_DIGIT = 10
+"""The label of images that show no digit; networks trained with `no_digit` learn it."""
 
 Part = Literal["train", "test"]
 """`train` is the training file (training and validation split), `test` the test file."""
@@ -33,16 +33,16 @@ PARTS: tuple[Part, Part] = ("train", "test")
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images and labels of one split, checked once, here, for all who use them.
+    """Images and labels of one split, checked when it is made.
 
-    images: uint8 (n, 28, 28); labels: uint8 (n,), each 0..9, or `NO_DIGIT` where `mixed`.
-    Raises `DataError` naming `name` when shapes, types, counts or labels do not fit.
+    images: uint8 (n, 28, 28); labels: uint8 (n,), each 0..9, or `NON_DIGIT` where `has_non_digits`.
+    Raises `DataError` naming `name` for wrong shapes, types, counts or labels.
     """
 
     images: UInt8[ndarray, "n 28 28"]
     labels: UInt8[ndarray, " n"]
     name: str = "dataset"
-    mixed: bool = False
+    has_non_digits: bool = False
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -54,30 +54,30 @@ class Dataset:
             )
         if len(images) != len(labels):
             raise DataError(f"{self.name}: {len(labels)} labels for {len(images)} images")
-        most = NO_DIGIT if self.mixed else CLASSES - 1
-        if len(labels) and labels.max() > most:
-            where = int(np.argmax(labels > most))
+        max_label = NON_DIGIT if self.has_non_digits else CLASSES - 1
+        if len(labels) and labels.max() > max_label:
+            where = int(np.argmax(labels > max_label))
             raise DataError(f"{self.name}: label {where} is {labels[where]}; labels are 0 to 9")
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, which: slice | Int[ndarray, " m"] | Bool[ndarray, " n"]) -> "Dataset":
-        """The images and labels that a slice, an index array or a mask picks."""
-        return Dataset(self.images[which], self.labels[which], self.name, self.mixed)
+        """Return the images and labels that a slice, an index array or a mask selects."""
+        return Dataset(self.images[which], self.labels[which], self.name, self.has_non_digits)
 
     def __add__(self, other: "Dataset") -> "Dataset":
-        """These images, then those of `other`, under this name."""
+        """Return these images followed by those of `other`, under this name."""
         images = np.concatenate([self.images, other.images])
         labels = np.concatenate([self.labels, other.labels])
-        return Dataset(images, labels, self.name, self.mixed or other.mixed)
+        return Dataset(images, labels, self.name, self.has_non_digits or other.has_non_digits)
 
     def counts(self) -> Int[ndarray, "10"]:
-        """How many images each digit has."""
+        """Return the number of images of each digit."""
         return np.bincount(self.labels, minlength=CLASSES)[:CLASSES]
 
     def fingerprint(self) -> str:
-        """SHA-256 over shape, images and labels in order: equal only for equal data."""
+        """Return the SHA-256 of shape, images and labels, which depends on their order."""
         digest = hashlib.sha256(f"{self.images.shape}".encode())
         digest.update(np.ascontiguousarray(self.images).data)
         digest.update(np.ascontiguousarray(self.labels).data)
@@ -96,12 +96,12 @@ def check_images(images: ndarray, name: str) -> None:
 def split(
     training_file: Dataset, n_valid: int = 10_000, shuffle_seed: int | None = None
 ) -> tuple[Dataset, Dataset]:
-    """Part a training file into (train, valid); the last `n_valid` images validate.
+    """Split a training file into (train, valid); the last `n_valid` images validate.
 
-    Without `shuffle_seed` the order of the file decides, as is usual for MNIST: its first 50,000
-    train. A file sorted by class (`mnist_all.mat`, a folder for each digit) would then train
-    without the last digits, so it is first put into a fixed random order.
-    Raises `DataError` if fewer than one image would be left to train.
+    Without `shuffle_seed` the order of the file decides, as is usual for MNIST. A file sorted by
+    class (`mnist_all.mat`, a folder for each digit) would leave the last digits out of the training
+    split, so it is shuffled with seed 0 first.
+    Raises `DataError` unless each split gets an image.
     """
     n = len(training_file)
     if not 0 < n_valid < n:
@@ -121,9 +121,9 @@ def _is_sorted(labels: UInt8[ndarray, " n"]) -> bool:
 
 
 def batches(n: int, batch_size: int, rng: np.random.Generator) -> Iterator[Int[ndarray, " batch"]]:
-    """The index arrays of one epoch: all n images in random order, `batch_size` at a time.
+    """Yield the index arrays of one epoch: all n images in random order, `batch_size` at a time.
 
-    The last batch holds what is left. Both engines train on these very batches.
+    The last batch may be smaller. Both engines train on the same batches.
     """
     order = rng.permutation(n)
     for start in range(0, n, batch_size):

@@ -21,7 +21,7 @@ def check_batch(network: Network, images: ndarray, labels: ndarray) -> None:
     `DataError` for shapes or types that a `Dataset` does not hold: floats are rejected, as their
     range, 0 to 1 or 0 to 255, is unknown. `TrainingError`: see `check_size`.
     """
-    Dataset(images, labels, "the batch", mixed=network.rejects)
+    Dataset(images, labels, "the batch", has_non_digits=network.rejects)
     check_size(network, len(labels))
 
 

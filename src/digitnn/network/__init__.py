@@ -1,1 +1,1 @@
-"""A network as data: layers, losses, initial parameters, and their form as JSON."""
+"""Networks as data: layers, losses, initial parameters, and their JSON and files."""

@@ -1,11 +1,11 @@
-"""Frozen dataclasses as plain values, as JSON and TOML have them, and back.
+"""Conversion of descriptions (frozen dataclasses) to the plain values of JSON and TOML, and back.
 
-The types of the fields decide everything. Where a field may hold one of several descriptions, as a
-union or `OneOf` says, the value names its kind: {"layer": "Dense", "units": 10}; or the name alone
-stands for a kind without fields of its own: "Relu". Where only one kind fits, its fields suffice:
-{"mean": 33.32, "std": 78.57}. `T | None` may be None or left out, if None is the default.
+The types of the fields decide the form. A field that may hold one of several kinds, by a union or
+`OneOf`, names its kind: {"layer": "Dense", "units": 10}. The name alone stands for a kind with
+default fields: "Relu". A field of one kind holds only its fields: {"mean": 33.32, "std": 78.57}. A
+field of type `T | None` may be None, or left out if None is the default.
 
-Every error is a `NetworkError` that knows its place, such as ("layers", 3, "kernel").
+Every error is a `NetworkError` with its place, such as ("layers", 3, "kernel").
 """
 
 from collections.abc import Mapping
@@ -20,25 +20,25 @@ from digitnn.wording import brief, did_you_mean
 Described = TypeVar("Described")
 Place = tuple[str | int, ...]
 
-_LARGEST_INT = 2**63 - 1  # what TOML and most readers of JSON hold
+_MAX_INT = 2**63 - 1  # the largest integer of TOML and most JSON readers
 
 
 @dataclass(frozen=True, eq=False)
 class OneOf:
-    """Inside `Annotated`: the value is one of `kinds`, and its name stands under `key`."""
+    """Annotation of a type: the value is one of `kinds`, and `key` holds its name."""
 
     key: str
     kinds: Mapping[str, type]
 
 
 def field_types(kind: type) -> dict[str, Any]:
-    """The fields of a description with their types, in order."""
+    """Return the fields of a description with their types, in order."""
     hints = get_type_hints(kind, include_extras=True)
     return {field.name: hints[field.name] for field in fields(kind)}
 
 
-def needed_fields(kind: type) -> list[str]:
-    """The fields that have no default."""
+def required_fields(kind: type) -> list[str]:
+    """Return the fields that have no default."""
     return [
         field.name
         for field in fields(kind)
@@ -46,33 +46,33 @@ def needed_fields(kind: type) -> list[str]:
     ]
 
 
-def choice(hint: Any, name: str) -> OneOf | None:
-    """The kinds among which the type `hint` of the field `name` leaves a choice, if it does."""
+def kinds_of(hint: Any, name: str) -> OneOf | None:
+    """Return the kinds that a field `name` of type `hint` may hold; None if only one."""
     if get_origin(hint) is Annotated:
         return next((extra for extra in hint.__metadata__ if isinstance(extra, OneOf)), None)
     if get_origin(hint) not in (Union, UnionType):
         return None
     members = [member for member in get_args(hint) if member is not NoneType]
     if len(members) == 1:
-        return choice(members[0], name)
+        return kinds_of(members[0], name)
     return OneOf(name, {kind.__name__: kind for kind in members})
 
 
 def to_json(value: Any, key: str) -> dict[str, Any]:
-    """The description `value`: its fields, behind the name of its class under `key`."""
+    """Return the name of the class of `value` under `key`, and its fields."""
     return {key: type(value).__name__, **fields_to_json(value)}
 
 
 def fields_to_json(value: Any) -> dict[str, Any]:
-    """The fields of the description `value` as plain builtins."""
+    """Return the fields of the description `value` as plain builtins."""
     types = field_types(type(value))
     return {name: value_to_json(getattr(value, name), hint, name) for name, hint in types.items()}
 
 
 def value_to_json(value: Any, hint: Any, name: str) -> Any:
-    """What the field `name` of type `hint` holds, as plain builtins."""
+    """Return the value of the field `name` of type `hint` as plain builtins."""
     if is_dataclass(value):
-        kinds = choice(hint, name)
+        kinds = kinds_of(hint, name)
         return to_json(value, kinds.key) if kinds else fields_to_json(value)
     if isinstance(value, tuple):
         return [value_to_json(item, get_args(hint)[0], name) for item in value]
@@ -82,9 +82,9 @@ def value_to_json(value: Any, hint: Any, name: str) -> Any:
 def from_json(
     value: Any, key: str, kinds: Mapping[str, type[Described]], place: Place = ()
 ) -> Described:
-    """The description that `to_json` wrote, one of `kinds`.
+    """Return the description that `to_json` wrote, one of `kinds`.
 
-    Raises `NetworkError` naming what is unknown, missing, too much or of another type.
+    Raises `NetworkError` naming what is unknown, missing, superfluous or of the wrong type.
     """
     name_place = place if isinstance(value, str) else (*place, key)
     if isinstance(value, str):
@@ -101,7 +101,7 @@ def from_json(
 
 
 def fields_from_json(value: Any, kind: type[Described], place: Place = ()) -> Described:
-    """The description of class `kind` that `fields_to_json` wrote. Raises `NetworkError`."""
+    """Return the description of class `kind` that `fields_to_json` wrote. Raises `NetworkError`."""
     types = field_types(kind)
     takes = f"{kind.__name__} takes {', '.join(types) or 'nothing'}"
     if not isinstance(value, dict):
@@ -110,7 +110,7 @@ def fields_from_json(value: Any, kind: type[Described], place: Place = ()) -> De
         if name not in types:
             hint = did_you_mean(name, types)
             raise NetworkError(f"{takes}, got {brief(name)}{hint}", (*place, name))
-    missing = [name for name in needed_fields(kind) if name not in value]
+    missing = [name for name in required_fields(kind) if name not in value]
     if missing:
         raise NetworkError(f"{kind.__name__} needs {', '.join(missing)}", place)
     given = {
@@ -126,14 +126,14 @@ def fields_from_json(value: Any, kind: type[Described], place: Place = ()) -> De
 def value_from_json(
     value: Any, hint: Any, name: str, place: Place = (), owner: str = "a network"
 ) -> Any:
-    """What the field `name` of type `hint` of `owner` holds. Raises `NetworkError`."""
+    """Return the value of the field `name` of type `hint` of `owner`. Raises `NetworkError`."""
     if get_origin(hint) in (Union, UnionType):
         members = [member for member in get_args(hint) if member is not NoneType]
         if value is None and NoneType in get_args(hint):
             return None
         if len(members) == 1:
             return value_from_json(value, members[0], name, place, owner)
-    if kinds := choice(hint, name):
+    if kinds := kinds_of(hint, name):
         return from_json(value, kinds.key, kinds.kinds, place)
     if isinstance(hint, type) and is_dataclass(hint):
         return fields_from_json(value, hint, place)
@@ -152,10 +152,10 @@ def value_from_json(
 
 
 def _items(value: Any, hint: Any, name: str, place: Place, owner: str) -> tuple[Any, ...]:
-    """The items of a list; an error in a description names its position."""
+    """Return the items of a list; an error in a description names its position."""
     if not isinstance(value, list):
         raise NetworkError(f"{owner}: {name} must be a list, got {brief(value)}", place)
-    kinds = choice(hint, name)
+    kinds = kinds_of(hint, name)
     items = []
     for index, item in enumerate(value):
         try:
@@ -176,11 +176,11 @@ def _is_finite(value: Any) -> bool:
 
 
 def _is_too_long(value: Any) -> bool:
-    return isinstance(value, int) and abs(value) > _LARGEST_INT
+    return isinstance(value, int) and abs(value) > _MAX_INT
 
 
 def _words(hint: Any) -> list[str]:
-    """The texts among which a Literal leaves the choice."""
+    """Return the strings of a Literal type."""
     words = get_args(hint) if get_origin(hint) is Literal else ()
     return [word for word in words if isinstance(word, str)]
 

@@ -1,6 +1,6 @@
-"""The weights that training starts from, equal for both engines.
+"""Initial parameters, equal for both engines.
 
-Axes: fan_in, fan_out: how many inputs one unit sums over, and how many units one input feeds.
+fan_in: the number of inputs that one unit sums; fan_out: the number of units that one input feeds.
 """
 
 from collections.abc import Mapping
@@ -22,13 +22,13 @@ BATCH_NORM: Mapping[str, float] = {
     "running_mean": 0.0,
     "running_var": 1.0,
 }
-"""BatchNorm begins as the identity on standardised numbers, whatever the scheme."""
+"""BatchNorm starts as the identity on standardised inputs under every scheme."""
 
 
 def initial_parameters(
     network: Network, initialisation: Initialisation, rng: np.random.Generator
 ) -> dict[str, ndarray]:
-    """Draw float32 parameters for every layer of `network`, in order, buffers among them.
+    """Draw float32 parameters and buffers for every layer of `network`, in order.
 
     "he": normal, variance 2 / fan_in, biases 0 (He et al. 2015, eq. 10), for ReLU.
     "glorot": uniform in +-sqrt(6 / (fan_in + fan_out)), biases 0 (Glorot and Bengio 2010,

@@ -1,42 +1,41 @@
-"""Layer descriptions: what a layer is, without any numbers in it.
+"""Layer descriptions: what a layer is, without its parameters.
 
-A description knows the shape that it makes of a shape, the shapes of its parameters, which are
-learned, and of its buffers, numbers that it keeps but that no gradient moves; all are named and
-laid out as PyTorch's layers of the same name have them. The engines run descriptions; none of them
-is imported here.
+A description computes its output shape and the shapes of its parameters, which are learned, and its
+buffers, which are kept but have no gradient. Both are named and shaped as in PyTorch's layer of the
+same name. The engines run descriptions; no engine is imported here.
 Shapes leave out the batch axis: (c, h, w) for planes, (d,) for vectors.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from math import isfinite, prod
+from math import prod
 from typing import Protocol, runtime_checkable
 
-from digitnn.errors import NetworkError, ShapeError
+from digitnn.errors import NetworkError, ShapeError, check_numbers
 
 Shape = tuple[int, ...]
 
 
 @runtime_checkable
 class Layer(Protocol):
-    """What every layer description offers."""
+    """The interface of every layer description."""
 
     def output_shape(self, shape: Shape) -> Shape:
-        """The shape that an input of `shape` becomes. Raises `ShapeError` if it cannot."""
+        """Return the output shape for an input of `shape`. Raises `ShapeError` if it is invalid."""
         ...
 
     def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-        """The parameters by their short names, for an input of `shape`."""
+        """Return the shapes of the parameters by their short names, for an input of `shape`."""
         ...
 
     def buffer_shapes(self, shape: Shape) -> dict[str, Shape]:
-        """The buffers likewise."""
+        """Return the shapes of the buffers, likewise."""
         ...
 
 
 @dataclass(frozen=True)
-class _Numberless:
-    """A description of a layer that has no parameters and no buffers, unless it says otherwise."""
+class _Parameterless:
+    """A layer without parameters and buffers; subclasses override what they have."""
 
     def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
         return {}
@@ -46,22 +45,18 @@ class _Numberless:
 
 
 @dataclass(frozen=True)
-class _Positive(_Numberless):
-    """A description whose numbers are checked to be whole and large enough."""
+class _Positive(_Parameterless):
+    """A layer whose fields are positive integers; only `padding` may be 0."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value, least = getattr(self, field.name), 0 if field.name == "padding" else 1
-            if type(value) is not int or value < least:
-                raise NetworkError(
-                    f"{type(self).__name__}: {field.name} must be a whole number of at least "
-                    f"{least}, got {value!r}"
-                )
+            at_least = 0 if field.name == "padding" else 1
+            check_numbers(self, field.name, whole=True, error=NetworkError, at_least=at_least)
 
 
 @dataclass(frozen=True)
-class _Unchanging(_Numberless):
-    """A description that keeps the shape."""
+class _ShapeKeeping(_Parameterless):
+    """A layer whose output has the shape of its input."""
 
     def output_shape(self, shape: Shape) -> Shape:
         return shape
@@ -69,7 +64,7 @@ class _Unchanging(_Numberless):
 
 @dataclass(frozen=True)
 class Dense(_Positive):
-    """y = x @ weight.T + bias; takes (d,), makes (units,). PyTorch calls it Linear."""
+    """y = x @ weight.T + bias, from (d,) to (units,). PyTorch calls it Linear."""
 
     units: int
 
@@ -94,7 +89,7 @@ class Conv2d(_Positive):
         super().__post_init__()
         if self.padding >= self.kernel:
             raise NetworkError(
-                f"{self}: padding must be smaller than the kernel, or some outputs see no input"
+                f"{self}: padding must be smaller than the kernel, or some windows hold no input"
             )
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -110,9 +105,9 @@ class Conv2d(_Positive):
 
 @dataclass(frozen=True)
 class _Pool2d(_Positive):
-    """One number for each size x size window, windows side by side; takes (c, h, w).
+    """One output for each size x size window, without overlap; takes (c, h, w).
 
-    Rows and columns that fill no whole window are left out, as PyTorch does.
+    Rows and columns that fill no whole window are dropped, as in PyTorch.
     """
 
     size: int
@@ -124,7 +119,7 @@ class _Pool2d(_Positive):
 
 @dataclass(frozen=True)
 class MaxPool2d(_Pool2d):
-    """The largest number of each window."""
+    """The maximum of each window."""
 
 
 @dataclass(frozen=True)
@@ -134,10 +129,10 @@ class AveragePool2d(_Pool2d):
 
 @dataclass(frozen=True)
 class Crop(_Positive):
-    """Leaves out `margin` rows and columns of pixels on each of the four sides; takes (c, h, w).
+    """Removes `margin` rows and columns of pixels on each of the four sides; takes (c, h, w).
 
-    MNIST's digits lie in the middle 20 x 20 pixels or little beyond: what does not look at the
-    margin has a quarter less to do. PyTorch has it as a ZeroPad2d of less than nothing.
+    MNIST's digits lie in the middle 20 x 20 pixels or little beyond, so a margin of 2 saves a
+    quarter of the computation. The PyTorch equivalent is ZeroPad2d(-margin).
     """
 
     margin: int
@@ -151,26 +146,20 @@ class Crop(_Positive):
 
 
 @dataclass(frozen=True)
-class BatchNorm(_Unchanging):
+class BatchNorm(_ShapeKeeping):
     """y = weight (x - mean) / sqrt(variance + epsilon) + bias; takes (d,) or (c, h, w).
 
-    Each d or c has a mean and a variance of its own (Ioffe and Szegedy 2015): in training those of
-    the batch, and the running ones move a step of `momentum` towards them; in prediction the
-    running ones.
+    Each d or c has its own mean and variance (Ioffe and Szegedy 2015): in training those of the
+    batch, towards which the running ones move by a share `momentum`; in prediction the running
+    ones.
     """
 
     momentum: float = 0.1
     epsilon: float = 1e-5
 
     def __post_init__(self) -> None:
-        if not (_is_number(self.momentum) and 0 < self.momentum <= 1):
-            raise NetworkError(
-                f"BatchNorm: momentum must be above 0 and at most 1, got {self.momentum!r}"
-            )
-        if not (_is_number(self.epsilon) and self.epsilon > 0):
-            raise NetworkError(
-                f"BatchNorm: epsilon must be a finite number above 0, got {self.epsilon!r}"
-            )
+        check_numbers(self, "momentum", error=NetworkError, above=0, at_most=1)
+        check_numbers(self, "epsilon", error=NetworkError, above=0)
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) not in (1, 3):
@@ -185,22 +174,20 @@ class BatchNorm(_Unchanging):
 
 
 @dataclass(frozen=True)
-class Dropout(_Unchanging):
-    """In training a share `p` of the units, drawn anew each step, is 0 (Srivastava et al. 2014).
+class Dropout(_ShapeKeeping):
+    """In training, each unit is set to 0 with probability `p` (Srivastava et al. 2014).
 
-    The others are divided by 1 - p, so that their expectation stays and prediction has nothing
-    to do.
+    The others are divided by 1 - p, which keeps the expectation. In prediction it is the identity.
     """
 
     p: float = 0.5
 
     def __post_init__(self) -> None:
-        if not (_is_number(self.p) and 0 <= self.p < 1):
-            raise NetworkError(f"Dropout: p must be at least 0 and below 1, got {self.p!r}")
+        check_numbers(self, "p", error=NetworkError, at_least=0, below=1)
 
 
 @dataclass(frozen=True)
-class Flatten(_Numberless):
+class Flatten(_Parameterless):
     """(c, h, w) to (c * h * w,), the last axis fastest."""
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -208,21 +195,21 @@ class Flatten(_Numberless):
 
 
 @dataclass(frozen=True)
-class Sigmoid(_Unchanging):
+class Sigmoid(_ShapeKeeping):
     """y = 1 / (1 + exp(-x))."""
 
 
 @dataclass(frozen=True)
-class Tanh(_Unchanging):
+class Tanh(_ShapeKeeping):
     """y = tanh(x)."""
 
 
 @dataclass(frozen=True)
-class Relu(_Unchanging):
+class Relu(_ShapeKeeping):
     """y = max(x, 0)."""
 
 
-KINDS: Mapping[str, type[Layer]] = {
+LAYER_KINDS: Mapping[str, type[Layer]] = {
     kind.__name__: kind
     for kind in (
         Dense,
@@ -238,11 +225,7 @@ KINDS: Mapping[str, type[Layer]] = {
         Relu,
     )
 }
-"""Every layer by the name that it has in JSON."""
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+"""Every layer by its name in JSON."""
 
 
 def _expect_axes(layer: Layer, shape: Shape, axes: int, what: str) -> None:
@@ -251,7 +234,7 @@ def _expect_axes(layer: Layer, shape: Shape, axes: int, what: str) -> None:
 
 
 def _windows(layer: Layer, shape: Shape, size: int, stride: int, padding: int) -> Shape:
-    """How many windows fit down and across."""
+    """Return the number of windows that fit down and across."""
     extents = tuple((extent + 2 * padding - size) // stride + 1 for extent in shape[1:])
     if min(extents) < 1:
         raise ShapeError(f"{layer} is larger than its input of {shape[1]} x {shape[2]} pixels")

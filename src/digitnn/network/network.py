@@ -1,8 +1,8 @@
-"""A network is data: a description here, parameters beside it, engines elsewhere.
+"""The description of a network and its parameters; the engines run it.
 
-The parameters, learned ones and buffers, are a flat mapping name -> array, named and shaped as
-`torch.nn.Sequential(...).state_dict()` names and shapes them: "0.weight", "0.bias", ...
-(PyTorch counts BatchNorm's batches as well; it fills that in itself where it is missing.)
+Parameters and buffers are a flat mapping name -> array, named and shaped as in
+`torch.nn.Sequential(...).state_dict()`: "0.weight", "0.bias", ... PyTorch also counts BatchNorm's
+batches, and adds that entry itself if it is missing.
 Axes: n images, c channels, h w pixels, d inputs, k classes.
 """
 
@@ -17,10 +17,10 @@ from numpy import ndarray
 
 from digitnn.errors import NetworkError, ShapeError
 from digitnn.network.codec import OneOf, fields_to_json, value_from_json, value_to_json
-from digitnn.network.layers import KINDS, Layer, Shape
+from digitnn.network.layers import LAYER_KINDS, Layer, Shape
 
 Params = Mapping[str, ndarray]
-Architecture: TypeAlias = tuple[Annotated[Layer, OneOf("layer", KINDS)], ...]
+Architecture: TypeAlias = tuple[Annotated[Layer, OneOf("layer", LAYER_KINDS)], ...]
 
 NETWORK_FORMAT = 1
 INPUT_SHAPE: Shape = (1, 28, 28)
@@ -29,10 +29,10 @@ DIGITS = tuple("0123456789")
 
 @runtime_checkable
 class Classifier(Protocol):
-    """Anything that turns images into logits; every engine gives one."""
+    """Anything that computes logits from images; every engine provides one."""
 
     def logits(self, images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n k"]:
-        """One row of k unnormalised log-probabilities an image."""
+        """Return k unnormalised log-probabilities for each image."""
         ...
 
 
@@ -41,7 +41,7 @@ class Standardise:
     """The network's first step: (pixel - mean) / std.
 
     mean: in units of a uint8 pixel, 0 to 255.
-    std: likewise, above 0.
+    std: in the same units, above 0.
     """
 
     mean: float
@@ -52,11 +52,11 @@ class Standardise:
             raise NetworkError(f"{self}: mean and std must be finite and std above 0")
 
     def __call__(self, images: UInt8[ndarray, "n *hw"]) -> Float32[ndarray, "n 1 *hw"]:
-        """Raw pixels, whole images or chosen pixels of them, to what the first layer takes."""
-        return self.between_levels(images)
+        """Standardise raw pixels, of whole images or a selection, for the first layer."""
+        return self.of_fractional(images)
 
-    def between_levels(self, images: Num[ndarray, "n *hw"]) -> Float32[ndarray, "n 1 *hw"]:
-        """The same for who looks for the way up the loss: pixels between whole levels too."""
+    def of_fractional(self, images: Num[ndarray, "n *hw"]) -> Float32[ndarray, "n 1 *hw"]:
+        """Standardise pixels that need not be integers, as adversarial attacks use."""
         x = images[:, None].astype(np.float32)
         x -= np.float32(self.mean)
         x *= np.float32(1 / self.std)
@@ -71,11 +71,11 @@ MNIST_PIXELS = Standardise(mean=33.32, std=78.57)
 class Network:
     """Layers from pixels to logits, checked as a whole when it is made.
 
-    Raises `ShapeError` naming the layer whose input does not fit, and `NetworkError` if the last
-    layer does not give one logit a label.
+    Raises `ShapeError` naming the layer whose input has the wrong shape, and `NetworkError` unless
+    the last layer gives one logit per label.
 
-    rejects: whether it has learned to tell what is no digit: beside its logits then stands one of
-    0, of "no digit".
+    rejects: whether it was trained to reject non-digits; an implicit extra logit, fixed at 0, then
+    stands for "not a digit".
     """
 
     layers: Architecture
@@ -95,7 +95,7 @@ class Network:
             raise NetworkError(f"temperature must be finite and above 0, got {self.temperature}")
 
     def shapes(self) -> list[Shape]:
-        """The shape of the input and then that of every layer's output."""
+        """Return the shape of the input and of every layer's output."""
         shapes = [INPUT_SHAPE]
         for index, layer in enumerate(self.layers):
             try:
@@ -105,12 +105,12 @@ class Network:
         return shapes
 
     def parameter_shapes(self) -> dict[str, Shape]:
-        """The full name and the shape of all that is learned, in the order of the layers."""
+        """Return the names and shapes of the learned parameters, in the order of the layers."""
         buffers = self.buffer_shapes()
         return {name: s for name, s in self.state_shapes().items() if name not in buffers}
 
     def buffer_shapes(self) -> dict[str, Shape]:
-        """The same of what the layers keep but no gradient moves."""
+        """Return the names and shapes of the buffers, which have no gradient."""
         return {
             f"{index}.{name}": buffer
             for index, (layer, shape) in enumerate(zip(self.layers, self.shapes(), strict=False))
@@ -118,7 +118,7 @@ class Network:
         }
 
     def state_shapes(self) -> dict[str, Shape]:
-        """Both: all that is saved, loaded, and needed to predict, in PyTorch's order."""
+        """Return the names and shapes of parameters and buffers, in PyTorch's order."""
         return {
             f"{index}.{name}": numbers
             for index, (layer, shape) in enumerate(zip(self.layers, self.shapes(), strict=False))
@@ -127,17 +127,17 @@ class Network:
         }
 
     def parameter_count(self) -> int:
-        """How many numbers the network learns."""
+        """Return the number of learned parameters."""
         return sum(prod(shape) for shape in self.parameter_shapes().values())
 
     def check(self, params: Params) -> None:
-        """Raise `ShapeError` unless `params` are this network's: names, shapes, finite floats."""
+        """Raise `ShapeError` unless `params` fit this network and are finite floats."""
         expected = self.state_shapes()
         if params.keys() != expected.keys():
             missing = sorted(expected.keys() - params.keys())
             surplus = sorted(params.keys() - expected.keys())
             raise ShapeError(
-                f"the parameters are not this network's: missing {missing or 'none'}, "
+                f"the parameters do not belong to this network: missing {missing or 'none'}, "
                 f"unexpected {surplus or 'none'}"
             )
         for name, shape in expected.items():
@@ -153,7 +153,7 @@ class Network:
                 raise ShapeError(f"parameter {name} holds a negative variance")
 
     def to_json(self) -> dict[str, Any]:
-        """The description as plain builtins, which `from_json` reads back."""
+        """Return the description as plain builtins, for `from_json`."""
         rejects = {"rejects": True} if self.rejects else {}
         return {
             "format": NETWORK_FORMAT,
@@ -167,7 +167,7 @@ class Network:
 
     @classmethod
     def from_json(cls, value: Any) -> "Network":
-        """The network that `to_json` described. Raises `NetworkError` for anything else."""
+        """Return the network that `to_json` described. Raises `NetworkError`."""
         version = _get(value, "format", int)
         if version < 1:
             raise NetworkError(f"the network's format must be at least 1, got {version}")

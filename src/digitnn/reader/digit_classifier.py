@@ -11,13 +11,13 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
-from digitnn.data.dataset import NO_DIGIT
+from digitnn.data.dataset import NON_DIGIT
 from digitnn.engines.find import find_engine
 from digitnn.network.network import Classifier, Network
 from digitnn.network.storage.saved_network import load_network
 
 ClassifyImages: TypeAlias = Callable[[UInt8[ndarray, "n 28 28"]], Float32[ndarray, "n 11"]]
-"""Returns the probabilities of the ten digits and, last, at `NO_DIGIT`, of "no digit"."""
+"""Returns the probabilities of the ten digits and, last, at `NON_DIGIT`, of "no digit"."""
 
 SHIPPED_FOLDER = Path(__file__).parent / "shipped"
 """The run that is distributed with the package; written by `ship`."""
@@ -44,9 +44,9 @@ def image_classifier(network: Network, classifier: Classifier) -> ClassifyImages
     """
 
     def classify(images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n 11"]:
-        z = np.full((len(images), NO_DIGIT + 1), 0 if network.rejects else -np.inf, np.float32)
+        z = np.full((len(images), NON_DIGIT + 1), 0 if network.rejects else -np.inf, np.float32)
         if len(images):
-            z[:, :NO_DIGIT] = classifier.logits(images) / np.float32(network.temperature)
+            z[:, :NON_DIGIT] = classifier.logits(images) / np.float32(network.temperature)
         p = np.exp(z - z.max(axis=1, keepdims=True, initial=np.finfo(np.float32).min))
         return p / p.sum(axis=1, keepdims=True)
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
-from digitnn.data.dataset import NO_DIGIT
+from digitnn.data.dataset import NON_DIGIT
 from digitnn.errors import PictureError, UsageError
 from digitnn.machine.blas import one_core_blas
 from digitnn.machine.resources import threads as usual_threads
@@ -65,7 +65,7 @@ class Digit:
     @property
     def most_likely(self) -> int:
         """The most likely digit, whether rejected or not."""
-        return int(self.probabilities[:NO_DIGIT].argmax())
+        return int(self.probabilities[:NON_DIGIT].argmax())
 
     @property
     def character(self) -> str:
@@ -78,7 +78,7 @@ class Digit:
         share = f"{100 * self.confidence:.0f} %"
         if self.digit is not None:
             return f"{self.digit}: confidence {share}"
-        if (p := float(self.probabilities[NO_DIGIT])) > self.confidence:
+        if (p := float(self.probabilities[NON_DIGIT])) > self.confidence:
             return f"?: not a digit, {100 * p:.0f} %"
         return f"?: unclear, most likely {self.most_likely}, {share}"
 
@@ -166,7 +166,7 @@ class Reader:
             yield from map_in_order(attempt, sources, threads or usual_threads())
 
     def _decide(self, glyph: Glyph) -> Digit:
-        most_likely = int(glyph.probabilities[:NO_DIGIT].argmax())
+        most_likely = int(glyph.probabilities[:NON_DIGIT].argmax())
         confidence = min(float(glyph.probabilities[most_likely]), 1.0)
         digit = most_likely if confidence >= self.min_confidence else None
         return Digit(digit, confidence, glyph.box, glyph.image, glyph.probabilities)

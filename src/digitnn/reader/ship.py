@@ -22,7 +22,7 @@ from numpy import ndarray
 from digitnn.atomic_files import write_text
 from digitnn.data.augmentation.apply import augment_batch
 from digitnn.data.dataset import Dataset
-from digitnn.data.synthesis.generate import with_synthetic
+from digitnn.data.synthesis.generate import add_synthetic
 from digitnn.data.synthesis.spec import SyntheticMix
 from digitnn.engines.find import find_engine
 from digitnn.errors import DigitnnError, RunError
@@ -68,7 +68,7 @@ def ship(run: Run, folder: Path) -> dict[str, float]:
         raise RunError(f'{run.path}: recipe {recipe.name} has no class "no digit"')
     small = quantise(run.params)
     valid = load_split_of(run, "valid")
-    mixed = augment_once(with_synthetic(valid, HELD_OUT_MIX, SEED), recipe)
+    mixed = augment_once(add_synthetic(valid, HELD_OUT_MIX, SEED), recipe)
     full, rounded = (
         logits_of(run.network, params, mixed) for params in (run.params, dequantise(small))
     )
@@ -108,7 +108,7 @@ def adjust_prior(run: Run, recipe: Recipe, temperature: float) -> Mapping[str, n
     probabilities"). The logit of "no digit" is 0, so the output bias of each digit grows by
     T log(new odds / odds in training), where T is the temperature.
     """
-    junk = recipe.synthetic_mix.junk if recipe.synthetic_mix else 0
+    junk = recipe.synthetic_mix.non_digits if recipe.synthetic_mix else 0
     learned = junk / run.about["data"]["train"]["n"]
     if not 0 < learned < 1:
         return run.params

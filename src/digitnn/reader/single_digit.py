@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 
-from digitnn.data.dataset import NO_DIGIT
+from digitnn.data.dataset import NON_DIGIT
 from digitnn.reader.digit_classifier import ClassifyImages
 from digitnn.reader.ink.components import bounding_box, enlarge_box, find_components, touch_border
 from digitnn.reader.ink.ink import (
@@ -92,7 +92,7 @@ def _classify_masks(
 def weigh(probabilities: Float32[ndarray, "11"], weight: float) -> Float32[ndarray, "11"]:
     """Multiply each probability by `weight`, and give the rest to "no digit"."""
     weighted = probabilities * np.float32(weight)
-    weighted[NO_DIGIT] += np.float32(1 - weight)
+    weighted[NON_DIGIT] += np.float32(1 - weight)
     return weighted
 
 

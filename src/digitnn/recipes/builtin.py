@@ -25,57 +25,62 @@ from digitnn.recipes.recipe import Recipe
 from digitnn.recipes.schedules import OneCycle, Step
 from digitnn.wording import brief, did_you_mean
 
-NORMALISED: Architecture = (BatchNorm(), Relu())
-POOLED: Architecture = (MaxPool2d(2), *NORMALISED)
-HEAD: Architecture = (Flatten(), Dense(128), *NORMALISED, Dense(10))
+NORMALISE_RELU: Architecture = (BatchNorm(), Relu())
+POOL_NORMALISE_RELU: Architecture = (MaxPool2d(2), *NORMALISE_RELU)
+HEAD: Architecture = (Flatten(), Dense(128), *NORMALISE_RELU, Dense(10))
 
-QUICK: Architecture = (
+STRIDED: Architecture = (
     Crop(2),
-    *(Conv2d(16, 5, stride=2), *NORMALISED),
-    *(Conv2d(32, 3), *POOLED),
+    *(Conv2d(16, 5, stride=2), *NORMALISE_RELU),
+    *(Conv2d(32, 3), *POOL_NORMALISE_RELU),
     *HEAD,
 )
 """Pooling stands before BatchNorm and ReLU, which then have a quarter of the numbers to work on."""
-FINER: Architecture = (Crop(2), *(Conv2d(16, 5), *POOLED), *(Conv2d(32, 3), *POOLED), *HEAD)
-DEEPER: Architecture = (
+TWO_CONVOLUTIONS: Architecture = (
     Crop(2),
-    *(Conv2d(16, 5), *POOLED),
-    *(Conv2d(32, 3, padding=1), *NORMALISED),
-    *(Conv2d(48, 3), *POOLED),
+    *(Conv2d(16, 5), *POOL_NORMALISE_RELU),
+    *(Conv2d(32, 3), *POOL_NORMALISE_RELU),
     *HEAD,
 )
-DEEPEST: Architecture = (
+THREE_CONVOLUTIONS: Architecture = (
     Crop(2),
-    *(Conv2d(24, 5), *POOLED),
-    *(Conv2d(48, 3, padding=1), *NORMALISED),
-    *(Conv2d(64, 3), *POOLED),
-    *(Conv2d(96, 3, padding=1), *NORMALISED),
-    *(Conv2d(128, 3), *NORMALISED),
+    *(Conv2d(16, 5), *POOL_NORMALISE_RELU),
+    *(Conv2d(32, 3, padding=1), *NORMALISE_RELU),
+    *(Conv2d(48, 3), *POOL_NORMALISE_RELU),
+    *HEAD,
+)
+FIVE_CROPPED: Architecture = (
+    Crop(2),
+    *(Conv2d(24, 5), *POOL_NORMALISE_RELU),
+    *(Conv2d(48, 3, padding=1), *NORMALISE_RELU),
+    *(Conv2d(64, 3), *POOL_NORMALISE_RELU),
+    *(Conv2d(96, 3, padding=1), *NORMALISE_RELU),
+    *(Conv2d(128, 3), *NORMALISE_RELU),
     *(Flatten(), Dropout(0.3), Dense(10)),
 )
 
-WHOLE: Architecture = (
-    *(Conv2d(24, 5), *POOLED),
-    *(Conv2d(48, 3, padding=1), *NORMALISED),
-    *(Conv2d(64, 3), *POOLED),
-    *(Conv2d(96, 3, padding=1), *NORMALISED),
-    *(Conv2d(128, 3), *NORMALISED),
+FIVE_CONVOLUTIONS: Architecture = (
+    *(Conv2d(24, 5), *POOL_NORMALISE_RELU),
+    *(Conv2d(48, 3, padding=1), *NORMALISE_RELU),
+    *(Conv2d(64, 3), *POOL_NORMALISE_RELU),
+    *(Conv2d(96, 3, padding=1), *NORMALISE_RELU),
+    *(Conv2d(128, 3), *NORMALISE_RELU),
     *(Flatten(), Dropout(0.3), Dense(10)),
 )
 """The whole image: digits that are moved, or of a stranger, are not always as narrow as MNIST's."""
 
-FINEST: Architecture = (
-    *(Conv2d(32, 5), *POOLED),
-    *(Conv2d(64, 3, padding=1), *NORMALISED),
-    *(Conv2d(80, 3), *POOLED),
-    *(Conv2d(128, 3, padding=1), *NORMALISED),
-    *(Conv2d(144, 3, padding=1), *NORMALISED),
-    *(Conv2d(144, 3), *NORMALISED),
+READER_LAYERS: Architecture = (
+    *(Conv2d(32, 5), *POOL_NORMALISE_RELU),
+    *(Conv2d(64, 3, padding=1), *NORMALISE_RELU),
+    *(Conv2d(80, 3), *POOL_NORMALISE_RELU),
+    *(Conv2d(128, 3, padding=1), *NORMALISE_RELU),
+    *(Conv2d(144, 3, padding=1), *NORMALISE_RELU),
+    *(Conv2d(144, 3), *NORMALISE_RELU),
     *(Flatten(), Dropout(0.3), Dense(10)),
 )
 """As large as the reader may be: 525,000 parameters, a byte each once it is shipped."""
 
-SPRINT = Muon(
+SHORT_MUON = Muon(
     learning_rate=0.02, momentum=0.7, beta1=0.8, beta2=0.99, schedule=OneCycle(warm_up=0.3)
 )
 """For trainings of a few hundred steps, of which a longer memory would count the first too much."""
@@ -128,9 +133,9 @@ RECIPES: Mapping[str, Recipe] = {
         Recipe(
             name="cnn-98.7",
             summary="98.7 % of the test digits in the least time: a quarter of an epoch",
-            layers=QUICK,
+            layers=STRIDED,
             engines=("pytorch", "scratch"),
-            optimiser=SPRINT,
+            optimiser=SHORT_MUON,
             epochs=1,
             epoch_size=14_080,
             loss=SoftmaxCrossEntropy(label_smoothing=0.1),
@@ -139,9 +144,9 @@ RECIPES: Mapping[str, Recipe] = {
         Recipe(
             name="cnn-fast",
             summary="99.0 % of the test digits in the least time: six tenths of an epoch",
-            layers=QUICK,
+            layers=STRIDED,
             engines=("pytorch", "scratch"),
-            optimiser=SPRINT,
+            optimiser=SHORT_MUON,
             epochs=1,
             epoch_size=28_160,
             loss=SoftmaxCrossEntropy(label_smoothing=0.1),
@@ -151,9 +156,9 @@ RECIPES: Mapping[str, Recipe] = {
         Recipe(
             name="cnn-99.3",
             summary="99.3 % of the test digits in the least time: an epoch of a finer first layer",
-            layers=FINER,
+            layers=TWO_CONVOLUTIONS,
             engines=("pytorch", "scratch"),
-            optimiser=SPRINT,
+            optimiser=SHORT_MUON,
             epochs=1,
             loss=SoftmaxCrossEntropy(label_smoothing=0.1),
             initialisation="pytorch",
@@ -162,9 +167,9 @@ RECIPES: Mapping[str, Recipe] = {
         Recipe(
             name="cnn-99.5",
             summary="99.5 % of the test digits in the least time: three convolutions",
-            layers=DEEPER,
+            layers=THREE_CONVOLUTIONS,
             engines=("pytorch", "scratch"),
-            optimiser=SPRINT,
+            optimiser=SHORT_MUON,
             epochs=2,
             epoch_size=35_200,
             loss=SoftmaxCrossEntropy(label_smoothing=0.1),
@@ -174,7 +179,7 @@ RECIPES: Mapping[str, Recipe] = {
         Recipe(
             name="cnn-best",
             summary="the most accurate single network: five convolutions, distorted images",
-            layers=DEEPEST,
+            layers=FIVE_CROPPED,
             engines=("pytorch", "scratch"),
             optimiser=Adam(learning_rate=0.006, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
             epochs=14,
@@ -188,7 +193,7 @@ RECIPES: Mapping[str, Recipe] = {
         Recipe(
             name="cnn-robust",
             summary="for images that are not quite as they should be: five convolutions, disturbed",
-            layers=WHOLE,
+            layers=FIVE_CONVOLUTIONS,
             engines=("pytorch", "scratch"),
             optimiser=Adam(learning_rate=0.005, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
             epochs=10,
@@ -204,7 +209,7 @@ RECIPES: Mapping[str, Recipe] = {
         Recipe(
             name="reader",
             summary="for strangers' pictures: digits redrawn in many ways, and junk to refuse",
-            layers=FINEST,
+            layers=READER_LAYERS,
             engines=("pytorch", "scratch"),
             optimiser=Adam(learning_rate=0.005, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
             epochs=30,

@@ -254,7 +254,7 @@ MiniBatchOptimiser: TypeAlias = Sgd | RmsProp | Adadelta | Adam | AdamW | Muon
 Optimiser: TypeAlias = FullBatchOptimiser | MiniBatchOptimiser
 
 
-def learning_rate(optimiser: MiniBatchOptimiser, step: int, steps: int) -> float:
+def learning_rate_at(optimiser: MiniBatchOptimiser, step: int, steps: int) -> float:
     """The rate of the step that follows `step` others, of `steps` in all: that of its middle."""
     return optimiser.learning_rate * optimiser.schedule((step + 0.5) / steps)
 

@@ -130,13 +130,13 @@ class Recipe:
         """The network that this recipe trains."""
         return Network(self.layers, self.standardise, rejects=self.rejects)
 
-    def images_an_epoch(self, n: int) -> int:
+    def images_per_epoch(self, n: int) -> int:
         """How many of `n` images an epoch learns from."""
         return n if self.epoch_size is None else min(self.epoch_size, n)
 
-    def steps_an_epoch(self, n: int) -> int:
+    def steps_per_epoch(self, n: int) -> int:
         """How many steps an epoch of `n` images takes; one, an iteration, if full batch."""
-        return 1 if self.is_full_batch else ceil(self.images_an_epoch(n) / self.batch_size)
+        return 1 if self.is_full_batch else ceil(self.images_per_epoch(n) / self.batch_size)
 
     def with_epochs(self, epochs: int | None) -> "Recipe":
         """This recipe with another number of epochs; None keeps it."""

@@ -14,7 +14,7 @@ import tomlkit
 from tomlkit.items import Table
 from tomlkit.toml_document import TOMLDocument
 
-from digitnn.network.codec import OneOf, choice, field_types, to_json
+from digitnn.network.codec import OneOf, field_types, kinds_of, to_json
 from digitnn.recipes.recipe import Recipe
 
 _WIDTH = 98
@@ -28,12 +28,12 @@ _OPENING = (
 def recipe_to_toml(recipe: Recipe) -> str:
     """The recipe as commented TOML, from which `recipe_from_toml` makes an equal one."""
     document = tomlkit.document()
-    _remark(document, _OPENING)
+    _add_comment(document, _OPENING)
     _fill(document, recipe, apart=True)
     return tomlkit.dumps(document)
 
 
-def field_notes(kind: type) -> dict[str, str]:
+def field_comments(kind: type) -> dict[str, str]:
     """What the docstring of a description says about each field, in one line each."""
     lines = cleandoc(kind.__doc__ or "").splitlines()
     notes: dict[str, str] = {}
@@ -55,17 +55,17 @@ def _fill(table: TOMLDocument | Table, value: Any, apart: bool = False) -> None:
 
     apart: with empty lines between them.
     """
-    types, notes = field_types(type(value)), field_notes(type(value))
+    types, notes = field_types(type(value)), field_comments(type(value))
     parts = {name: getattr(value, name) for name in types}
     is_table = {name: is_dataclass(part) and bool(fields(part)) for name, part in parts.items()}
     for name in sorted(types, key=is_table.__getitem__):
-        part, kinds = parts[name], choice(types[name], name)
+        part, kinds = parts[name], kinds_of(types[name], name)
         inner = tomlkit.table() if is_table[name] else table
         if apart and not is_table[name]:
             table.add(tomlkit.nl())
-        _remark(inner, f"{name}{' (absent)' if part is None else ''}: {notes.get(name, '')}")
+        _add_comment(inner, f"{name}{' (absent)' if part is None else ''}: {notes.get(name, '')}")
         for line in _alternatives(types[name], name):
-            _remark(inner, line, indent="  ")
+            _add_comment(inner, line, indent="  ")
         if is_table[name]:
             if kinds:
                 inner.add(kinds.key, type(part).__name__)
@@ -75,7 +75,7 @@ def _fill(table: TOMLDocument | Table, value: Any, apart: bool = False) -> None:
             table.add(name, _plain(part, types[name], name))
 
 
-def _remark(table: TOMLDocument | Table, text: str, indent: str = "") -> None:
+def _add_comment(table: TOMLDocument | Table, text: str, indent: str = "") -> None:
     for line in wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=2 * indent):
         table.add(tomlkit.comment(line))
 
@@ -86,7 +86,7 @@ def _plain(value: Any, hint: Any, name: str) -> Any:
         return type(value).__name__
     if not isinstance(value, tuple):
         return value
-    kinds = choice(get_args(hint)[0], name)
+    kinds = kinds_of(get_args(hint)[0], name)
     array = tomlkit.array()
     array.extend(_short(item, kinds) if kinds else item for item in value)
     return array.multiline(kinds is not None)
@@ -110,7 +110,7 @@ def _short(value: Any, kinds: OneOf) -> Any:
 def _alternatives(hint: Any, name: str) -> list[str]:
     """What a field of this type may hold, a line each, where there is a choice to be told."""
     inner = get_args(hint)[0] if get_origin(hint) is tuple else hint
-    if kinds := choice(inner, name):
+    if kinds := kinds_of(inner, name):
         return [_signature(kind) for kind in kinds.kinds.values()]
     if get_origin(inner) is Literal:
         return [tomlkit.item(word).as_string() for word in get_args(inner)]

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from digitnn.data.dataset import Dataset, split
 from digitnn.data.fetch.sources import load
-from digitnn.data.synthesis.generate import with_synthetic
+from digitnn.data.synthesis.generate import add_synthetic
 from digitnn.engines.find import find_engine
 from digitnn.errors import RunError, TrainingError
 from digitnn.recipes.recipe import EngineName, Recipe
@@ -91,7 +91,7 @@ def run_experiment(
 
 def training_set(recipe: Recipe, data: TrainingData) -> Dataset:
     """Return the training split, with the recipe's synthetic mix if it has one."""
-    return with_synthetic(data.train, recipe.synthetic_mix) if recipe.synthetic_mix else data.train
+    return add_synthetic(data.train, recipe.synthetic_mix) if recipe.synthetic_mix else data.train
 
 
 def _run_kept(

@@ -26,7 +26,7 @@ from digitnn.data.formats.headers import (
 from digitnn.data.formats.magic import EMPTY_ZIP, GZIP, PNG, ZIP, head_of, kind_of
 from digitnn.errors import FormatError
 from digitnn.network.storage.pickles.loading import load_pickle
-from digitnn.network.storage.safetensors import read_header
+from digitnn.network.storage.safetensors import read_safetensors_header
 
 KINDS = "IDX (also gzipped), .mat, .npz, .npy, pickle, safetensors, a run, a folder of IDX or PNG"
 _HEAD_BYTES = 16
@@ -98,13 +98,13 @@ def _may_be_old_pickle(path: Path, head: bytes) -> bool:
 
 
 def _inspect_idx(path: Path) -> Inspection:
-    header = idx.read_header(path)
+    header = idx.read_idx_header(path)
     array = ArrayHeader(path.name, header.shape, dtype_name(header.dtype))
     return Inspection("idx", (array,), {"gzipped": head_of(path, 2) == GZIP})
 
 
 def _inspect_safetensors(path: Path) -> Inspection:
-    header = read_header(path)
+    header = read_safetensors_header(path)
     arrays = (ArrayHeader(entry.name, entry.shape, entry.dtype) for entry in header.entries)
     return Inspection("safetensors", tuple(arrays), {"metadata": dict(header.metadata)})
 

@@ -20,7 +20,7 @@ from digitnn.engines.protocols import Engine, Outcome
 from digitnn.errors import TrainingError
 from digitnn.network.network import Params
 from digitnn.recipes import averaging
-from digitnn.recipes.optimisers import MiniBatchOptimiser, learning_rate
+from digitnn.recipes.optimisers import MiniBatchOptimiser, learning_rate_at
 from digitnn.recipes.recipe import Recipe
 from digitnn.training.records import Stage
 
@@ -68,7 +68,7 @@ class MiniBatchLoop:
         self._trainer = engine.trainer(
             recipe.network(), start, optimiser, recipe.loss, streams.dropout
         )
-        self._steps_per_epoch = recipe.steps_an_epoch(len(train))
+        self._steps_per_epoch = recipe.steps_per_epoch(len(train))
         self._total_steps = recipe.epochs * self._steps_per_epoch
         self.step = 0
         self._outcome = Outcome(0.0, 0)
@@ -120,7 +120,7 @@ class MiniBatchLoop:
 
     def _take_step(self, batch: ndarray) -> None:
         optimiser, recipe = self._optimiser, self._recipe
-        rate = learning_rate(optimiser, self.step, self._total_steps)
+        rate = learning_rate_at(optimiser, self.step, self._total_steps)
         images = self._train.images[batch]
         if recipe.augmentation:
             images = augment_batch(

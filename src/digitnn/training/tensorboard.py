@@ -12,7 +12,7 @@ from pathlib import Path
 from time import time_ns
 
 from digitnn.errors import MissingExtraError, RunError
-from digitnn.recipes.optimisers import FullBatchOptimiser, learning_rate
+from digitnn.recipes.optimisers import FullBatchOptimiser, learning_rate_at
 from digitnn.training.records import EpochRecord, Record
 from digitnn.training.training import Training
 
@@ -71,7 +71,7 @@ def _steps(training: Training, record: Record) -> int:
 
 def _total_steps(training: Training) -> int:
     recipe = training.recipe
-    return recipe.epochs * recipe.steps_an_epoch(len(training.train))
+    return recipe.epochs * recipe.steps_per_epoch(len(training.train))
 
 
 def _scalars(training: Training, record: Record, step: int) -> dict[str, float]:
@@ -82,7 +82,7 @@ def _scalars(training: Training, record: Record, step: int) -> dict[str, float]:
     }
     optimiser = training.recipe.optimiser
     if not isinstance(optimiser, FullBatchOptimiser):
-        values["learning_rate"] = learning_rate(optimiser, step - 1, _total_steps(training))
+        values["learning_rate"] = learning_rate_at(optimiser, step - 1, _total_steps(training))
     if isinstance(record, EpochRecord):
         values |= {"valid_loss": record.valid_loss, "valid_accuracy": record.valid_accuracy}
     return values

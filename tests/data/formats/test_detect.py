@@ -13,7 +13,7 @@ from tiny_collection import (
 )
 
 from digitnn.data.dataset import Dataset
-from digitnn.data.formats import TARGETS, detect, export, read_part
+from digitnn.data.formats import EXPORT_FORMATS, detect, export, read_part
 from digitnn.data.formats.idx import write_idx
 from digitnn.errors import DataError, FormatError, UsageError
 
@@ -27,7 +27,7 @@ def as_kept(data: Dataset, to: str) -> Dataset:
     return sorted_by_class(data) if to == "mat" else data
 
 
-@pytest.mark.parametrize("to", TARGETS)
+@pytest.mark.parametrize("to", EXPORT_FORMATS)
 def test_every_format_is_recognised_and_read_part_by_part(tmp_path, to):
     folder = written(tmp_path / "new" / "data", to)
     found = detect(folder)
@@ -116,7 +116,7 @@ def test_where_there_are_no_data_the_expected_formats_are_named(tmp_path, state)
         read_part(path, "train", "tiny")
 
 
-@pytest.mark.parametrize("to", TARGETS)
+@pytest.mark.parametrize("to", EXPORT_FORMATS)
 def test_nothing_is_overwritten_without_force(tmp_path, to):
     made = export(tiny_train(), tiny_test(), tmp_path / "out", to)
     before = sorted((tmp_path / "out").rglob("*"))
@@ -127,16 +127,16 @@ def test_nothing_is_overwritten_without_force(tmp_path, to):
     assert_same_data(read_part(tmp_path / "out", "train", "x"), as_kept(tiny_test(), to))
 
 
-@pytest.mark.parametrize("to", TARGETS)
+@pytest.mark.parametrize("to", EXPORT_FORMATS)
 def test_what_else_stands_in_the_folder_stays(tmp_path, to):
     (tmp_path / "README").write_text("mine")
     export(tiny_train(), tiny_test(), tmp_path, to)
     export(tiny_train(), tiny_test(), tmp_path, to, force=True)
     assert (tmp_path / "README").read_text() == "mine"
-    assert {path.name for path in tmp_path.iterdir()} == {"README", *TARGETS[to].names}
+    assert {path.name for path in tmp_path.iterdir()} == {"README", *EXPORT_FORMATS[to].names}
 
 
-@pytest.mark.parametrize("to", TARGETS)
+@pytest.mark.parametrize("to", EXPORT_FORMATS)
 def test_an_export_that_fails_leaves_nothing_new_and_everything_old(tmp_path, to, monkeypatch):
     export(tiny_train(), tiny_test(), tmp_path / "old", to)
 
@@ -150,7 +150,7 @@ def test_an_export_that_fails_leaves_nothing_new_and_everything_old(tmp_path, to
             export(tiny_test(), tiny_train(), out, to, force)
     assert_same_data(read_part(tmp_path / "old", "train", "x"), as_kept(tiny_train(), to))
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
-    assert {path.name for path in (tmp_path / "old").iterdir()} == set(TARGETS[to].names)
+    assert {path.name for path in (tmp_path / "old").iterdir()} == set(EXPORT_FORMATS[to].names)
 
 
 def test_a_file_where_the_folder_should_be_is_refused(tmp_path):

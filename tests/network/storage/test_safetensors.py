@@ -16,7 +16,7 @@ from digitnn.errors import DataError, FormatError
 from digitnn.network.storage.safetensors import (
     MAX_HEADER_BYTES,
     load_safetensors,
-    read_header,
+    read_safetensors_header,
     save_safetensors,
 )
 
@@ -47,7 +47,7 @@ def test_every_dtype_comes_back_exactly(dtype: str, tmp_path: Path) -> None:
     got = load_safetensors(tmp_path / "p")["a"]
     np.testing.assert_array_equal(got, array, strict=True)
     got[0, 0] = 1  # is writable
-    assert read_header(tmp_path / "p").entries[0].dtype == array.dtype.name
+    assert read_safetensors_header(tmp_path / "p").entries[0].dtype == array.dtype.name
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_the_library_reads_what_we_write_and_we_read_what_it_writes(tmp_path: Pa
 
 def test_the_header_tells_names_shapes_and_metadata_without_the_data(tmp_path: Path) -> None:
     save_safetensors(tmp_path / "p", PARAMS, {"made by": "a test"})
-    header = read_header(tmp_path / "p")
+    header = read_safetensors_header(tmp_path / "p")
     assert {(e.name, e.dtype, e.shape, e.end - e.begin) for e in header.entries} == {
         ("0.weight", "float32", (2, 3), 24),
         ("0.bias", "float64", (2,), 16),
@@ -92,7 +92,7 @@ def test_a_header_of_gigabytes_is_refused_before_it_is_read(length: int, tmp_pat
     with path.open("r+b") as file:
         file.truncate(2**32)  # sparse: four gigabytes that take no room
     tracemalloc.start()
-    for read in (load_safetensors, read_header):
+    for read in (load_safetensors, read_safetensors_header):
         with pytest.raises(FormatError, match=r"params\.safetensors: .*header"):
             read(path)
     _, peak = tracemalloc.get_traced_memory()
@@ -143,7 +143,7 @@ DAMAGED: dict[str, tuple[Any, bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("read", [load_safetensors, read_header])
+@pytest.mark.parametrize("read", [load_safetensors, read_safetensors_header])
 @pytest.mark.parametrize("name", DAMAGED)
 def test_a_damaged_or_hostile_file_is_refused_in_one_line(
     name: str, read: Any, tmp_path: Path
@@ -168,7 +168,7 @@ def test_a_file_that_ends_in_its_header_is_refused(content: bytes, tmp_path: Pat
 
 def test_bfloat16_is_listed_and_refused_with_the_remedy(tmp_path: Path) -> None:
     path = file_of(tmp_path, {"a": entry("BF16", [2], 0, 4)}, bytes(4))
-    assert read_header(path).entries[0].dtype == "BF16"
+    assert read_safetensors_header(path).entries[0].dtype == "BF16"
     with pytest.raises(FormatError, match=r"'a' is BF16, .* save it as F32"):
         load_safetensors(path)
 

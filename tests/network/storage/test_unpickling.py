@@ -284,7 +284,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "10,000 digits": (b"I" + b"9" * 10_000 + b"\n.", "digits"),
     "nested tuples": (b")" + b"\x85" * 200_000 + b".", "deeper than 100 levels"),
     "nested lists": (b"]" * 100_000 + b"a" * 99_999 + b".", "deeper than 100 levels"),
-    "list in itself": (b"\x80\x04]\x94h\0a.", "a list holds itself"),
+    "list in itself": (b"\x80\x04]\x94h\0a.", "a list contains itself"),
     "a billion laughs": (pickle.dumps(doubled(30)), "more than 500,000 values"),
     "doubled tuples": (b"\x80\x04K\x01" + b"2\x86" * 60 + b".", "more than 500,000 values"),
     "nested key": (b"})\x85\x85Ns.", "a tuple is used as a key"),
@@ -306,7 +306,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "cut": (pickle.dumps(WEIGHT)[:-9], "ends at byte|frame is longer"),
     "two values": (b"N.N.", "2 bytes follow"),
     "nothing left": (b".", "unfinished"),
-    "not in the memo": (b"h\7.", "do not fit together"),
+    "not in the memo": (b"h\7.", "are inconsistent"),
     "odd items": (b"}(Nu.", "shorter"),
     "append to a dict": (b"}Na.", "treats a dict as a list"),
 }

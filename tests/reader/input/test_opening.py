@@ -19,7 +19,7 @@ from PIL import Image
 from digitnn.errors import PictureError
 from digitnn.reader.input.opening import Limits, open_picture
 from digitnn.reader.input.pages import pages_of
-from digitnn.wording import words_of
+from digitnn.wording import error_text
 
 GREY = five(40)
 GREY.flags.writeable = False
@@ -271,5 +271,5 @@ def test_the_error_of_a_cut_file_holds_no_memory_address(kind):
 
 def test_a_library_message_is_quoted_without_memory_addresses():
     error = ValueError(f"cannot read {io.BytesIO()!r} at 0x10")
-    assert words_of(error) == "cannot read <_io.BytesIO object> at 0x10"
-    assert words_of(ValueError()) == "ValueError"
+    assert error_text(error) == "cannot read <_io.BytesIO object> at 0x10"
+    assert error_text(ValueError()) == "ValueError"

@@ -13,7 +13,7 @@ from PIL.Image import Image
 from digitnn.errors import PictureError
 from digitnn.reader.input.opening import PictureSource
 from digitnn.reader.input.signatures import looks_like_picture
-from digitnn.wording import words_of
+from digitnn.wording import error_text
 
 STDIN = "-"
 CLIPBOARD = "clipboard"
@@ -45,7 +45,7 @@ def from_clipboard() -> list[PictureFile]:
     try:
         found = ImageGrab.grabclipboard()
     except Exception as error:  # no display, no xclip or wl-paste, nothing that is a picture
-        raise PictureError(f"{CLIPBOARD}: cannot be read ({words_of(error)})") from None
+        raise PictureError(f"{CLIPBOARD}: cannot be read ({error_text(error)})") from None
     if isinstance(found, Image):
         return [PictureFile(CLIPBOARD, found)]
     if not found:

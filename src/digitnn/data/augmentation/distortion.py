@@ -18,7 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from digitnn.errors import UsageError
 
-BLOCK = 32
+BLOCK_IMAGES = 32
 """Images sampled at once: few enough to stay in cache and in memory that is used again, which takes
 3 ms for 256 images in place of 8."""
 
@@ -69,14 +69,14 @@ def distort(
     True
     """
     n, h, w = images.shape
-    points = drawn_points(n, h, w, distortion, rng)
+    points = random_points(n, h, w, distortion, rng)
     distorted = np.empty_like(images)
-    for block in (slice(start, start + BLOCK) for start in range(0, n, BLOCK)):
+    for block in (slice(start, start + BLOCK_IMAGES) for start in range(0, n, BLOCK_IMAGES)):
         distorted[block] = sample(images[block], points[:, block])
     return distorted
 
 
-def drawn_points(
+def random_points(
     n: int, h: int, w: int, distortion: Distortion, rng: np.random.Generator, magnified: float = 1.0
 ) -> Float32[ndarray, "2 n h w"]:
     """Where each pixel of n distorted images lies in the old ones, each drawn in its own way.
@@ -137,13 +137,13 @@ def smooth_noise(
     filter, up to the edge. A field so smooth is a sum of few waves: in place of the filter, m x m
     random numbers are spread over h x w pixels by two small matrix products.
     """
-    down, across = _waves(h, smoothness), _waves(w, smoothness)
+    down, across = _karhunen_loeve_modes(h, smoothness), _karhunen_loeve_modes(w, smoothness)
     noise = rng.standard_normal((2, n, down.shape[1], across.shape[1]), np.float32)
     return down @ noise @ across.T
 
 
 @cache
-def _waves(extent: int, smoothness: float) -> Float32[ndarray, "extent m"]:
+def _karhunen_loeve_modes(extent: int, smoothness: float) -> Float32[ndarray, "extent m"]:
     """The Karhunen-Loeve expansion of a smooth Gaussian line: the eigenvectors of its correlations.
 
     Each is as long as the root of its eigenvalue, so that their sum with independent standard
@@ -173,12 +173,12 @@ def sample(
     flat, row = padded.ravel(), padded.shape[2]
     index = (corner[0] * row + corner[1]).astype(np.intp)
     index += np.arange(n)[:, None, None] * padded[0].size + row + 1
-    above = _between(flat.take(index), flat[1:].take(index), x)
-    below = _between(flat[row:].take(index), flat[row + 1 :].take(index), x)
-    return np.rint(_between(above, below, y)).astype(np.uint8)
+    above = _interpolate(flat.take(index), flat[1:].take(index), x)
+    below = _interpolate(flat[row:].take(index), flat[row + 1 :].take(index), x)
+    return np.rint(_interpolate(above, below, y)).astype(np.uint8)
 
 
-def _between(one: ndarray, other: ndarray, share: ndarray) -> ndarray:
+def _interpolate(one: ndarray, other: ndarray, share: ndarray) -> ndarray:
     """one + share (other - one), written over `other`: fresh memory costs more than the sums."""
     other -= one
     other *= share

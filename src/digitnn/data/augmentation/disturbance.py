@@ -22,16 +22,16 @@ from digitnn.data.augmentation.distortion import Distortion, distort, smooth_noi
 from digitnn.data.augmentation.stroke_width import change_thickness, dilate
 from digitnn.errors import UsageError
 
-KERNEL = 7
+KERNEL_SIDE = 7
 """Pixels a side of a random kernel."""
 
-POINTS = 8
+STROKE_POINTS = 8
 """Of a stroke across."""
 
-COARSE, FINE = 8.0, 1.5
+GROUND_SMOOTHNESS, PATCH_SMOOTHNESS = 8.0, 1.5
 """How smooth a ground is, and the outline of a patch, in pixels; see `smooth_noise`."""
 
-SHARES = (
+_PROBABILITIES = (
     "plain",
     "hollow",
     "smeared",
@@ -72,7 +72,7 @@ class Disturbance:
     grainy: float = 0.2
 
     def __post_init__(self) -> None:
-        for name in SHARES:
+        for name in _PROBABILITIES:
             value = getattr(self, name)
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             if not (is_number and isfinite(value) and 0 <= value <= 1):
@@ -129,13 +129,13 @@ def _redraw(ink: Float32[ndarray, "n h w"], hollow: float, rng: np.random.Genera
 def _smear(ink: Float32[ndarray, "n h w"], rng: np.random.Generator) -> Float32[ndarray, "n h w"]:
     """A mean over places around, each with a weight of its own; a few of them have the most."""
     n, h, w = ink.shape
-    half = KERNEL // 2
-    weights = rng.exponential(size=(n, KERNEL**2)).astype(np.float32) ** 3
+    half = KERNEL_SIDE // 2
+    weights = rng.exponential(size=(n, KERNEL_SIDE**2)).astype(np.float32) ** 3
     weights /= weights.sum(axis=1, keepdims=True)
     framed = np.pad(ink, ((0, 0), (half, half), (half, half)))
     smeared = np.zeros_like(ink)
     for place, weight in enumerate(weights.T):
-        y, x = divmod(place, KERNEL)
+        y, x = divmod(place, KERNEL_SIDE)
         smeared += weight[:, None, None] * framed[:, y : y + h, x : x + w]
     return smeared * _uniform(1, 1.5, ink, rng)
 
@@ -154,9 +154,11 @@ def _jitter(ink: Float32[ndarray, "n h w"], chosen: ndarray, rng: np.random.Gene
 def _cross(ink: Float32[ndarray, "n h w"], rng: np.random.Generator) -> Float32[ndarray, "n h w"]:
     """A stroke of some points from one side on, in some images dashed, upright in half of them."""
     n, h, w = ink.shape
-    along = np.linspace(-1, w, POINTS) + rng.normal(0, 1.5, (n, POINTS))
-    aside = rng.uniform(-2, h + 2, (n, 1)) + rng.uniform(-6, 6, (n, 1)) * np.linspace(-1, 1, POINTS)
-    aside += rng.normal(0, 1, (n, POINTS)) * rng.uniform(0, 3, (n, 1))
+    along = np.linspace(-1, w, STROKE_POINTS) + rng.normal(0, 1.5, (n, STROKE_POINTS))
+    aside = rng.uniform(-2, h + 2, (n, 1)) + rng.uniform(-6, 6, (n, 1)) * np.linspace(
+        -1, 1, STROKE_POINTS
+    )
+    aside += rng.normal(0, 1, (n, STROKE_POINTS)) * rng.uniform(0, 3, (n, 1))
     points = np.stack([aside, along], axis=2).astype(np.float32)
     upright = rng.random(n) < 0.5
     points[upright] = points[upright, :, ::-1]
@@ -176,7 +178,7 @@ def _cross(ink: Float32[ndarray, "n h w"], rng: np.random.Generator) -> Float32[
 def _patch(ink: Float32[ndarray, "n h w"], rng: np.random.Generator) -> Float32[ndarray, "n h w"]:
     """One grey where a smooth random field is high."""
     n, h, w = ink.shape
-    high = smooth_noise(n, h, w, FINE, rng)[0] > _uniform(0.7, 2, ink, rng)
+    high = smooth_noise(n, h, w, PATCH_SMOOTHNESS, rng)[0] > _uniform(0.7, 2, ink, rng)
     return np.where(high, _uniform(0, 0.8, ink, rng), ink)
 
 
@@ -197,7 +199,7 @@ def _lay_ground(
     n, h, w = ink.shape
     contrast = _uniform(0.15, 1, ink, rng)
     level = _uniform(0, 1, ink, rng) * (1 - contrast)
-    waves = smooth_noise(n, h, w, COARSE, rng)[0] * _uniform(0, 0.5, ink, rng) * contrast
+    waves = smooth_noise(n, h, w, GROUND_SMOOTHNESS, rng)[0] * _uniform(0, 0.5, ink, rng) * contrast
     return level + contrast * ink + waves
 
 

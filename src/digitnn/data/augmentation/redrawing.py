@@ -16,27 +16,27 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 from numpy import ndarray
 
-from digitnn.data.augmentation.distortion import Distortion, drawn_points, sample
-from digitnn.data.augmentation.resampling import boxes, windows
+from digitnn.data.augmentation.distortion import Distortion, random_points, sample
+from digitnn.data.augmentation.resampling import bounding_boxes, resample_windows
 from digitnn.data.augmentation.stroke_width import change_thickness
-from digitnn.data.dataset import BOX, SIDE
+from digitnn.data.dataset import DIGIT_SIDE, SIDE
 from digitnn.errors import UsageError
 
-CANVAS, MAGNIFIED = 40, 1.4
+CANVAS, MAGNIFICATION = 40, 1.4
 """Pens are changed on 40 x 40 pixels, on which the image is 1.4 times as large."""
 
-MEDIA = 4
+MEDIUM_SIZES = 4
 """Sizes of a medium in one batch; each is a few calls for its share of the images."""
 
-NARROWEST = 0.25
+MIN_WIDTH_RATIO = 0.25
 """Of a stretched digit's longest side: a narrower 1 would become a block."""
 
-CALM = 0.3
+PLAIN_HAND = 0.3
 """Of `hand`, for plain images: enough that none is ever seen twice."""
 
-SHARES = ("bilevel", "noisy", "stretched", "cut", "crowded", "plain")
+_PROBABILITIES = ("bilevel", "noisy", "stretched", "cut", "crowded", "plain")
 
-INK = 0.35
+INK_THRESHOLD = 0.35
 """Of the full ink: what the box of a digit holds."""
 
 
@@ -56,7 +56,7 @@ class Redrawing:
     cut: the share of digits that lose up to an eighth at one side.
     crowded: the share of digits that have part of another one beside them.
     plain: the share that comes nearly as MNIST's own digits do: its own pen, its own medium, and a
-        hand that is `CALM` of `hand` off.
+        hand that is `PLAIN_HAND` of `hand` off.
     """
 
     hand: Distortion = field(default_factory=Distortion)
@@ -72,11 +72,11 @@ class Redrawing:
     plain: float = 0.25
 
     def __post_init__(self) -> None:
-        for name in (*SHARES, "thicker", "thinner"):
+        for name in (*_PROBABILITIES, "thicker", "thinner"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
                 raise UsageError(f"Redrawing: {name} must be a finite number, got {value!r}")
-            most = 1.0 if name in SHARES else 4.0
+            most = 1.0 if name in _PROBABILITIES else 4.0
             if not 0 <= value <= most:
                 raise UsageError(f"Redrawing: {name} must be from 0 to {most:g}, got {value!r}")
         if not 5 <= self.least <= self.most <= 64:
@@ -92,16 +92,16 @@ def redraw(
     """Each of `images` redrawn in its own way."""
     n = len(images)
     plain = rng.random(n) < redrawing.plain
-    drawn = _by_another_hand(images, redrawing.hand, np.where(plain, CALM, 1), rng)
+    drawn = _by_another_hand(images, redrawing.hand, np.where(plain, PLAIN_HAND, 1), rng)
     drawn[~plain] = change_pen(drawn[~plain], redrawing, rng)
     ink = np.empty((n, SIDE, SIDE), np.float32)
     # An image's own frame, in the canvas.
-    frame = np.full((n, 2), (CANVAS - SIDE * MAGNIFIED) / 2, np.float32)
-    ink[plain] = windows(
-        drawn[plain], frame[plain], np.full_like(frame[plain], SIDE * MAGNIFIED), SIDE
+    frame = np.full((n, 2), (CANVAS - SIDE * MAGNIFICATION) / 2, np.float32)
+    ink[plain] = resample_windows(
+        drawn[plain], frame[plain], np.full_like(frame[plain], SIDE * MAGNIFICATION), SIDE
     )
     others = rng.permutation(np.flatnonzero(~plain))
-    for part in np.array_split(others, MEDIA):
+    for part in np.array_split(others, MEDIUM_SIZES):
         side = int(redrawing.least * (redrawing.most / redrawing.least) ** rng.random())
         medium = through_medium(_cut_out(drawn[part], side, redrawing, rng), redrawing, rng)
         ink[part] = frame_as_mnist(medium, rng)
@@ -116,8 +116,8 @@ def _by_another_hand(
     rng: np.random.Generator,
 ) -> Float32[ndarray, "n 40 40"]:
     """The images distorted by each one's `share` of `hand` on the canvas, 0..1."""
-    still = drawn_points(1, CANVAS, CANVAS, Distortion(), rng, MAGNIFIED)
-    points = drawn_points(len(images), CANVAS, CANVAS, hand, rng, MAGNIFIED)
+    still = random_points(1, CANVAS, CANVAS, Distortion(), rng, MAGNIFICATION)
+    points = random_points(len(images), CANVAS, CANVAS, hand, rng, MAGNIFICATION)
     points = still + share[:, None, None].astype(np.float32) * (points - still)
     points -= np.float32((CANVAS - SIDE) / 2)
     return sample(images, points).astype(np.float32) / 255
@@ -128,7 +128,7 @@ def change_pen(
 ) -> Float32[ndarray, "n h w"]:
     """Outlines moved out or in (see `strokes`); half of the images keep their pen."""
     n = len(ink)
-    amount = rng.uniform(-redrawing.thinner, redrawing.thicker, n) * MAGNIFIED
+    amount = rng.uniform(-redrawing.thinner, redrawing.thicker, n) * MAGNIFICATION
     amount[rng.random(n) < 0.5] = 0
     return change_thickness(ink, amount)
 
@@ -138,7 +138,7 @@ def _cut_out(
 ) -> Float32[ndarray, "n side side"]:
     """The digits' boxes on `side` x `side` pixels: tight or loose, sometimes stretched or cut."""
     n = len(drawn)
-    starts, extents = boxes(drawn > INK)
+    starts, extents = bounding_boxes(drawn > INK_THRESHOLD)
     cut = rng.random(n) < redrawing.cut
     axis, at_start = rng.integers(2, size=n), rng.random(n) < 0.5
     lost = np.where(cut, rng.uniform(0, 1 / 8, n), 0) * extents[np.arange(n), axis]
@@ -148,13 +148,15 @@ def _cut_out(
     starts, extents = starts - margin, extents + 2 * margin
     longest = extents.max(axis=1, keepdims=True)
     fill = np.minimum(2 * rng.random((n, 1)), 1) * (rng.random((n, 1)) < redrawing.stretched)
-    wanted = longest * np.maximum(extents / longest, NARROWEST) ** fill
+    wanted = longest * np.maximum(extents / longest, MIN_WIDTH_RATIO) ** fill
     middle = starts + extents / 2
     # What is beside a cut digit is cut as well, in whichever window it would fall.
     rows = np.arange(CANVAS) + 0.5
     inside = [np.abs(rows - middle[:, [i]]) <= extents[:, [i]] / 2 + 0.5 for i in (0, 1)]
     kept = drawn * inside[0][:, :, None] * inside[1][:, None, :]
-    return windows(kept, (middle - wanted / 2).astype(np.float32), wanted.astype(np.float32), side)
+    return resample_windows(
+        kept, (middle - wanted / 2).astype(np.float32), wanted.astype(np.float32), side
+    )
 
 
 def through_medium(
@@ -193,20 +195,22 @@ def frame_as_mnist(
     Not quite, so that the last pixel is never what decides.
     """
     n, size, _ = ink.shape
-    starts, extents = boxes(ink > INK)
+    starts, extents = bounding_boxes(ink > INK_THRESHOLD)
     longest = extents.max(axis=1, keepdims=True)
     by_mass = rng.random((n, 1)) < 0.75
     places = np.arange(size, dtype=np.float32) + 0.5
     lines = (np.sum(ink, axis=2), np.sum(ink, axis=1))
     mean = np.stack([line @ places / (line.sum(axis=1) + 1e-6) for line in lines], 1)
     middle = np.where(by_mass, mean, starts + extents / 2)
-    pixel = longest * rng.uniform(0.95, 1.08, (n, 1)) / BOX
+    pixel = longest * rng.uniform(0.95, 1.08, (n, 1)) / DIGIT_SIDE
     # Never so far that ink leaves the image.
     half = np.float32(SIDE / 2)
     middle = np.clip(middle, starts + extents - half * pixel, starts + half * pixel)
     middle += rng.uniform(-0.5, 0.5, (n, 2)) * pixel
     first = (middle - half * pixel).astype(np.float32)
-    framed = windows(ink, first, np.repeat(SIDE * pixel, 2, axis=1).astype(np.float32), SIDE)
+    framed = resample_windows(
+        ink, first, np.repeat(SIDE * pixel, 2, axis=1).astype(np.float32), SIDE
+    )
     return framed / np.maximum(framed.max(axis=(1, 2), keepdims=True), 0.1)
 
 

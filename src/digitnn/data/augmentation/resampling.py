@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 
-from digitnn.data.dataset import BOX, SIDE
+from digitnn.data.dataset import DIGIT_SIDE, SIDE
 
 
-def window_shares(
+def window_weights(
     start: Float32[ndarray, " n"], extent: Float32[ndarray, " n"], many: int, few: int
 ) -> Float32[ndarray, "n few many"]:
     """How much each of `many` pixels in a row counts in each of `few` that cover a window.
@@ -30,19 +30,21 @@ def window_shares(
     return (overlap / width[:, None, None]).astype(np.float32)
 
 
-def windows(
+def resample_windows(
     images: Float32[ndarray, "n h w"],
     starts: Float32[ndarray, "n 2"],
     extents: Float32[ndarray, "n 2"],
     size: int,
 ) -> Float32[ndarray, "n y x"]:
     """The windows at `starts` (down, across) of the sizes `extents`, on `size` x `size` pixels."""
-    down = window_shares(starts[:, 0], extents[:, 0], images.shape[1], size)
-    across = window_shares(starts[:, 1], extents[:, 1], images.shape[2], size)
+    down = window_weights(starts[:, 0], extents[:, 0], images.shape[1], size)
+    across = window_weights(starts[:, 1], extents[:, 1], images.shape[2], size)
     return down @ images @ across.swapaxes(1, 2)
 
 
-def boxes(ink: Bool[ndarray, "n h w"]) -> tuple[Float32[ndarray, "n 2"], Float32[ndarray, "n 2"]]:
+def bounding_boxes(
+    ink: Bool[ndarray, "n h w"],
+) -> tuple[Float32[ndarray, "n 2"], Float32[ndarray, "n 2"]]:
     """Where what is set begins in each image (down, across) and how far it reaches.
 
     An image with nothing set has its whole area.
@@ -57,12 +59,12 @@ def boxes(ink: Bool[ndarray, "n h w"]) -> tuple[Float32[ndarray, "n 2"], Float32
     return np.stack(starts, 1).astype(np.float32), np.stack(extents, 1).astype(np.float32)
 
 
-def fitted(ink: Float32[ndarray, "n h w"]) -> UInt8[ndarray, "n 28 28"]:
+def fit_to_image(ink: Float32[ndarray, "n h w"]) -> UInt8[ndarray, "n 28 28"]:
     """What is there with its longest side on 20 pixels, in the middle."""
-    starts, extents = boxes(ink > 0.3)
-    pixel = extents.max(axis=1, keepdims=True) / BOX
+    starts, extents = bounding_boxes(ink > 0.3)
+    pixel = extents.max(axis=1, keepdims=True) / DIGIT_SIDE
     first = starts + extents / 2 - SIDE / 2 * pixel
     size = np.repeat(SIDE * pixel, 2, axis=1)
-    small = windows(ink, first.astype(np.float32), size.astype(np.float32), SIDE)
+    small = resample_windows(ink, first.astype(np.float32), size.astype(np.float32), SIDE)
     peak = np.maximum(small.max(axis=(1, 2), keepdims=True), 0.1)
     return np.rint(255 * np.clip(small / peak, 0, 1)).astype(np.uint8)

@@ -53,7 +53,7 @@ def download(
         try:
             with closing(source.deliver(tuple(missing), meter)) as deliveries:
                 for file, content in deliveries:
-                    _keep(folder / file.name, _checked(file, content))
+                    _write(folder / file.name, _checked(file, content))
                     missing.remove(file)
                     notify(f"{file.name}: {file.size:,} bytes from {source.name}")
             if missing:
@@ -61,12 +61,12 @@ def download(
         except SourceError:
             raise
         except Exception as error:  # a transport may fail in any way; the next one has its turn
-            failures.append(f"{source.name}: {reason(error)}")
+            failures.append(f"{source.name}: {describe_failure(error)}")
             notify(f"{failures[-1]}; trying on")
     return failures if missing else []
 
 
-def reason(error: Exception) -> str:
+def describe_failure(error: Exception) -> str:
     """Why a source failed, in a few words without secrets: an address may hold a password."""
     if isinstance(error, HTTPError):
         words = f"HTTP {error.code} {error.reason}"
@@ -97,7 +97,7 @@ def _checked(file: KnownFile, content: bytes) -> bytes:
     return content
 
 
-def _keep(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes) -> None:
     try:
         with replace_file(path) as file:
             file.write(content)

@@ -1,7 +1,4 @@
-"""Which format a file or folder holds, and the one way to read it.
-
-`FORMATS` is the table: a new format is one more entry.
-"""
+"""Detection of the format of a file or folder. A new format is one more entry in `FORMATS`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,10 +11,10 @@ from digitnn.errors import FormatError
 
 @dataclass(frozen=True)
 class Format:
-    """One way to keep a collection.
+    """A storage format of a collection.
 
-    find: a file or folder -> what of it is in this format, or None.
-    parts: which parts that holds. read: (found path, part, name) -> that part alone.
+    find: maps a file or folder to the path that holds this format, or None.
+    parts: returns the parts at that path. read: (path, part, name) -> that part.
     """
 
     name: str
@@ -29,19 +26,19 @@ class Format:
 
 @dataclass(frozen=True)
 class Found:
-    """Data in a known format at `path`, holding `parts`."""
+    """Data of a known format at `path`, with the parts it holds."""
 
     format: Format
     path: Path
     parts: tuple[Part, ...]
 
     def read(self, part: Part, name: str) -> Dataset:
-        """Read one part and call it `name`. Raises `FormatError` if it is missing or damaged."""
+        """Read one part as a data set called `name`. Raises `FormatError`."""
         return self.format.read(self.path, part, name)
 
 
 def _file_named(name: str) -> Callable[[Path], Path | None]:
-    """Finds the file itself if it has that suffix, else the file of that name in a folder."""
+    """Return a finder for a file with the suffix of `name`, or for `name` in a folder."""
 
     def find(path: Path) -> Path | None:
         file = path / name if path.is_dir() else path
@@ -51,7 +48,7 @@ def _file_named(name: str) -> Callable[[Path], Path | None]:
 
 
 def _find_idx(path: Path) -> Path | None:
-    """A folder of IDX files, also when one of those files is named instead."""
+    """Return the folder of IDX files; `path` may also be one of the files."""
     folder = path.parent if path.is_file() and "-ubyte" in path.name else path
     return folder if idx_folder.idx_parts(folder) else None
 
@@ -62,14 +59,14 @@ def _find_png(path: Path) -> Path | None:
 
 FORMATS = (
     Format("idx", "IDX files", _find_idx, idx_folder.idx_parts, idx_folder.read_idx_folder),
-    Format("mat", "MATLAB file", _file_named(mat.NAME), lambda _: PARTS, mat.read_mat),
-    Format("npz", "Keras .npz", _file_named(npz.NAME), lambda _: PARTS, npz.read_npz),
+    Format("mat", "MATLAB file", _file_named(mat.MAT_NAME), lambda _: PARTS, mat.read_mat),
+    Format("npz", "Keras .npz", _file_named(npz.NPZ_NAME), lambda _: PARTS, npz.read_npz),
     Format("png", "PNG folders", _find_png, png_folder.png_parts, png_folder.read_png_folder),
 )
 
 
 def detect(path: Path) -> Found | None:
-    """What `path`, a file or folder, holds; None if it is no known format or is not there."""
+    """Return the data at `path`, a file or folder, or None if the format is unknown."""
     for known in FORMATS:
         place = known.find(path)
         if place is not None:
@@ -78,15 +75,15 @@ def detect(path: Path) -> Found | None:
 
 
 def read_part(path: Path, part: Part, name: str) -> Dataset:
-    """Read `part` of the data that `path` holds, whatever their format, and nothing else of them.
+    """Read `part` of the data at `path` in any known format.
 
-    Raises `FormatError` if `path` holds no data, or damaged data, or not that part.
+    Raises `FormatError` for an unknown format, damaged data or a missing part.
     """
     found = detect(path)
     if found is None:
         state = "holds no digit data" if path.exists() else "no such file or folder"
         raise FormatError(
-            f"{path}: {state}; expected the four IDX files, {mat.NAME}, {npz.NAME}, or folders "
-            "train/0 .. test/9 of PNGs"
+            f"{path}: {state}; expected the four IDX files, {mat.MAT_NAME}, {npz.NPZ_NAME}, or "
+            "folders train/0 .. test/9 of PNGs"
         )
     return found.read(part, name)

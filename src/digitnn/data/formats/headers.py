@@ -1,7 +1,7 @@
-"""What arrays a file holds, from its headers alone: .npy, any .npz, any MATLAB 5 to 7 file.
+"""Names, shapes and types of the arrays in .npy, .npz and MATLAB 5 to 7 files.
 
-The arrays stay unread, whatever their size, but what the headers promise is held against the
-size of the file. No pickled object inside is ever loaded.
+Only headers are read; the sizes they give are checked against the size of the file. Pickled objects
+are never loaded.
 """
 
 import math
@@ -17,6 +17,7 @@ import numpy as np
 
 from digitnn.data.formats.mat5 import list_variables
 from digitnn.errors import FormatError
+from digitnn.wording import error_text
 
 NPY = b"\x93NUMPY"
 _MATLAB_DTYPES = {"double": "float64", "single": "float32", "logical": "bool"}
@@ -24,7 +25,7 @@ _MATLAB_DTYPES = {"double": "float64", "single": "float32", "logical": "bool"}
 
 @dataclass(frozen=True)
 class ArrayHeader:
-    """One array of a file; dtype is NumPy's word for it, where NumPy has one."""
+    """One array of a file; `dtype` is NumPy's name if there is one."""
 
     name: str
     shape: tuple[int, ...]
@@ -32,18 +33,18 @@ class ArrayHeader:
 
 
 def dtype_name(dtype: np.dtype[np.generic]) -> str:
-    """ "uint8", "float32"; strings of fixed width as NumPy spells them: "<U3", "|S3"."""
+    """Return a type's name: "uint8", "float32", or "<U3" and "|S3" for fixed-width strings."""
     return dtype.name if dtype.kind in "biufcO" else str(dtype)
 
 
 def npy_headers(path: Path) -> tuple[ArrayHeader, ...]:
-    """The one array of a .npy file, named after the file."""
+    """Return the one array of a .npy file, named after the file."""
     with path.open("rb") as file:
         return (_npy_header(file, os.fstat(file.fileno()).st_size, path.name, path),)
 
 
 def npz_headers(path: Path) -> tuple[ArrayHeader, ...]:
-    """The arrays of an .npz archive, in its order."""
+    """Return the arrays of an .npz archive, in its order."""
     with path.open("rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
@@ -56,7 +57,7 @@ def npz_headers(path: Path) -> tuple[ArrayHeader, ...]:
 
 
 def mat_headers(path: Path) -> tuple[ArrayHeader, ...]:
-    """The variables of a MATLAB file; matrices, whatever their class."""
+    """Return the variables of a MATLAB file, of any class."""
     return tuple(
         ArrayHeader(name, variable.shape, _MATLAB_DTYPES.get(variable.kind, variable.kind))
         for name, variable in list_variables(path).items()
@@ -73,25 +74,22 @@ def _members(archive: zipfile.ZipFile, path: Path) -> Iterator[ArrayHeader]:
 
 
 def _npy_header(stream: IO[bytes], size: int, name: str, path: Path) -> ArrayHeader:
-    """The header that `stream` opens with; header and data together are to be `size` bytes."""
+    """Read the header at the start of `stream`; header and data must be `size` bytes together."""
     what = f"{path}: {name!a}"
     try:
         version = np.lib.format.read_magic(stream)
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # that Python 2 wrote it, or what Python finds odd in it
+            warnings.simplefilter("ignore")  # Python 2 headers, odd literals
             if version == (1, 0):
                 shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
             elif version == (2, 0):
                 shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
             else:
-                raise FormatError(f"{what}: .npy version {version}; 1.0 and 2.0 are read")
+                raise FormatError(f"{what}: .npy version {version}; 1.0 and 2.0 are supported")
     except FormatError:
         raise
     except Exception as error:  # ValueError, and all that Python's own parser raises
-        reason = " ".join(str(error).split())[:120]
-        raise FormatError(f"{what}: damaged .npy header ({reason})") from None
+        raise FormatError(f"{what}: damaged .npy header ({error_text(error)})") from None
     promised = stream.tell() + math.prod(shape) * dtype.itemsize
     if not dtype.hasobject and promised != size:
         raise FormatError(
@@ -103,5 +101,5 @@ def _npy_header(stream: IO[bytes], size: int, name: str, path: Path) -> ArrayHea
 
 def _foreign_zip(names: list[str]) -> str:
     if any(name.endswith("data.pkl") for name in names):
-        return "a file of torch.save, which only PyTorch reads; save the state_dict as safetensors"
+        return "a torch.save file, which only PyTorch reads; save the state_dict as safetensors"
     return f"a ZIP archive, but not an .npz: it holds {', '.join(map(ascii, names[:4]))}"

@@ -1,4 +1,4 @@
-"""IDX, the format of MNIST's own files: a short header, then one array, all big-endian.
+"""IDX, the format of MNIST's files: a short header and one array, all big-endian.
 
     bytes 0, 1   zero
     byte 2       the type of the items, a key of `TYPES`
@@ -6,8 +6,8 @@
     then         the length of each axis, uint32
     then         the items, the last axis fastest
 
-The file may be gzipped: its first bytes decide that, not its name. Nothing is allocated before
-the header has been held against the size of the file.
+The file may be gzipped, which its first bytes decide, not its name. Memory is allocated only after
+the header has been checked against the size of the file.
 Source of the format: the foot of http://yann.lecun.com/exdb/mnist/.
 """
 
@@ -34,20 +34,20 @@ _MAX_LENGTH = 2**32 - 1
 
 
 @dataclass(frozen=True)
-class Header:
-    """What an IDX header promises: items of `dtype` (big-endian) in an array of `shape`."""
+class IdxHeader:
+    """An IDX header: an array of `shape` with items of `dtype` (big-endian)."""
 
     dtype: np.dtype[np.generic]
     shape: tuple[int, ...]
 
     @property
     def start(self) -> int:
-        """Where the items begin, in bytes."""
+        """The offset of the items in bytes."""
         return 4 + 4 * len(self.shape)
 
     @property
     def end(self) -> int:
-        """Where the items end: the size of the file, in bytes."""
+        """The offset of their end, which is the size of the file, in bytes."""
         return self.start + math.prod(self.shape) * self.dtype.itemsize
 
     def __str__(self) -> str:
@@ -55,15 +55,15 @@ class Header:
 
 
 def read_idx(path: Path) -> ndarray:
-    """The array in `path`, plain or gzipped, writable and in the machine's byte order.
+    """Return the array in `path`, plain or gzipped, writable and in native byte order.
 
-    Raises `FormatError` naming the file if it is anything but one whole IDX array.
+    Raises `FormatError` unless the file is exactly one IDX array.
     """
     with _unpacked(path) as (stream, size, packed):
         header = _checked_header(stream, size, packed, path)
         try:
             array = np.empty(header.shape, header.dtype)
-        except ValueError:  # no items at all, but lengths beyond what NumPy can multiply
+        except ValueError:  # an axis of 0, and others whose product NumPy cannot hold
             raise FormatError(f"{path}: no array can be {header}") from None
         got = stream.readinto(array.reshape(-1).view(np.uint8).data)
         if got < array.nbytes:
@@ -73,8 +73,8 @@ def read_idx(path: Path) -> ndarray:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def read_header(path: Path) -> Header:
-    """The header of `path`, checked as far as the file's size allows; the items stay unread."""
+def read_idx_header(path: Path) -> IdxHeader:
+    """Return the header of `path`, checked against the file's size, without reading the items."""
     with _unpacked(path) as (stream, size, packed):
         return _checked_header(stream, size, packed, path)
 
@@ -82,13 +82,13 @@ def read_header(path: Path) -> Header:
 def write_idx(path: Path, array: ndarray, compress: bool = False) -> None:
     """Write `array` as IDX, gzipped if `compress`; equal arrays give equal bytes.
 
-    Raises `FormatError` if IDX has no type for it or an axis is too long.
+    Raises `FormatError` for a type that IDX lacks, or an axis that is too long.
     """
     names = {np.dtype(code).name: (key, code) for key, code in TYPES.items()}
     if array.dtype.name not in names:
         raise FormatError(f"{path}: IDX holds {', '.join(names)}, not {array.dtype.name}")
     if array.ndim > MAX_AXES or any(length > _MAX_LENGTH for length in array.shape):
-        raise FormatError(f"{path}: IDX as read here takes {MAX_AXES} axes, got {array.shape}")
+        raise FormatError(f"{path}: at most {MAX_AXES} axes are supported, got {array.shape}")
     key, code = names[array.dtype.name]
     header = bytes([0, 0, key, array.ndim]) + np.array(array.shape, ">u4").tobytes()
     items = np.ascontiguousarray(array, code)
@@ -97,8 +97,8 @@ def write_idx(path: Path, array: ndarray, compress: bool = False) -> None:
             file.write(header)
             file.write(items.data)
             return
-        # No name and no time inside, so that the same array is the same file. On MNIST's images,
-        # level 9 takes ten times as long as level 6 and saves 2 % of the bytes.
+        # Without name and time, equal arrays give equal files. On MNIST's images, level 9 takes
+        # ten times as long as level 6 and saves 2 % of the bytes.
         with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packer:
             packer.write(header)
             packer.write(items.data)
@@ -106,7 +106,7 @@ def write_idx(path: Path, array: ndarray, compress: bool = False) -> None:
 
 @contextmanager
 def _unpacked(path: Path) -> Iterator[tuple[io.BufferedIOBase, int, bool]]:
-    """(stream of IDX bytes, size of the file on disk, whether it is gzipped)."""
+    """Yield (stream of IDX bytes, size of the file on disk, whether it is gzipped)."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         packed = file.read(2) == GZIP
@@ -118,13 +118,13 @@ def _unpacked(path: Path) -> Iterator[tuple[io.BufferedIOBase, int, bool]]:
             with gzip.GzipFile(fileobj=file) as stream:
                 yield stream, size, True
         except EOFError:
-            raise FormatError(f"{path}: the gzip data are cut short; fetch the file anew") from None
+            raise FormatError(f"{path}: truncated gzip data; fetch the file again") from None
         except (gzip.BadGzipFile, zlib.error) as error:
             raise FormatError(f"{path}: damaged gzip data ({error})") from None
 
 
-def _checked_header(stream: io.BufferedIOBase, size: int, packed: bool, path: Path) -> Header:
-    """Read the header and refuse whatever the file cannot hold."""
+def _checked_header(stream: io.BufferedIOBase, size: int, packed: bool, path: Path) -> IdxHeader:
+    """Read the header and reject a size that the file cannot have."""
     header = _read_header(stream, path)
     if packed:
         if header.end > min(MAX_UNPACKED, size * DEFLATE_RATIO):
@@ -142,7 +142,7 @@ def _checked_header(stream: io.BufferedIOBase, size: int, packed: bool, path: Pa
     return header
 
 
-def _read_header(stream: io.BufferedIOBase, path: Path) -> Header:
+def _read_header(stream: io.BufferedIOBase, path: Path) -> IdxHeader:
     magic = stream.read(4)
     if not magic:
         raise FormatError(f"{path}: the file is empty; expected IDX data")
@@ -164,12 +164,12 @@ def _read_header(stream: io.BufferedIOBase, path: Path) -> Header:
         raise FormatError(
             f"{path}: truncated IDX header: {4 + len(lengths)} bytes of {4 + 4 * axes}"
         )
-    return Header(np.dtype(TYPES[code]), tuple(np.frombuffer(lengths, ">u4").tolist()))
+    return IdxHeader(np.dtype(TYPES[code]), tuple(np.frombuffer(lengths, ">u4").tolist()))
 
 
-def _truncated(path: Path, header: Header, size: int) -> FormatError:
+def _truncated(path: Path, header: IdxHeader, size: int) -> FormatError:
     swapped = tuple(int.from_bytes(n.to_bytes(4, "big"), "little") for n in header.shape)
-    if Header(header.dtype, swapped).end == size:
+    if IdxHeader(header.dtype, swapped).end == size:
         return FormatError(f"{path}: little-endian lengths in its IDX header; IDX is big-endian")
     return FormatError(
         f"{path}: truncated: its header promises {header} ({header.end:,} bytes), "

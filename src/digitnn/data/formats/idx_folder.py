@@ -1,8 +1,8 @@
-"""A folder of IDX files: four of them, as LeCun's page, torchvision and Keras name them.
+"""Folders of four IDX files, named as on LeCun's page and by torchvision and Keras.
 
     train-images-idx3-ubyte  train-labels-idx1-ubyte  t10k-images-idx3-ubyte  t10k-labels-idx1-ubyte
 
-Each may be gzipped, with or without `.gz` to say so, and may have a dot before `idx`.
+Each may be gzipped, with or without the suffix `.gz`, and may have a dot before `idx`.
 torchvision's `MNIST/raw` is such a folder.
 """
 
@@ -20,12 +20,12 @@ AXES: dict[Content, int] = {"images": 3, "labels": 1}
 
 
 def idx_name(part: Part, content: Content) -> str:
-    """The canonical name: `idx_name("test", "labels")` is t10k-labels-idx1-ubyte."""
+    """Return the canonical name: `idx_name("test", "labels")` is t10k-labels-idx1-ubyte."""
     return f"{PREFIX[part]}-{content}-idx{AXES[content]}-ubyte"
 
 
 def idx_file(folder: Path, part: Part, content: Content) -> Path | None:
-    """The file in `folder` that holds `content` of `part`, under any of its usual names."""
+    """Return the file in `folder` with `content` of `part`, under any of its usual names."""
     name = idx_name(part, content)
     for stem in (name, name.replace("-idx", ".idx")):
         for suffix in ("", ".gz"):
@@ -35,15 +35,12 @@ def idx_file(folder: Path, part: Part, content: Content) -> Path | None:
 
 
 def idx_parts(folder: Path) -> tuple[Part, ...]:
-    """The parts whose images are there."""
+    """Return the parts whose images exist in `folder`."""
     return tuple(part for part in PARTS if idx_file(folder, part, "images"))
 
 
 def read_idx_folder(folder: Path, part: Part, name: str) -> Dataset:
-    """The two files of `part`; the two of the other part are not opened.
-
-    Raises `FormatError` naming the file that is missing or damaged.
-    """
+    """Read the two files of `part`. Raises `FormatError` naming a missing or damaged file."""
     paths: dict[Content, Path] = {}
     for content in AXES:
         path = idx_file(folder, part, content)
@@ -61,7 +58,7 @@ def read_idx_folder(folder: Path, part: Part, name: str) -> Dataset:
 
 
 def write_idx_folder(folder: Path, train: Dataset, test: Dataset, compress: bool = False) -> None:
-    """Write the four files, with `.gz` at the end of their names if `compress`."""
+    """Write the four files, gzipped and with the suffix `.gz` if `compress`."""
     suffix = ".gz" if compress else ""
     for part, data in zip(PARTS, (train, test), strict=True):
         write_idx(folder / (idx_name(part, "images") + suffix), data.images, compress)

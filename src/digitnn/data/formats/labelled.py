@@ -1,8 +1,8 @@
-"""Labelled images that are no collection: one IDX file of images and one of labels.
+"""Labelled images outside a collection: one IDX file of images and one of labels.
 
-Labels are n whole numbers, or n x 8 of int32 as QMNIST keeps them (Yadav and Bottou 2019, "Cold
-Case: The Lost MNIST Digits"): the digit, then from which form of which writer it came. Of
-data in any other format the test part is read.
+Labels are n integers, or n x 8 int32 as in QMNIST (Yadav and Bottou 2019, "Cold Case: The Lost
+MNIST Digits"): the digit, then its writer and form. Of data in any other format, the test part is
+read.
 Axes: n images.
 """
 
@@ -19,42 +19,43 @@ from digitnn.data.formats.idx import read_idx
 from digitnn.errors import FormatError, UsageError
 
 QMNIST_COLUMNS = 8
-"""digit, NIST's series, writer, the digit's number with that writer, NIST's class, its number in
-all, and two that are not used."""
+"""Digit, NIST series, writer, index within the writer, NIST class, global index, two unused."""
 
 QMNIST_TEST = "qmnist-test"
-"""How the files of QMNIST's test digits begin."""
+"""The prefix of QMNIST's test files."""
 
 _LABEL_NAMES = ("idx1-ubyte", "idx2-int")
 
 
 def read_labelled(path: Path, labels: Path | None = None) -> Dataset:
-    """The images in `path` with their labels, called by the name of the file.
+    """Return the images in `path` with their labels, named after the file.
 
-    labels: the IDX file that holds them; None: the one that lies beside an IDX file of images, of
-    its name. path: such a file, or anything that `read_part` takes.
-    Raises `UsageError` for labels of a `path` that has its own, `FormatError` naming the file that
-    is damaged or does not fit.
+    path: an IDX file of images, or anything that `read_part` takes.
+    labels: the IDX file of labels; None for the file next to `path` with the matching name.
+    Raises `UsageError` for `labels` with a `path` that has its own, `FormatError` for a damaged or
+    mismatched file.
     """
     images = _qmnist_images(path) or path
-    if images.is_dir() or images.suffix in (Path(mat.NAME).suffix, Path(npz.NAME).suffix):
+    if images.is_dir() or images.suffix in (Path(mat.MAT_NAME).suffix, Path(npz.NPZ_NAME).suffix):
         if labels is not None:
-            raise UsageError(f"labels are named for one IDX file of images; {path} has its own")
+            raise UsageError(
+                f"--labels takes effect for an IDX file only; {path} has its own labels"
+            )
         return read_part(path, "test", path.resolve().name)
     pixels = read_idx(images)
     if pixels.ndim != 3:
         raise FormatError(
-            f"{images}: no images but {pixels.dtype} of shape {pixels.shape}; expected an IDX file "
-            "of n x 28 x 28 uint8"
+            f"{images}: expected an IDX file of n x 28 x 28 uint8, got {pixels.dtype} of shape "
+            f"{pixels.shape}: no images"
         )
     labels = labels or _labels_beside(images)
     return Dataset(pixels, digits_of(read_idx(labels), labels), images.name)
 
 
 def digits_of(labels: ndarray, path: Path) -> UInt8[ndarray, " n"]:
-    """The digits that an array of labels, as IDX holds it, means; `path` is for the errors.
+    """Return the digits in an array of labels; `path` is for the errors.
 
-    Raises `FormatError` unless they are n whole numbers, or n x 8 int32, and each digit 0 to 9.
+    Raises `FormatError` unless the array is n integers or n x 8 int32, and each digit 0 to 9.
     """
     if labels.ndim == 2 and labels.dtype == np.int32 and labels.shape[1] == QMNIST_COLUMNS:
         labels = labels[:, 0]
@@ -71,13 +72,13 @@ def digits_of(labels: ndarray, path: Path) -> UInt8[ndarray, " n"]:
 
 
 def _qmnist_images(folder: Path) -> Path | None:
-    """The images of QMNIST's test digits in `folder`, if they lie there."""
+    """Return the images of QMNIST's test digits in `folder`, or None."""
     names = (f"{QMNIST_TEST}-images-idx3-ubyte{suffix}" for suffix in ("", ".gz"))
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
 def _labels_beside(images: Path) -> Path:
-    """The file of labels that goes with `images` by its name, plain or gzipped."""
+    """Return the file of labels whose name matches `images`, plain or gzipped."""
     stem = images.name.removesuffix(".gz")
     names = [
         stem.replace("images", "labels").replace("idx3-ubyte", kind) + suffix
@@ -88,4 +89,4 @@ def _labels_beside(images: Path) -> Path:
         beside = images.with_name(name)
         if name not in (images.name, stem) and beside.is_file():
             return beside
-    raise FormatError(f"{images}: no labels lie beside it; name their file with --labels")
+    raise FormatError(f"{images}: no labels next to it; name their file with --labels")

@@ -1,7 +1,7 @@
-"""What the first bytes of a file say it is, whatever its name says.
+"""Recognition of file formats by their first bytes, and limits on unpacking.
 
-A download that failed politely leaves an HTML page under the name of a data file, and a
-file is often not what its suffix claims: an error that says what did come is half the remedy.
+A failed download often leaves an HTML page under the name of a data file, and suffixes can be
+wrong. An error message that names the actual content helps to find the cause.
 """
 
 from pathlib import Path
@@ -37,17 +37,17 @@ _HTML = (b"<!doctype html", b"<html", b"<head", b"<?xml", b"<!--")
 
 
 def looks_like_html(head: bytes) -> bool:
-    """Whether `head`, the first bytes of a file, opens a web page."""
+    """Return whether `head`, the first bytes of a file, begins a web page."""
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     return start.startswith(_HTML)
 
 
 def kind_of(head: bytes) -> str:
-    """A few words for what opens with `head`: "an HTML page", "a ZIP archive"."""
+    """Return a few words for the content that begins with `head`, such as "a ZIP archive"."""
     if not head:
         return "an empty file"
     if looks_like_html(head):
-        return "an HTML page (perhaps an error page saved in place of the data)"
+        return "an HTML page (perhaps an error page instead of the data)"
     for magic, kind in _KINDS:
         if head.startswith(magic):
             return kind
@@ -55,6 +55,6 @@ def kind_of(head: bytes) -> str:
 
 
 def head_of(path: Path, size: int = 512) -> bytes:
-    """The first `size` bytes of the file, fewer if it is shorter."""
+    """Return the first `size` bytes of the file, fewer if it is shorter."""
     with path.open("rb") as file:
         return file.read(size)

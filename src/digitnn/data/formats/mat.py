@@ -1,7 +1,7 @@
-"""`mnist_all.mat`: MNIST sorted by class in one MATLAB file, as Sam Roweis published it.
+"""`mnist_all.mat`: MNIST sorted by class in one MATLAB file, as published by Sam Roweis.
 
-Twenty variables, `train0` .. `train9` and `test0` .. `test9`: uint8 of shape (n, 784), one
-image a row, in the order of the IDX files within each class.
+Twenty variables, `train0` .. `train9` and `test0` .. `test9`: uint8 of shape (n, 784), one image
+per row, in the order of the IDX files within each class.
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ from digitnn.data.dataset import CLASSES, SIDE, Dataset, Part
 from digitnn.data.formats.mat5 import Variable, list_variables, read_uint8
 from digitnn.errors import FormatError
 
-NAME = "mnist_all.mat"
-PIXELS = SIDE * SIDE
+MAT_NAME = "mnist_all.mat"
+IMAGE_PIXELS = SIDE * SIDE
 
 
 def mat_arrays(data: Dataset, part: Part) -> dict[str, UInt8[ndarray, "n 784"]]:
-    """What `mnist_all.mat` holds for `part`: the rows of each class, in the order of `data`."""
-    rows = data.images.reshape(-1, PIXELS)
+    """Return the variables of `part`: the rows of each class, in the order of `data`."""
+    rows = data.images.reshape(-1, IMAGE_PIXELS)
     return {f"{part}{digit}": rows[data.labels == digit] for digit in range(CLASSES)}
 
 
@@ -36,9 +36,9 @@ def write_mat(path: Path, train: Dataset, test: Dataset) -> None:
 
 
 def read_mat(path: Path, part: Part, name: str) -> Dataset:
-    """The images of `part`, class by class; the variables of the other part stay packed.
+    """Return the images of `part`, class by class, without unpacking the other part.
 
-    Raises `FormatError` naming the file, and the variables that are missing or misshapen.
+    Raises `FormatError` naming the file and the missing or misshapen variables.
     """
     wanted = [f"{part}{digit}" for digit in range(CLASSES)]
     found = list_variables(path)
@@ -46,7 +46,7 @@ def read_mat(path: Path, part: Part, name: str) -> Dataset:
     rows = [read_uint8(path, found[variable]) for variable in wanted]
     labels = np.repeat(np.arange(CLASSES, dtype=np.uint8), [len(row) for row in rows])
     images = np.empty((len(labels), SIDE, SIDE), np.uint8)
-    np.concatenate(rows, out=images.reshape(-1, PIXELS))
+    np.concatenate(rows, out=images.reshape(-1, IMAGE_PIXELS))
     return Dataset(images, labels, name)
 
 
@@ -59,7 +59,7 @@ def _check_variables(found: Mapping[str, Variable], wanted: list[str], path: Pat
         )
     for variable in wanted:
         kind, shape = found[variable].kind, found[variable].shape
-        if kind != "uint8" or len(shape) != 2 or shape[1] != PIXELS:
+        if kind != "uint8" or len(shape) != 2 or shape[1] != IMAGE_PIXELS:
             raise FormatError(
-                f"{path}: {variable} must be uint8 of shape (n, {PIXELS}), got {kind} {shape}"
+                f"{path}: {variable} must be uint8 of shape (n, {IMAGE_PIXELS}), got {kind} {shape}"
             )

@@ -1,12 +1,12 @@
-"""MATLAB 5 to 7 files, as far as matrices of uint8 go.
+"""MATLAB 5 to 7 files: lists all variables, reads uint8 matrices.
 
-    128 bytes    text, version, and two bytes that tell the byte order ("IM" is little-endian)
-    then         one element a variable: a tag (type, size: 2 x uint32) and that many bytes
+    128 bytes    text, version, and two bytes for the byte order ("IM" is little-endian)
+    then         one element per variable: a tag (type, size: 2 x uint32) and that many bytes
 
-An element is a matrix, or a zlib stream that unpacks to one. A matrix consists of elements again,
-each padded to 8 bytes: flags with its class, lengths of its axes, name, items column by column.
-Not scipy's reader, since that trusts the types and sizes it finds: one wrong byte in a file can
-end the whole process with a segmentation fault (seen with scipy 1.17.1).
+An element is a matrix, or a zlib stream that unpacks to one. A matrix consists of elements, each
+padded to 8 bytes: flags with its class, lengths of its axes, name, items column by column.
+SciPy's reader trusts the types and sizes in the file: one wrong byte can end the process with a
+segmentation fault (scipy 1.17.1), hence this module.
 Source: MathWorks, MAT-File Format, "Level 5 MAT-File Format".
 """
 
@@ -22,9 +22,9 @@ from numpy import ndarray
 
 from digitnn.data.formats.magic import DEFLATE_RATIO, HDF5, MAX_UNPACKED, head_of, kind_of
 from digitnn.errors import FormatError
-from digitnn.wording import words_of
+from digitnn.wording import error_text
 
-CLASSES = {
+MATLAB_CLASSES = {
     1: "cell",
     2: "struct",
     3: "object",
@@ -42,17 +42,17 @@ CLASSES = {
     15: "uint64",
 }
 _HEADER_BYTES = 128
-_HDF5_OFFSET = 512  # where the HDF5 signature of a MATLAB 7.3 file stands
-_HEAD_BYTES = 1024  # of a matrix: holds its class, shape and name, which MATLAB keeps below 64
+_HDF5_OFFSET = 512  # of the HDF5 signature in a MATLAB 7.3 file
+_HEAD_BYTES = 1024  # of a matrix: its class, shape and name, which MATLAB keeps below 64
 _UINT8, _INT32, _UINT32, _MATRIX, _COMPRESSED = 2, 5, 6, 14, 15
 _LOGICAL = 0x0200  # a flag of a uint8 matrix whose items are truth values
 
 
 @dataclass(frozen=True)
 class Variable:
-    """One variable: MATLAB's word for its class, its shape, and where its element lies.
+    """One variable: MATLAB's name for its class, its shape, and the place of its element.
 
-    items: where in the unpacked element the items' own tag stands. byte_order: "<" or ">".
+    items: offset of the items' tag in the unpacked element. byte_order: "<" or ">".
     """
 
     name: str
@@ -97,7 +97,7 @@ def list_variables(path: Path) -> dict[str, Variable]:
 
 
 def read_uint8(path: Path, variable: Variable) -> UInt8[ndarray, "..."]:
-    """The items of a variable of kind uint8, as `list_variables` found it in `path`."""
+    """Return the items of a uint8 variable that `list_variables` found in `path`."""
     try:
         with path.open("rb") as file:
             file.seek(variable.start)
@@ -118,21 +118,21 @@ def _byte_order(head: bytes, path: Path) -> str:
         )
     order = {b"IM": "<", b"MI": ">"}.get(head[_HEADER_BYTES - 2 : _HEADER_BYTES])
     if order is None and head.startswith(b"MATLAB"):
-        raise FormatError(f"{path}: truncated or damaged MATLAB header; fetch the file anew")
+        raise FormatError(f"{path}: truncated or damaged MATLAB header; fetch the file again")
     if order is None:
         raise FormatError(f"{path}: not a MATLAB file: it looks like {kind_of(head)}")
     return order
 
 
 def _variable(head: bytes, order: str, start: int, size: int, compressed: bool) -> Variable | None:
-    """The variable whose element opens with `head`; None for a class without shape or name."""
+    """Return the variable whose element begins with `head`; None for an unknown class."""
     if compressed:
         head = zlib.decompressobj().decompress(head[8:], _HEAD_BYTES)
     if _unpack(order, head)[0] != _MATRIX:
         raise _DamagedError("a variable is not a matrix")
     flags, at = _element(head, 8, order, _UINT32)
     bits = _unpack(order, flags)[0]
-    kind = "logical" if bits & _LOGICAL else CLASSES.get(bits & 0xFF)
+    kind = "logical" if bits & _LOGICAL else MATLAB_CLASSES.get(bits & 0xFF)
     if kind is None:
         return None
     lengths, at = _element(head, at, order, _INT32)
@@ -145,7 +145,7 @@ def _variable(head: bytes, order: str, start: int, size: int, compressed: bool) 
 
 
 def _inflate(packed: bytes, variable: Variable) -> bytes:
-    """The matrix in a zlib stream: as long as its tag says, with the right checksum."""
+    """Unpack the matrix in a zlib stream, checking its length and checksum."""
     head = zlib.decompressobj().decompress(packed, 8)
     promised = 8 + _unpack(variable.byte_order, head)[1]
     if promised > min(MAX_UNPACKED, len(packed) * DEFLATE_RATIO):
@@ -158,10 +158,10 @@ def _inflate(packed: bytes, variable: Variable) -> bytes:
 
 
 def _element(content: bytes, at: int, order: str, expected: int | None = None) -> tuple[bytes, int]:
-    """(bytes of the element whose tag stands at `at`, where the next tag stands)."""
+    """Return (bytes of the element whose tag is at offset `at`, offset of the next tag)."""
     kind, size = _unpack(order, content[at : at + 8])
     start, end = at + 8, at + 8 + size + -size % 8
-    if kind >> 16:  # up to four bytes lie inside the tag itself
+    if kind >> 16:  # up to four bytes are stored inside the tag
         kind, size, start, end = kind & 0xFFFF, kind >> 16, at + 4, at + 8
     if (expected is not None and kind != expected) or (start == at + 4 and size > 4):
         raise _DamagedError(f"an element of type {kind} and {size:,} bytes is out of place")
@@ -178,4 +178,4 @@ def _unpack(order: str, tag: bytes) -> tuple[int, int]:
 
 
 def _damaged(path: Path, error: Exception) -> FormatError:
-    return FormatError(f"{path}: damaged MATLAB file ({words_of(error)}); fetch it anew")
+    return FormatError(f"{path}: damaged MATLAB file ({error_text(error)}); fetch it again")

@@ -1,8 +1,7 @@
-"""`mnist.npz`, as Keras publishes it: `x_train`, `y_train`, `x_test`, `y_test` in a ZIP archive.
+"""`mnist.npz`, as published by Keras: `x_train`, `y_train`, `x_test`, `y_test` in a ZIP archive.
 
-x: uint8 (n, 28, 28); y: integers (n,), 0 to 9. Each member opens with a header that says its
-type and shape; it is held against the sizes in the archive before anything is unpacked. No
-pickle is ever loaded.
+x: uint8 (n, 28, 28); y: integers (n,), 0 to 9. The type and shape in each member's header are
+checked against the sizes in the archive before it is unpacked. Pickles are never loaded.
 """
 
 import math
@@ -18,16 +17,16 @@ from digitnn.atomic_files import replace_file
 from digitnn.data.dataset import CLASSES, Dataset, Part
 from digitnn.data.formats.magic import MAX_UNPACKED, ZIP, head_of, kind_of
 from digitnn.errors import DataError, FormatError
-from digitnn.wording import words_of
+from digitnn.wording import error_text
 
-NAME = "mnist.npz"
-NAMES = ("x_train", "y_train", "x_test", "y_test")
+NPZ_NAME = "mnist.npz"
+ARRAY_NAMES = ("x_train", "y_train", "x_test", "y_test")
 
 
 def read_npz(path: Path, part: Part, name: str) -> Dataset:
-    """The images and labels of `part`; the other part is not unpacked.
+    """Return the images and labels of `part`, without unpacking the other part.
 
-    Raises `FormatError` naming the file, and the array that is missing or damaged.
+    Raises `FormatError` naming the file and the missing or damaged array.
     """
     with _archive(path) as archive:
         images = _read_member(archive, f"x_{part}", path)
@@ -37,20 +36,24 @@ def read_npz(path: Path, part: Part, name: str) -> Dataset:
     wrong = (labels < 0) | (labels >= CLASSES)
     if wrong.any():
         where = int(np.argmax(wrong))
-        raise DataError(f"{path}: label {where} of y_{part} is {labels.flat[where]}; 0 to 9 are")
+        raise DataError(
+            f"{path}: label {where} of y_{part} is {labels.flat[where]}; labels are 0 to 9"
+        )
     return Dataset(np.ascontiguousarray(images), labels.astype(np.uint8, copy=False), name)
 
 
 def write_npz(path: Path, train: Dataset, test: Dataset) -> None:
-    """Write both parts to `path`, compressed, as `numpy.load` and Keras read them."""
-    arrays = dict(zip(NAMES, (train.images, train.labels, test.images, test.labels), strict=True))
+    """Write both parts to `path`, compressed, for `numpy.load` and Keras."""
+    arrays = dict(
+        zip(ARRAY_NAMES, (train.images, train.labels, test.images, test.labels), strict=True)
+    )
     with replace_file(path) as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 @contextmanager
 def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The opened archive; whatever is wrong inside becomes a `FormatError`."""
+    """Open the archive; any error inside the block becomes a `FormatError`."""
     with path.open("rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
@@ -64,15 +67,17 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
                     f"{path}: not an .npz (ZIP) archive: it looks like {kind_of(head)}"
                 ) from None
             raise FormatError(
-                f"{path}: damaged .npz archive ({words_of(error)}); fetch it anew"
+                f"{path}: damaged .npz archive ({error_text(error)}); fetch it again"
             ) from None
 
 
 def _read_member(archive: zipfile.ZipFile, key: str, path: Path) -> ndarray:
-    """One array, whose header has been held against the archive's table of sizes."""
+    """Return one array, after checking its header against the archive's table of sizes."""
     if f"{key}.npy" not in archive.namelist():
         held = ", ".join(map(ascii, archive.namelist()[:12])) or "nothing"
-        raise FormatError(f"{path}: no array {key}; expected {', '.join(NAMES)}, found {held}")
+        raise FormatError(
+            f"{path}: no array {key}; expected {', '.join(ARRAY_NAMES)}, found {held}"
+        )
     info = archive.getinfo(f"{key}.npy")
     shape, dtype, start = _read_header(archive, info, path)
     promised = start + math.prod(shape) * dtype.itemsize
@@ -89,7 +94,7 @@ def _read_member(archive: zipfile.ZipFile, key: str, path: Path) -> ndarray:
 def _read_header(
     archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path
 ) -> tuple[tuple[int, ...], np.dtype[np.generic], int]:
-    """(shape, type, byte where the items begin) of a member, as it says of itself."""
+    """Return (shape, type, offset of the items) from a member's header."""
     with archive.open(info) as member:
         version = np.lib.format.read_magic(member)
         if version == (1, 0):

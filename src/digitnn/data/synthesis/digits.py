@@ -185,7 +185,7 @@ DRAWERS: tuple[Drawer, ...] = (zero, one, two, three, four, five, six, seven, ei
 """One for each digit."""
 
 
-def shaken(strokes: Strokes, amount: float, rng: np.random.Generator) -> Strokes:
+def jitter_strokes(strokes: Strokes, amount: float, rng: np.random.Generator) -> Strokes:
     """Each stroke moved a little on its own, as a hand does not quite meet what it has drawn."""
     moved: Strokes = []
     for stroke in strokes:

@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image, ImageDraw, ImageFont
 
-from digitnn.data.augmentation.resampling import fitted
+from digitnn.data.augmentation.resampling import fit_to_image
 from digitnn.data.fetch.download import download, missing_files
 from digitnn.data.fetch.sources import cache_base
 from digitnn.data.fetch.transports import KnownFile, Meter, no_meter
@@ -16,7 +16,7 @@ from digitnn.data.fetch.transports.programs import npm_package
 from digitnn.errors import SourceError
 from digitnn.wording import Notify, silent
 
-LETTERED = {
+FONTS = {
     "caveat-brush": (63092, "2c57f92c541e3d7c8050ca99d8ce3f6ee2f64cbdfe72f304f6d7683f0db388ba"),
     "cedarville-cursive": (
         26004,
@@ -39,18 +39,18 @@ LETTERED = {
 }
 """Size and SHA-256; all by their authors under the SIL Open Font License 1.1 or Apache 2.0."""
 
-VERSION = "5.3.0"
+FONT_PACKAGE_VERSION = "5.3.0"
 
 LETTERS = "ACEFHKLMNPRUVWXcdehkmnpruvwx&@#%?*+=<>~$€£"
 """Without those that are digits to somebody: O o Q D and 0, I i J j l t f ! and 1, Z z 2, y Y 4,
 S s 5, b G 6, T 7, B 8, a g q 9. A network that must call them junk calls sloppy digits junk too."""
 
-PIXELS = 64
+FONT_PIXELS = 64
 
 
 def handwriting_fonts(notify: Notify = silent, meter: Meter = no_meter) -> list[Path]:
     """The files of the ten fonts that training images are lettered in. Raises as `fetch_fonts`."""
-    return fetch_fonts(LETTERED, notify, meter)
+    return fetch_fonts(FONTS, notify, meter)
 
 
 def fetch_fonts(
@@ -66,7 +66,7 @@ def fetch_fonts(
     }
     missing = missing_files(list(files.values()), folder, notify)
     sources = [
-        npm_package(f"@fontsource/{name}@{VERSION}")
+        npm_package(f"@fontsource/{name}@{FONT_PACKAGE_VERSION}")
         for name, file in files.items()
         if file in missing
     ]
@@ -76,18 +76,18 @@ def fetch_fonts(
     return [folder / file.name for file in files.values()]
 
 
-def lettering(
+def draw_characters(
     fonts: Sequence[Path], text: str, n: int, rng: np.random.Generator
 ) -> tuple[UInt8[ndarray, "n 28 28"], list[str]]:
     """`n` characters of `text`, each of a font drawn by chance; and which they are."""
     characters = rng.choice(list(text), n)
-    loaded = [ImageFont.truetype(str(font), PIXELS) for font in fonts]
-    pages = np.zeros((n, 2 * PIXELS, 2 * PIXELS), np.float32)
+    loaded = [ImageFont.truetype(str(font), FONT_PIXELS) for font in fonts]
+    pages = np.zeros((n, 2 * FONT_PIXELS, 2 * FONT_PIXELS), np.float32)
     for page, character, font in zip(
         pages, characters, rng.integers(len(fonts), size=n), strict=True
     ):
         image = Image.new("L", page.shape)
-        middle = (PIXELS, PIXELS)
+        middle = (FONT_PIXELS, FONT_PIXELS)
         ImageDraw.Draw(image).text(middle, character, fill=255, font=loaded[font], anchor="mm")
         page[:] = np.asarray(image, np.float32) / 255
-    return fitted(pages), list(characters)
+    return fit_to_image(pages), list(characters)

@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 from numpy import ndarray
 
-from digitnn.data.augmentation.resampling import boxes, fitted
+from digitnn.data.augmentation.resampling import bounding_boxes, fit_to_image
 from digitnn.data.dataset import SIDE, Dataset
 
-DIGITS_THEMSELVES = {
+MAY_BE_DIGITS = {
     "left": (0, 1, 4, 5, 6),
     "right": (0, 1, 3, 4, 5, 7, 8, 9),
     "top": (1, 2, 3, 4, 6, 7, 8, 9),
@@ -20,24 +20,24 @@ DIGITS_THEMSELVES = {
 5's left half 5 again."""
 
 
-def halves(digits: Dataset, n: int, rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
+def half_digits(digits: Dataset, n: int, rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
     """`n` halves, a little more or less, of digits of which a half is none."""
     found = []
-    for side, apart in DIGITS_THEMSELVES.items():
+    for side, apart in MAY_BE_DIGITS.items():
         usable = np.flatnonzero(~np.isin(digits.labels, apart))
         images = digits.images[rng.choice(usable, -(-n // 4))].astype(np.float32) / 255
         axis = 1 if side in ("left", "right") else 0
-        starts, extents = boxes(images > 0.3)
+        starts, extents = bounding_boxes(images > 0.3)
         share = rng.uniform(0.38, 0.52, len(images))
         first = side in ("left", "top")
         edge = starts[:, axis] + extents[:, axis] * (share if first else 1 - share)
         before = np.arange(SIDE) + 0.5 < edge[:, None]
         kept = before if first else ~before
         found.append(images * (kept[:, None, :] if axis else kept[:, :, None]))
-    return fitted(np.concatenate(found)[:n])
+    return fit_to_image(np.concatenate(found)[:n])
 
 
-def glued(digits: Dataset, n: int, rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
+def touching_pairs(digits: Dataset, n: int, rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
     """`n` pairs of digits that touch: the second is pushed to the left until it does, or more."""
     chosen = rng.integers(len(digits), size=(n, 2))
     pairs = digits.images[chosen].astype(np.float32) / 255
@@ -52,7 +52,7 @@ def glued(digits: Dataset, n: int, rng: np.random.Generator) -> UInt8[ndarray, "
         page[SIDE // 2 : SIDE // 2 + SIDE, :SIDE] = first
         at = page[down : down + SIDE, SIDE - overlap : 2 * SIDE - overlap]
         np.maximum(at, second, out=at)
-    return fitted(pages)
+    return fit_to_image(pages)
 
 
 def _until_they_touch(first: Bool[ndarray, "h w"], second: Bool[ndarray, "h w"]) -> int:

@@ -11,25 +11,25 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from digitnn.data.augmentation.resampling import fitted
-from digitnn.data.dataset import NO_DIGIT, Dataset
+from digitnn.data.augmentation.resampling import fit_to_image
+from digitnn.data.dataset import NON_DIGIT, Dataset
 from digitnn.data.fetch.sources import load
-from digitnn.data.synthesis.digits import DRAWERS, Drawer, shaken
-from digitnn.data.synthesis.fonts import LETTERS, handwriting_fonts, lettering
-from digitnn.data.synthesis.fragments import glued, halves
+from digitnn.data.synthesis.digits import DRAWERS, Drawer, jitter_strokes
+from digitnn.data.synthesis.fonts import LETTERS, draw_characters, handwriting_fonts
+from digitnn.data.synthesis.fragments import half_digits, touching_pairs
 from digitnn.data.synthesis.pen import draw
 from digitnn.data.synthesis.shapes import FIGURES, scribble
 from digitnn.data.synthesis.spec import SyntheticMix
 
-THICKNESSES = (1.5, 4.0)
+PEN_WIDTHS = (1.5, 4.0)
 """Of a pen, in pixels of the image."""
 
-SEED = 20
+SYNTHETIC_SEED = 20
 """Everybody's images are the same, whatever the seed of the training."""
 
 
-def with_synthetic(train: Dataset, mix: SyntheticMix, seed: int = SEED) -> Dataset:
-    """`train` and then what is learned beside it, as one dataset, junk labelled `NO_DIGIT`.
+def add_synthetic(train: Dataset, mix: SyntheticMix, seed: int = SYNTHETIC_SEED) -> Dataset:
+    """`train` and then what is learned beside it, as one dataset, junk labelled `NON_DIGIT`.
 
     Raises `SourceError` where fonts or clothes are needed and cannot be had.
     """
@@ -39,29 +39,32 @@ def with_synthetic(train: Dataset, mix: SyntheticMix, seed: int = SEED) -> Datas
 
     def add(found: UInt8[ndarray, "n 28 28"], what: UInt8[ndarray, " n"] | None = None) -> None:
         images.append(found)
-        labels.append(np.full(len(found), NO_DIGIT, np.uint8) if what is None else what)
+        labels.append(np.full(len(found), NON_DIGIT, np.uint8) if what is None else what)
 
     digits = (np.arange(mix.hands) % len(DRAWERS)).astype(np.uint8)
-    add(drawings([DRAWERS[digit] for digit in digits], rng), digits)
+    add(draw_all([DRAWERS[digit] for digit in digits], rng), digits)
     if mix.printed:
-        printed, characters = lettering(fonts, "0123456789", mix.printed, rng)
+        printed, characters = draw_characters(fonts, "0123456789", mix.printed, rng)
         add(printed, np.array(characters).astype(np.uint8))
     if mix.letters:
-        add(lettering(fonts, LETTERS, mix.letters, rng)[0])
-    add(drawings([FIGURES[number % len(FIGURES)] for number in range(mix.figures)], rng))
-    add(drawings([scribble] * mix.scribbles, rng))
-    add(halves(train, mix.halves, rng))
-    add(glued(train, mix.glued, rng))
+        add(draw_characters(fonts, LETTERS, mix.letters, rng)[0])
+    add(draw_all([FIGURES[number % len(FIGURES)] for number in range(mix.figures)], rng))
+    add(draw_all([scribble] * mix.scribbles, rng))
+    add(half_digits(train, mix.halves, rng))
+    add(touching_pairs(train, mix.glued, rng))
     if mix.clothes:
         clothes = load("fashion-mnist", "train").images
-        add(fitted(clothes[: mix.clothes].astype(np.float32) / 255))
+        add(fit_to_image(clothes[: mix.clothes].astype(np.float32) / 255))
     add(blots(mix.blots, rng))
-    return Dataset(np.concatenate(images), np.concatenate(labels), train.name, mixed=True)
+    return Dataset(np.concatenate(images), np.concatenate(labels), train.name, has_non_digits=True)
 
 
-def drawings(drawers: Sequence[Drawer], rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
+def draw_all(drawers: Sequence[Drawer], rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
     """One drawing of each, by pens of all widths."""
-    found = [draw(shaken(drawer(rng), 0.015, rng), rng.uniform(*THICKNESSES)) for drawer in drawers]
+    found = [
+        draw(jitter_strokes(drawer(rng), 0.015, rng), rng.uniform(*PEN_WIDTHS))
+        for drawer in drawers
+    ]
     return np.stack(found) if found else np.empty((0, 28, 28), np.uint8)
 
 
@@ -74,4 +77,4 @@ def blots(n: int, rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
         noise = np.fft.fft2(rng.standard_normal((size, size)))
         field = np.fft.ifft2(noise * np.exp(-((frequency * rng.uniform(3, 40)) ** 2))).real
         blot[:] = field > np.quantile(field, rng.uniform(0.5, 0.95))
-    return fitted(found)
+    return fit_to_image(found)

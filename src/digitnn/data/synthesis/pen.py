@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 from numpy import ndarray
 
-from digitnn.data.dataset import BOX, SIDE
+from digitnn.data.dataset import DIGIT_SIDE, SIDE
 
 Stroke: TypeAlias = Sequence[tuple[float, float]]
 
@@ -54,7 +54,7 @@ def draw(strokes: Sequence[Stroke], width: float) -> UInt8[ndarray, "28 28"]:
     starts, stops = segments(strokes)
     points = np.concatenate([starts, stops])
     low, high = points.min(axis=0), points.max(axis=0)
-    scale = (BOX - width) / max(float((high - low).max()), 1e-6)
+    scale = (DIGIT_SIDE - width) / max(float((high - low).max()), 1e-6)
     offset = SIDE / 2 - scale * (low + high) / 2
     distance = distance_to(starts * scale + offset, stops * scale + offset)
     return np.rint(255 * np.clip((width + 1) / 2 - distance, 0, 1)).astype(np.uint8)

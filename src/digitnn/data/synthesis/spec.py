@@ -31,8 +31,8 @@ class SyntheticMix:
     blots: int = 1000
 
     @property
-    def junk(self) -> int:
-        """How many of them are no digits."""
+    def non_digits(self) -> int:
+        """Return how many of the images show no digit."""
         return sum(getattr(self, field.name) for field in fields(self)) - self.hands - self.printed
 
     def __post_init__(self) -> None:

@@ -1,1 +1,1 @@
-"""Parameters on disk: safetensors, pickles that are not trusted, eight-bit weights."""
+"""Parameters on disk: safetensors, untrusted pickles, 8-bit weights."""

@@ -1,15 +1,14 @@
-"""Parameters on disk: safetensors files, guarded before the library sees them.
+"""Safetensors files, checked before the library parses them.
 
-Parameters are a flat mapping from names, as `torch.nn.Sequential.state_dict()` gives them
-("0.weight"), to arrays. A file is
+A file holds a flat mapping from names ("0.weight") to arrays:
 
     8 bytes      the length of the header, little-endian
     the header   JSON: name -> {"dtype", "shape", "data_offsets": [begin, end]}, and possibly
                  "__metadata__" -> {text: text}
-    the rest     the arrays, one after the other, without gaps
+    the rest     the arrays, without gaps
 
-A hostile header can cost gigabytes to parse, so it is refused by its length, and every entry is
-held against the size of the file, before anything is parsed or read by the library.
+A malicious header can cost gigabytes to parse, so a long one is rejected unread, and every entry is
+checked against the size of the file before the library sees it.
 Source of the format: https://huggingface.co/docs/safetensors
 """
 
@@ -28,7 +27,7 @@ from digitnn.atomic_files import replace_file
 from digitnn.errors import DataError, FormatError
 
 MAX_HEADER_BYTES = 64 * 1024
-"""Room for some 700 arrays; the networks here have tens."""
+"""Enough for some 700 arrays; the networks here have tens."""
 
 _DTYPES = {
     "F64": "float64",
@@ -51,7 +50,7 @@ _METADATA = "__metadata__"
 
 @dataclass(frozen=True)
 class TensorEntry:
-    """One array as the header describes it; `dtype` is NumPy's name, or BF16 and the like."""
+    """One array in the header; `dtype` is NumPy's name, or safetensors' name such as BF16."""
 
     name: str
     dtype: str
@@ -61,8 +60,8 @@ class TensorEntry:
 
 
 @dataclass(frozen=True)
-class Header:
-    """What a safetensors file holds, in the order of its data."""
+class SafetensorsHeader:
+    """The arrays of a safetensors file, in the order of its data."""
 
     entries: tuple[TensorEntry, ...]
     metadata: Mapping[str, str]
@@ -71,9 +70,9 @@ class Header:
 def save_safetensors(
     path: Path, params: Mapping[str, ndarray], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write `params` to `path`, whole or not at all.
+    """Write `params` to `path` atomically.
 
-    Raises `DataError` for a dtype the format lacks, and for a header that could not be read back.
+    Raises `DataError` for a dtype that the format lacks, and for a header too long to read back.
     """
     from safetensors.numpy import save
 
@@ -83,7 +82,7 @@ def save_safetensors(
                 f"{path}: cannot hold {name!a} of the dtype {array.dtype}; "
                 f"safetensors takes {', '.join(_DTYPES.values())}"
             )
-    # The library writes the memory as it lies: it must lie in C order, in the machine's bytes.
+    # The library writes raw memory: it must be in C order and native byte order.
     arrays = {
         name: np.array(array, array.dtype.newbyteorder("="), order="C")
         for name, array in params.items()
@@ -92,17 +91,16 @@ def save_safetensors(
     if (length := int.from_bytes(content[:8], "little")) > MAX_HEADER_BYTES:
         raise DataError(
             f"{path}: {len(params)} names and their metadata need a header of {length:,} bytes; "
-            f"at most {MAX_HEADER_BYTES:,} are read again"
+            f"at most {MAX_HEADER_BYTES:,} can be read back"
         )
     with replace_file(path) as file:
         file.write(content)
 
 
 def load_safetensors(path: Path) -> dict[str, ndarray]:
-    """The parameters in `path`, writable, in the order of the file.
+    """Return the parameters in `path`, writable, in the order of the file.
 
-    Raises `FormatError`, one line naming the file, if it is damaged, hostile, or holds a dtype
-    that NumPy does not know.
+    Raises `FormatError` if the file is damaged, malicious, or has a dtype that NumPy lacks.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -124,13 +122,13 @@ def load_safetensors(path: Path) -> dict[str, ndarray]:
     return {entry.name: params[entry.name].copy() for entry in header.entries}
 
 
-def read_header(path: Path) -> Header:
-    """What `path` holds, checked against its size; the arrays stay unread."""
+def read_safetensors_header(path: Path) -> SafetensorsHeader:
+    """Return the header of `path`, checked against the file's size, without reading the arrays."""
     with path.open("rb") as file:
         return _read_header(file, path)
 
 
-def _read_header(file: BinaryIO, path: Path) -> Header:
+def _read_header(file: BinaryIO, path: Path) -> SafetensorsHeader:
     size = os.fstat(file.fileno()).st_size
     start = file.read(8)
     length = int.from_bytes(start, "little")
@@ -149,7 +147,7 @@ def _read_header(file: BinaryIO, path: Path) -> Header:
         raise _damaged(path, "its header is not a JSON object")
     metadata = header.pop(_METADATA, {})
     if not isinstance(metadata, dict) or not all(type(text) is str for text in metadata.values()):
-        raise _damaged(path, "its metadata is not text by text")
+        raise _damaged(path, "its metadata does not map text to text")
     entries = sorted(
         (_entry(name, value, path) for name, value in header.items()),
         key=lambda entry: (entry.begin, entry.end),
@@ -165,20 +163,20 @@ def _read_header(file: BinaryIO, path: Path) -> Header:
         raise _damaged(
             path, f"its header promises {end:,} bytes of data, the file has {size - 8 - length:,}"
         )
-    return Header(tuple(entries), metadata)
+    return SafetensorsHeader(tuple(entries), metadata)
 
 
 def _entry(name: str, value: Any, path: Path) -> TensorEntry:
-    """One entry of the header, if its shape, its dtype and its place in the file agree."""
+    """Return one entry of the header, after checking its shape, dtype and offsets."""
     match value:
         case {"dtype": str(code), "shape": [*shape], "data_offsets": [int(begin), int(end)]}:
             pass
         case _:
-            raise _damaged(path, f"{name!a} lacks its dtype, its shape or its place")
+            raise _damaged(path, f"{name!a} lacks its dtype, its shape or its offsets")
     if code not in _DTYPES and code not in _UNKNOWN_TO_NUMPY:
         raise FormatError(f"{path}: {name!a} is of the unknown safetensors dtype {code!a:.40}")
-    # A length is bounded even where another one is 0: an array (0, 2^60) has no bytes, its
-    # column sums have.
+    # Bound each length even if another is 0: an array (0, 2^60) has no bytes, but its column
+    # sums do.
     if len(shape) > 32 or not all(type(d) is int and 0 <= d < 2**31 for d in shape):
         raise _damaged(path, f"{name!a} has an impossible shape")
     itemsize = _UNKNOWN_TO_NUMPY.get(code) or np.dtype(_DTYPES[code]).itemsize
@@ -192,7 +190,7 @@ def _entry(name: str, value: Any, path: Path) -> TensorEntry:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     held = dict(pairs)
     if len(held) < len(pairs):
-        raise ValueError("a name stands in it twice")
+        raise ValueError("a name occurs twice")
     return held
 
 

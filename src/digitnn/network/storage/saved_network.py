@@ -1,9 +1,9 @@
-"""A network on disk: what it is and its parameters, the two files that are needed to read digits.
+"""A saved network: the two files that are needed to classify.
 
     network.json         the description
     params.safetensors   the parameters, of any precision
 
-Importing this costs next to nothing: reading one picture takes no part of what trains.
+It imports none of the training code, so that the reader starts quickly.
 """
 
 import json
@@ -21,9 +21,9 @@ NETWORK, PARAMS = "network.json", "params.safetensors"
 
 
 def load_network(folder: Path) -> tuple[Network, dict[str, ndarray]]:
-    """The network of digits in `folder` and its parameters, those of lower precision as float32.
+    """Load the network of digits in `folder` and its parameters, dequantised to float32.
 
-    Raises `RunError`, naming what is missing, damaged or does not fit.
+    Raises `RunError` naming what is missing, damaged or inconsistent.
     """
     try:
         network = Network.from_json(read_json(folder / NETWORK))
@@ -39,7 +39,7 @@ def load_network(folder: Path) -> tuple[Network, dict[str, ndarray]]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a file of JSON. Raises `RunError`."""
+    """Return the object in a JSON file. Raises `RunError`."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

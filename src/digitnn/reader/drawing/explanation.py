@@ -7,7 +7,7 @@ the part of the picture -> 28 x 28 -> a bar for each digit and for "no digit"
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
-from digitnn.data.dataset import NO_DIGIT
+from digitnn.data.dataset import NON_DIGIT
 from digitnn.reader.drawing.boxes import colour_of, default_font, draw_boxes
 from digitnn.reader.ink.ink import Ink, find_ink
 from digitnn.reader.ink.normalise import MAX_DIGIT_INK_SIDE
@@ -109,9 +109,9 @@ def _card(number: int, digit: Digit, picture: Picture, min_confidence: float) ->
 def _bars(pen: ImageDraw.ImageDraw, digit: Digit, min_confidence: float) -> None:
     """Draw a bar for each probability, and a line at the rejection threshold."""
     left, top, length, step = 334, 50, 150, 15
-    names = [*map(str, range(NO_DIGIT)), "none"]
+    names = [*map(str, range(NON_DIGIT)), "none"]
     for row, (name, p) in enumerate(zip(names, digit.probabilities.tolist(), strict=True)):
-        y = top + row * step + (6 if row == NO_DIGIT else 0)
+        y = top + row * step + (6 if row == NON_DIGIT else 0)
         chosen = row == digit.probabilities.argmax()
         ink = TEXT if chosen else GREY_TEXT
         pen.text((left - 8, y), name, ink, default_font(13), anchor="ra")
@@ -122,7 +122,7 @@ def _bars(pen: ImageDraw.ImageDraw, digit: Digit, min_confidence: float) -> None
         if p >= 0.001:
             pen.text((left + length + 8, y), f"{100 * p:.1f} %", ink, default_font(13))
     at = left + round(length * min_confidence)
-    pen.line((at, top - 1, at, top + NO_DIGIT * step - 1), TEXT, 1)
+    pen.line((at, top - 1, at, top + NON_DIGIT * step - 1), TEXT, 1)
 
 
 def _notes(found: Ink, reading: Reading, min_confidence: float) -> str:

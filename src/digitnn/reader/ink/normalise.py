@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 from numpy import ndarray
 from PIL import Image
 
-from digitnn.data.dataset import BOX, SIDE
+from digitnn.data.dataset import DIGIT_SIDE, SIDE
 from digitnn.errors import PictureError
 from digitnn.reader.ink.components import (
     Box,
@@ -177,11 +177,11 @@ def thicken_thin_strokes(
     A thin pen on a large sheet would fade to nothing at 20 x 20. Thick strokes stay as they are:
     thinning does not reopen the loops that they closed.
     """
-    width = stroke_width(square) * BOX / len(square)
+    width = stroke_width(square) * DIGIT_SIDE / len(square)
     if width >= MIN_STROKE_WIDTH:
         return square, ()
     fine = _resample_finely(square)
-    pixel = BOX / len(fine)
+    pixel = DIGIT_SIDE / len(fine)
     radius = round((MIN_STROKE_WIDTH / pixel - stroke_width(fine)) / 2)
     note = f"strokes thickened from {width:.1f} to {MIN_STROKE_WIDTH:.1f} pixels of the image"
     return dilate_by_disc(np.pad(fine, max(radius, 0)), max(radius, 0)), (note,)
@@ -218,12 +218,14 @@ def dilate_by_disc(ink: Float32[ndarray, "y x"], radius: int) -> Float32[ndarray
 def scale_to_box(square: Float32[ndarray, "s s"]) -> Float32[ndarray, "20 20"]:
     """Scale to 20 x 20 by area means, or by bicubic interpolation when enlarging."""
     side = len(square)
-    if side == BOX:
+    if side == DIGIT_SIDE:
         return square
-    if side < BOX:
-        small = np.asarray(Image.fromarray(square).resize((BOX, BOX), Image.Resampling.BICUBIC))
+    if side < DIGIT_SIDE:
+        small = np.asarray(
+            Image.fromarray(square).resize((DIGIT_SIDE, DIGIT_SIDE), Image.Resampling.BICUBIC)
+        )
     else:
-        weights = area_weights(side, BOX)
+        weights = area_weights(side, DIGIT_SIDE)
         small = weights @ square @ weights.T
     return np.clip(small / small.max(), 0, 1).astype(np.float32)
 
@@ -241,9 +243,9 @@ def centre_by_mass(digit: Float32[ndarray, "20 20"]) -> UInt8[ndarray, "28 28"]:
     middle = (SIDE - 1) / 2
     starts = []
     for axis in (0, 1):
-        mean = float((digit.sum(axis=1 - axis) * np.arange(BOX)).sum() / total)
-        starts.append(min(max(round(middle + 0.5 - mean), 0), SIDE - BOX))
+        mean = float((digit.sum(axis=1 - axis) * np.arange(DIGIT_SIDE)).sum() / total)
+        starts.append(min(max(round(middle + 0.5 - mean), 0), SIDE - DIGIT_SIDE))
     image = np.zeros((SIDE, SIDE), np.uint8)
     y, x = starts
-    image[y : y + BOX, x : x + BOX] = np.rint(digit * 255)
+    image[y : y + DIGIT_SIDE, x : x + DIGIT_SIDE] = np.rint(digit * 255)
     return image

@@ -27,7 +27,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from digitnn.errors import PictureError
 from digitnn.reader.input.luminance import array_luminance, image_luminance
 from digitnn.reader.input.signatures import HEIF, detect_format
-from digitnn.wording import words_of
+from digitnn.wording import error_text
 
 BytesLike: TypeAlias = bytes | bytearray | memoryview
 FileSource: TypeAlias = str | PathLike[str] | BytesLike | BinaryIO
@@ -119,7 +119,7 @@ def read_bytes(source: FileSource, limits: Limits) -> tuple[str, bytes]:
     except FileNotFoundError:
         raise PictureError(f"{name}: no such file") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name, a closed file
-        reason = getattr(error, "strerror", None) or words_of(error)
+        reason = getattr(error, "strerror", None) or error_text(error)
         raise PictureError(f"{name}: cannot be read ({reason})") from None
     if not isinstance(data, bytes):
         raise PictureError(f"{name}: expected a file of bytes, opened in binary mode")
@@ -146,7 +146,7 @@ def open_header(data: bytes, name: str) -> Image.Image:
         except UnidentifiedImageError:  # its message is the repr of the BytesIO
             raise PictureError(f"{name}: damaged {kind.name} (unreadable header)") from None
         except Exception as error:  # OSError, SyntaxError, ValueError, struct.error, ...
-            raise PictureError(f"{name}: damaged {kind.name} ({words_of(error)})") from None
+            raise PictureError(f"{name}: damaged {kind.name} ({error_text(error)})") from None
 
 
 def _decode(image: Image.Image, limits: Limits, name: str, frame: int = 0) -> Picture:
@@ -165,7 +165,7 @@ def _decode(image: Image.Image, limits: Limits, name: str, frame: int = 0) -> Pi
         raise
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, EOFError, ...
         kind = image.format or "image"
-        raise PictureError(f"{name}: damaged {kind} ({words_of(error)})") from None
+        raise PictureError(f"{name}: damaged {kind} ({error_text(error)})") from None
     if frames > 1:
         notes += (f"page {frame + 1} of {frames}" if frame else f"the first of {frames} frames",)
     if turn is not None:

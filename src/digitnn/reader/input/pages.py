@@ -28,7 +28,7 @@ from digitnn.reader.input.opening import (
     open_picture,
     read_bytes,
 )
-from digitnn.wording import words_of
+from digitnn.wording import error_text
 
 DOTS_PER_INCH = 200
 """Resolution of a rendered PDF page: a line of handwriting is about 50 pixels high."""
@@ -85,7 +85,7 @@ def _open_pdf(data: bytes, name: str, limits: Limits, index: int) -> Picture:
                 scale = min(DOTS_PER_INCH / 72, max_scale)
                 drawn = page.render(scale=scale, grayscale=True).to_numpy()
         except Exception as error:  # PdfiumError, or errors from absurd page sizes
-            raise PictureError(f"{name}: damaged PDF, {note} ({words_of(error)})") from None
+            raise PictureError(f"{name}: damaged PDF, {note} ({error_text(error)})") from None
         grey = np.array(drawn[..., 0] if drawn.ndim == 3 else drawn)
     return Picture(open_picture(grey, limits).grey, name, (note,))
 
@@ -101,4 +101,4 @@ def _document(data: bytes, name: str) -> Any:
     try:
         return pdfium.PdfDocument(data)
     except Exception as error:  # PdfiumError: damaged, or a password
-        raise PictureError(f"{name}: cannot be opened as PDF ({words_of(error)})") from None
+        raise PictureError(f"{name}: cannot be opened as PDF ({error_text(error)})") from None

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 
-from digitnn.data.dataset import NO_DIGIT
+from digitnn.data.dataset import NON_DIGIT
 from digitnn.reader.ink.components import Box, bounding_box
 from digitnn.reader.ink.normalise import image_from_ink
 
@@ -59,7 +59,7 @@ class Glyph:
     @property
     def confidence(self) -> float:
         """The probability of the most likely digit."""
-        return float(self.probabilities[:NO_DIGIT].max())
+        return float(self.probabilities[:NON_DIGIT].max())
 
 
 @dataclass(frozen=True)

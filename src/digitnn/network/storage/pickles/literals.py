@@ -1,6 +1,6 @@
-"""The instructions of a pickle that hold a value: None, numbers, strings, bytes.
+"""The instructions of a pickle that carry a value: None, numbers, strings, bytes.
 
-Every count is held against what the file still has before anything is made of that size.
+Every count is checked against the remaining bytes of the file before memory is allocated.
 """
 
 import pickle
@@ -13,28 +13,28 @@ _ESCAPES = re.compile(rb"\\(?:[\\'\"nrt]|x[0-9a-fA-F]{2})")
 
 
 class ByteReader:
-    """The bytes of a pickle, and how far they are read."""
+    """The bytes of a pickle and the reading position."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.at = 0
 
-    def left(self) -> int:
+    def remaining(self) -> int:
         return len(self.data) - self.at
 
     def take(self, n: int) -> bytes:
-        """The next `n` bytes, which must be there; `ValueError` if they are not."""
-        if n > self.left():
+        """Return the next `n` bytes. Raises `ValueError` at the end of the file."""
+        if n > self.remaining():
             raise ValueError(f"it ends at byte {len(self.data)}, in the middle of a value")
         self.at += n
         return self.data[self.at - n : self.at]
 
     def count(self, width: int) -> int:
-        """An unsigned integer of `width` bytes, little-endian."""
+        """Return an unsigned integer of `width` bytes, little-endian."""
         return int.from_bytes(self.take(width), "little")
 
     def line(self) -> bytes:
-        """What is left of this line, without its end."""
+        """Return the rest of this line, without its end."""
         end = self.data.find(b"\n", self.at)
         if end < 0:
             raise ValueError(f"it ends at byte {len(self.data)}, in the middle of a line")
@@ -42,12 +42,12 @@ class ByteReader:
 
 
 def is_literal(code: bytes) -> bool:
-    """Whether the instruction `code` holds a value of its own."""
+    """Return whether the instruction `code` carries a value."""
     return code in _LITERALS
 
 
 def read_literal(code: bytes, source: ByteReader) -> Any:
-    """The value that the instruction `code` holds, read from behind it."""
+    """Return the value that follows the instruction `code`."""
     if code in _CONSTANTS:
         return _CONSTANTS[code]
     if code in _EMPTY:
@@ -61,19 +61,19 @@ def read_literal(code: bytes, source: ByteReader) -> Any:
 
 
 def _integer(line: bytes) -> int | bool:
-    """A decimal integer; "00" and "01" are the booleans of old, a final L marks a long."""
+    """Parse a decimal integer; "00" and "01" are old booleans, a final L marks a long."""
     if line in (b"00", b"01"):
         return line == b"01"
     return int(line.removesuffix(b"L"))
 
 
 def _quoted(line: bytes) -> str:
-    """A string of Python 2 as its `repr` wrote it; each byte becomes one character."""
+    """Parse the `repr` of a Python 2 string; each byte becomes one character."""
     inner = line.strip()[1:-1]
     if line.strip() not in (b"'%b'" % inner, b'"%b"' % inner):
         raise ValueError("a string lacks its quotes")
     if b"\\" in _ESCAPES.sub(b"", inner):
-        raise ValueError("a string has an escape that no string is written with")
+        raise ValueError("a string has an unknown escape sequence")
     return inner.decode("unicode_escape")
 
 
@@ -90,8 +90,8 @@ _NUMBERS = {
     pickle.BININT2: struct.Struct("<H"),
     pickle.BINFLOAT: struct.Struct(">d"),
 }
-# Instruction -> the width of its count, and what the counted bytes become. The strings of
-# Python 2 are bytes; Latin-1 keeps each of them.
+# Instruction -> the width of its count, and the conversion of the counted bytes. The strings of
+# Python 2 are bytes, which Latin-1 maps one to one.
 _COUNTED: dict[bytes, tuple[int, Callable[[bytes], Any]]] = {
     pickle.SHORT_BINSTRING: (1, lambda raw: raw.decode("latin-1")),
     pickle.BINSTRING: (4, lambda raw: raw.decode("latin-1")),

@@ -1,10 +1,10 @@
-"""Reading pickles without trusting them, and writing such as can be read so.
+"""A safe unpickler, and a pickler whose files it reads.
 
-A pickle is a program for a small machine with a stack and a memo. Python's own machine imports
-and calls whatever the program names, and believes its counts: nine bytes that file a value under
-memo number 2^28 cost it 4 GB. This is that machine without the dangerous instructions: the names
-it knows are those of `admitted`, a count is checked against the file before it is used, and
-memory stays within some 400 times the file's size (one byte can ask for an empty set).
+A pickle is a program for a small machine with a stack and a memo. Python's machine imports and
+calls any name in the program and trusts its counts: nine bytes that store a value under memo
+number 2^28 cost 4 GB. This machine lacks the dangerous instructions, knows only the names in
+`admitted`, and checks each count against the file. Memory stays within some 400 times the file's
+size (one byte can ask for an empty set).
 """
 
 import pickle
@@ -21,17 +21,17 @@ from digitnn.network.storage.pickles.literals import ByteReader, is_literal, rea
 from digitnn.network.storage.pickles.plain_values import NotPlainError, check_plain
 
 MAX_STEPS = 2_000_000
-"""About four seconds of instructions. Arrays take a dozen each, however large they are."""
+"""About four seconds of instructions. An array of any size takes a dozen."""
 
 _TUPLES = {pickle.TUPLE1: 1, pickle.TUPLE2: 2, pickle.TUPLE3: 3}
 _NAMES = {code: name for name, code in vars(pickle).items() if type(code) is bytes}
 
 
 def load_pickle(path: Path | str) -> Any:
-    """The value of a pickle that holds nothing but plain values (see `plain_values`).
+    """Return the value of a pickle of plain values (see `plain_values`).
 
-    Any protocol, also as Python 2 and old NumPy wrote it. Raises `FormatError`, one line naming
-    the file, for whatever else the file asks for, and if it is damaged.
+    Supports every protocol, Python 2 and old NumPy. Raises `FormatError` for anything else in the
+    file and for a damaged file.
     """
     path = Path(path)
     try:
@@ -39,24 +39,24 @@ def load_pickle(path: Path | str) -> Any:
         check_plain(value)
     except NotPlainError as error:
         raise FormatError(
-            f"{path}: refused: {error} (a pickle may hold only NumPy arrays and plain values)"
+            f"{path}: rejected: {error} (a pickle may hold only NumPy arrays and plain values)"
         ) from None
     except (ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())
     except (LookupError, TypeError):
-        reason = "its instructions do not fit together"
+        reason = "its instructions are inconsistent"
     except MemoryError:
-        reason = "it does not fit into the memory"
+        reason = "it does not fit into memory"
     else:
         return value
     raise FormatError(f"{path}: not a pickle, or a damaged one ({reason:.200})")
 
 
 def save_pickle(path: Path, value: object) -> None:
-    """Write plain values as a pickle of protocol 4, whole or not at all.
+    """Write plain values as a pickle of protocol 4, atomically.
 
-    Arrays are written as `numpy.ndarray(shape, dtype, bytearray)`, names that every NumPy knows,
-    old or new. Raises `DataError` if `value` holds anything that `load_pickle` would refuse.
+    Arrays are written as `numpy.ndarray(shape, dtype, bytearray)`, which every version of NumPy
+    reads. Raises `DataError` for values that `load_pickle` would reject.
     """
     try:
         check_plain(value)
@@ -74,17 +74,17 @@ class _Pickler(pickle.Pickler):
 
 
 class _Machine:
-    """One run over the instructions of one pickle."""
+    """The state of the stack machine while it runs one pickle."""
 
     def __init__(self, data: bytes) -> None:
         self.source = ByteReader(data)
         self.stack: list[Any] = []
-        self.below: list[list[Any]] = []  # the stacks beneath each mark, the newest last
+        self.outer_stacks: list[list[Any]] = []  # one for each open mark, the newest last
         self.memo: dict[int, Any] = {}
         self.allowance = Allowance(len(data))
 
     def run(self) -> Any:
-        """Follow the instructions to the end; return the value they leave."""
+        """Execute all instructions and return the resulting value."""
         for _ in range(MAX_STEPS):
             code = self.source.take(1)
             if code == pickle.STOP:
@@ -92,20 +92,20 @@ class _Machine:
             if is_literal(code):
                 self.push(read_literal(code, self.source))
             else:
-                self.arrange(code)
+                self.execute(code)
         raise NotPlainError(
-            f"it has more than {MAX_STEPS:,} instructions; many numbers belong into an array"
+            f"it has more than {MAX_STEPS:,} instructions; store many numbers in an array"
         )
 
     def result(self) -> Any:
-        if self.source.left():
-            raise NotPlainError(f"{self.source.left():,} bytes follow after its end")
-        if self.below or len(self.stack) != 1:
+        if self.source.remaining():
+            raise NotPlainError(f"{self.source.remaining():,} bytes follow after its end")
+        if self.outer_stacks or len(self.stack) != 1:
             raise ValueError("it ends with an unfinished value")
         return self.stack[0]
 
-    def arrange(self, code: bytes) -> None:
-        """Carry out an instruction that works on what is on the stack or in the memo."""
+    def execute(self, code: bytes) -> None:
+        """Execute an instruction that works on the stack or the memo."""
         match code:
             case pickle.MEMOIZE:
                 self.memo[len(self.memo)] = self.stack[-1]
@@ -122,7 +122,7 @@ class _Machine:
             case pickle.GET:
                 self.push(self.memo[int(self.source.line())])
             case pickle.MARK:
-                self.below.append(self.stack)
+                self.outer_stacks.append(self.stack)
                 self.stack = []
             case pickle.POP:
                 if self.stack:
@@ -158,7 +158,7 @@ class _Machine:
             case pickle.GLOBAL | pickle.INST:
                 self.name(self.source.line().decode(), self.source.line().decode())
                 if code == pickle.INST:
-                    raise NotPlainError("it makes an instance of a class")
+                    raise NotPlainError("it creates an instance of a class")
             case pickle.STACK_GLOBAL:
                 self.name(*self.pop(2))
             case pickle.REDUCE:
@@ -169,7 +169,7 @@ class _Machine:
                 if self.source.count(1) > pickle.HIGHEST_PROTOCOL:
                     raise NotPlainError("its protocol does not exist yet")
             case pickle.FRAME:
-                if self.source.count(8) > self.source.left():
+                if self.source.count(8) > self.source.remaining():
                     raise ValueError("a frame is longer than the file")
             case _:
                 name = _NAMES.get(code, repr(code))
@@ -180,18 +180,18 @@ class _Machine:
 
     def pop(self, n: int) -> list[Any]:
         if n > len(self.stack):
-            raise ValueError("it takes a value that is not there")
+            raise ValueError("it pops from an empty stack")
         values = self.stack[-n:]
         del self.stack[-n:]
         return values
 
     def pop_to_mark(self) -> list[Any]:
         values = self.stack
-        self.stack = self.below.pop()
+        self.stack = self.outer_stacks.pop()
         return values
 
     def top(self, kind: type) -> Any:
-        """The value on top of the stack, which must be exactly of this kind."""
+        """Return the top of the stack, which must be exactly of type `kind`."""
         if type(self.stack[-1]) is not kind:
             raise NotPlainError(f"it treats a {type(self.stack[-1]).__name__} as a {kind.__name__}")
         return self.stack[-1]
@@ -200,7 +200,7 @@ class _Machine:
         self.top(list).extend(values)
 
     def update(self, items: list[Any]) -> None:
-        """Put keys and values, which alternate in `items`, into the dict on top."""
+        """Insert `items`, alternating keys and values, into the dict on top."""
         target = self.top(dict)
         for key, value in zip(items[::2], items[1::2], strict=True):
             self.allowance.key(key)
@@ -213,7 +213,7 @@ class _Machine:
             target.add(member)
 
     def name(self, module: Any, attribute: Any) -> None:
-        """Push the constructor of ours that stands for a name, if the name is admitted."""
+        """Push the constructor that replaces an admitted name."""
         dotted = f"{module}.{attribute}" if type(module) is type(attribute) is str else "no name"
         if dotted not in ADMITTED:
             raise NotPlainError(f"it asks for {ascii(dotted[:80])[1:-1]}")
@@ -225,7 +225,7 @@ class _Machine:
         self.push(constructor(self.allowance, arguments))
 
     def build(self, state: Any) -> None:
-        """Give the value on top its state: only arrays and dtypes take one."""
+        """Set the state of the value on top, which must be an array or a dtype."""
         target = self.stack[-1]
         if type(target) is PendingDType:
             target.set_state(state)

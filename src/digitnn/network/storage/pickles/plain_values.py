@@ -1,8 +1,8 @@
-"""Plain values: all that a pickle read or written here may hold.
+"""Plain values: the only values allowed in pickles that are read or written here.
 
 Leaves are None, bool, int, float, complex, str, bytes, bytearray, NumPy scalars, and NumPy arrays
-of numbers, booleans or fixed-width strings. Containers of them are list, tuple, dict, set and
-frozenset, all of exactly these types: a subclass brings code of its own.
+of numbers, booleans or fixed-width strings. Containers are list, tuple, dict, set and frozenset.
+Subclasses are rejected, since they bring their own code.
 """
 
 import re
@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 
 MAX_LEVELS = 100
-"""How deep containers may nest; Python's own recursion, as in `repr`, ends at about 1000."""
+"""The depth to which containers may nest; Python's recursion, as in `repr`, ends near 1000."""
 
 MAX_VALUES = 500_000
-"""How many values there may be, each counted as often as it is met when all is printed."""
+"""The number of values, each counted as often as it occurs when everything is printed."""
 
 MAX_ODD_KEYS = 10_000
-"""How many keys need not be strings. Ten thousand numbers chosen to collide cost a second to hash;
-strings are hashed with a secret, so nobody can choose them so."""
+"""The number of keys that are not strings. Ten thousand colliding numbers cost a second to hash;
+string hashes are salted, so collisions cannot be prepared."""
 
 MAX_INTEGER_BITS = 2040
-"""255 bytes, the longest integer that has a short form in a pickle."""
+"""255 bytes, the longest integer with a short form in a pickle."""
 
 _LEAVES = frozenset({NoneType, bool, int, float, complex, str, bytes, bytearray})
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -31,22 +31,22 @@ _CONTAINERS = frozenset({list, tuple, dict, set, frozenset})
 
 
 class NotPlainError(ValueError):
-    """A value that is refused; the message says which and why, and names no file."""
+    """A value that is not allowed; the message does not name the file."""
 
 
 def is_plain_dtype(dtype: np.dtype[Any]) -> bool:
-    """Numbers, booleans and strings of fixed width: no objects, records, dates or raw bytes."""
+    """Return whether a type is a number, a boolean or a fixed-width string."""
     return dtype.kind in "biufcSU"
 
 
 def check_plain(value: object) -> None:
-    """Raise `NotPlainError` unless `value` is plain through and through, and within the limits.
+    """Raise `NotPlainError` unless `value` and all its parts are plain and within the limits.
 
-    Shared parts are measured once but counted wherever they appear, so that thirty lists, each
-    holding the one before it twice, are refused for the billion values they stand for.
+    A shared part is measured once but counted at every occurrence. Thirty lists, each holding the
+    previous one twice, thus count as a billion values and are rejected.
     """
     measured: dict[int, tuple[int, int]] = {}  # id of a container -> (levels, values)
-    entered: set[int] = set()  # the containers around the one in hand
+    entered: set[int] = set()  # the containers around the current one
     odd_keys = 0
     todo: list[tuple[Any, bool]] = [(value, False)]
     while todo:
@@ -57,7 +57,7 @@ def check_plain(value: object) -> None:
             entered.remove(id(item))
             measured[id(item)] = _measure(item, measured)
         elif id(item) in entered:
-            raise NotPlainError(f"a {type(item).__name__} holds itself")
+            raise NotPlainError(f"a {type(item).__name__} contains itself")
         elif id(item) not in measured:
             entered.add(id(item))
             odd_keys += sum(check_key(key) for key in _keys(item))
@@ -68,12 +68,10 @@ def check_plain(value: object) -> None:
 
 
 def check_key(key: object) -> bool:
-    """Whether the key of a dict or member of a set is odd, that is, no string.
+    """Return whether a dict's key or a set's member is odd, that is, not a string.
 
-    Raises `NotPlainError` if it may not be one at all.
-
-    A tuple among keys must be flat: Python hashes nested ones by recursion without a limit, and
-    a tuple of shared tuples in exponential time.
+    Raises `NotPlainError` for a type that is not allowed as a key. A tuple must be flat: Python
+    hashes nested tuples by unlimited recursion, and tuples of shared tuples in exponential time.
     """
     for part in key if type(key) is tuple else (key,):
         if type(part) is bytearray or not (type(part) in _LEAVES or isinstance(part, np.generic)):
@@ -86,7 +84,7 @@ def too_many_odd_keys() -> NotPlainError:
 
 
 def _keys(container: Any) -> Iterable[Any]:
-    """What a container hashes: the keys of a dict, the members of a set."""
+    """Return what a container hashes: the keys of a dict, the members of a set."""
     return container if type(container) in (dict, set, frozenset) else ()
 
 
@@ -97,7 +95,7 @@ def _parts(container: Any) -> list[Any]:
 
 
 def _measure(container: Any, measured: dict[int, tuple[int, int]]) -> tuple[int, int]:
-    """Levels and values of a container whose parts are measured already; leaves are (0, 1)."""
+    """Return (levels, values) of a container whose parts are measured; a leaf has (0, 1)."""
     levels, values = 0, 1
     for part in _parts(container):
         part_levels, part_values = measured.get(id(part), (0, 1))
@@ -107,7 +105,7 @@ def _measure(container: Any, measured: dict[int, tuple[int, int]]) -> tuple[int,
         raise NotPlainError(f"containers nest deeper than {MAX_LEVELS} levels")
     if values > MAX_VALUES:
         raise NotPlainError(
-            f"there are more than {MAX_VALUES:,} values; many numbers belong into an array"
+            f"there are more than {MAX_VALUES:,} values; store many numbers in an array"
         )
     return levels + 1, values
 

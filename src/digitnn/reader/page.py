@@ -19,7 +19,7 @@ from digitnn.reader.ink.ink import find_ink
 from digitnn.reader.input.opening import Picture
 from digitnn.reader.layout.best_path import best_path, find_candidates
 from digitnn.reader.layout.cutting import cut_into_slices
-from digitnn.reader.layout.glyphs import Glyph, Line, Piece, image_from_pieces, union_box
+from digitnn.reader.layout.glyphs import Glyph, InkPiece, Line, image_from_pieces, union_box
 from digitnn.reader.layout.lines import Row, find_rows
 from digitnn.reader.layout.rulings import remove_rulings
 from digitnn.reader.single_digit import MIN_FIRST_CONFIDENCE, find_single_digit
@@ -163,7 +163,7 @@ def _shift(line: Line, left: int, top: int) -> Line:
 
 def _cut_rows(
     rows: Sequence[Row], ink: Float32[ndarray, "y x"], classify: ClassifyImages
-) -> list[list[Piece]]:
+) -> list[list[InkPiece]]:
     """Return the components of each row, cut into slices unless they are surely one digit."""
     whole = [[image_from_pieces(ink, [piece]) for piece in row.pieces] for row in rows]
     cut_rows = []

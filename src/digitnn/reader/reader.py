@@ -43,8 +43,8 @@ REJECTED = "?"
 MAX_WAITING_PER_THREAD = 4
 """Results held for each thread until they are taken: this bounds the memory."""
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,8 +180,8 @@ def _text(lines: tuple[Line, ...], digits: tuple[Digit, ...]) -> str:
 
 
 def map_in_order(
-    work: Callable[[Item], Result], items: Iterable[Item], threads: int
-) -> Iterator[Result]:
+    work: Callable[[_Item], _Result], items: Iterable[_Item], threads: int
+) -> Iterator[_Result]:
     """Yield `work(item)` for each item, in order, computed in several threads.
 
     An exception in `work` is raised in its turn; the remaining items are dropped.
@@ -189,7 +189,7 @@ def map_in_order(
     if threads == 1:
         yield from map(work, items)
         return
-    waiting: deque[Future[Result]] = deque()
+    waiting: deque[Future[_Result]] = deque()
     pool = ThreadPoolExecutor(threads, thread_name_prefix="digitnn-pictures")
     try:
         for item in items:

@@ -50,9 +50,9 @@ HELD_OUT_MIX = SyntheticMix(
     clothes=600,
     blots=100,
 )
-"""Synthetic data added to the 10,000 validation digits, generated with `SEED`."""
+"""Synthetic data added to the 10,000 validation digits, generated with `SHIPPING_SEED`."""
 
-SEED = 21
+SHIPPING_SEED = 21
 
 NON_DIGIT_SHARE = 0.2
 """Assumed share of non-digits among the glyphs that users hand in."""
@@ -68,7 +68,7 @@ def ship(run: Run, folder: Path) -> dict[str, float]:
         raise RunError(f'{run.path}: recipe {recipe.name} has no class "no digit"')
     small = quantise(run.params)
     valid = load_split_of(run, "valid")
-    mixed = augment_once(add_synthetic(valid, HELD_OUT_MIX, SEED), recipe)
+    mixed = augment_once(add_synthetic(valid, HELD_OUT_MIX, SHIPPING_SEED), recipe)
     full, rounded = (
         logits_of(run.network, params, mixed) for params in (run.params, dequantise(small))
     )
@@ -121,7 +121,7 @@ def augment_once(dataset: Dataset, recipe: Recipe) -> Dataset:
     """Return `dataset` with every image augmented once by the recipe."""
     if recipe.augmentation is None:
         return dataset
-    images = augment_batch(dataset.images, recipe.augmentation, SEED, 0)
+    images = augment_batch(dataset.images, recipe.augmentation, SHIPPING_SEED, 0)
     return replace(dataset, images=images)
 
 

@@ -42,7 +42,7 @@ INSIDE_WEIGHT, UNRULED_WEIGHT, TRIMMED_WEIGHT = 0.75, 0.95, 0.52
 accepts; with these weights, about as many non-digits are accepted as with the first alone."""
 
 MAX_TRIMMED_SLICES, LIKELY_DIGIT_HEIGHT = 3, 0.8
-"""Slices at each side that may belong to a neighbour; a digit's height as a share of the picture."""
+"""Slices at each side that may belong to a neighbour; a digit's share of the picture's height."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from digitnn.reader.layout.best_path import (
     find_candidates,
 )
 from digitnn.reader.layout.cutting import cut_into_slices, find_seams
-from digitnn.reader.layout.glyphs import Piece, make_piece
+from digitnn.reader.layout.glyphs import InkPiece, make_piece
 
 
 def bars(*columns, height=40, width=60, bridge=None):
@@ -27,7 +27,7 @@ def bars(*columns, height=40, width=60, bridge=None):
 
 
 def piece(left, right, component, cut=0.0, top=0, bottom=40):
-    return Piece(
+    return InkPiece(
         np.ones((bottom - top, right - left), bool), (left, top, right, bottom), component, cut
     )
 
@@ -70,7 +70,7 @@ def test_slices_partition_the_pixels_of_a_component():
 
 def test_a_narrow_component_is_not_cut():
     ink = np.ones((40, 4), np.float32)
-    assert len(cut_into_slices(Piece(ink > 0, (0, 0, 4, 40), 0), ink, 40.0)) == 1
+    assert len(cut_into_slices(InkPiece(ink > 0, (0, 0, 4, 40), 0), ink, 40.0)) == 1
 
 
 def test_the_path_with_the_highest_score_wins():
@@ -120,7 +120,7 @@ def of_digit(*read: tuple[int, float]) -> np.ndarray:
     return rows
 
 
-def both_slices() -> list[Piece]:
+def both_slices() -> list[InkPiece]:
     return [piece(0, 12, 0, cut=1.0), piece(12, 24, 0)]
 
 

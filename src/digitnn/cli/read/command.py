@@ -71,7 +71,7 @@ def read(
     """
     from digitnn.cli.read.inputs import find_pictures, from_clipboard
     from digitnn.cli.read.job import Job, with_progress
-    from digitnn.cli.read.output import print_csv, print_json, print_text
+    from digitnn.cli.read.output import print_as_csv, print_as_json, print_as_text
     from digitnn.reader.input.opening import Limits
     from digitnn.reader.reader import Reader
 
@@ -84,7 +84,7 @@ def read(
     found = find_pictures(files or []) + (from_clipboard() if clipboard else [])
     reader = Reader.load(model, min_confidence, Limits(megapixels=max_megapixels))
     job = Job(found, reader, single, _drawings(boxes, explain, found, reader.min_confidence))
-    show = print_json if as_json else print_csv if as_csv else print_text
+    show = print_as_json if as_json else print_as_csv if as_csv else print_as_text
     if not show(with_progress(job.results(), len(found))):
         raise typer.Exit(1)
 

@@ -15,7 +15,7 @@ from digitnn.errors import PictureError
 from digitnn.reader.reader import MIN_SURE_CONFIDENCE, Reading
 
 DIGIT_COLUMNS = ("line", "place", "digit", "confidence", "left", "top", "right", "bottom")
-CSV_COLUMNS = ("path", "page", *DIGIT_COLUMNS, "error")
+READING_COLUMNS = ("path", "page", *DIGIT_COLUMNS, "error")
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class PictureResult:
     found: Reading | PictureError
 
 
-def print_json(results: Iterable[PictureResult]) -> bool:
+def print_as_json(results: Iterable[PictureResult]) -> bool:
     """Print one JSON object with one line for each picture."""
     whole, separator = True, "\n"
     sys.stdout.write('{"schema": 1, "pictures": [')
@@ -39,13 +39,13 @@ def print_json(results: Iterable[PictureResult]) -> bool:
     return whole
 
 
-def print_csv(results: Iterable[PictureResult]) -> bool:
+def print_as_csv(results: Iterable[PictureResult]) -> bool:
     """Print a header and a row for each digit, or one empty row for a picture without digits.
 
     line and place count from 1; the digit is "?" if rejected.
     """
     table = csv.writer(sys.stdout, lineterminator="\n")
-    table.writerow(CSV_COLUMNS)
+    table.writerow(READING_COLUMNS)
     whole = True
     for result in results:
         start, found = [result.path, result.page], result.found
@@ -62,7 +62,7 @@ def print_csv(results: Iterable[PictureResult]) -> bool:
     return whole
 
 
-def print_text(results: Iterable[PictureResult]) -> bool:
+def print_as_text(results: Iterable[PictureResult]) -> bool:
     """Print `path: text`, with several lines indented below; errors go to stderr, one line each."""
     whole = True
     for result in results:

@@ -32,7 +32,7 @@ def find_components(ink: Bool[ndarray, "h w"]) -> Components:
     to the lowest-numbered run that it is known to be connected to.
     """
     h, w = ink.shape
-    row, start, stop = find_runs(ink)
+    row, start, stop = find_ink_runs(ink)
     parent = _join(len(row), *_touching(row, start, stop, w))
     roots, number = np.unique(parent, return_inverse=True)
     m = len(roots)
@@ -46,7 +46,7 @@ def find_components(ink: Bool[ndarray, "h w"]) -> Components:
     return Components(paint_runs(row, start, stop, number + 1, (h, w)), areas, boxes)
 
 
-def find_runs(
+def find_ink_runs(
     ink: Bool[ndarray, "h w"],
 ) -> tuple[Int64[ndarray, " r"], Int64[ndarray, " r"], Int64[ndarray, " r"]]:
     """Return row, start and stop (exclusive) of each horizontal run of ink, in row-major order."""

@@ -1,7 +1,7 @@
 """Open a path, bytes, a file, a Pillow image or an array as the luminance of an upright picture.
 
 Files are untrusted: the size is checked from the header before any pixel is decoded, only the
-decoders of `signatures.FORMATS` run, and whatever they raise becomes a `PictureError`.
+decoders of `signatures.PICTURE_FORMATS` run, and whatever they raise becomes a `PictureError`.
 Axes: h w pixels.
 """
 

@@ -10,7 +10,7 @@ from digitnn.errors import PictureError
 
 
 @dataclass(frozen=True)
-class Format:
+class PictureFormat:
     """name: Pillow's name for it; plugin: the module that decodes it; signatures: first bytes."""
 
     name: str
@@ -18,33 +18,35 @@ class Format:
     signatures: tuple[bytes, ...]
 
 
-FORMATS = (
-    Format("PNG", "PIL.PngImagePlugin", (b"\x89PNG\r\n\x1a\n",)),
-    Format("JPEG", "PIL.JpegImagePlugin", (b"\xff\xd8\xff",)),
-    Format("GIF", "PIL.GifImagePlugin", (b"GIF87a", b"GIF89a")),
-    Format("BMP", "PIL.BmpImagePlugin", (b"BM",)),
-    Format("TIFF", "PIL.TiffImagePlugin", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
-    Format("WEBP", "PIL.WebPImagePlugin", (b"RIFF",)),
-    Format("PPM", "PIL.PpmImagePlugin", (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"Pf", b"PF")),
+PICTURE_FORMATS = (
+    PictureFormat("PNG", "PIL.PngImagePlugin", (b"\x89PNG\r\n\x1a\n",)),
+    PictureFormat("JPEG", "PIL.JpegImagePlugin", (b"\xff\xd8\xff",)),
+    PictureFormat("GIF", "PIL.GifImagePlugin", (b"GIF87a", b"GIF89a")),
+    PictureFormat("BMP", "PIL.BmpImagePlugin", (b"BM",)),
+    PictureFormat("TIFF", "PIL.TiffImagePlugin", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    PictureFormat("WEBP", "PIL.WebPImagePlugin", (b"RIFF",)),
+    PictureFormat(
+        "PPM", "PIL.PpmImagePlugin", (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"Pf", b"PF")
+    ),
 )
 """The supported formats. PPM includes PBM, PGM and PFM."""
 
-HEIF = Format("HEIF", "pillow_heif", ())
+HEIF = PictureFormat("HEIF", "pillow_heif", ())
 """The format of iPhones; needs the package pillow-heif."""
 
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 
-def detect_format(head: bytes, name: str) -> Format:
+def detect_format(head: bytes, name: str) -> PictureFormat:
     """Return the format of a file that begins with `head`; a few hundred bytes suffice.
 
-    Raises `PictureError` if it is none of `FORMATS`; the message calls the file `name`.
+    Raises `PictureError` if it is none of `PICTURE_FORMATS`; the message calls the file `name`.
     """
     if not head:
         raise PictureError(f"{name}: empty, 0 bytes; expected a picture")
     if head[:4] == b"RIFF" and head[8:12] != b"WEBP":
         raise PictureError(f"{name}: expected a picture, got sound or video (RIFF)")
-    for kind in FORMATS:
+    for kind in PICTURE_FORMATS:
         if head.startswith(kind.signatures):
             return kind
     if head[4:8] == b"ftyp":
@@ -55,7 +57,7 @@ def detect_format(head: bytes, name: str) -> Format:
         raise PictureError(f"{name}: SVG is a drawing, not pixels; render it to a PNG first")
     if head.startswith(b"%PDF"):
         raise PictureError(f"{name}: a PDF document; `pages_of` can render its pages")
-    names = ", ".join(kind.name for kind in FORMATS)
+    names = ", ".join(kind.name for kind in PICTURE_FORMATS)
     raise PictureError(f"{name}: not a picture (begins {head[:4].hex(' ')}); expected {names}")
 
 
@@ -66,5 +68,5 @@ def looks_like_picture(head: bytes) -> bool:
     """
     if head.startswith(b"RIFF"):
         return head[8:12] == b"WEBP"
-    long = [sign for kind in FORMATS for sign in kind.signatures if len(sign) > 2]
+    long = [sign for kind in PICTURE_FORMATS for sign in kind.signatures if len(sign) > 2]
     return head.startswith(tuple(long)) or (head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS)

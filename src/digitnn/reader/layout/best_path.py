@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float32
 from numpy import ndarray
 
-from digitnn.reader.layout.glyphs import Piece, union_box
+from digitnn.reader.layout.glyphs import InkPiece, union_box
 
 MAX_PIECES, MAX_WIDTH_RATIO = 8, 1.5
 """A candidate has at most this number of pieces, and this ratio of width to height."""
@@ -50,7 +50,7 @@ class Candidate:
     whole: bool = False
 
 
-def find_candidates(pieces: Sequence[Piece], height: float) -> list[Candidate]:
+def find_candidates(pieces: Sequence[InkPiece], height: float) -> list[Candidate]:
     """Return the runs of pieces that may be one digit, where digits are about `height` high."""
     found = []
     for start in range(len(pieces)):
@@ -69,14 +69,14 @@ def find_candidates(pieces: Sequence[Piece], height: float) -> list[Candidate]:
     return found
 
 
-def _is_whole(pieces: Sequence[Piece], start: int, stop: int) -> bool:
+def _is_whole(pieces: Sequence[InkPiece], start: int, stop: int) -> bool:
     """Return whether pieces start..stop - 1, all of one component, are all of its pieces."""
     component = pieces[start].component
     before = start > 0 and pieces[start - 1].component == component
     return not before and not (stop < len(pieces) and pieces[stop].component == component)
 
 
-def _is_partial(pieces: Sequence[Piece], start: int, stop: int) -> bool:
+def _is_partial(pieces: Sequence[InkPiece], start: int, stop: int) -> bool:
     """Return whether a component of pieces start..stop - 1 has further slices."""
     inside = {piece.component for piece in pieces[start:stop]}
     return any(piece.component in inside for piece in (*pieces[:start], *pieces[stop:]))
@@ -89,7 +89,7 @@ def _shape_score(width: float, height: float, digit_height: float) -> float:
     return float(-2.0 * low - 3.0 * wide)
 
 
-def _gap_score(run: Sequence[Piece], height: float) -> float:
+def _gap_score(run: Sequence[InkPiece], height: float) -> float:
     """Penalise gaps: components side by side are usually two digits. Slices cost nothing."""
     score, right = 0.0, run[0].box[2]
     for before, piece in pairwise(run):
@@ -101,7 +101,7 @@ def _gap_score(run: Sequence[Piece], height: float) -> float:
     return score
 
 
-def boundary_scores(pieces: Sequence[Piece]) -> list[float]:
+def boundary_scores(pieces: Sequence[InkPiece]) -> list[float]:
     """Return the penalty, for k = 0..len(pieces), of a boundary before piece k: its cuts' ink."""
     scores = [0.0] * (len(pieces) + 1)
     for k in range(1, len(pieces)):
@@ -115,7 +115,7 @@ def boundary_scores(pieces: Sequence[Piece]) -> list[float]:
 
 
 def best_path(
-    pieces: Sequence[Piece],
+    pieces: Sequence[InkPiece],
     candidates: Sequence[Candidate],
     probabilities: Float32[ndarray, "n 11"],
 ) -> list[int]:

@@ -15,7 +15,7 @@ from jaxtyping import Float32, Int64
 from numpy import ndarray
 
 from digitnn.reader.ink.normalise import EDGE_INK, stroke_width
-from digitnn.reader.layout.glyphs import Piece, make_piece
+from digitnn.reader.layout.glyphs import InkPiece, make_piece
 
 SEAM_ROWS = 40
 """Digits are reduced to this height, up to twice it, to find seams; finer is only slower."""
@@ -30,7 +30,7 @@ MIN_SLICE_WIDTH = 0.1
 """Least distance between seams, and to the component's sides, as a share of the digit height."""
 
 
-def cut_into_slices(piece: Piece, ink: Float32[ndarray, "y x"], height: float) -> list[Piece]:
+def cut_into_slices(piece: InkPiece, ink: Float32[ndarray, "y x"], height: float) -> list[InkPiece]:
     """Cut `piece` at every seam that may separate digits of about `height`; `[piece]` if none may.
 
     ink: the ink in the piece's box.

@@ -16,7 +16,7 @@ from digitnn.reader.ink.normalise import image_from_ink
 
 
 @dataclass(frozen=True)
-class Piece:
+class InkPiece:
     """A connected component, or a slice of one.
 
     mask: where in `box` its ink is; component: the number of its component; cut: the ink between
@@ -72,14 +72,14 @@ class Line:
 
 def make_piece(
     mask: Bool[ndarray, "y x"], left: int, top: int, component: int, cut: float
-) -> Piece:
+) -> InkPiece:
     """Return a piece with the bounding box of `mask`, whose first pixel is at `left`, `top`."""
     x, y, right, bottom = bounding_box(mask)
     box = (left + x, top + y, left + right, top + bottom)
-    return Piece(mask[y:bottom, x:right], box, component, cut)
+    return InkPiece(mask[y:bottom, x:right], box, component, cut)
 
 
-def union_box(pieces: Sequence[Piece]) -> Box:
+def union_box(pieces: Sequence[InkPiece]) -> Box:
     """Return the bounding box of a set of pieces."""
     boxes = np.array([piece.box for piece in pieces])
     left, top = boxes[:, :2].min(axis=0)
@@ -88,7 +88,7 @@ def union_box(pieces: Sequence[Piece]) -> Box:
 
 
 def image_from_pieces(
-    ink: Float32[ndarray, "h w"], pieces: Sequence[Piece]
+    ink: Float32[ndarray, "h w"], pieces: Sequence[InkPiece]
 ) -> UInt8[ndarray, "28 28"]:
     """Normalise the pieces as one digit, without the ink of other pieces."""
     left, top, right, bottom = union_box(pieces)

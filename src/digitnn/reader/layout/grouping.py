@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from numpy import ndarray
 
-from digitnn.reader.layout.glyphs import Piece
+from digitnn.reader.layout.glyphs import InkPiece
 
 MAX_STACK_HEIGHT, MAX_STACK_GAP = 1.3, 0.12
 """Stacked components are one digit if together they are at most this much higher than their line,
@@ -25,7 +25,7 @@ MAX_PART_HEIGHT, MAX_SIDE_DISTANCE, MAX_VERTICAL_DISTANCE = 0.5, 0.4, 0.2
 these shares of it to the side, and above or below."""
 
 
-def group_pieces(pieces: Sequence[Piece]) -> list[list[Piece]]:
+def group_pieces(pieces: Sequence[InkPiece]) -> list[list[InkPiece]]:
     """Return the pieces in groups; a group may be one digit."""
     boxes = np.array([piece.box for piece in pieces])
     groups = [[number] for number in range(len(pieces))]

@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from digitnn.reader.ink.components import Components, find_components, touch_border
 from digitnn.reader.ink.normalise import CORE_INK, EDGE_INK, MIN_LARGEST_SHARE
-from digitnn.reader.layout.glyphs import Piece, union_box
+from digitnn.reader.layout.glyphs import InkPiece, union_box
 from digitnn.reader.layout.grouping import find_owners, group_pieces, weighted_median
 
 MIN_COMPONENT_SIDE = 0.2
@@ -38,7 +38,7 @@ class Row:
     height: of a typical digit of the line, in ink pixels.
     """
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[InkPiece, ...]
     height: float
 
 
@@ -55,7 +55,7 @@ def find_rows(ink: Float32[ndarray, "h w"]) -> list[Row]:
     for number in chosen:
         left, top, right, bottom = (int(side) for side in found.boxes[number])
         mask = found.labels[top:bottom, left:right] == number + 1
-        pieces.append(Piece(mask, (left, top, right, bottom), int(number)))
+        pieces.append(InkPiece(mask, (left, top, right, bottom), int(number)))
     return rows_from_pieces(pieces)
 
 
@@ -85,14 +85,14 @@ def typical_digit_height(found: Components, cores: Int64[ndarray, " m"]) -> floa
     return weighted_median(heights, heights**2)
 
 
-def rows_from_pieces(pieces: Sequence[Piece]) -> list[Row]:
+def rows_from_pieces(pieces: Sequence[InkPiece]) -> list[Row]:
     """Group pieces into bodies, chain the bodies into rows, and add small parts to their owners."""
     if not pieces:
         return []
     bodies = group_pieces(pieces)
     boxes = np.array([union_box(body) for body in bodies])
     owner = find_owners(boxes)
-    members: list[list[Piece]] = [[] for _ in bodies]
+    members: list[list[InkPiece]] = [[] for _ in bodies]
     for number, body in enumerate(bodies):
         members[number if owner[number] < 0 else owner[number]] += body
     heights = (boxes[:, 3] - boxes[:, 1]).astype(np.float64)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 from numpy import ndarray
 
-from digitnn.reader.ink.components import find_components, find_runs, paint_runs
+from digitnn.reader.ink.components import find_components, find_ink_runs, paint_runs
 
 MAX_THICKNESS = 1 / 150
 """As a share of the picture's longest side, at least 5 pixels. A thicker bar is no ruling."""
@@ -63,7 +63,7 @@ class LineSegment:
 
 def run_lengths(ink: Bool[ndarray, "h w"]) -> Int64[ndarray, "h w"]:
     """Return for each pixel the length of the vertical run of ink that it is in; 0 on paper."""
-    column, start, stop = find_runs(ink.T)
+    column, start, stop = find_ink_runs(ink.T)
     return paint_runs(column, start, stop, stop - start, ink.T.shape).T
 
 

@@ -219,7 +219,7 @@ def test_a_run_without_a_checkpoint_cannot_be_resumed(train, tmp_path):
     with pytest.raises(TrainingError, match="saved in"):
         train(wild, engine="pytorch")
     assert not (tmp_path / "run" / "checkpoint").exists()
-    with pytest.raises(RunError, match="ended after 0 epochs and has no checkpoint"):
+    with pytest.raises(RunError, match="ended after 0 epochs without a checkpoint"):
         train(wild, engine="pytorch")
 
 

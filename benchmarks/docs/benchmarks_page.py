@@ -18,49 +18,49 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 
 
 def classic(found: Mapping[str, Any]) -> str:
-    """The recipe `classic` beside the textbook."""
+    """Return the section that compares `classic` with a textbook implementation."""
     ours, textbook = found["ours"], found["textbook"]
-    return f"""## `classic` and the same network as a textbook writes it
+    return f"""## `classic` and a textbook implementation of the same network
 
 The same {found["features"]} features, start, loss and {found["iterations"]} iterations of conjugate
-gradient ({found["evaluations"]} evaluations); the textbook computes in double precision with
-whole-batch matrices. In turns, {ours["seconds"]["n"]} repeats, seed {found["seed"]}.
+gradient ({found["evaluations"]} evaluations). The textbook code computes in double precision with
+whole-batch matrices. Alternating, {ours["seconds"]["n"]} repeats, seed {found["seed"]}.
 
-| | median seconds | least to most | validation accuracy |
+| | median seconds | range | validation accuracy |
 |---|---|---|---|
 | textbook | {times(textbook["seconds"])} | {percent(textbook["valid_accuracy"])} |
 | digitnn | {times(ours["seconds"])} | {percent(ours["valid_accuracy"])} |
 
-**The textbook takes {found["textbook_over_ours"]:.1f} times as long.** digitnn reaches
+**The textbook code takes {found["textbook_over_ours"]:.1f} times as long.** digitnn reaches
 {found["gflops"]:.0f} of the {found["sgemm_gflops"]:.0f} GFLOP/s that long single-precision matrix
 products reach on this machine: {100 * found["of_sgemm_rate"]:.0f} %.
 """
 
 
 def cnn(found: Mapping[str, Any]) -> str:
-    """The recipe `cnn` beside a plain script."""
+    """Return the section that compares `cnn` with a plain script."""
     ours, plain = found["ours"], found["plain"]
     bound = "at least " if found["plain_over_ours_is_a_lower_bound"] else ""
     to_goal = ", ".join("never" if s is None else f"{s:.0f}" for s in plain["seconds_to_98.9"])
     return f"""## `cnn` and a plain PyTorch script for the same network
 
-The script is `benchmarks/plain_cnn.py`: DataLoader, batches of 64, Adam at 1e-3, defaults. It
-trains until its validation accuracy reaches the recipe's, at most {max(plain["epochs"])} epochs here. In
-turns, {ours["seconds"]["n"]} seeds.
+The script is `benchmarks/timing/plain_cnn.py`: DataLoader, batches of 64, Adam at 1e-3, defaults. It
+trains until its validation accuracy reaches the recipe's, at most {max(plain["epochs"])} epochs.
+Alternating, {ours["seconds"]["n"]} seeds.
 
-| | median seconds | least to most | validation accuracy |
+| | median seconds | range | validation accuracy |
 |---|---|---|---|
 | plain script | {times(plain["seconds"])} | {percent(plain["best_valid_accuracy"])} (best of its epochs) |
 | digitnn | {times(ours["seconds"])} | {percent(ours["valid_accuracy"])} |
 
-**The script takes {bound}{found["plain_over_ours"]:.1f} times as long** to be as accurate; it came
-that far for {sum(plain["reached_ours"])} of {len(plain["reached_ours"])} seeds. To a validation
+**The script takes {bound}{found["plain_over_ours"]:.1f} times as long** to reach the same accuracy, which it
+reached for {sum(plain["reached_ours"])} of {len(plain["reached_ours"])} seeds. To a validation
 accuracy of 98.9 % it needed {to_goal} seconds.
 """
 
 
 def engines(found: Mapping[str, Any]) -> str:
-    """The two engines beside each other."""
+    """Return the section that compares the engines and scikit-learn."""
     cnn_step, mlp_step = found["cnn_step"], found["mlp_step"]
     epoch, predict = found["mlp_epoch"], found["predict"]
     rows = [
@@ -74,28 +74,28 @@ def engines(found: Mapping[str, Any]) -> str:
         ("MLP, logits of 1,024 images", "PyTorch", predict["mlp"]["scratch_over_torch"]),
     ]
     table = "\n".join(f"| {work} | {peer} | {ratio:.2f} |" for work, peer, ratio in rows)
-    return f"""## The from-scratch engine and its peers
+    return f"""## The from-scratch engine and other libraries
 
-Forward, backward and Adam in single precision, from equal weights over equal batches, in turns,
-{found["repeats"]} repeats; both sides were seen to take equal steps before they were timed. Ratios of
-median times: below 1, NumPy is the faster.
-{"With numba (the extra `fast`) for what waits for memory" if found["numba"] else "Without numba"};
+Forward, backward and Adam in single precision, from equal weights over equal batches, alternating,
+{found["repeats"]} repeats; both sides were checked to take equal steps. Ratios of median times: below 1,
+NumPy is faster.
+{"With numba (the extra `fast`) for the passes limited by memory" if found["numba"] else "Without numba"};
 the rows "without numba" are NumPy alone.
 
-| work | peer | NumPy's time over the peer's |
+| task | other library | time of NumPy / time of the other |
 |---|---|---|
 {table}
 
 Of the {found["sgemm_gflops"]:.0f} GFLOP/s that long matrix products reach, the CNN step reaches
 {100 * cnn_step["of_sgemm_rate"]:.0f} %, the MLP step {100 * mlp_step["of_sgemm_rate"]:.0f} %, the MLP
-epoch with its validation {100 * epoch["of_sgemm_rate"]:.0f} %. PyTorch's times move by a third from hour
-to hour on a shared machine, NumPy's by a tenth: docs/decisions/006 has the range of the ratios. The
-first step of the CNN let the process grow by {cnn_step["first_step_grew_by_megabytes"]:.0f} MB, importing numba included.
+epoch with its validation {100 * epoch["of_sgemm_rate"]:.0f} %. PyTorch's times vary by a third from hour
+to hour on a shared machine, NumPy's by 10 %: docs/decisions/006 has the range of the ratios. The
+first step of the CNN increased the memory of the process by {cnn_step["first_step_grew_by_megabytes"]:.0f} MB, importing numba included.
 """
 
 
 def speedrun(found: Mapping[str, Any]) -> str:
-    """The least time to each mark."""
+    """Return the section on the least time to each accuracy."""
     rows = "\n".join(
         f"| {mark} % | `{m['recipe']}` | {m['seconds_mean']:.2f} +- {m['seconds_sd']:.2f} | "
         f"{percent(m['accuracy_mean'])} | {interval(m['accuracy_interval'])} | "
@@ -111,24 +111,24 @@ def speedrun(found: Mapping[str, Any]) -> str:
     return f"""## Speedrun: the least time to a mean accuracy on the test split
 
 {race["n"]} seeds, each in a fresh process, {found["threads"]} threads. The clock runs from uint8 arrays
-in memory to a network that is ready to predict; construction, augmentation and first touch of every
-library count. Imports ({race["import_seconds_mean"]:.1f} s, with what PyTorch imports at its first
+in memory to a network that is ready to predict, and includes construction, augmentation and the first
+call of every library. Imports ({race["import_seconds_mean"]:.1f} s, with what PyTorch imports at its first
 optimiser), reading the files ({race["reading_seconds_mean"]:.1f} s) and evaluation
-({race["evaluation_seconds_mean"]:.2f} s) are apart. Recipes were chosen on the validation split; test
-was read once a training.
+({race["evaluation_seconds_mean"]:.2f} s) are not included. Recipes were chosen on the validation split;
+the test split was read once per training.
 
 | mark | recipe | seconds, mean +- sd | accuracy, mean | 95 % interval of the mean | reached |
 |---|---|---|---|---|---|
 {rows}
 
-The plain PyTorch script (`benchmarks/plain_cnn.py`: Adam at 1e-3, batches of 64, defaults; means over
+The plain PyTorch script (`benchmarks/timing/plain_cnn.py`: Adam at 1e-3, batches of 64, defaults; means over
 {plain["n"]} seeds after each epoch, on test): {curve}. **To 99.0 % it takes {bound}
 {found["plain_script_over_ours"]:.0f} times as long as `cnn-fast`.**
 """
 
 
 def accuracy(found: Mapping[str, Any]) -> str:
-    """Every recipe on the test split."""
+    """Return the section on the accuracy of every recipe on the test split."""
     rows = "\n".join(
         f"| `{r['recipe']}` | {r['engine']} | {r['parameters']:,} | {percent(r['accuracy_mean'])} | "
         f"{100 * r['accuracy_sd']:.3f} | {interval(r['accuracy_interval'])} | "
@@ -137,8 +137,8 @@ def accuracy(found: Mapping[str, Any]) -> str:
     )
     return f"""## Accuracy of every recipe on the test split
 
-Means over seeds 0, 1, ...; sd in percentage points, over seeds; seconds as in the speedrun, but with
-the validation after every epoch that users have. Test was read once a training.
+Means over seeds 0, 1, ...; sd in percentage points, over seeds; seconds as in the speedrun, plus the
+validation after every epoch. The test split was read once per training.
 
 | recipe | engine | parameters | accuracy | sd | 95 % interval of the mean | seconds | seeds |
 |---|---|---|---|---|---|---|---|
@@ -147,7 +147,7 @@ the validation after every epoch that users have. Test was read once a training.
 
 
 def crash(found: Mapping[str, Any]) -> str:
-    """Killed and resumed."""
+    """Return the section on trainings killed and resumed."""
     rows = "\n".join(
         f"| {case['case']} | {case['kills']} | {case['damaged']} | {case['trainings']} | "
         f"{case['equal']} |"
@@ -156,8 +156,8 @@ def crash(found: Mapping[str, Any]) -> str:
     return f"""## Killed at random instants and resumed
 
 {found["kills"]} kills (SIGKILL) of small trainings that write a checkpoint after every batch;
-{found["damaged"]} times a checkpoint was then cut or a bit of it flipped. Every training was brought to
-its end: **{found["equal"]} of {found["trainings"]} ended with the bytes of an undisturbed one.**
+{found["damaged"]} times a checkpoint was then truncated or a bit of it flipped. Every training was
+finished: **{found["equal"]} of {found["trainings"]} ended with the bytes of an uninterrupted one.**
 
 | case | kills | damaged | trainings | equal bytes and history |
 |---|---|---|---|---|
@@ -173,21 +173,21 @@ SECTIONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "accuracy": accuracy,
     "crash": crash,
 }
-"""What each file of results becomes, in the order of the page."""
+"""The section of each file of results, in the order of the page."""
 
 
 def times(seconds: Mapping[str, float]) -> str:
-    """Two cells: the median, and the range."""
+    """Return two table cells: the median, and the range."""
     return f"{seconds['median']:.1f} | {seconds['min']:.1f} to {seconds['max']:.1f}"
 
 
 def interval(bounds: Sequence[float]) -> str:
-    """Two percentages."""
+    """Return the bounds as percentages."""
     return f"{100 * bounds[0]:.2f} to {100 * bounds[1]:.2f} %"
 
 
 def measured(name: str, machine: Mapping[str, Any]) -> str:
-    """By which command, on what."""
+    """Return the line with command, machine, commit and versions."""
     versions = ", ".join(f"{library} {version}" for library, version in machine["versions"].items())
     return (
         f"Measured by `python -m benchmarks.timing.{name} --json` on {machine['processor']}, "
@@ -196,13 +196,13 @@ def measured(name: str, machine: Mapping[str, Any]) -> str:
 
 
 def main() -> None:
-    """Write the page from all results that are there."""
+    """Write the page from all available results."""
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     parts = [
         "# Benchmarks\n",
         "Written by `python -m benchmarks.docs.benchmarks_page`. Times are wall-clock seconds on shared, noisy\n"
-        "machines: the ratios of times taken in turns are what counts. Each command checks that\n"
-        "both sides' answers are right. Only speedrun and accuracy read the test split.\n",
+        "machines, so compare the ratios of alternating measurements. Each command checks that both sides'\n"
+        "results are right. Only speedrun and accuracy read the test split.\n",
     ]
     for name, section in SECTIONS.items():
         path = RESULTS / f"{name}.json"

@@ -7,7 +7,7 @@ import pytest
 
 import digitnn
 from digitnn.engines import gradient_check
-from digitnn.engines.gradient_check import SAMPLE, check_gradient
+from digitnn.engines.gradient_check import MAX_ENTRIES, check_gradient
 from digitnn.errors import DigitnnError, GradientError, UsageError
 
 
@@ -73,7 +73,7 @@ def test_a_single_wrong_entry_among_many_is_found(where, rng):
     with pytest.raises(GradientError, match=rf"^gradient\[{where}\] is off by 1:") as caught:
         check_gradient(cubes, wrong, x, rng)
     looked_at = int(str(caught.value).split(" of ")[1].split()[0])
-    assert looked_at <= SAMPLE
+    assert looked_at <= MAX_ENTRIES
 
 
 @pytest.mark.parametrize(

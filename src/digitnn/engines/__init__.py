@@ -1,1 +1,1 @@
-"""What runs a network: the protocols, the from-scratch engine and the PyTorch engine."""
+"""The engines that run networks: protocols, the from-scratch engine, the PyTorch engine."""

@@ -1,4 +1,4 @@
-"""The engines there are, by name; each is imported when it is asked for."""
+"""Finds an engine by name, and imports it then."""
 
 from importlib.util import find_spec
 
@@ -7,7 +7,7 @@ from digitnn.errors import MissingExtraError, UsageError
 
 
 def find_engine(name: str) -> Engine:
-    """The engine "scratch" or "pytorch", imported now.
+    """Return the engine "scratch" or "pytorch".
 
     Raises `MissingExtraError` when PyTorch is not installed, `UsageError` for another name.
     """

@@ -1,9 +1,9 @@
-"""Is that derivative right? A claimed gradient against finite differences.
+"""Checks a claimed gradient against finite differences.
 
 The slope of f at x along a direction v is (f(x + h v) - f(x - h v)) / (2 h), up to a term in h^2
 (Nocedal and Wright 2006, section 8.1), and must equal the dot product of gradient and v. A few
-random directions test all entries at once; only where they disagree are entries looked at singly,
-along the axes, to say which one is off and by how much.
+random directions test all entries at once. Only if they disagree are single entries measured, to
+find which one is off and by how much.
 """
 
 from collections.abc import Callable
@@ -18,9 +18,9 @@ from digitnn.errors import GradientError, UsageError
 Function: TypeAlias = Callable[[ndarray], float]
 
 DIRECTIONS = 3
-"""Random directions tried; a wrong gradient escapes one only by a coincidence."""
-SAMPLE = 100
-"""Entries that are looked at singly at most."""
+"""Random directions; a wrong gradient passes one only by coincidence."""
+MAX_ENTRIES = 100
+"""Entries measured singly."""
 
 
 def check_gradient(
@@ -34,15 +34,15 @@ def check_gradient(
 ) -> None:
     """Raise `GradientError` unless `gradient` is the gradient of the scalar function `f` at `x`.
 
-    f: takes an array like `x`, returns one number. It must be smooth at x: a ReLU exactly at its
-    kink has no gradient to find. For a layer, weigh its outputs with fixed random numbers.
+    f: takes an array like `x` and returns one number. It must be smooth at x: a ReLU has no
+    gradient at its kink. For a layer, weight its outputs with fixed random numbers.
     rng: draws the directions.
-    step: h, in units of the largest |x| or of 1 if that is larger; make it smaller where f bends
-    within less than about a tenth of that unit. In double precision 1e-6 costs
-    about 1e-12 by the h^2 term and 1e-10 by rounding, relative to f.
-    tolerance: the largest difference admitted, relative to the size of gradient times direction,
-    entry by entry; what rounding of f may cost comes on top.
-    Raises `UsageError` for arrays that are not float64, where rounding would hide the answer.
+    step: h, in units of max(1, the largest |x|); use a smaller one if f curves within about a tenth
+    of that unit. In double precision 1e-6 costs about 1e-12 by the h^2 term and 1e-10 by rounding,
+    relative to f.
+    tolerance: the largest difference allowed, relative to the norm of gradient times direction,
+    entry by entry; an allowance for the rounding of f is added.
+    Raises `UsageError` for arrays that are not float64: rounding would exceed the differences.
 
     >>> import numpy as np
     >>> from digitnn import check_gradient
@@ -67,19 +67,19 @@ measured one everywhere: a factor is missing or too many
 
 
 class _Slopes:
-    """Measures slopes of `f` at `x` by central differences with step `h`."""
+    """Measures the slopes of `f` at `x` by central differences with step `h`."""
 
     def __init__(self, f: Function, x: ndarray, h: float) -> None:
         self.f, self.x, self.h = f, x, h
 
     def along(self, v: ndarray) -> tuple[float, float]:
-        """The slope along `v`, and how much of it may be rounding: some last bits of f over h."""
+        """Return the slope along `v`, and a bound of its rounding error: last bits of f over h."""
         after, before = self._value(self.x + self.h * v), self._value(self.x - self.h * v)
         noise = 8 * np.finfo(np.float64).eps * max(abs(after), abs(before)) / self.h
         return (after - before) / (2 * self.h), float(noise)
 
     def at(self, index: int) -> tuple[float, float]:
-        """The slope along one axis, counting the entries of x in order."""
+        """Return the slope along one entry of x, by its flat index."""
         v = np.zeros(self.x.shape)
         v.flat[index] = 1
         return self.along(v)
@@ -100,8 +100,8 @@ def _check_arguments(gradient: ndarray, x: ndarray) -> None:
     for name, array in (("x", x), ("the gradient", gradient)):
         if array.dtype != np.float64:
             raise UsageError(
-                f"{name} must be float64, got {array.dtype}: finite differences drown in the "
-                "rounding of anything coarser; convert with .astype(np.float64) and compute f and "
+                f"{name} must be float64, got {array.dtype}: at a lower precision rounding "
+                "exceeds finite differences; convert with .astype(np.float64) and compute f and "
                 "its gradient from that"
             )
     if x.size == 0:
@@ -119,7 +119,7 @@ def _check_arguments(gradient: ndarray, x: ndarray) -> None:
 def _describe(
     slopes: _Slopes, gradient: ndarray, v: ndarray, tolerance: float, rng: np.random.Generator
 ) -> str:
-    """Which entry is off by how much, how many are, and what that looks like."""
+    """Return which entry is off and by how much, how many are, and a likely cause."""
     picked = _sample(slopes, gradient, v, rng)
     pairs = np.array([slopes.at(index) for index in picked])
     measured, noise, claimed = pairs[:, 0], pairs[:, 1], gradient.ravel()[picked]
@@ -144,22 +144,22 @@ def _describe(
 def _sample(
     slopes: _Slopes, gradient: ndarray, v: ndarray, rng: np.random.Generator
 ) -> Int[ndarray, " m"]:
-    """Entries to look at: all if they are few, else some, one of them surely a wrong one.
+    """Return the entries to measure: all if they are few, else a sample with a wrong one.
 
-    That one is found by halving: of two halves of the direction, the worse is halved again.
+    The wrong one is found by bisection: of two halves of the direction, the worse is split again.
     """
-    if gradient.size <= SAMPLE:
+    if gradient.size <= MAX_ENTRIES:
         return np.arange(gradient.size)
     entries = np.arange(gradient.size)
     while len(entries) > 1:
         halves = np.array_split(entries, 2)
         entries = max(halves, key=lambda half: _error(slopes, gradient, v, half))
-    others = rng.choice(gradient.size, SAMPLE - 1, replace=False)
+    others = rng.choice(gradient.size, MAX_ENTRIES - 1, replace=False)
     return np.union1d(entries, others)
 
 
 def _error(slopes: _Slopes, gradient: ndarray, v: ndarray, entries: Int[ndarray, " m"]) -> float:
-    """How far claimed and measured slopes are apart along the part of `v` at `entries`."""
+    """Return the difference of claimed and measured slope along `v` restricted to `entries`."""
     part = np.zeros(v.shape)
     part.flat[entries] = v.flat[entries]
     return abs(float(np.vdot(gradient, part)) - slopes.along(part)[0])
@@ -173,7 +173,7 @@ def _hint(
     picked: Int[ndarray, " m"],
     wrong: Bool[ndarray, " m"],
 ) -> str:
-    """What the differences look like, if they look like a common mistake."""
+    """Return which common mistake would explain the differences, or ""."""
     telling = np.abs(measured) > 1e3 * noise
     if not telling.any():
         return "; f does not change with x: does it use its argument?"

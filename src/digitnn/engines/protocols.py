@@ -1,7 +1,7 @@
-"""What an engine is: the protocols that both engines keep.
+"""The protocols that both engines implement.
 
-Everything above an engine (training, evaluation, the command line) knows these protocols only.
-Axes: n images, f features, k classes, p parameters in all.
+The rooms above the engines (training, analysis, the command line) depend on these protocols only.
+Axes: n images, f features, k classes.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from digitnn.recipes.optimisers import MiniBatchOptimiser
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a network did on some images: the summed loss in nats, and how many it read right."""
+    """The summed loss of some images in nats, and how many were classified correctly."""
 
     total: float
     correct: int
@@ -31,7 +31,7 @@ class Outcome:
 
 @runtime_checkable
 class Trainer(Protocol):
-    """A network that learns from mini-batches, in the `precision` of its first parameters."""
+    """Trains a network on mini-batches, in the `precision` of its initial parameters."""
 
     def step(
         self,
@@ -39,28 +39,28 @@ class Trainer(Protocol):
         labels: UInt8[ndarray, " n"],
         learning_rate: float,
     ) -> Outcome:
-        """Take one step of the optimiser; the loss is that from before it.
+        """Take one step of the optimiser; return the loss before it.
 
-        A step whose loss is not finite is not taken: nothing changes, neither what is learned nor
-        BatchNorm's running statistics. Raises `DataError` for images or labels that do not fit,
-        `TrainingError` for too few of them (see `batch`).
+        If the loss is not finite, nothing changes: neither the parameters nor BatchNorm's running
+        statistics. Raises `DataError` for images or labels that do not fit, `TrainingError` for too
+        few of them (see `engines.step`).
         """
         ...
 
     def parameters(self) -> dict[str, ndarray]:
-        """A copy of the parameters as they are now, buffers among them."""
+        """Return a copy of the current parameters and buffers."""
         ...
 
     def state(self) -> dict[str, ndarray]:
-        """A copy of all that the next step depends on besides what it is given.
+        """Return a copy of all that the next step depends on, except its arguments.
 
-        "parameters.0.weight", "optimiser.0.weight.velocity", "optimiser.steps" and the like; each
-        engine has names of its own for what its optimisers remember.
+        The names are like "parameters.0.weight", "optimiser.0.weight.velocity", "optimiser.steps";
+        each engine has its own names for the state of its optimisers.
         """
         ...
 
     def restore(self, state: Mapping[str, ndarray]) -> None:
-        """Go on from what `state` gave; raises `CheckpointError` for the state of another."""
+        """Continue from a `state`; raises `CheckpointError` for that of another trainer."""
         ...
 
 
@@ -68,26 +68,26 @@ class Trainer(Protocol):
 class Objective(Protocol):
     """The summed loss over a whole split, and its gradient, at any parameters.
 
-    Features and parameters have one precision, float32 or float64, in which all is computed.
+    Features and parameters have the same precision, float32 or float64, as has the computation.
     """
 
     def __call__(self, params: Params) -> tuple[Outcome, dict[str, ndarray]]:
-        """The loss, without any L2 term, and its gradient by name."""
+        """Return the loss, without an L2 term, and its gradient by name."""
         ...
 
 
 @runtime_checkable
 class Engine(Protocol):
-    """A way to run networks."""
+    """Runs and trains networks."""
 
     def classifier(self, network: Network, params: Params) -> Classifier:
-        """A classifier that holds its own copy of what it needs; safe to share among threads."""
+        """Return a classifier with its own copy of the parameters; threads may share it."""
         ...
 
     def trainer(
         self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss, seed: int
     ) -> Trainer:
-        """A network that starts to learn from `params`; seed decides what `Dropout` drops."""
+        """Return a trainer that starts from `params`; seed decides which units dropout keeps."""
         ...
 
     def objective(
@@ -97,15 +97,15 @@ class Engine(Protocol):
         labels: UInt8[ndarray, " n"],
         loss: Loss,
     ) -> Objective:
-        """The loss of `network` over features that are already chosen and standardised."""
+        """Return the loss of `network` over features already selected and standardised."""
         ...
 
 
 def precision(params: Params) -> np.dtype[Any]:
-    """The type in which an engine trains `params`: float64 if any of them is, else float32.
+    """Return the training precision of `params`: float64 if any of them is, else float32.
 
-    Trainings begin in float32. In float64 the engines differ so little that a test can tell
-    rounding from a mistake.
+    Recipes start in float32. Tests use float64, where rounding is small enough to tell it from a
+    mistake.
     """
     return np.result_type(np.float32, *(p.dtype for p in params.values()))
 

@@ -114,6 +114,7 @@ def test_a_second_process_is_refused_in_one_line(start, tmp_path):
     words = ("classic", "--epochs", "9999", "--out", "run", "--resume")
     first = start(*words)
     wait_until_saved(tmp_path / "run")
+    first.send_signal(signal.SIGSTOP)  # it keeps the lock, however slowly the second one starts
     second = start(*words)
     out, err = second.communicate(timeout=60)
     assert second.returncode == 1

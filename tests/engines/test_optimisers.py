@@ -288,5 +288,5 @@ def test_a_number_out_of_range_is_refused_by_name(kind, field, value):
 
 
 def test_nesterov_without_momentum_is_refused():
-    with pytest.raises(UsageError, match="nesterov takes a momentum above 0"):
+    with pytest.raises(UsageError, match="nesterov needs a momentum above 0"):
         Sgd(0.1, nesterov=True)

@@ -133,7 +133,7 @@ def test_an_average_restored_from_its_arrays_and_count_goes_on_to_the_same_bits(
 
 @pytest.mark.parametrize("decay", [-0.1, 1, 1.5, float("nan"), True, "0.9", None])
 def test_a_decay_that_is_no_share_is_refused(decay):
-    expected = r"^Averaging: decay must be a number of at least 0 and below 1, got "
+    expected = r"^Averaging: decay must be a finite number of at least 0 and below 1, got "
     with pytest.raises(UsageError, match=expected):
         Averaging(decay)
 

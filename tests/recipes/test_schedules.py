@@ -54,18 +54,24 @@ def test_shares_stay_within_0_and_1(schedule):
 
 @pytest.mark.parametrize("warm_up", [0, 1, -0.1, 1.5, float("nan")])
 def test_a_warm_up_outside_0_to_1_is_refused(warm_up):
-    with pytest.raises(UsageError, match="warm_up must lie between 0 and 1, got"):
+    with pytest.raises(
+        UsageError, match="warm_up must be a finite number above 0 and below 1, got"
+    ):
         OneCycle(warm_up)
 
 
 @pytest.mark.parametrize("field", ["every", "factor"])
 @pytest.mark.parametrize("value", [0, 1, -0.1, 1.5, float("nan")])
 def test_a_step_outside_0_to_1_is_refused(field, value):
-    with pytest.raises(UsageError, match=f"{field} must lie between 0 and 1, got {value}"):
+    with pytest.raises(
+        UsageError, match=f"{field} must be a finite number above 0 and below 1, got {value}"
+    ):
         Step(**{"every": 0.5, field: value})
 
 
 @pytest.mark.parametrize("warm_up", [1, -0.1, 1.5, float("nan")])
 def test_a_cosine_that_warms_up_to_the_end_is_refused(warm_up):
-    with pytest.raises(UsageError, match="warm_up must be at least 0 and below 1, got"):
+    with pytest.raises(
+        UsageError, match="warm_up must be a finite number of at least 0 and below 1, got"
+    ):
         Cosine(warm_up)

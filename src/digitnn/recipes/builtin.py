@@ -1,4 +1,4 @@
-"""The named experiments. How they were found: docs/decisions/002, 003 and 007."""
+"""The built-in recipes. docs/decisions/002, 003 and 007 record how they were found."""
 
 from collections.abc import Mapping
 
@@ -35,7 +35,7 @@ STRIDED: Architecture = (
     *(Conv2d(32, 3), *POOL_NORMALISE_RELU),
     *HEAD,
 )
-"""Pooling stands before BatchNorm and ReLU, which then have a quarter of the numbers to work on."""
+"""Pooling comes before BatchNorm and ReLU, which then process a quarter of the values."""
 TWO_CONVOLUTIONS: Architecture = (
     Crop(2),
     *(Conv2d(16, 5), *POOL_NORMALISE_RELU),
@@ -67,7 +67,7 @@ FIVE_CONVOLUTIONS: Architecture = (
     *(Conv2d(128, 3), *NORMALISE_RELU),
     *(Flatten(), Dropout(0.3), Dense(10)),
 )
-"""The whole image: digits that are moved, or of a stranger, are not always as narrow as MNIST's."""
+"""Not cropped: shifted digits and those of other writers may reach the margin."""
 
 READER_LAYERS: Architecture = (
     *(Conv2d(32, 5), *POOL_NORMALISE_RELU),
@@ -78,12 +78,12 @@ READER_LAYERS: Architecture = (
     *(Conv2d(144, 3), *NORMALISE_RELU),
     *(Flatten(), Dropout(0.3), Dense(10)),
 )
-"""As large as the reader may be: 525,000 parameters, a byte each once it is shipped."""
+"""The largest network that the reader may ship: 525,000 parameters, one byte each."""
 
 SHORT_MUON = Muon(
     learning_rate=0.02, momentum=0.7, beta1=0.8, beta2=0.99, schedule=OneCycle(warm_up=0.3)
 )
-"""For trainings of a few hundred steps, of which a longer memory would count the first too much."""
+"""For a few hundred steps: a longer memory would give the first steps too much weight."""
 
 RECIPES: Mapping[str, Recipe] = {
     recipe.name: recipe
@@ -245,11 +245,11 @@ RECIPES: Mapping[str, Recipe] = {
         ),
     )
 }
-"""Every recipe by its name."""
+"""The recipes by name."""
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe called `name`. Raises `UsageError` with the nearest name for an unknown one."""
+    """Return the recipe called `name`. Raises `UsageError` with the nearest known name."""
     if name in RECIPES:
         return RECIPES[name]
     known = f"known: {', '.join(RECIPES)}{did_you_mean(name, RECIPES)}"

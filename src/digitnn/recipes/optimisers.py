@@ -1,18 +1,17 @@
-"""Optimiser descriptions: the rule and its numbers; the engines carry it out.
+"""Optimiser descriptions: the update rule and its hyperparameters; the engines implement it.
 
-Every rule but Muon's is the one that PyTorch's optimiser of that name has, and both engines take
+Every rule except Muon's equals that of PyTorch's optimiser of the same name, and both engines take
 the same steps. In the formulas p are the parameters, g the gradient of the loss per image at step
-t = 1, 2, ..., and rate is `learning_rate` times what `schedule` says at that step. What is
-remembered from step to step begins at zero.
+t = 1, 2, ..., and rate is `learning_rate` times the value of `schedule` at that step. The state
+kept between steps starts at zero.
 
-Weight decay acts on weights only, the parameters of two or more axes; biases are free.
+Weight decay acts on weights only, the parameters of two or more axes, not on biases.
 """
 
 from dataclasses import dataclass, field
-from math import isfinite
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from digitnn.errors import UsageError
+from digitnn.errors import UsageError, check_numbers
 from digitnn.recipes.schedules import Constant, Schedule
 
 
@@ -21,7 +20,7 @@ class ConjugateGradient:
     """Nonlinear conjugate gradient over the whole training split, by SciPy.
 
     An epoch is one iteration: a line search along the next conjugate direction (Polak and
-    Ribiere; Nocedal and Wright 2006, section 5.2), which evaluates the loss about twice.
+    Ribiere; Nocedal and Wright 2006, section 5.2), with about two evaluations of the loss.
     """
 
 
@@ -30,21 +29,21 @@ class LBfgs:
     """Limited-memory BFGS over the whole training split, by SciPy's L-BFGS-B without bounds.
 
     An epoch is one iteration: a line search along the direction that the last ten steps and changes
-    of the gradient suggest (Nocedal and Wright 2006, algorithm 7.5). It mostly evaluates the loss
-    once.
+    of the gradient give (Nocedal and Wright 2006, algorithm 7.5), mostly with one evaluation of the
+    loss.
     """
 
 
 @dataclass(frozen=True)
 class Sgd:
-    """Stochastic gradient descent, with momentum if wanted.
+    """Stochastic gradient descent, with optional momentum.
 
         g = g + weight_decay p
         u = momentum u + g
         p = p - rate u,  or with nesterov  p - rate (g + momentum u)
 
-    Sutskever et al. 2013 have the rate inside the velocity u; here, as in PyTorch (dampening 0), it
-    multiplies the whole velocity, so a change of rate acts at once.
+    Sutskever et al. 2013 include the rate in the velocity u; here, as in PyTorch (dampening 0), it
+    multiplies the velocity, so a change of the rate takes effect at once.
 
     learning_rate: the peak that `schedule` scales.
     momentum: the share of the velocity that a step keeps.
@@ -60,26 +59,26 @@ class Sgd:
     schedule: Schedule = field(default_factory=Constant)
 
     def __post_init__(self) -> None:
-        _check_positive(self, "learning_rate")
-        _check_share(self, "momentum")
-        _check_not_negative(self, "weight_decay")
+        check_numbers(self, "learning_rate", above=0)
+        check_numbers(self, "momentum", at_least=0, below=1)
+        check_numbers(self, "weight_decay", at_least=0)
         if type(self.nesterov) is not bool:
             raise UsageError(f"Sgd: nesterov must be True or False, got {self.nesterov!r}")
         if self.nesterov and not self.momentum:
-            raise UsageError("Sgd: nesterov takes a momentum above 0, got 0")
+            raise UsageError("Sgd: nesterov needs a momentum above 0, got 0")
 
 
 @dataclass(frozen=True)
 class RmsProp:
-    """RMSprop (Tieleman and Hinton 2012, lecture 6.5), with momentum if wanted.
+    """RMSprop (Tieleman and Hinton 2012, lecture 6.5), with optional momentum.
 
         g = g + weight_decay p
         v = alpha v + (1 - alpha) g^2
         u = momentum u + g / (sqrt(v) + epsilon)
         p = p - rate u
 
-    As in PyTorch epsilon stands outside the root, and v, which begins at zero, is not corrected for
-    that: the first steps are up to 1 / sqrt(1 - alpha) times longer.
+    As in PyTorch, epsilon is outside the root, and the bias of v, which starts at zero, is not
+    corrected: the first steps are up to 1 / sqrt(1 - alpha) times longer.
 
     learning_rate: the peak that `schedule` scales.
     alpha: the decay of the mean square of the gradients.
@@ -97,14 +96,14 @@ class RmsProp:
     schedule: Schedule = field(default_factory=Constant)
 
     def __post_init__(self) -> None:
-        _check_positive(self, "learning_rate", "epsilon")
-        _check_share(self, "alpha", "momentum")
-        _check_not_negative(self, "weight_decay")
+        check_numbers(self, "learning_rate", "epsilon", above=0)
+        check_numbers(self, "alpha", "momentum", at_least=0, below=1)
+        check_numbers(self, "weight_decay", at_least=0)
 
 
 @dataclass(frozen=True)
 class Adadelta:
-    """Adadelta (Zeiler 2012, algorithm 1): steps whose size is that of the steps before.
+    """Adadelta (Zeiler 2012, algorithm 1), which derives the step size from previous steps.
 
         g = g + weight_decay p
         v = rho v + (1 - rho) g^2
@@ -112,8 +111,8 @@ class Adadelta:
         w = rho w + (1 - rho) d^2
         p = p - rate d
 
-    d has the units of p, not of 1 / p as with Sgd, so that a rate of 1 suits most networks; it
-    begins at sqrt(epsilon) or so and grows where steps keep their direction.
+    d has the units of p, not of 1 / p as with Sgd, so a rate of 1 suits most networks; it starts
+    near sqrt(epsilon) and grows where steps keep their direction.
 
     learning_rate: the peak that `schedule` scales.
     rho: the decay of both mean squares, of gradients and of steps.
@@ -129,9 +128,9 @@ class Adadelta:
     schedule: Schedule = field(default_factory=Constant)
 
     def __post_init__(self) -> None:
-        _check_positive(self, "learning_rate", "epsilon")
-        _check_share(self, "rho")
-        _check_not_negative(self, "weight_decay")
+        check_numbers(self, "learning_rate", "epsilon", above=0)
+        check_numbers(self, "rho", at_least=0, below=1)
+        check_numbers(self, "weight_decay", at_least=0)
 
 
 @dataclass(frozen=True)
@@ -156,8 +155,8 @@ class Adam:
     schedule: Schedule = field(default_factory=Constant)
 
     def __post_init__(self) -> None:
-        _check_positive(self, "learning_rate", "epsilon")
-        _check_share(self, "beta1", "beta2")
+        check_numbers(self, "learning_rate", "epsilon", above=0)
+        check_numbers(self, "beta1", "beta2", at_least=0, below=1)
 
 
 @dataclass(frozen=True)
@@ -166,8 +165,8 @@ class AdamW:
 
         p = p - rate weight_decay p,  then as Adam
 
-    The decay does not pass through the moments, so it shrinks every weight at the same pace. As in
-    PyTorch it is multiplied by the rate, the peak included; in the paper by the schedule alone.
+    The decay bypasses the moments, so it shrinks all weights at the same relative rate. As in
+    PyTorch it is multiplied by the rate including the peak; in the paper, by the schedule alone.
 
     learning_rate: the peak that `schedule` scales.
     beta1: the decay of the first moment.
@@ -185,9 +184,9 @@ class AdamW:
     schedule: Schedule = field(default_factory=Constant)
 
     def __post_init__(self) -> None:
-        _check_positive(self, "learning_rate", "epsilon")
-        _check_share(self, "beta1", "beta2")
-        _check_not_negative(self, "weight_decay")
+        check_numbers(self, "learning_rate", "epsilon", above=0)
+        check_numbers(self, "beta1", "beta2", at_least=0, below=1)
+        check_numbers(self, "weight_decay", at_least=0)
 
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
@@ -196,23 +195,23 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 @dataclass(frozen=True)
 class Muon:
-    """Momentum whose steps are orthogonalised, for hidden weights (Jordan et al. 2024, "Muon").
+    """Momentum with orthogonalised steps for hidden weights (Jordan et al. 2024, "Muon").
 
-    Every weight but that of the last layer is a matrix, a row for each unit or channel that it
-    makes; U is its velocity and G its gradient:
+    Every weight except that of the last layer is a matrix, one row for each output unit or channel;
+    U is its velocity and G its gradient:
 
         U = momentum U + G
         p = p - rate weight_decay p
         p = p - rate sqrt(max(rows, columns)) orthogonal(G + momentum U)
 
     orthogonal(A) is A with its singular values brought near 1, by `iterations` steps of Newton and
-    Schulz from A / (|A| + 1e-7), |A| the root of the sum of squares of its entries: all directions
-    are learned equally fast, also those in which the gradient is weak. A
-    matrix with orthonormal rows has entries of 1 / sqrt(columns) in the root mean square; the root
-    in front brings the step of an entry to about the rate, which is also about that of Adam.
+    Schulz from A / (|A| + 1e-7), with the Frobenius norm |A|: all directions are learned equally
+    fast, even those in which the gradient is weak. A matrix with orthonormal rows has entries of
+    1 / sqrt(columns) in the root mean square; the root in front makes the step of an entry about
+    the rate, which is also about that of Adam.
 
     All other parameters take Adam's steps (see `others`): biases, BatchNorm's, the last layer's.
-    With a single weight there is nothing else.
+    A network with a single weight has only those.
 
     learning_rate: the peak that `schedule` scales, of the orthogonalised steps.
     momentum: the share of the velocity that a step keeps.
@@ -236,15 +235,14 @@ class Muon:
     schedule: Schedule = field(default_factory=Constant)
 
     def __post_init__(self) -> None:
-        _check_positive(self, "learning_rate", "other_rate", "epsilon")
-        _check_share(self, "momentum", "beta1", "beta2")
-        _check_not_negative(self, "weight_decay")
-        if type(self.iterations) is not int or self.iterations < 1:
-            raise _refused(self, "iterations", "a whole number of at least 1")
+        check_numbers(self, "learning_rate", "other_rate", "epsilon", above=0)
+        check_numbers(self, "momentum", "beta1", "beta2", at_least=0, below=1)
+        check_numbers(self, "weight_decay", at_least=0)
+        check_numbers(self, "iterations", whole=True, at_least=1)
 
     @property
     def others(self) -> Adam:
-        """What the parameters take that are not orthogonalised."""
+        """The optimiser of the parameters that are not orthogonalised."""
         rate = self.learning_rate * self.other_rate
         return Adam(rate, self.beta1, self.beta2, self.epsilon, self.schedule)
 
@@ -255,32 +253,5 @@ Optimiser: TypeAlias = FullBatchOptimiser | MiniBatchOptimiser
 
 
 def learning_rate_at(optimiser: MiniBatchOptimiser, step: int, steps: int) -> float:
-    """The rate of the step that follows `step` others, of `steps` in all: that of its middle."""
+    """Return the rate of step `step` = 0, 1, ... of `steps`: the schedule at its middle."""
     return optimiser.learning_rate * optimiser.schedule((step + 0.5) / steps)
-
-
-def _check_positive(optimiser: Any, *names: str) -> None:
-    for name in names:
-        if not (_is_number(value := getattr(optimiser, name)) and value > 0):
-            raise _refused(optimiser, name, "a finite number above 0")
-
-
-def _check_not_negative(optimiser: Any, *names: str) -> None:
-    for name in names:
-        if not (_is_number(value := getattr(optimiser, name)) and value >= 0):
-            raise _refused(optimiser, name, "a finite number of at least 0")
-
-
-def _check_share(optimiser: Any, *names: str) -> None:
-    for name in names:
-        if not (_is_number(value := getattr(optimiser, name)) and 0 <= value < 1):
-            raise _refused(optimiser, name, "a number of at least 0 and below 1")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-
-
-def _refused(optimiser: Any, name: str, expected: str) -> UsageError:
-    kind, got = type(optimiser).__name__, getattr(optimiser, name)
-    return UsageError(f"{kind}: {name} must be {expected}, got {got!r}")

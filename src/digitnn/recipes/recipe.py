@@ -1,13 +1,13 @@
-"""What a recipe is: everything that decides how a network is trained, as data."""
+"""Recipes: everything that decides how a network is trained, as data."""
 
 import re
 from dataclasses import dataclass, field, replace
-from math import ceil, isfinite
+from math import ceil
 from typing import Any, Literal, TypeAlias, get_args
 
 from digitnn.data.augmentation.apply import Augmentation
 from digitnn.data.synthesis.spec import SyntheticMix
-from digitnn.errors import UsageError
+from digitnn.errors import UsageError, check_numbers
 from digitnn.network.codec import fields_from_json, fields_to_json
 from digitnn.network.initialisation import Initialisation
 from digitnn.network.layers import BatchNorm, Dense, Dropout, Flatten
@@ -22,28 +22,26 @@ EngineName: TypeAlias = Literal["scratch", "pytorch"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """One experiment.
+    """The description of one experiment.
 
-    name: what runs and tables call it: letters, digits, ".", "_" and "-", at most 64.
+    name: its name in runs and tables: letters, digits, ".", "_" and "-", at most 64.
     summary: one line about it.
-    layers: from (1, 28, 28), the pixels, to (10,), the logits, one a digit.
-    engines: those that can train it, the usual one first.
-    optimiser: how the weights change at a step.
+    layers: from the pixels, (1, 28, 28), to the logits, (10,), one per digit.
+    engines: those that can train it, the default one first.
+    optimiser: the rule that updates the weights at each step.
     epochs: passes over the training split; for a full-batch optimiser, iterations.
-    loss: what the optimiser makes small, in nats, the mean over the images.
-    batch_size: images a step; a full-batch optimiser takes all at once.
-    initialisation: how the first weights are drawn.
-    standardise: what happens to the pixels before the first layer.
-    l2: lambda in loss + lambda / (2 n) * (sum of squared weights; biases are free); full batch
-    only.
+    loss: the function that the optimiser minimises, in nats, the mean over the images.
+    batch_size: images per step; a full-batch optimiser takes all at once.
+    initialisation: the distribution of the initial weights.
+    standardise: the scaling of the pixels before the first layer.
+    l2: lambda in loss + lambda / (2 n) * (sum of squared weights, without biases); full batch only.
     least_std: pixels whose standard deviation over the training images is below this, in units
-    of a uint8 pixel, carry no weight at all: their weights are zero and are not learned; full
-    batch only.
-    augmentation: how each image is distorted or moved before it is learned from; None: not at all.
+    of a uint8 pixel, are ignored: their weights are zero and are not learned; full batch only.
+    augmentation: the random change of each image before a step; None: no change.
     averaging: the average of the parameters that is the result; None takes the last ones.
     synthetic_mix: synthetic images added to the training split: digits in other styles, non-digits.
-    epoch_size: how many images an epoch learns from, drawn anew each epoch and rounded up to whole
-    batches; without it all.
+    epoch_size: images per epoch, drawn again for each epoch and rounded up to whole batches; None
+    takes all.
     """
 
     name: str
@@ -78,11 +76,8 @@ class Recipe:
             )
         if len(set(self.engines)) < len(self.engines):
             raise UsageError(f"engines must differ, got {brief(self.engines)}")
-        for name in ("epochs", "batch_size", "epoch_size"):
-            value = getattr(self, name)
-            absent = value is None and name == "epoch_size"
-            if not absent and (type(value) is not int or value < 1):
-                raise UsageError(f"{name} must be a whole number of at least 1, got {value!r}")
+        counts = ("epochs", "batch_size", *(["epoch_size"] if self.epoch_size is not None else []))
+        check_numbers(self, *counts, whole=True, at_least=1)
         if self.is_full_batch and [type(layer) for layer in self.layers[:2]] != [Flatten, Dense]:
             raise UsageError(
                 f"recipe {self.name}: full-batch training takes a network that begins with "
@@ -92,12 +87,11 @@ class Recipe:
             if self.is_full_batch and isinstance(layer, BatchNorm | Dropout):
                 raise UsageError(
                     f"recipe {self.name}: full-batch training minimises one fixed function, but "
-                    f"{layer} changes it with every batch: train in mini-batches, with Adam say"
+                    f"{layer} changes it with every batch: use mini-batches, for example with Adam"
                 )
+        check_numbers(self, "l2", "least_std", at_least=0)
         for name in ("l2", "least_std"):
             value = getattr(self, name)
-            if not (isfinite(value) and value >= 0):
-                raise UsageError(f"{name} must be a finite number of at least 0, got {value!r}")
             if value and not self.is_full_batch:
                 raise UsageError(
                     f"recipe {self.name}: {name} takes effect in full-batch training only, "
@@ -118,32 +112,32 @@ class Recipe:
 
     @property
     def rejects(self) -> bool:
-        """Whether the network learns to tell what is no digit."""
+        """Whether the network learns to reject non-digits."""
         return isinstance(self.loss, SoftmaxCrossEntropy) and self.loss.no_digit
 
     @property
     def is_full_batch(self) -> bool:
-        """Whether an epoch is an iteration over all images at once, rather than many batches."""
+        """Whether an epoch is one iteration over all images rather than many batches."""
         return isinstance(self.optimiser, FullBatchOptimiser)
 
     def network(self) -> Network:
-        """The network that this recipe trains."""
+        """Return the network that this recipe trains."""
         return Network(self.layers, self.standardise, rejects=self.rejects)
 
     def images_per_epoch(self, n: int) -> int:
-        """How many of `n` images an epoch learns from."""
+        """Return how many of `n` images an epoch uses."""
         return n if self.epoch_size is None else min(self.epoch_size, n)
 
     def steps_per_epoch(self, n: int) -> int:
-        """How many steps an epoch of `n` images takes; one, an iteration, if full batch."""
+        """Return the number of steps per epoch for `n` images; 1 if full batch."""
         return 1 if self.is_full_batch else ceil(self.images_per_epoch(n) / self.batch_size)
 
     def with_epochs(self, epochs: int | None) -> "Recipe":
-        """This recipe with another number of epochs; None keeps it."""
+        """Return this recipe with another number of epochs; None keeps it."""
         return self if epochs is None else replace(self, epochs=epochs)
 
     def engine(self, wanted: str | None) -> EngineName:
-        """The engine to use: `wanted`, or the usual one. Raises `UsageError` if it cannot."""
+        """Return the engine `wanted`, or the default one; `UsageError` if it cannot train this."""
         if wanted is None:
             return self.engines[0]
         for engine in self.engines:
@@ -154,10 +148,10 @@ class Recipe:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Every field as plain builtins, which `from_json` reads back."""
+        """Return every field as plain builtins, for `from_json`."""
         return fields_to_json(self)
 
     @classmethod
     def from_json(cls, value: Any) -> "Recipe":
-        """The recipe that `to_json` wrote. Raises `NetworkError` for anything else."""
+        """Return the recipe that `to_json` wrote. Raises `NetworkError`."""
         return fields_from_json(value, cls)

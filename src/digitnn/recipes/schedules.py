@@ -1,10 +1,10 @@
-"""Learning rates over time, as pure functions of how much of the training is done."""
+"""Learning rate schedules, as pure functions of the share of the training that is done."""
 
 from dataclasses import dataclass
 from math import cos, floor, pi
 from typing import TypeAlias
 
-from digitnn.errors import UsageError
+from digitnn.errors import check_numbers
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class OneCycle:
-    """Up in a straight line to the peak at `warm_up`, then down in a straight line to nothing.
+    """Linear rise to the peak at `warm_up`, then linear fall to 0.
 
     The shape of Smith and Topin 2018 ("Super-convergence"), without its momentum cycle.
 
@@ -28,8 +28,7 @@ class OneCycle:
     warm_up: float = 0.25
 
     def __post_init__(self) -> None:
-        if not 0 < self.warm_up < 1:
-            raise UsageError(f"warm_up must lie between 0 and 1, got {self.warm_up}")
+        check_numbers(self, "warm_up", above=0, below=1)
 
     def __call__(self, done: float) -> float:
         """The share of the peak rate at `done` in 0..1 of all steps."""
@@ -39,7 +38,7 @@ class OneCycle:
 
 @dataclass(frozen=True)
 class Step:
-    """Times `factor` whenever another `every` of the training is done.
+    """Multiplication by `factor` after each share `every` of the training.
 
     every: a share of all steps; every=0.25 has four rates: 1, factor, factor^2, factor^3.
     factor: what the rate is multiplied by, between 0 and 1.
@@ -49,10 +48,7 @@ class Step:
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in ("every", "factor"):
-            value = getattr(self, name)
-            if not 0 < value < 1:
-                raise UsageError(f"{name} must lie between 0 and 1, got {value}")
+        check_numbers(self, "every", "factor", above=0, below=1)
 
     def __call__(self, done: float) -> float:
         """The share of the peak rate at `done` in 0..1 of all steps."""
@@ -62,18 +58,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Cosine:
-    """Up in a straight line to the peak at `warm_up`, then down along half a cosine to nothing.
+    """Linear rise to the peak at `warm_up`, then fall to 0 along half a cosine.
 
     Loshchilov and Hutter 2017 ("SGDR"), equation 5, without its restarts.
 
-    warm_up: a share of all steps, at least 0 and below 1; 0 begins at the peak.
+    warm_up: a share of all steps, at least 0 and below 1; 0 starts at the peak.
     """
 
     warm_up: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.warm_up < 1:
-            raise UsageError(f"warm_up must be at least 0 and below 1, got {self.warm_up}")
+        check_numbers(self, "warm_up", at_least=0, below=1)
 
     def __call__(self, done: float) -> float:
         """The share of the peak rate at `done` in 0..1 of all steps."""

@@ -1,11 +1,11 @@
-"""Recipes of a user's own: TOML files with the fields of `Recipe`.
+"""Reading of recipes from TOML files with the fields of `Recipe`.
 
-    base = "cnn"        # optional: a named recipe, which gives the fields that are left out
+    base = "cnn"        # optional: a built-in recipe that supplies the missing fields
     name = "my-cnn"
     epochs = 5
 
-A field that is given replaces the whole field of the base. Without a base, what has a default may
-be left out. Errors name the file and, where it can be found, the line.
+A given field replaces the whole field of the base. Without a base, fields with a default may be
+left out. Errors name the file and, if it can be found, the line.
 """
 
 import tomllib
@@ -22,24 +22,26 @@ from digitnn.recipes.recipe import Recipe
 from digitnn.wording import brief
 
 MAX_BYTES = 64 << 10
-"""Far more than a recipe of a hundred layers with every comment takes."""
+"""Far more than a recipe of a hundred layers with all comments needs."""
 
 MAX_PARAMETERS = 100_000_000
-"""A network of more is a slip of the hand: 400 MB of weights, and a multiple of it to train."""
+"""A larger network is probably a typing error: 400 MB of weights, and a multiple to train."""
 
 _MAX_BYTES_SEARCHED, _MAX_LINES_TRIED = 16 << 10, 200
-_MAX_DOTS = 1000  # on a line: reading a.a.a... takes tomllib seconds for 10,000, and grows squared
+_MAX_DOTS = (
+    1000  # on a line: tomllib takes seconds for 10,000 (a.a.a...), quadratic in their number
+)
 
 
 def choose_recipe(name: str) -> Recipe:
-    """The built-in recipe called `name`, or that of the TOML file at the path `name`."""
+    """Return the built-in recipe called `name`, or that of the TOML file at the path `name`."""
     path = Path(name)
     is_file = name not in RECIPES and (path.suffix.lower() == ".toml" or path.exists())
     return read_recipe(path) if is_file else find_recipe(name)
 
 
 def choose_recipes(names: Iterable[str]) -> list[Recipe]:
-    """Each recipe once. Raises `UsageError` if two that differ have the same name."""
+    """Return each recipe once. Raises `UsageError` if two different ones have the same name."""
     chosen: dict[str, Recipe] = {}
     for recipe in map(choose_recipe, names):
         if chosen.setdefault(recipe.name, recipe) != recipe:
@@ -50,9 +52,9 @@ def choose_recipes(names: Iterable[str]) -> list[Recipe]:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe in a TOML file.
+    """Return the recipe in a TOML file.
 
-    Raises `FormatError` if it cannot be read as text, `UsageError` if that is no recipe.
+    Raises `FormatError` if it is not readable text, `UsageError` if it is not a recipe.
     """
     if path.exists() and not path.is_file():
         raise FormatError(f"{path}: a recipe is a TOML file, and this is not a file")
@@ -76,7 +78,7 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def recipe_from_toml(text: str, source: str = "recipe") -> Recipe:
-    """The recipe that `text` describes. Raises `UsageError`; its message begins with `source`."""
+    """Return the recipe in `text`. Raises `UsageError` with a message that begins with `source`."""
     value = _parse(text, source)
     try:
         recipe = Recipe.from_json(_with_base(value))
@@ -102,7 +104,7 @@ def _parse(text: str, source: str) -> dict[str, Any]:
 
 
 def _with_base(value: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields given, on top of those of the base if one is named; a new name is still due."""
+    """Return the given fields on top of those of the base, except the base's name."""
     given = dict(value)
     if "base" not in given:
         return given
@@ -118,7 +120,7 @@ def _with_base(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_trainable(recipe: Recipe) -> None:
-    """Raise `NetworkError` unless the layers fit together and in memory."""
+    """Raise `NetworkError` unless the layers' shapes match and the network is not too large."""
     count = recipe.network().parameter_count()
     if count > MAX_PARAMETERS:
         raise NetworkError(
@@ -128,13 +130,13 @@ def _check_trainable(recipe: Recipe) -> None:
 
 
 def with_free_name(recipe: Recipe) -> Recipe:
-    """The recipe, renamed if it would pose as a built-in one that it is not."""
+    """Return the recipe, renamed if it differs from a built-in recipe of the same name."""
     is_taken = RECIPES.get(recipe.name.lower(), recipe) != recipe
     return replace(recipe, name=f"my-{recipe.name}") if is_taken else recipe
 
 
 def _check_name(recipe: Recipe) -> None:
-    """Raise `NetworkError` if the recipe would pose as a built-in one."""
+    """Raise `NetworkError` if the recipe differs from a built-in one of the same name."""
     free = with_free_name(recipe).name
     if recipe.name != free:
         built_in = RECIPES[recipe.name.lower()]
@@ -148,10 +150,10 @@ def _check_name(recipe: Recipe) -> None:
 
 
 def _line_of(place: Place, text: str) -> int | None:
-    """The line on which `place` stands, if a short search finds it.
+    """Return the line of `place`, if a short search finds it.
 
-    Read from its first line on, the file has the place from that line on; a list that is still open
-    there is closed for the reading.
+    It is the first line up to which the text, parsed alone, contains the place. A list that is
+    still open there is closed for parsing.
     """
     if not place or len(text) > _MAX_BYTES_SEARCHED:
         return None
@@ -166,7 +168,7 @@ def _line_of(place: Place, text: str) -> int | None:
 
 
 def _readings(beginning: str) -> Iterator[Any]:
-    """What the beginning of a file holds, as it is or with a list closed."""
+    """Yield the parsed beginning of a file, as it is or with a list closed."""
     for closing in ("", "\n]"):
         try:
             yield tomllib.loads(beginning + closing)

@@ -1,7 +1,7 @@
-"""A recipe as a TOML file to start from: every field, with a comment that says what it means.
+"""Writing of recipes as commented TOML files.
 
-The comments are the docstrings': where one has a paragraph `field: meaning`, that is the comment.
-What else a field may hold is told by its type.
+A paragraph `field: meaning` in a docstring becomes the comment of the field. The field's type
+supplies the list of alternatives.
 """
 
 import re
@@ -26,7 +26,7 @@ _OPENING = (
 
 
 def recipe_to_toml(recipe: Recipe) -> str:
-    """The recipe as commented TOML, from which `recipe_from_toml` makes an equal one."""
+    """Return the recipe as commented TOML, for `recipe_from_toml`."""
     document = tomlkit.document()
     _add_comment(document, _OPENING)
     _fill(document, recipe, apart=True)
@@ -34,7 +34,7 @@ def recipe_to_toml(recipe: Recipe) -> str:
 
 
 def field_comments(kind: type) -> dict[str, str]:
-    """What the docstring of a description says about each field, in one line each."""
+    """Return the meaning of each field from the docstring of a description, in one line each."""
     lines = cleandoc(kind.__doc__ or "").splitlines()
     notes: dict[str, str] = {}
     name = None
@@ -51,9 +51,9 @@ def field_comments(kind: type) -> dict[str, str]:
 
 
 def _fill(table: TOMLDocument | Table, value: Any, apart: bool = False) -> None:
-    """Add the fields of a description, those first that are no tables: TOML wants it so.
+    """Add the fields of a description; tables come last, as TOML requires.
 
-    apart: with empty lines between them.
+    apart: separate the fields by empty lines.
     """
     types, notes = field_types(type(value)), field_comments(type(value))
     parts = {name: getattr(value, name) for name in types}
@@ -81,7 +81,7 @@ def _add_comment(table: TOMLDocument | Table, text: str, indent: str = "") -> No
 
 
 def _plain(value: Any, hint: Any, name: str) -> Any:
-    """What is written behind `=`; lists of descriptions one a line."""
+    """Return the value after `=`; lists of descriptions take one line per item."""
     if is_dataclass(value):
         return type(value).__name__
     if not isinstance(value, tuple):
@@ -93,7 +93,7 @@ def _plain(value: Any, hint: Any, name: str) -> Any:
 
 
 def _short(value: Any, kinds: OneOf) -> Any:
-    """A description on one line, without its defaults: "Relu" or {layer = "Dense", units = 10}."""
+    """Return a description without its defaults: "Relu" or {layer = "Dense", units = 10}."""
     usual = {field.name: field.default for field in fields(value)}
     given = {
         name: part
@@ -108,7 +108,7 @@ def _short(value: Any, kinds: OneOf) -> Any:
 
 
 def _alternatives(hint: Any, name: str) -> list[str]:
-    """What a field of this type may hold, a line each, where there is a choice to be told."""
+    """Return the alternatives of a field of this type, one per line; none if there is no choice."""
     inner = get_args(hint)[0] if get_origin(hint) is tuple else hint
     if kinds := kinds_of(inner, name):
         return [_signature(kind) for kind in kinds.kinds.values()]
@@ -119,7 +119,7 @@ def _alternatives(hint: Any, name: str) -> list[str]:
 
 
 def _signature(kind: type) -> str:
-    """A kind with its fields and their defaults: `Conv2d(channels, kernel, stride = 1, ...)`."""
+    """Return a kind with its fields and defaults: `Conv2d(channels, kernel, stride = 1, ...)`."""
     return kind.__name__ + (f"({_fields_of(kind)})" if fields(kind) else "")
 
 

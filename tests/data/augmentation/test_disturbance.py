@@ -105,5 +105,7 @@ def test_a_step_of_a_training_decides_what_is_drawn(strokes):
 @pytest.mark.parametrize("name", [field.name for field in fields(Disturbance)][1:])
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), True, "0.5"])
 def test_a_share_is_a_probability(name, value):
-    with pytest.raises(UsageError, match=f"Disturbance: {name} must be from 0 to 1"):
+    with pytest.raises(
+        UsageError, match=f"Disturbance: {name} must be .* at least 0 and at most 1"
+    ):
         Disturbance(**{name: value})

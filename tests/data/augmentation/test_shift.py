@@ -46,5 +46,5 @@ def test_none_is_moved_by_zero_pixels_and_nothing_given_is_changed(digits, rng):
 
 @pytest.mark.parametrize("pixels", [-1, 29, 1.0, True, "1"])
 def test_other_numbers_of_pixels_are_refused(pixels):
-    with pytest.raises(UsageError, match="whole number from 0 to 28, got"):
+    with pytest.raises(UsageError, match="whole number of at least 0 and at most 28, got"):
         Shift(pixels)

@@ -117,7 +117,7 @@ def test_a_cached_file_that_does_not_match_is_fetched_anew_and_said_so(know, tmp
     told: list[str] = []
     assert_same_data(sources.load("mnist", "train", notify=told.append), tiny_train())
     assert asked == ["train-labels-idx1-ubyte"]
-    assert told[0] == f"{path} does not match its SHA-256; fetching it anew"
+    assert told[0] == f"{path} does not match its SHA-256; fetching it again"
 
 
 def test_loading_the_training_part_does_not_look_at_the_cached_test_files(know, tmp_path):
@@ -302,7 +302,7 @@ def test_a_named_folder_without_data_is_said_so_before_looking_on(know, tmp_path
     monkeypatch.setenv("DIGITNN_DATA_DIR", str(tmp_path / "empty"))
     told: list[str] = []
     sources.fetch("mnist", None, told.append)
-    assert told[0] == f"{tmp_path / 'empty'}: no digit data; looking on"
+    assert told[0] == f"{tmp_path / 'empty'}: no digit data; trying other places"
 
 
 def test_damaged_data_of_ones_own_are_an_error_not_a_reason_to_look_on(know, tmp_path):

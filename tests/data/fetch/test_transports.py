@@ -162,7 +162,7 @@ def test_a_location_that_fails_does_not_hide_another(links, files, tmp_path):
 def test_a_package_that_is_nowhere_is_reported_for_each_location(links, files, tmp_path):
     settings = {"find-links": f"{links} {tmp_path / 'nowhere'}", "no-index": "1"}
     message = why_not(python_package("Other", "1", settings), files, tmp_path / "cache")
-    assert message.startswith("Python package Other==1: links: not there; links: Invalid")
+    assert message.startswith("Python package Other==1: links: not found; links: Invalid")
 
 
 def test_a_member_of_the_wrong_size_is_refused_before_it_is_unpacked(files, tmp_path):
@@ -268,7 +268,7 @@ def test_npm_that_is_not_installed_is_a_reason(files, tmp_path, monkeypatch):
 
 def test_npm_that_brings_nothing_is_a_reason(programs, files, tmp_path):
     program(programs / "npm", "exit 0")
-    assert "it brought no *.tgz" in why_not(npm_package("x@1"), files, tmp_path / "cache")
+    assert "it delivered no *.tgz" in why_not(npm_package("x@1"), files, tmp_path / "cache")
 
 
 def test_a_debian_package_is_unpacked_without_being_installed(programs, files, tmp_path):

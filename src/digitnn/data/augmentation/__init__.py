@@ -1,1 +1,1 @@
-"""Training images changed as they are drawn: shifted, distorted, disturbed, redrawn."""
+"""Augmentation of training images: shifted, distorted, disturbed or redrawn."""

@@ -1,4 +1,4 @@
-"""What happens to the images of a training step before they are learned from.
+"""Augmentation of the images of one training step.
 
 Axes: n images, h w pixels.
 """
@@ -19,10 +19,10 @@ Augmentation: TypeAlias = Distortion | Shift | Redrawing | Disturbance
 def augment_batch(
     images: UInt8[ndarray, "n h w"], augmentation: Augmentation, seed: int, step: int
 ) -> UInt8[ndarray, "n h w"]:
-    """The images of training step `step`, augmented; `seed` and `step` decide all that is drawn.
+    """Augment the images of training step `step`; `seed` and `step` decide all random numbers.
 
-    No generator lives on from step to step, so a resumed training sees the same pictures, and a
-    batch may be made ahead of its turn.
+    No generator is kept between steps, so a resumed training sees the same images, and a batch may
+    be made in advance.
     """
     rng = np.random.Generator(np.random.SFC64([seed, step]))
     match augmentation:

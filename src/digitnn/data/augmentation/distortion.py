@@ -1,41 +1,37 @@
-"""Distorted copies of training images: turned, scaled, slanted, shifted and bent a little.
+"""Geometric augmentation: rotation, scaling, shear, shift and elastic distortion.
 
-All of it is one map from each pixel of the new image to a point of the old one, and the old image
-is sampled there once: every sampling blurs, so a chain of them would blur several times. Each step
-is a few NumPy calls over many images, which let other threads run meanwhile; nothing is drawn but
-from the generator that is passed in.
-Axes: n images, h w pixels, m waves. Points are (y, x) in pixels, y downwards.
+All steps are combined into one map from the pixels of the new image to points of the old one, which
+is sampled once: every sampling blurs. The work is done by a few NumPy calls over many images, which
+release the interpreter for other threads. `shift` moves by whole pixels and samples nothing.
+Axes: n images, h w pixels, m modes. Points are (y, x) in pixels, y downwards.
 """
 
 from dataclasses import dataclass, fields
 from functools import cache
-from math import isfinite
 
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 from numpy import ndarray
 from numpy.lib.stride_tricks import sliding_window_view
 
-from digitnn.errors import UsageError
+from digitnn.errors import check_numbers
 
 BLOCK_IMAGES = 32
-"""Images sampled at once: few enough to stay in cache and in memory that is used again, which takes
-3 ms for 256 images in place of 8."""
+"""Images sampled at once: they stay in the cache, which takes 3 ms for 256 images instead of 8."""
 
 
 @dataclass(frozen=True)
 class Distortion:
-    """How far an image may be distorted; each image draws its own amounts, uniform within limits.
+    """Limits of a distortion; each image draws its own amounts, uniform within the limits.
 
-    degrees: turned about the centre by up to this, either way; scale: height and width multiplied
-    by factors of their own in 1 - scale..1 + scale; shear: slanted sideways by up to this many
-    pixels a row; shift: moved down and across by up to this many pixels each, fractions too.
-    elastic: how far pixels are moved out of line besides, down and across, as the standard
-    deviation in pixels; the displacements are white noise smoothed by a Gaussian of standard
-    deviation `smoothness` pixels (Simard, Steinkraus and Platt 2003, section 2, who state their
-    strength before the smoothing).
+    degrees: rotation about the centre by up to this, either way; scale: height and width multiplied
+    by separate factors in 1 - scale..1 + scale; shear: slant by up to this many pixels per row;
+    shift: moved down and across by up to this many pixels each, fractions included.
+    elastic: standard deviation, in pixels, of elastic displacements down and across; these are
+    white noise smoothed by a Gaussian of standard deviation `smoothness` pixels (Simard, Steinkraus
+    and Platt 2003, section 2, who state the strength before smoothing).
 
-    The order: scaled, slanted, turned, shifted; then bent.
+    The order is scale, shear, rotation, shift, elastic distortion.
     """
 
     degrees: float = 0.0
@@ -46,23 +42,15 @@ class Distortion:
     smoothness: float = 4.0
 
     def __post_init__(self) -> None:
-        for name in (field.name for field in fields(self)):
-            value = getattr(self, name)
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not (is_number and isfinite(value) and value >= 0):
-                raise UsageError(
-                    f"Distortion: {name} must be a finite number of at least 0, got {value!r}"
-                )
-        if self.scale >= 1:
-            raise UsageError(f"Distortion: scale must be below 1, got {self.scale!r}")
-        if self.smoothness == 0:
-            raise UsageError("Distortion: smoothness must be above 0, got 0")
+        check_numbers(self, *(field.name for field in fields(self)), at_least=0)
+        check_numbers(self, "scale", at_least=0, below=1)
+        check_numbers(self, "smoothness", above=0)
 
 
 def distort(
     images: UInt8[ndarray, "n h w"], distortion: Distortion, rng: np.random.Generator
 ) -> UInt8[ndarray, "n h w"]:
-    """Each of `images` distorted in its own way. What comes in from outside is paper, 0.
+    """Distort each image by its own random amounts. Pixels from outside are paper, 0.
 
     >>> digits = np.full((2, 28, 28), 255, np.uint8)
     >>> bool((distort(digits, Distortion(), np.random.default_rng(0)) == digits).all())
@@ -79,9 +67,9 @@ def distort(
 def random_points(
     n: int, h: int, w: int, distortion: Distortion, rng: np.random.Generator, magnified: float = 1.0
 ) -> Float32[ndarray, "2 n h w"]:
-    """Where each pixel of n distorted images lies in the old ones, each drawn in its own way.
+    """Draw n distortions; return where each pixel of the new images lies in the old ones.
 
-    magnified: how much larger the new images show what is drawn; `elastic` is in their pixels.
+    magnified: the magnification of the new images; `elastic` is in their pixels.
     """
     limits = [
         distortion.degrees,
@@ -107,11 +95,10 @@ def affine_points(
     shear: Float64[ndarray, " n"],
     shift: Float64[ndarray, "n 2"],
 ) -> Float32[ndarray, "2 n h w"]:
-    """Where each pixel of n new images lies in the old one: rows and columns, pixel (0, 0) at 0.
+    """Return where each pixel of n new images lies in the old one, in rows and columns from 0.
 
-    The ink at p, measured from the centre, moves to `turn @ slant @ stretch @ p + shift`; the ink
-    of the new pixel q is therefore found at the inverse of that. Positive degrees turn as np.rot90
-    does, anticlockwise.
+    Ink at p, from the centre, moves to `turn @ slant @ stretch @ p + shift`, so a new pixel takes
+    its ink from the inverse of that map. Positive degrees turn anticlockwise, as np.rot90.
     """
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     one, zero = np.ones_like(shear), np.zeros_like(shear)
@@ -131,11 +118,11 @@ def affine_points(
 def smooth_noise(
     n: int, h: int, w: int, smoothness: float, rng: np.random.Generator
 ) -> Float32[ndarray, "2 n h w"]:
-    """Gaussian fields, down and across: at each pixel of mean 0 and standard deviation 1.
+    """Draw smooth Gaussian fields, down and across, with mean 0 and standard deviation 1.
 
-    Pixels d apart correlate by exp(-d^2 / (4 smoothness^2)), as white noise does after a Gaussian
-    filter, up to the edge. A field so smooth is a sum of few waves: in place of the filter, m x m
-    random numbers are spread over h x w pixels by two small matrix products.
+    Pixels d apart have the correlation exp(-d^2 / (4 smoothness^2)), as white noise has after a
+    Gaussian filter. Such a field is a sum of few modes: instead of filtering, m x m random numbers
+    are spread over h x w pixels by two small matrix products.
     """
     down, across = _karhunen_loeve_modes(h, smoothness), _karhunen_loeve_modes(w, smoothness)
     noise = rng.standard_normal((2, n, down.shape[1], across.shape[1]), np.float32)
@@ -144,11 +131,11 @@ def smooth_noise(
 
 @cache
 def _karhunen_loeve_modes(extent: int, smoothness: float) -> Float32[ndarray, "extent m"]:
-    """The Karhunen-Loeve expansion of a smooth Gaussian line: the eigenvectors of its correlations.
+    """Return the Karhunen-Loeve modes of a smooth Gaussian line, scaled eigenvectors.
 
-    Each is as long as the root of its eigenvalue, so that their sum with independent standard
-    normal factors has these correlations. Waves of less than a thousandth of the variance are left
-    out, which lowers the standard deviation by 0.2 % at most.
+    Each has the length of the root of its eigenvalue, so their sum with independent standard normal
+    factors has the wanted correlations. Modes with less than a thousandth of the variance are left
+    out, which lowers the standard deviation by at most 0.2 %.
     """
     distance = np.subtract.outer(np.arange(extent), np.arange(extent))
     variances, vectors = np.linalg.eigh(np.exp(-((distance / (2 * smoothness)) ** 2)))
@@ -161,10 +148,10 @@ def _karhunen_loeve_modes(extent: int, smoothness: float) -> Float32[ndarray, "e
 def sample(
     images: UInt8[ndarray, "n h w"], points: Float32[ndarray, "2 n h w"]
 ) -> UInt8[ndarray, "n h w"]:
-    """The images at `points` (rows and columns), bilinear between pixels, 0 outside, rounded."""
+    """Sample the images at `points` (rows and columns): bilinear, 0 outside, rounded."""
     n, h, w = images.shape
-    # Paper all round, one pixel before and two after: points far out are brought back to it, and
-    # no neighbour needs to be asked where it is.
+    # A border of paper, one pixel before and two after: points outside are clipped to it, and
+    # every point has all four neighbours.
     padded = np.zeros((n, h + 3, w + 3), np.float32)
     padded[:, 1:-2, 1:-2] = images
     y, x = shares = np.clip(points, -1, np.array([h, w], np.float32)[:, None, None, None])
@@ -179,7 +166,7 @@ def sample(
 
 
 def _interpolate(one: ndarray, other: ndarray, share: ndarray) -> ndarray:
-    """one + share (other - one), written over `other`: fresh memory costs more than the sums."""
+    """Return one + share (other - one), written over `other` to save an allocation."""
     other -= one
     other *= share
     other += one
@@ -192,7 +179,7 @@ def _matrices(rows: list[list[ndarray]]) -> Float64[ndarray, "n 2 2"]:
 
 @dataclass(frozen=True)
 class Shift:
-    """How far an image may be moved: each draws its own whole number of pixels, down and across.
+    """A random move of each image by whole pixels, down and across.
 
     pixels: up to this many, either way, all equally likely.
     """
@@ -200,16 +187,13 @@ class Shift:
     pixels: int = 1
 
     def __post_init__(self) -> None:
-        if type(self.pixels) is not int or not 0 <= self.pixels <= 28:
-            raise UsageError(
-                f"Shift: pixels must be a whole number from 0 to 28, got {self.pixels!r}"
-            )
+        check_numbers(self, "pixels", whole=True, at_least=0, at_most=28)
 
 
 def shift(
     images: UInt8[ndarray, "n h w"], limits: Shift, rng: np.random.Generator
 ) -> UInt8[ndarray, "n h w"]:
-    """Each of `images` moved in its own way. What comes in from outside is paper, 0.
+    """Move each image by its own random amounts. Pixels from outside are paper, 0.
 
     >>> digits = np.full((2, 28, 28), 255, np.uint8)
     >>> bool((shift(digits, Shift(0), np.random.default_rng(0)) == digits).all())

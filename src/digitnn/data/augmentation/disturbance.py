@@ -1,10 +1,9 @@
-"""Training images disturbed in many ways, so that a network learns what in them is the digit.
+"""Augmentation for robustness: random disturbances of many kinds.
 
-None of it is one of MNIST-C's corruptions (`corruptions`): those are what robustness is measured
-by, and whoever trains on them measures something else. Here are broader families drawn at random:
-shapes, outlines, random kernels (Xu et al. 2021, Robust and generalizable visual representation
-learning via random convolutions), grain, strokes across, patches, negatives, uneven grounds. Most
-images meet few of them at once:
+MNIST-C's corruptions, which measure robustness, are deliberately not among them: training on them
+would invalidate the measurement. The families here are broader: shapes, outlines, random kernels
+(Xu et al. 2021, Robust and generalizable visual representation learning via random convolutions),
+grain, strokes across, patches, negatives, uneven backgrounds. Most images get only a few:
 
     shape -> strokes -> kernel -> strokes across -> patch -> negative -> ground -> grain
 
@@ -12,7 +11,6 @@ Axes: n images, h w pixels, p points, k places of a kernel.
 """
 
 from dataclasses import dataclass, field
-from math import isfinite
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
@@ -20,16 +18,16 @@ from numpy import ndarray
 
 from digitnn.data.augmentation.distortion import Distortion, distort, smooth_noise
 from digitnn.data.augmentation.stroke_width import change_thickness, dilate
-from digitnn.errors import UsageError
+from digitnn.errors import check_numbers
 
 KERNEL_SIDE = 7
-"""Pixels a side of a random kernel."""
+"""Side of a random kernel, in pixels."""
 
 STROKE_POINTS = 8
-"""Of a stroke across."""
+"""Points of a stroke across."""
 
 GROUND_SMOOTHNESS, PATCH_SMOOTHNESS = 8.0, 1.5
-"""How smooth a ground is, and the outline of a patch, in pixels; see `smooth_noise`."""
+"""Smoothness of a background and of a patch's outline, in pixels; see `smooth_noise`."""
 
 _PROBABILITIES = (
     "plain",
@@ -46,18 +44,18 @@ _PROBABILITIES = (
 
 @dataclass(frozen=True)
 class Disturbance:
-    """How images may be disturbed. What is called a share is a probability, of its own for each.
+    """Probabilities of the disturbances, each drawn independently for each image.
 
-    shape: how the shape of all but the plain ones is distorted.
-    plain: the share that stays as it is.
-    hollow: the share of which the outlines remain; as many others get thicker or thinner strokes.
-    smeared: the share that passes through a random kernel.
-    jittered: the share whose pixels each come from somewhere near.
-    crossed: the share with a stroke of another pen across.
-    patched: the share with patches of one grey.
-    negative: the share of which a part, from side to side, is its negative.
-    uneven: the share on another ground than paper, with less contrast to it.
-    grainy: the share with noise of single pixels.
+    shape: the distortion of all images but the plain ones.
+    plain: the probability that an image stays unchanged.
+    hollow: the probability of outlines only; as many images get thicker or thinner strokes.
+    smeared: the probability of a random kernel.
+    jittered: the probability that each pixel is replaced by one nearby.
+    crossed: the probability of a stroke across the image.
+    patched: the probability of grey patches.
+    negative: the probability that a band from side to side is inverted.
+    uneven: the probability of an uneven background with less contrast.
+    grainy: the probability of noise in single pixels.
     """
 
     shape: Distortion = field(default_factory=Distortion)
@@ -72,17 +70,13 @@ class Disturbance:
     grainy: float = 0.2
 
     def __post_init__(self) -> None:
-        for name in _PROBABILITIES:
-            value = getattr(self, name)
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not (is_number and isfinite(value) and 0 <= value <= 1):
-                raise UsageError(f"Disturbance: {name} must be from 0 to 1, got {value!r}")
+        check_numbers(self, *_PROBABILITIES, at_least=0, at_most=1)
 
 
 def disturb(
     images: UInt8[ndarray, "n h w"], limits: Disturbance, rng: np.random.Generator
 ) -> UInt8[ndarray, "n h w"]:
-    """Each of `images` disturbed in its own way."""
+    """Disturb each image in its own random way."""
     n = len(images)
     disturbed = images.copy()
     others = np.flatnonzero(rng.random(n) >= limits.plain)
@@ -110,12 +104,12 @@ def _some(share: float, ink: ndarray, rng: np.random.Generator) -> Bool[ndarray,
 def _uniform(
     low: float, high: float, ink: ndarray, rng: np.random.Generator
 ) -> Float32[ndarray, "n 1 1"]:
-    """A number an image."""
+    """Draw one number for each image."""
     return rng.uniform(low, high, (len(ink), 1, 1)).astype(np.float32)
 
 
 def _redraw(ink: Float32[ndarray, "n h w"], hollow: float, rng: np.random.Generator) -> None:
-    """Strokes made thicker or thinner, or only what that adds to them, in place."""
+    """Make strokes thicker or thinner, or keep only their outlines, in place."""
     chosen = rng.random(len(ink))
     changed = chosen < 2 * hollow
     ink[changed] = change_thickness(ink[changed], rng.uniform(-0.7, 1.3, int(changed.sum())))
@@ -127,7 +121,7 @@ def _redraw(ink: Float32[ndarray, "n h w"], hollow: float, rng: np.random.Genera
 
 
 def _smear(ink: Float32[ndarray, "n h w"], rng: np.random.Generator) -> Float32[ndarray, "n h w"]:
-    """A mean over places around, each with a weight of its own; a few of them have the most."""
+    """Convolve each image with its own random kernel, dominated by a few weights."""
     n, h, w = ink.shape
     half = KERNEL_SIDE // 2
     weights = rng.exponential(size=(n, KERNEL_SIDE**2)).astype(np.float32) ** 3
@@ -141,7 +135,7 @@ def _smear(ink: Float32[ndarray, "n h w"], rng: np.random.Generator) -> Float32[
 
 
 def _jitter(ink: Float32[ndarray, "n h w"], chosen: ndarray, rng: np.random.Generator) -> None:
-    """Each pixel takes the place of one up to two rows and columns away, in place."""
+    """Replace each pixel by one up to two rows and columns away, in place."""
     old = ink[chosen]
     n, h, w = old.shape
     image, row, column = np.ogrid[:n, :h, :w]
@@ -152,7 +146,7 @@ def _jitter(ink: Float32[ndarray, "n h w"], chosen: ndarray, rng: np.random.Gene
 
 
 def _cross(ink: Float32[ndarray, "n h w"], rng: np.random.Generator) -> Float32[ndarray, "n h w"]:
-    """A stroke of some points from one side on, in some images dashed, upright in half of them."""
+    """Draw a stroke from side to side; upright in half of the images, dashed in some."""
     n, h, w = ink.shape
     along = np.linspace(-1, w, STROKE_POINTS) + rng.normal(0, 1.5, (n, STROKE_POINTS))
     aside = rng.uniform(-2, h + 2, (n, 1)) + rng.uniform(-6, 6, (n, 1)) * np.linspace(
@@ -176,14 +170,14 @@ def _cross(ink: Float32[ndarray, "n h w"], rng: np.random.Generator) -> Float32[
 
 
 def _patch(ink: Float32[ndarray, "n h w"], rng: np.random.Generator) -> Float32[ndarray, "n h w"]:
-    """One grey where a smooth random field is high."""
+    """Fill the places where a smooth random field is high with one grey."""
     n, h, w = ink.shape
     high = smooth_noise(n, h, w, PATCH_SMOOTHNESS, rng)[0] > _uniform(0.7, 2, ink, rng)
     return np.where(high, _uniform(0, 0.8, ink, rng), ink)
 
 
 def _invert(ink: Float32[ndarray, "n h w"], rng: np.random.Generator) -> Float32[ndarray, "n h w"]:
-    """Its negative between two lines, or outside them, which lie along the rows or the columns."""
+    """Invert each image between two rows or columns, or outside them."""
     n, h, w = ink.shape
     lines = np.sort(rng.uniform(0, 1, (2, n, 1, 1)), axis=0)
     upright = rng.random((n, 1, 1)) < 0.5
@@ -195,7 +189,7 @@ def _invert(ink: Float32[ndarray, "n h w"], rng: np.random.Generator) -> Float32
 def _lay_ground(
     ink: Float32[ndarray, "n h w"], rng: np.random.Generator
 ) -> Float32[ndarray, "n h w"]:
-    """contrast * ink on a ground that is even or waves, both within 0 and 1 mostly."""
+    """Put contrast * ink on an even or wavy background; mostly within 0 and 1."""
     n, h, w = ink.shape
     contrast = _uniform(0.15, 1, ink, rng)
     level = _uniform(0, 1, ink, rng) * (1 - contrast)
@@ -204,7 +198,7 @@ def _lay_ground(
 
 
 def _grain(ink: Float32[ndarray, "n h w"], rng: np.random.Generator) -> Float32[ndarray, "n h w"]:
-    """Normal noise on all pixels, or some of them exchanged for any grey, or the ink uneven."""
+    """Add normal noise, or replace some pixels by any grey, or make the ink uneven."""
     n = len(ink)
     kind = rng.integers(3, size=(n, 1, 1))
     normal = rng.standard_normal(ink.shape, np.float32)

@@ -1,16 +1,15 @@
-"""Training images redrawn: by another pen, in another hand, scanned at another size, cut out anew.
+"""Augmentation for the reader: images redrawn with another hand, pen, medium and framing.
 
-A network that learned from MNIST's images alone has seen one scanner, one pen and one way of
-cutting out. What strangers hand in differs in all of them, and of that `picture.normalise` undoes
-only what can be undone. So an image goes the way of a picture here, with chance at every turn:
+MNIST's images come from one scanner, one pen and one method of cutting out. Users' pictures differ
+in all of them, and the reader's normalisation can undo only a part. So each image is simulated as a
+picture, with random choices at every step:
 
-    bent, slanted -> the pen -> cut out -> the medium's pixels -> cut out again, 20 x 20 in 28 x 28
+    hand (distortion) -> pen -> cut out -> medium's pixels -> cut out again, 20 x 20 in 28 x 28
 
 Axes: n images, h w pixels.
 """
 
 from dataclasses import dataclass, field
-from math import isfinite
 
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
@@ -20,43 +19,43 @@ from digitnn.data.augmentation.distortion import Distortion, random_points, samp
 from digitnn.data.augmentation.resampling import bounding_boxes, resample_windows
 from digitnn.data.augmentation.stroke_width import change_thickness
 from digitnn.data.dataset import DIGIT_SIDE, SIDE
-from digitnn.errors import UsageError
+from digitnn.errors import UsageError, check_numbers
 
 CANVAS, MAGNIFICATION = 40, 1.4
-"""Pens are changed on 40 x 40 pixels, on which the image is 1.4 times as large."""
+"""Pens are changed on a canvas of 40 x 40 pixels, which magnifies the image 1.4 times."""
 
 MEDIUM_SIZES = 4
-"""Sizes of a medium in one batch; each is a few calls for its share of the images."""
+"""Number of medium sizes in one batch."""
 
 MIN_WIDTH_RATIO = 0.25
-"""Of a stretched digit's longest side: a narrower 1 would become a block."""
+"""Minimum side ratio of a digit when it is stretched: a narrower 1 would become a block."""
 
 PLAIN_HAND = 0.3
-"""Of `hand`, for plain images: enough that none is ever seen twice."""
+"""Share of `hand` for plain images: enough that no image repeats exactly."""
 
 _PROBABILITIES = ("bilevel", "noisy", "stretched", "cut", "crowded", "plain")
 
 INK_THRESHOLD = 0.35
-"""Of the full ink: what the box of a digit holds."""
+"""Minimum ink, of 1, of a pixel that counts for a digit's bounding box."""
 
 
 @dataclass(frozen=True)
 class Redrawing:
-    """How far each image may be redrawn. What is called a share is a probability.
+    """Limits and probabilities of redrawing.
 
-    hand: how the shape is distorted.
-    thicker: the outline of the strokes moves out by up to this many of the image's pixels.
-    thinner: likewise in.
-    least: pixels a side of the smallest medium that the digit is drawn on.
-    most: of the largest.
-    bilevel: the share of media that know ink and paper only.
-    noisy: the share that add grain.
-    stretched: the share of digits that fill their box more than their proportions would, half of
-        them wholly.
-    cut: the share of digits that lose up to an eighth at one side.
-    crowded: the share of digits that have part of another one beside them.
-    plain: the share that comes nearly as MNIST's own digits do: its own pen, its own medium, and a
-        hand that is `PLAIN_HAND` of `hand` off.
+    hand: the distortion of the shape.
+    thicker: the maximum by which the outline of strokes moves out, in pixels of the image.
+    thinner: the same inwards.
+    least: side of the smallest medium that the digit is drawn on, in pixels.
+    most: side of the largest.
+    bilevel: the probability of a medium with ink and paper only.
+    noisy: the probability of grain.
+    stretched: the probability that a digit is stretched towards its bounding square, half of the
+        time completely.
+    cut: the probability that a digit loses up to an eighth at one side.
+    crowded: the probability of a part of another digit next to it.
+    plain: the probability of an almost unchanged image: its own pen and medium, and a small share
+        of `hand`.
     """
 
     hand: Distortion = field(default_factory=Distortion)
@@ -72,13 +71,8 @@ class Redrawing:
     plain: float = 0.25
 
     def __post_init__(self) -> None:
-        for name in (*_PROBABILITIES, "thicker", "thinner"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-                raise UsageError(f"Redrawing: {name} must be a finite number, got {value!r}")
-            most = 1.0 if name in _PROBABILITIES else 4.0
-            if not 0 <= value <= most:
-                raise UsageError(f"Redrawing: {name} must be from 0 to {most:g}, got {value!r}")
+        check_numbers(self, *_PROBABILITIES, at_least=0, at_most=1)
+        check_numbers(self, "thicker", "thinner", at_least=0, at_most=4)
         if not 5 <= self.least <= self.most <= 64:
             raise UsageError(
                 "Redrawing: least and most must be 5 to 64 pixels in this order, "
@@ -89,13 +83,13 @@ class Redrawing:
 def redraw(
     images: UInt8[ndarray, "n h w"], redrawing: Redrawing, rng: np.random.Generator
 ) -> UInt8[ndarray, "n h w"]:
-    """Each of `images` redrawn in its own way."""
+    """Redraw each image in its own random way."""
     n = len(images)
     plain = rng.random(n) < redrawing.plain
     drawn = _by_another_hand(images, redrawing.hand, np.where(plain, PLAIN_HAND, 1), rng)
     drawn[~plain] = change_pen(drawn[~plain], redrawing, rng)
     ink = np.empty((n, SIDE, SIDE), np.float32)
-    # An image's own frame, in the canvas.
+    # The frame of the original image within the canvas.
     frame = np.full((n, 2), (CANVAS - SIDE * MAGNIFICATION) / 2, np.float32)
     ink[plain] = resample_windows(
         drawn[plain], frame[plain], np.full_like(frame[plain], SIDE * MAGNIFICATION), SIDE
@@ -115,7 +109,7 @@ def _by_another_hand(
     share: Float64[ndarray, " n"],
     rng: np.random.Generator,
 ) -> Float32[ndarray, "n 40 40"]:
-    """The images distorted by each one's `share` of `hand` on the canvas, 0..1."""
+    """Distort the images by each one's `share` of `hand`, on the canvas, as 0..1."""
     still = random_points(1, CANVAS, CANVAS, Distortion(), rng, MAGNIFICATION)
     points = random_points(len(images), CANVAS, CANVAS, hand, rng, MAGNIFICATION)
     points = still + share[:, None, None].astype(np.float32) * (points - still)
@@ -126,7 +120,7 @@ def _by_another_hand(
 def change_pen(
     ink: Float32[ndarray, "n h w"], redrawing: Redrawing, rng: np.random.Generator
 ) -> Float32[ndarray, "n h w"]:
-    """Outlines moved out or in (see `strokes`); half of the images keep their pen."""
+    """Make strokes thicker or thinner (see `change_thickness`) in half of the images."""
     n = len(ink)
     amount = rng.uniform(-redrawing.thinner, redrawing.thicker, n) * MAGNIFICATION
     amount[rng.random(n) < 0.5] = 0
@@ -136,7 +130,7 @@ def change_pen(
 def _cut_out(
     drawn: Float32[ndarray, "n 40 40"], side: int, redrawing: Redrawing, rng: np.random.Generator
 ) -> Float32[ndarray, "n side side"]:
-    """The digits' boxes on `side` x `side` pixels: tight or loose, sometimes stretched or cut."""
+    """Cut out the digits' boxes on `side` x `side` pixels, sometimes stretched or cropped."""
     n = len(drawn)
     starts, extents = bounding_boxes(drawn > INK_THRESHOLD)
     cut = rng.random(n) < redrawing.cut
@@ -150,7 +144,7 @@ def _cut_out(
     fill = np.minimum(2 * rng.random((n, 1)), 1) * (rng.random((n, 1)) < redrawing.stretched)
     wanted = longest * np.maximum(extents / longest, MIN_WIDTH_RATIO) ** fill
     middle = starts + extents / 2
-    # What is beside a cut digit is cut as well, in whichever window it would fall.
+    # Ink outside the cropped box must not reappear in a larger window.
     rows = np.arange(CANVAS) + 0.5
     inside = [np.abs(rows - middle[:, [i]]) <= extents[:, [i]] / 2 + 0.5 for i in (0, 1)]
     kept = drawn * inside[0][:, :, None] * inside[1][:, None, :]
@@ -162,7 +156,7 @@ def _cut_out(
 def through_medium(
     ink: Float32[ndarray, "n h w"], redrawing: Redrawing, rng: np.random.Generator
 ) -> Float32[ndarray, "n h w"]:
-    """What pixels make of ink: blur, more or less contrast, grain, two levels only."""
+    """Simulate a medium: blur, contrast, grain, or two levels only."""
     n = len(ink)
     blurred = _blurred(ink)
     share = (rng.random(n) * (rng.random(n) < 0.4))[:, None, None]
@@ -181,7 +175,7 @@ def through_medium(
 
 
 def _blurred(ink: Float32[ndarray, "n h w"]) -> Float32[ndarray, "n h w"]:
-    """Each pixel the mean of its neighbourhood by 1 2 1, down and across."""
+    """Blur with the kernel 1 2 1, down and across."""
     framed = np.pad(ink, ((0, 0), (1, 1), (1, 1)))
     across = framed[:, :, :-2] + 2 * framed[:, :, 1:-1] + framed[:, :, 2:]
     return (across[:, :-2] + 2 * across[:, 1:-1] + across[:, 2:]) / 16
@@ -190,9 +184,9 @@ def _blurred(ink: Float32[ndarray, "n h w"]) -> Float32[ndarray, "n h w"]:
 def frame_as_mnist(
     ink: Float32[ndarray, "n h w"], rng: np.random.Generator
 ) -> Float32[ndarray, "n 28 28"]:
-    """The longest side on 20 pixels; mostly the centre of mass in the middle, sometimes the box's.
+    """Frame digits as in MNIST: longest side 20 pixels, mostly centred by mass, else by the box.
 
-    Not quite, so that the last pixel is never what decides.
+    Size and place are varied slightly, so that no single pixel decides.
     """
     n, size, _ = ink.shape
     starts, extents = bounding_boxes(ink > INK_THRESHOLD)
@@ -203,7 +197,7 @@ def frame_as_mnist(
     mean = np.stack([line @ places / (line.sum(axis=1) + 1e-6) for line in lines], 1)
     middle = np.where(by_mass, mean, starts + extents / 2)
     pixel = longest * rng.uniform(0.95, 1.08, (n, 1)) / DIGIT_SIDE
-    # Never so far that ink leaves the image.
+    # Keep all ink inside the image.
     half = np.float32(SIDE / 2)
     middle = np.clip(middle, starts + extents - half * pixel, starts + half * pixel)
     middle += rng.uniform(-0.5, 0.5, (n, 2)) * pixel
@@ -215,7 +209,7 @@ def frame_as_mnist(
 
 
 def _crowd(ink: Float32[ndarray, "n 28 28"], share: float, rng: np.random.Generator) -> None:
-    """Parts of other images come in from the sides of some, in place."""
+    """Add a part of another image at the left or right of some images, in place."""
     crowded = np.flatnonzero(rng.random(len(ink)) < share)
     others = ink[rng.integers(len(ink), size=len(crowded))]
     across = rng.integers(17, 24, len(crowded)) * rng.choice([-1, 1], len(crowded))

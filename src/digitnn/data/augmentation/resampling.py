@@ -1,6 +1,6 @@
-"""Windows of many images brought to one size, each window of its own place and extent.
+"""Resampling of windows of many images to one size, each window with its own place and extent.
 
-Down and across are independent, so a window is two small matrices an image, and all windows are two
+Down and across are independent, so each window needs two small matrices, and all windows are two
 batched matrix products.
 Axes: n images, h w pixels of them, y x pixels of the windows.
 """
@@ -13,19 +13,19 @@ from digitnn.data.dataset import DIGIT_SIDE, SIDE
 
 
 def window_weights(
-    start: Float32[ndarray, " n"], extent: Float32[ndarray, " n"], many: int, few: int
-) -> Float32[ndarray, "n few many"]:
-    """How much each of `many` pixels in a row counts in each of `few` that cover a window.
+    start: Float32[ndarray, " n"], extent: Float32[ndarray, " n"], n_old: int, n_new: int
+) -> Float32[ndarray, "n new old"]:
+    """Return the weight of each of `n_old` pixels of a row in each of `n_new` pixels of a window.
 
-    The window begins at `start` (0: the outer edge of the first pixel) and is `extent` long; what
-    it covers outside the row counts as 0. Reduced, a pixel is the mean of what it covers;
-    enlarged, it lies linearly between two.
+    The window begins at `start` (0: the outer edge of the first pixel) and is `extent` long; it
+    is 0 outside the row. A reduced pixel is the mean of what it covers; an enlarged one is
+    interpolated linearly.
     """
-    step = extent / few
+    step = extent / n_new
     width = np.maximum(step, 1)
-    centres = start[:, None] + (np.arange(few, dtype=np.float32) + 0.5) * step[:, None]
-    distance = np.abs(centres[:, :, None] - np.arange(many, dtype=np.float32) - 0.5)
-    # A box as wide as the step and one as wide as a pixel, convolved: the overlap of the two.
+    centres = start[:, None] + (np.arange(n_new, dtype=np.float32) + 0.5) * step[:, None]
+    distance = np.abs(centres[:, :, None] - np.arange(n_old, dtype=np.float32) - 0.5)
+    # The convolution of a box as wide as the step and one as wide as a pixel: their overlap.
     overlap = np.clip((width[:, None, None] + 1) / 2 - distance, 0, 1)
     return (overlap / width[:, None, None]).astype(np.float32)
 
@@ -36,7 +36,7 @@ def resample_windows(
     extents: Float32[ndarray, "n 2"],
     size: int,
 ) -> Float32[ndarray, "n y x"]:
-    """The windows at `starts` (down, across) of the sizes `extents`, on `size` x `size` pixels."""
+    """Resample windows at `starts` (down, across), `extents` large, to `size` x `size` pixels."""
     down = window_weights(starts[:, 0], extents[:, 0], images.shape[1], size)
     across = window_weights(starts[:, 1], extents[:, 1], images.shape[2], size)
     return down @ images @ across.swapaxes(1, 2)
@@ -45,9 +45,9 @@ def resample_windows(
 def bounding_boxes(
     ink: Bool[ndarray, "n h w"],
 ) -> tuple[Float32[ndarray, "n 2"], Float32[ndarray, "n 2"]]:
-    """Where what is set begins in each image (down, across) and how far it reaches.
+    """Return start and extent (down, across) of each image's bounding box of ink.
 
-    An image with nothing set has its whole area.
+    An image without ink gets its whole area.
     """
     starts, extents = [], []
     for axis in (2, 1):
@@ -60,7 +60,7 @@ def bounding_boxes(
 
 
 def fit_to_image(ink: Float32[ndarray, "n h w"]) -> UInt8[ndarray, "n 28 28"]:
-    """What is there with its longest side on 20 pixels, in the middle."""
+    """Scale the ink of each image to a longest side of 20 pixels and centre its bounding box."""
     starts, extents = bounding_boxes(ink > 0.3)
     pixel = extents.max(axis=1, keepdims=True) / DIGIT_SIDE
     first = starts + extents / 2 - SIDE / 2 * pixel

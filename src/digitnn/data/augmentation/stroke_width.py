@@ -1,4 +1,4 @@
-"""Strokes made thicker or thinner, by fractions of a pixel too.
+"""Change of stroke width, by fractions of a pixel too.
 
 Axes: n images, h w pixels.
 """
@@ -11,10 +11,10 @@ from numpy import ndarray
 def change_thickness(
     ink: Float32[ndarray, "n h w"], amount: Float[ndarray, " n"]
 ) -> Float32[ndarray, "n h w"]:
-    """The outline of each image's strokes moved out by `amount` pixels, or in, by 1 at most.
+    """Move the outline of each image's strokes out by `amount` pixels, or in by at most 1.
 
-    The greatest or least ink around, between whole pixels blended. An image that would lose its
-    strokes keeps them.
+    Grey-scale dilation or erosion, blended for fractions of a pixel. An image whose strokes would
+    vanish is not eroded.
     """
     changed = ink.copy()
     thinner = amount < 0
@@ -32,7 +32,7 @@ def change_thickness(
 
 
 def dilate(ink: Float32[ndarray, "n h w"], corners: bool = False) -> Float32[ndarray, "n h w"]:
-    """The greatest of each pixel and its four neighbours, or its eight."""
+    """Return the maximum of each pixel and its four neighbours, or eight with `corners`."""
     down = ink.copy()
     np.maximum(down[:, 1:], ink[:, :-1], out=down[:, 1:])
     np.maximum(down[:, :-1], ink[:, 1:], out=down[:, :-1])

@@ -1,1 +1,1 @@
-"""Where data sets come from: a folder, the cache, mirrors, package archives; all verified."""
+"""Finding and downloading collections: folders, the cache, mirrors, package archives."""

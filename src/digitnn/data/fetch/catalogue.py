@@ -1,6 +1,6 @@
-"""The collections digitnn knows: their files, where each can be had, and who made them.
+"""The known collections: their files, sources, authors and licences.
 
-A new collection is one more entry in `COLLECTIONS`; a new place to get one, one more source.
+A new collection is one more entry in `COLLECTIONS`; a new place to get it is one more source.
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from digitnn.errors import UsageError
 class Collection:
     """A named collection.
 
-    files: as they lie in the cache. sources: in the order to try. folders: where in a data folder
-    it may lie, so that one folder can hold several. credit: its authors and licence.
+    files: the files in the cache. sources: in the order to try. folders: its possible places within
+    a data folder, so that one folder can hold several. credit: its authors and licence.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Collection:
 
 
 def _files(*sha256: str) -> tuple[KnownFile, ...]:
-    """The four files of a collection with MNIST's names and sizes, by their SHA-256."""
+    """Return four files with MNIST's names and sizes and the given SHA-256 hashes."""
     named = (
         ("train-images-idx3-ubyte", 16 + 60_000 * 784),
         ("train-labels-idx1-ubyte", 8 + 60_000),
@@ -81,7 +81,7 @@ COLLECTIONS = {collection.name: collection for collection in (_MNIST, _FASHION_M
 
 
 def collection_named(name: str) -> Collection:
-    """The collection called `name`. Raises `UsageError` with the names that are known."""
+    """Return the collection called `name`. Raises `UsageError` with the known names."""
     if name not in COLLECTIONS:
         raise UsageError(f"unknown collection {name!r}; known: {', '.join(COLLECTIONS)}")
     return COLLECTIONS[name]

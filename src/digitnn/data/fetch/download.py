@@ -1,7 +1,7 @@
-"""A collection's files into a folder: from the first source that has them, each one checked.
+"""Download of a collection's files to a folder, from the first source that delivers them.
 
-A file is unpacked, held against its known size and SHA-256, written to a sibling and renamed, so
-that a folder only ever holds right files, also when two processes fill it at once.
+Each file is unpacked, checked by size and SHA-256, and written atomically, so a folder never holds
+a wrong file, even if two processes fill it at once.
 """
 
 import hashlib
@@ -22,14 +22,14 @@ from digitnn.wording import Notify, silent
 def missing_files(
     files: Sequence[KnownFile], folder: Path, notify: Notify = silent
 ) -> list[KnownFile]:
-    """Those of `files` that `folder` does not hold as they should be; a wrong one is reported."""
+    """Return those of `files` that are missing or wrong in `folder`; notify about wrong ones."""
     missing = []
     for file in files:
         path = folder / file.name
         if not path.is_file():
             missing.append(file)
         elif path.stat().st_size != file.size or _sha256_of(path) != file.sha256:
-            notify(f"{path} does not match its SHA-256; fetching it anew")
+            notify(f"{path} does not match its SHA-256; fetching it again")
             missing.append(file)
     return missing
 
@@ -41,10 +41,10 @@ def download(
     notify: Notify = silent,
     meter: Meter = no_meter,
 ) -> list[str]:
-    """Write `files` to `folder`, each from the first of `sources` that gives it whole.
+    """Write `files` to `folder`, each from the first of `sources` that delivers it.
 
-    Returns an empty list; or, if some files are still missing when all sources have had their
-    turn, why each one failed. Raises `SourceError` if a file cannot be written.
+    Returns an empty list, or the failure of each source if files are still missing at the end.
+    Raises `SourceError` if a file cannot be written.
     """
     missing, failures = list(files), []
     for source in sources:
@@ -60,14 +60,14 @@ def download(
                 raise FormatError(f"does not hold {', '.join(file.name for file in missing)}")
         except SourceError:
             raise
-        except Exception as error:  # a transport may fail in any way; the next one has its turn
+        except Exception as error:  # a transport may raise anything; try the next one
             failures.append(f"{source.name}: {describe_failure(error)}")
-            notify(f"{failures[-1]}; trying on")
+            notify(f"{failures[-1]}; trying the next source")
     return failures if missing else []
 
 
 def describe_failure(error: Exception) -> str:
-    """Why a source failed, in a few words without secrets: an address may hold a password."""
+    """Return why a source failed, without the password that an address may contain."""
     if isinstance(error, HTTPError):
         words = f"HTTP {error.code} {error.reason}"
     elif isinstance(error, URLError):
@@ -79,7 +79,7 @@ def describe_failure(error: Exception) -> str:
 
 
 def _checked(file: KnownFile, content: bytes) -> bytes:
-    """The plain bytes of `file`; `FormatError` if that is not what `content` is."""
+    """Return `content` unpacked. Raises `FormatError` unless it is exactly `file`."""
     if content.startswith(GZIP):
         try:
             content = zlib.decompressobj(wbits=31).decompress(content, file.size + 1)

@@ -1,9 +1,9 @@
-"""Where the data come from: a folder of the user's, the cache, else the network.
+"""Search for a collection: a folder of the user's, the cache, else the network.
 
-In this order: the folder that the caller names (`--data-dir`), which must then hold them; the one
-that DIGITNN_DATA_DIR names; `./data`; the cache (DIGITNN_CACHE_DIR, else the system's cache
-folder); the collection's sources, which fill the cache. What lies in a user's folder is taken as it
-is, in any of the formats; what lies in the cache must match its SHA-256.
+The order is: the folder given by the caller (`--data-dir`), which must then hold the data; the one
+in DIGITNN_DATA_DIR; `./data`; the cache (DIGITNN_CACHE_DIR, else the system's cache folder); the
+collection's sources, which fill the cache. Data in a user's folder are used as they are, in any
+format; files in the cache must match their SHA-256.
 """
 
 import os
@@ -32,9 +32,9 @@ def fetch(
     notify: Notify = silent,
     meter: Meter = no_meter,
 ) -> Path:
-    """See that the whole collection is at hand, downloading what is missing; return where it is.
+    """Find the whole collection, downloading what is missing; return its path.
 
-    Raises `UsageError` for an unknown name, `SourceError` if no source can give it.
+    Raises `UsageError` for an unknown name, `SourceError` if no source delivers it.
     """
     return find(name, _path(data_dir), notify=notify, meter=meter).path
 
@@ -46,10 +46,10 @@ def load(
     notify: Notify = silent,
     meter: Meter = no_meter,
 ) -> Dataset:
-    """One part of a collection, fetched first if need be; the other part is not read.
+    """Read one part of a collection, downloaded first if necessary.
 
-    The dataset is called "mnist train". Raises as `fetch` does, and `FormatError` if the data
-    are damaged.
+    The data set is called "mnist train", for example. Raises as `fetch`, and `FormatError` for
+    damaged data.
     """
     return find(name, _path(data_dir), (part,), notify, meter).read(part, f"{name} {part}")
 
@@ -61,9 +61,9 @@ def find(
     notify: Notify = silent,
     meter: Meter = no_meter,
 ) -> Found:
-    """Where the collection lies and in which format; `parts` of it are at hand on return.
+    """Return the path and format of a collection, after making `parts` of it available.
 
-    Raises as `fetch` does.
+    Raises as `fetch`.
     """
     collection = collection_named(name)
     tried = []
@@ -73,13 +73,13 @@ def find(
             notify(f"{name}: using the {found.format.title} in {found.path}")
             return found
         tried.append(f"{base}: {'no digit data' if base.exists() else 'no such folder'}")
-        if base == data_dir:  # asked for by name, for this very call
+        if base == data_dir:  # named for this call: no fallback
             raise SourceError(
                 f"{tried[-1]}; expected IDX files, mnist_all.mat, mnist.npz, MNIST/raw or a folder "
-                "of PNGs for each digit; leave --data-dir out to have the data fetched"
+                "of PNGs for each digit; leave out --data-dir to download the data"
             )
         if base != DEFAULT_FOLDER:
-            notify(f"{tried[-1]}; looking on")
+            notify(f"{tried[-1]}; trying other places")
     cache = cache_folder(collection)
     needed = [file for file in collection.files if file.name.startswith(_prefixes(parts))]
     if not missing_files(needed, cache):
@@ -90,7 +90,7 @@ def find(
         failures = download(missing, cache, collection.sources, notify, meter)
         if failures:
             raise SourceError(
-                f"no source gives {name}: {'; '.join(tried + failures)} -- put its files in "
+                f"no source delivers {name}: {'; '.join(tried + failures)} -- put its files in "
                 "./data or name their folder with --data-dir"
             )
         notify(f"{name}: complete in {cache} ({collection.credit})")
@@ -100,12 +100,12 @@ def find(
 
 
 def cache_folder(collection: Collection) -> Path:
-    """Where the collection's files are kept, four plain IDX files, once they were downloaded."""
+    """Return the folder of a collection's downloaded files, four plain IDX files."""
     return cache_base() / collection.name
 
 
 def cache_base() -> Path:
-    """Where all that is downloaded is kept."""
+    """Return the folder of all downloads."""
     named = os.environ.get("DIGITNN_CACHE_DIR")
     return _expanded(named) if named else Path(user_cache_dir("digitnn", appauthor=False))
 
@@ -113,10 +113,10 @@ def cache_base() -> Path:
 def _user_folders(
     collection: Collection, data_dir: Path | None
 ) -> Iterator[tuple[Path, list[Path]]]:
-    """(folder, the places in it to look at), first the one that was named, then `./data`.
+    """Yield (folder, places in it to search), first the one that was named, then `./data`.
 
-    A folder named for this call is taken to hold this collection. The environment and `./data`
-    name it for all collections: there, only MNIST may lie at the top.
+    A folder named for this call may hold the collection at its top. The environment's folder and
+    `./data` serve all collections: there, only MNIST may be at the top.
     """
     if data_dir is not None:
         yield data_dir, [*(data_dir / place for place in collection.folders), data_dir]
@@ -127,7 +127,7 @@ def _user_folders(
 
 
 def _expanded(named: str) -> Path:
-    """A path from the environment, `~` resolved."""
+    """Return a path from the environment with `~` expanded."""
     try:
         return Path(named).expanduser()
     except RuntimeError as error:

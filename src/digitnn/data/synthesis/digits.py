@@ -1,9 +1,9 @@
-"""Digits as they are written where MNIST's writers did not go to school.
+"""Synthetic digits in handwriting styles that are rare in MNIST.
 
-Europe's 1 has a long up-stroke, its 7 a bar; a 4 may be open or closed; the tail of a 9 straight or
-curled, the stem of a 6 as well; a 2 has a loop or a corner; an 8 may be two circles, a 0 need not
-close. Each function draws one digit as one of its writers would, with what chance decides.
-Sizes are shares of the height: x from 0 to about 0.7, y from 0, above, to 1.
+European 1s have a long up-stroke and 7s a bar; a 4 may be open or closed; the tail of a 9 and the
+stem of a 6 may be straight or curled; a 2 has a loop or a corner; an 8 may be two circles, a 0 may
+stay open. Each function draws one digit with random variations.
+Coordinates are shares of the height: x from 0 to about 0.7, y from 0 (top) to 1.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Drawer = Callable[[np.random.Generator], Strokes]
 
 
 def zero(rng: np.random.Generator) -> Strokes:
-    """Round or narrow; the end stops short of the start, meets it, or goes past it inside."""
+    """Draw a round or narrow ring, which ends before, at or inside its start."""
     w, start = rng.uniform(0.22, 0.45), rng.uniform(-140, -60)
     turn = rng.choice([-1, 1]) * (360 + rng.uniform(-28, 25))
     ring = arc((0.4, 0.5), (w, 0.5), start, start + turn, 28)
@@ -28,12 +28,12 @@ def zero(rng: np.random.Generator) -> Strokes:
 
 
 def one(rng: np.random.Generator) -> Strokes:
-    """A stem; mostly with an up-stroke, from near the top or near the foot; sometimes a foot."""
+    """Draw a stem, mostly with a short or long up-stroke, sometimes with a foot."""
     strokes: Strokes = [[(0.5, 0), (0.5 + rng.uniform(-0.05, 0.05), 1)]]
     if rng.random() < 0.85:
         far = rng.random() < 0.35
         length = rng.uniform(0.3, 0.7) if far else rng.uniform(0.12, 0.5)
-        # A long one that hardly drops is the top of a 7.
+        # A long up-stroke that hardly drops would be the top of a 7.
         drop = rng.uniform(0.45, 0.95) if far else rng.uniform(max(0.12, 0.7 * length), 0.5)
         up = smooth(
             [(0.5 - length, drop), (0.5 - length / 2, drop * rng.uniform(0.4, 0.7)), (0.5, 0)]
@@ -48,7 +48,7 @@ def one(rng: np.random.Generator) -> Strokes:
 
 
 def two(rng: np.random.Generator) -> Strokes:
-    """A bow, then a corner or a loop, then a straight or a waved base."""
+    """Draw a bow, then a corner or a loop, then a straight or wavy base."""
     w, knee = rng.uniform(0.45, 0.7), rng.uniform(0.25, 0.35)
     bow = [(0.02, knee), (w * 0.2, 0.05), (w * 0.55, 0), (w * 0.95, 0.18), (w * 0.85, 0.45)]
     end = (w * rng.uniform(1.0, 1.25), 1 + rng.uniform(-0.06, 0.03))
@@ -67,7 +67,7 @@ def two(rng: np.random.Generator) -> Strokes:
 
 
 def three(rng: np.random.Generator) -> Strokes:
-    """Two bows; or a flat top and a diagonal, then one bow."""
+    """Draw two bows; or a flat top, a diagonal and one bow."""
     w, waist = rng.uniform(0.4, 0.6), rng.uniform(0.4, 0.5)
     lower = [
         (w * 0.6, waist + 0.05),
@@ -86,10 +86,7 @@ def three(rng: np.random.Generator) -> Strokes:
 
 
 def four(rng: np.random.Generator) -> Strokes:
-    """Open, with two uprights, or closed, with a diagonal; the stem ends below the bar.
-
-    Or in one stroke, as lightning is drawn: the stem begins where the bar ends.
-    """
+    """Draw a 4: open with two uprights, closed with a diagonal, or in one zigzag stroke."""
     bar, reach, stem = rng.uniform(0.5, 0.72), rng.uniform(0.6, 0.85), rng.uniform(0.4, 0.58)
     lean = rng.uniform(-0.05, 0.08)
     if rng.random() < 0.2:  # in one stroke
@@ -108,7 +105,7 @@ def four(rng: np.random.Generator) -> Strokes:
 
 
 def five(rng: np.random.Generator) -> Strokes:
-    """The bar joined, or a stroke of its own that may not touch."""
+    """Draw a 5, whose bar is joined or a separate stroke that may not touch."""
     w, neck = rng.uniform(0.45, 0.65), rng.uniform(0.35, 0.48)
     left = w * rng.uniform(0.05, 0.25)
     belly = [(left * 0.6, neck), (w * 0.5, neck - 0.07), (w, 0.66), (w * 0.6, 0.97), (0, 0.9)]
@@ -121,7 +118,7 @@ def five(rng: np.random.Generator) -> Strokes:
 
 
 def six(rng: np.random.Generator) -> Strokes:
-    """A stem, straight or bent, short or long, and a bowl."""
+    """Draw a straight or bent, short or long stem, and a bowl."""
     w, bowl = rng.uniform(0.4, 0.6), rng.uniform(0.42, 0.66)
     top = (w * rng.uniform(0.5, 1.1), 0.0)
     stem = [top, (w * rng.uniform(0.15, 0.35), 0.3), (0, 0.68), (w * 0.3, 0.97)]
@@ -130,7 +127,7 @@ def six(rng: np.random.Generator) -> Strokes:
 
 
 def seven(rng: np.random.Generator) -> Strokes:
-    """With a bar through it more often than not; with a serif; the stem straight or bent."""
+    """Draw a 7 with a straight or bent stem, often with a bar, sometimes with a serif."""
     w, foot = rng.uniform(0.45, 0.7), rng.uniform(0.02, 0.4)
     top = smooth([(0, rng.uniform(-0.02, 0.08)), (w / 2, rng.uniform(-0.02, 0.05)), (w, 0)])
     bend = rng.uniform(-0.03, 0.1)
@@ -147,7 +144,7 @@ def seven(rng: np.random.Generator) -> Strokes:
 
 
 def eight(rng: np.random.Generator) -> Strokes:
-    """Two circles, or one stroke that crosses itself."""
+    """Draw two circles, or one stroke that crosses itself."""
     upper, waist = rng.uniform(0.17, 0.27), rng.uniform(0.42, 0.52)
     lower = rng.uniform(0.22, 0.33)
     if rng.random() < 0.5:
@@ -164,7 +161,7 @@ def eight(rng: np.random.Generator) -> Strokes:
 
 
 def nine(rng: np.random.Generator) -> Strokes:
-    """A ring and a tail: straight down, slanted, or curled back to the left."""
+    """Draw a ring and a tail: straight, slanted, or curled to the left."""
     w, ring = rng.uniform(0.38, 0.56), rng.uniform(0.38, 0.52)
     bow = arc((w / 2, ring / 2), (w / 2, ring / 2), rng.uniform(-60, -10), -370, 22)
     if rng.random() < 0.5:
@@ -182,11 +179,11 @@ def nine(rng: np.random.Generator) -> Strokes:
 
 
 DRAWERS: tuple[Drawer, ...] = (zero, one, two, three, four, five, six, seven, eight, nine)
-"""One for each digit."""
+"""One function for each digit."""
 
 
 def jitter_strokes(strokes: Strokes, amount: float, rng: np.random.Generator) -> Strokes:
-    """Each stroke moved a little on its own, as a hand does not quite meet what it has drawn."""
+    """Move each stroke by its own small random amount: hands do not join strokes exactly."""
     moved: Strokes = []
     for stroke in strokes:
         dx, dy = rng.normal(scale=amount, size=2)

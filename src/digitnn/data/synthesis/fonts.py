@@ -1,4 +1,4 @@
-"""Handwriting fonts, fetched into the cache like a collection and checked by SHA-256."""
+"""Handwriting fonts: fetched into the cache, checked by SHA-256, and used to draw characters."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -42,23 +42,24 @@ FONTS = {
 FONT_PACKAGE_VERSION = "5.3.0"
 
 LETTERS = "ACEFHKLMNPRUVWXcdehkmnpruvwx&@#%?*+=<>~$€£"
-"""Without those that are digits to somebody: O o Q D and 0, I i J j l t f ! and 1, Z z 2, y Y 4,
-S s 5, b G 6, T 7, B 8, a g q 9. A network that must call them junk calls sloppy digits junk too."""
+"""Characters that no reader takes for a digit. Left out: O o Q D (0), I i J j l t f ! (1), Z z (2),
+y Y (4), S s (5), b G (6), T (7), B (8), a g q (9). A network trained to reject those rejects
+sloppy digits too."""
 
 FONT_PIXELS = 64
 
 
 def handwriting_fonts(notify: Notify = silent, meter: Meter = no_meter) -> list[Path]:
-    """The files of the ten fonts that training images are lettered in. Raises as `fetch_fonts`."""
+    """Return the files of the ten fonts for training images. Raises as `fetch_fonts`."""
     return fetch_fonts(FONTS, notify, meter)
 
 
 def fetch_fonts(
     known: Mapping[str, tuple[int, str]], notify: Notify = silent, meter: Meter = no_meter
 ) -> list[Path]:
-    """The Latin files of fonts, fetched from their npm packages first if need be.
+    """Return the Latin files of fonts, fetched from their npm packages if missing.
 
-    known: size and SHA-256 by name. Raises `SourceError` for one that cannot be had.
+    known: size and SHA-256 by name. Raises `SourceError` if a font cannot be fetched.
     """
     folder = cache_base() / "fonts"
     files = {
@@ -79,7 +80,7 @@ def fetch_fonts(
 def draw_characters(
     fonts: Sequence[Path], text: str, n: int, rng: np.random.Generator
 ) -> tuple[UInt8[ndarray, "n 28 28"], list[str]]:
-    """`n` characters of `text`, each of a font drawn by chance; and which they are."""
+    """Draw `n` random characters of `text` in random fonts; return the images and characters."""
     characters = rng.choice(list(text), n)
     loaded = [ImageFont.truetype(str(font), FONT_PIXELS) for font in fonts]
     pages = np.zeros((n, 2 * FONT_PIXELS, 2 * FONT_PIXELS), np.float32)

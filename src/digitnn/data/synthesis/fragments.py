@@ -1,4 +1,4 @@
-"""What cutting out wrongly leaves: halves of digits, and two of them as one mark.
+"""Non-digits that wrong segmentation produces: halves of digits, and two touching digits.
 
 Axes: n images, h w pixels.
 """
@@ -16,12 +16,12 @@ MAY_BE_DIGITS = {
     "top": (1, 2, 3, 4, 6, 7, 8, 9),
     "bottom": (1, 2, 4, 6, 7, 8, 9),
 }
-"""Digits of which this half may be a digit too: a 9's upper half is 0, its lower half 1, a slanted
-5's left half 5 again."""
+"""Digits of which this half may be a digit too: a 9's upper half is a 0, its lower half a 1, a
+slanted 5's left half a 5."""
 
 
 def half_digits(digits: Dataset, n: int, rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
-    """`n` halves, a little more or less, of digits of which a half is none."""
+    """Return `n` halves (38 to 52 %) of digits whose half cannot be a digit."""
     found = []
     for side, apart in MAY_BE_DIGITS.items():
         usable = np.flatnonzero(~np.isin(digits.labels, apart))
@@ -38,10 +38,10 @@ def half_digits(digits: Dataset, n: int, rng: np.random.Generator) -> UInt8[ndar
 
 
 def touching_pairs(digits: Dataset, n: int, rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
-    """`n` pairs of digits that touch: the second is pushed to the left until it does, or more."""
+    """Return `n` pairs of digits, the second moved left until it touches the first, or further."""
     chosen = rng.integers(len(digits), size=(n, 2))
     pairs = digits.images[chosen].astype(np.float32) / 255
-    # A 1 that lies within the other digit makes a 4 or an 8 of it.
+    # A 1 that overlaps the other digit may turn it into a 4 or an 8.
     most = np.where((digits.labels[chosen] == 1).any(axis=1), 2, 4)
     pages = np.zeros((n, 2 * SIDE, 2 * SIDE), np.float32)
     for page, (first, second), further in zip(pages, pairs, most, strict=True):
@@ -56,7 +56,7 @@ def touching_pairs(digits: Dataset, n: int, rng: np.random.Generator) -> UInt8[n
 
 
 def _until_they_touch(first: Bool[ndarray, "h w"], second: Bool[ndarray, "h w"]) -> int:
-    """By how many pixels the frames overlap when ink meets ink in some row, or near it."""
+    """Return by how many pixels the frames overlap when their ink first meets in a row."""
     right = SIDE - first[:, ::-1].argmax(axis=1)
     left = second.argmax(axis=1)
     both = first.any(axis=1) & second.any(axis=1)

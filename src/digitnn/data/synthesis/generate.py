@@ -1,7 +1,7 @@
-"""What a network learns beside the training split: digits drawn in other styles, and junk.
+"""Synthetic training images: digits in other styles, and non-digits.
 
-All of it comes from the training split, from strokes, from fonts and from Fashion-MNIST's training
-part; each image is then redrawn every time that it is learned from (see `redrawing`).
+They are made of strokes, fonts, the training split and Fashion-MNIST's training part. Training then
+redraws each of them every time (see `augmentation.redrawing`).
 Axes: n images.
 """
 
@@ -22,16 +22,16 @@ from digitnn.data.synthesis.shapes import FIGURES, scribble
 from digitnn.data.synthesis.spec import SyntheticMix
 
 PEN_WIDTHS = (1.5, 4.0)
-"""Of a pen, in pixels of the image."""
+"""Range of pen widths, in pixels of the image."""
 
 SYNTHETIC_SEED = 20
-"""Everybody's images are the same, whatever the seed of the training."""
+"""The synthetic images are the same for every training seed."""
 
 
 def add_synthetic(train: Dataset, mix: SyntheticMix, seed: int = SYNTHETIC_SEED) -> Dataset:
-    """`train` and then what is learned beside it, as one dataset, junk labelled `NON_DIGIT`.
+    """Return `train` followed by the images of `mix`; non-digits have the label `NON_DIGIT`.
 
-    Raises `SourceError` where fonts or clothes are needed and cannot be had.
+    Raises `SourceError` if fonts or clothes are needed and cannot be fetched.
     """
     rng = np.random.default_rng(seed)
     fonts = handwriting_fonts() if mix.printed or mix.letters else []
@@ -60,7 +60,7 @@ def add_synthetic(train: Dataset, mix: SyntheticMix, seed: int = SYNTHETIC_SEED)
 
 
 def draw_all(drawers: Sequence[Drawer], rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
-    """One drawing of each, by pens of all widths."""
+    """Draw one image with each drawer, by pens of random width."""
     found = [
         draw(jitter_strokes(drawer(rng), 0.015, rng), rng.uniform(*PEN_WIDTHS))
         for drawer in drawers
@@ -69,7 +69,7 @@ def draw_all(drawers: Sequence[Drawer], rng: np.random.Generator) -> UInt8[ndarr
 
 
 def blots(n: int, rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
-    """Spots with ragged outlines, from one that fills the image to many small ones."""
+    """Draw ragged blots, from one that fills the image to many small ones."""
     size = 28
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(size), np.fft.fftfreq(size)))
     found = np.empty((n, size, size), np.float32)

@@ -1,7 +1,7 @@
-"""Letters and signs of strokes, each corner of them moved a little anew: what writers write beside
-digits and no font has. Those that are digits to somebody are left out, as in `lettering`.
+"""Hand-drawn letters and signs as non-digits, with every point moved randomly.
 
-Sizes are shares of the height: x from 0 to about 0.7, y from 0, above, to 1.
+Characters that resemble digits are left out, as in `fonts.LETTERS`.
+Coordinates are shares of the height: x from 0 to about 0.7, y from 0 (top) to 1.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ STRAIGHT: Mapping[str, Strokes] = {
     "W": [[(0, 0), (0.22, 1), (0.45, 0.25), (0.68, 1), (0.9, 0)]],
     "X": [[(0, 0), (0.65, 1)], [(0.65, 0), (0, 1)]],
 }
-"""Corner by corner."""
+"""Letters of straight lines, by their corners."""
 
 CURVED: Mapping[str, Strokes] = {
     "C": [[(0.65, 0.18), (0.35, 0), (0.02, 0.45), (0.3, 1), (0.68, 0.84)]],
@@ -54,14 +54,14 @@ CURVED: Mapping[str, Strokes] = {
         [(0.1, 0.6), (0.1, 0.95), (0.45, 0.95), (0.75, 0.55)],
     ],
 }
-"""Curves through their points."""
+"""Letters of curves, by the points they pass."""
 
 JITTER = 0.045
-"""By which each point is moved, down and across: the standard deviation."""
+"""Standard deviation of the random move of each point, down and across."""
 
 
 def letter(rng: np.random.Generator) -> Strokes:
-    """Any of `STRAIGHT` and `CURVED`, wide or narrow."""
+    """Draw a random letter of `STRAIGHT` or `CURVED`, wide or narrow."""
     place, width = int(rng.integers(len(STRAIGHT) + len(CURVED))), rng.uniform(0.75, 1.3)
     curved = place >= len(STRAIGHT)
     strokes = [*STRAIGHT.values(), *CURVED.values()][place]
@@ -70,9 +70,9 @@ def letter(rng: np.random.Generator) -> Strokes:
 
 
 def dotted(rng: np.random.Generator) -> Strokes:
-    """What would be a digit but for its dot: ? and ! with one below, i and j with one above.
+    """Draw a sign that is a non-digit only by its dot: ? and !, i and j.
 
-    So far away that no pen of `gathering.THICKNESSES` makes one mark of both: a blot on a 1 is a 1.
+    The dot is so far away that no pen of `PEN_WIDTHS` joins both: a 1 with a blot is still a 1.
     """
     below = rng.random() < 0.7
     line: Stroke

@@ -1,6 +1,6 @@
-"""Strokes, as lines of points, become ink: what a round pen covers on its way.
+"""Rendering of strokes (polylines) as ink by a round pen.
 
-Points are (x, y), x to the right and y downwards, in any unit: what is drawn is scaled to fit.
+Points are (x, y), x to the right and y downwards, in any unit: drawings are scaled to fit.
 Axes: p points, s segments, h w pixels.
 """
 
@@ -24,13 +24,13 @@ def arc(
     stop: float,
     steps: int = 16,
 ) -> list[tuple[float, float]]:
-    """Part of an ellipse from `start` to `stop` degrees: 0 is right, 90 is below."""
+    """Return part of an ellipse from `start` to `stop` degrees: 0 is right, 90 is below."""
     angles = [radians(start + (stop - start) * step / steps) for step in range(steps + 1)]
     return [(middle[0] + radii[0] * cos(a), middle[1] + radii[1] * sin(a)) for a in angles]
 
 
 def smooth(points: Stroke, steps: int = 8) -> list[tuple[float, float]]:
-    """A curve through `points`: a Catmull-Rom spline (Catmull and Rom 1974)."""
+    """Return a curve through `points`: a Catmull-Rom spline (Catmull and Rom 1974)."""
     p = np.array([points[0], *points, points[-1]], float)
     t = np.arange(steps)[:, None] / steps
     curve = [
@@ -47,9 +47,9 @@ def smooth(points: Stroke, steps: int = 8) -> list[tuple[float, float]]:
 
 
 def draw(strokes: Sequence[Stroke], width: float) -> UInt8[ndarray, "28 28"]:
-    """`strokes` with their longest side on 20 pixels, in the middle, by a pen of `width` pixels.
+    """Draw `strokes`, scaled to a longest side of 20 pixels and centred, `width` pixels wide.
 
-    A pixel's ink fades from full to none over one pixel at the outline.
+    The ink fades from full to none over one pixel at the outline.
     """
     starts, stops = segments(strokes)
     points = np.concatenate([starts, stops])
@@ -61,7 +61,7 @@ def draw(strokes: Sequence[Stroke], width: float) -> UInt8[ndarray, "28 28"]:
 
 
 def segments(strokes: Sequence[Stroke]) -> tuple[Float[ndarray, "s 2"], Float[ndarray, "s 2"]]:
-    """Where the straight pieces of `strokes` begin and end; a stroke of one point is a dot."""
+    """Return the starts and stops of the segments of `strokes`; one point makes a dot."""
     lines = [np.array(stroke if len(stroke) > 1 else [*stroke] * 2, float) for stroke in strokes]
     return np.concatenate([a[:-1] for a in lines]), np.concatenate([a[1:] for a in lines])
 
@@ -69,11 +69,11 @@ def segments(strokes: Sequence[Stroke]) -> tuple[Float[ndarray, "s 2"], Float[nd
 def distance_to(
     starts: Float[ndarray, "s 2"], stops: Float[ndarray, "s 2"]
 ) -> Float32[ndarray, "28 28"]:
-    """How far the middle of each pixel is from the nearest segment, in pixels."""
+    """Return the distance of each pixel's centre from the nearest segment, in pixels."""
     y, x = np.indices((SIDE, SIDE), np.float32) + np.float32(0.5)
-    a, way = starts.astype(np.float32), (stops - starts).astype(np.float32)
+    a, step = starts.astype(np.float32), (stops - starts).astype(np.float32)
     dx, dy = x.ravel()[:, None] - a[:, 0], y.ravel()[:, None] - a[:, 1]
-    along = (dx * way[:, 0] + dy * way[:, 1]) / np.maximum((way**2).sum(axis=1), 1e-9)
+    along = (dx * step[:, 0] + dy * step[:, 1]) / np.maximum((step**2).sum(axis=1), 1e-9)
     along = np.clip(along, 0, 1)
-    squared = (dx - along * way[:, 0]) ** 2 + (dy - along * way[:, 1]) ** 2
+    squared = (dx - along * step[:, 0]) ** 2 + (dy - along * step[:, 1]) ** 2
     return np.sqrt(squared.min(axis=1)).reshape(SIDE, SIDE)

@@ -1,7 +1,7 @@
-"""Drawings that are no digits: shapes, signs and scribbles, and all figures together.
+"""Non-digits drawn of strokes: shapes, signs and scribbles, and the list of all figures.
 
-Circles and single upright lines are left out: nobody can tell them from 0 and 1.
-Sizes are in any unit: what is drawn is scaled to fit.
+Circles and single upright lines are left out: they cannot be distinguished from 0 and 1.
+Sizes are in any unit: drawings are scaled to fit.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ PenPoint = tuple[float, float]
 
 
 def _turned(points: Sequence[PenPoint], degrees: float, flatter: float) -> list[PenPoint]:
-    """`points` turned about the origin after they were pressed flatter."""
+    """Return `points` flattened by the factor `flatter`, then turned about the origin."""
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return [
         (float(cos * x - sin * y * flatter), float(sin * x + cos * y * flatter)) for x, y in points
@@ -24,14 +24,14 @@ def _turned(points: Sequence[PenPoint], degrees: float, flatter: float) -> list[
 
 
 def polygon(rng: np.random.Generator) -> Strokes:
-    """A triangle up to a hexagon, closed, regular but for its proportions."""
+    """Draw a closed triangle to hexagon, flattened by a random factor."""
     corners = int(rng.integers(3, 7))
     ring = arc((0, 0), (1, 1), 0, 360, corners)
     return [_turned(ring, rng.uniform(0, 360), rng.uniform(0.6, 1))]
 
 
 def star(rng: np.random.Generator) -> Strokes:
-    """With four to eight points, or lines that all cross in one."""
+    """Draw a star with four to eight points, or lines that cross in one point."""
     points = int(rng.integers(4, 9))
     outer, inner = (
         arc((0, 0), (1, 1), -90, 270, points),
@@ -43,7 +43,7 @@ def star(rng: np.random.Generator) -> Strokes:
 
 
 def arrow(rng: np.random.Generator) -> Strokes:
-    """A line with one head or two."""
+    """Draw a line with one or two arrowheads."""
     head = rng.uniform(0.25, 0.5)
     tip = [(1 - head, -head), (1.0, 0.0), (1 - head, head)]
     strokes: list[Stroke] = [[(-1, 0), (1, 0)], tip]
@@ -54,28 +54,28 @@ def arrow(rng: np.random.Generator) -> Strokes:
 
 
 def heart(rng: np.random.Generator) -> Strokes:
-    """Upright."""
+    """Draw an upright heart."""
     half = [(0, 0.25), (0.35, -0.1), (0.8, 0), (0.85, 0.45), (0.4, 0.9), (0, 1.25)]
     w = rng.uniform(0.8, 1.2)
     return [smooth([(w * x, y) for x, y in half]), smooth([(-w * x, y) for x, y in half])]
 
 
 def tick(rng: np.random.Generator) -> Strokes:
-    """A check mark."""
+    """Draw a check mark."""
     return [
         [(-0.4, rng.uniform(-0.4, 0)), (0, 0.5), (rng.uniform(0.6, 1.2), rng.uniform(-1, -0.5))]
     ]
 
 
 def cross(rng: np.random.Generator) -> Strokes:
-    """Two lines, upright or lying on their side."""
+    """Draw two crossing lines, as + or x."""
     reach = rng.uniform(0.6, 1)
     angle = rng.choice([0, 45]) + rng.uniform(-10, 10)
     return [_turned(line, angle, 1) for line in ([(-1, 0), (1, 0)], [(0, -reach), (0, reach)])]
 
 
 def lattice(rng: np.random.Generator) -> Strokes:
-    """Parallel lines, crossed by others or not: hatching, hashes, rulings."""
+    """Draw parallel lines, with or without crossing ones: hatching, hashes, rulings."""
     count = int(rng.integers(2, 5))
     places = np.linspace(-1, 1, count)
     lines: Strokes = [[(-1, float(y)), (1, float(y))] for y in places]
@@ -86,7 +86,7 @@ def lattice(rng: np.random.Generator) -> Strokes:
 
 
 def wave(rng: np.random.Generator) -> Strokes:
-    """A lying wave, or a zigzag."""
+    """Draw a horizontal wave or zigzag line."""
     turns = int(rng.integers(3, 7))
     points = [(float(i), float((-1) ** i) * rng.uniform(0.4, 0.9)) for i in range(turns + 1)]
     line = smooth(points) if rng.random() < 0.6 else points
@@ -94,7 +94,7 @@ def wave(rng: np.random.Generator) -> Strokes:
 
 
 def zigzag(rng: np.random.Generator) -> Strokes:
-    """Legs to and fro, going down: hatching by a pen that is not lifted, dense or wide."""
+    """Draw a zigzag that moves down: hatching with one stroke, dense or wide."""
     legs = int(rng.integers(6, 12))
     reach = rng.uniform(0.5, 1.0)
     line = [
@@ -105,7 +105,7 @@ def zigzag(rng: np.random.Generator) -> Strokes:
 
 
 def dash(rng: np.random.Generator) -> Strokes:
-    """A lying line, or two."""
+    """Draw one or two horizontal lines."""
     lines: Strokes = [[(-1, 0), (1, rng.uniform(-0.15, 0.15))]]
     if rng.random() < 0.4:
         lines.append([(-1, 0.6), (1, 0.6 + rng.uniform(-0.15, 0.15))])
@@ -113,7 +113,7 @@ def dash(rng: np.random.Generator) -> Strokes:
 
 
 def spiral(rng: np.random.Generator) -> Strokes:
-    """Two turns or more."""
+    """Draw a spiral of two or more turns."""
     angles = np.linspace(0, rng.uniform(4, 7) * np.pi, 60) + rng.uniform(0, 6)
     radii = np.linspace(0.1, 1, 60)
     return [
@@ -122,14 +122,14 @@ def spiral(rng: np.random.Generator) -> Strokes:
 
 
 def crooked(rng: np.random.Generator) -> Strokes:
-    """A line of straight pieces with five to eight corners anywhere, open or closed."""
+    """Draw a polyline of five to eight random corners, open or closed."""
     corners = rng.uniform(-1, 1, (int(rng.integers(5, 9)), 2))
     line = [(float(x), float(y)) for x, y in corners]
     return [line + line[:1] if rng.random() < 0.4 else line]
 
 
 def composed(rng: np.random.Generator) -> Strokes:
-    """Two to four bows, rings, polygons and lines, side by side or across one another."""
+    """Draw two to four bows, rings, polygons and lines at random places."""
     strokes: Strokes = []
     for _ in range(int(rng.integers(2, 5))):
         x, y = rng.uniform(-1, 1, 2)
@@ -144,13 +144,13 @@ def composed(rng: np.random.Generator) -> Strokes:
 
 
 def bracket(rng: np.random.Generator) -> Strokes:
-    """Half a box, half a ring on its side, or a corner; its mirror image beside it or not."""
+    """Draw half a box, half a ring on its side, or a corner, with or without its mirror image."""
     depth = rng.uniform(0.25, 0.7)
     box = [(depth, -1), (0, -1), (0, 1), (depth, 1)]
     ring = arc((depth, 0), (depth, 1), 90, 270)
     corner = [(depth, -1), (0, -1), (0, rng.uniform(0, 0.6))]
     kind = rng.integers(3)
-    # Half a ring upright is a 1 to some, a corner at the upper right a 7.
+    # An upright half ring may be read as a 1, a corner at the upper right as a 7.
     angle = rng.choice(((0, 90, 180, 270), (90, 270), (0, 180, 270))[kind])
     half: Stroke = (box, ring, corner)[kind]
     mirrored = [[(2.2 * depth + 0.4 - x, y) for x, y in half]]
@@ -159,7 +159,7 @@ def bracket(rng: np.random.Generator) -> Strokes:
 
 
 def target(rng: np.random.Generator) -> Strokes:
-    """A ring, or a polygon, with something in it that does not reach its outline."""
+    """Draw a ring or a polygon with strokes inside that do not reach its outline."""
     outline = arc(
         (0, 0), (1, rng.uniform(0.8, 1.2)), 0, 360, int(rng.choice([3, 4, 5, 20, 20, 20]))
     )
@@ -174,7 +174,7 @@ def target(rng: np.random.Generator) -> Strokes:
 
 
 def whirl(rng: np.random.Generator) -> Strokes:
-    """Ring upon ring, to the middle and out again, as when something is blackened."""
+    """Draw rings of varying radius, as when something is blacked out."""
     turns = int(rng.integers(3, 9))
     place = np.linspace(0, turns, 20 * turns)
     angles = 2 * np.pi * place * rng.choice([-1, 1])
@@ -186,7 +186,7 @@ def whirl(rng: np.random.Generator) -> Strokes:
 
 
 def scribble(rng: np.random.Generator) -> Strokes:
-    """One to three curves through points anywhere; so many that no digit comes of it."""
+    """Draw one to three curves through six or more random points each."""
     strokes: Strokes = []
     for _ in range(int(rng.integers(1, 4))):
         points = rng.uniform(-1, 1, (int(rng.integers(6, 15)), 2)) * [1, rng.uniform(0.5, 1)]

@@ -1,23 +1,23 @@
-"""What is learned beside the training split, as data; `synthesis` makes the images."""
+"""The description of synthetic training data; `generate` makes the images."""
 
 from dataclasses import dataclass, fields
 
-from digitnn.errors import UsageError
+from digitnn.errors import check_numbers
 
 
 @dataclass(frozen=True)
 class SyntheticMix:
-    """How many images of each kind.
+    """The number of synthetic images of each kind; from `letters` on they are non-digits.
 
-    hands: digits of strokes, in styles that MNIST has few of.
+    hands: digits drawn of strokes, in styles that are rare in MNIST.
     printed: digits of handwriting fonts.
-    letters: junk from here on: letters and signs of the same fonts.
-    figures: shapes, letters and signs of strokes.
-    scribbles: curves through many points.
-    halves: halves of digits.
-    glued: two digits that touch.
-    clothes: of Fashion-MNIST's training part.
-    blots: spots of noise.
+    letters: non-digits: letters and signs of the same fonts.
+    figures: non-digits: shapes, letters and signs drawn of strokes.
+    scribbles: non-digits: curves through many points.
+    halves: non-digits: halves of digits.
+    glued: non-digits: two touching digits.
+    clothes: non-digits: images of Fashion-MNIST's training part.
+    blots: non-digits: ragged blots.
     """
 
     hands: int = 12000
@@ -36,9 +36,4 @@ class SyntheticMix:
         return sum(getattr(self, field.name) for field in fields(self)) - self.hands - self.printed
 
     def __post_init__(self) -> None:
-        for name in (field.name for field in fields(self)):
-            value = getattr(self, name)
-            if type(value) is not int or value < 0:
-                raise UsageError(
-                    f"SyntheticMix: {name} must be a whole number of at least 0, got {value!r}"
-                )
+        check_numbers(self, *(field.name for field in fields(self)), whole=True, at_least=0)

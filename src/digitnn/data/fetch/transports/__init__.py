@@ -1,8 +1,7 @@
-"""Ways to bring known files from elsewhere: one small function each.
+"""Transports, which deliver known files from elsewhere: one small function each.
 
-A transport gives the content of the files it is asked for, one after another, as it found them
-(an IDX file, or that gzipped); it may raise anything. Nobody believes it: `download` unpacks each
-content, checks its SHA-256 and writes it. So a new transport is one function more.
+A transport yields the content of the requested files as it found them (IDX, or gzipped IDX) and may
+raise anything. It is not trusted: `download` unpacks each content and checks its SHA-256.
 """
 
 import tarfile
@@ -12,12 +11,12 @@ from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 Meter: TypeAlias = Callable[[str, int, int | None], None]
-"""Called as bytes arrive: what is coming, bytes so far, bytes in all if they are known."""
+"""Called as bytes arrive: name, bytes so far, total bytes if known."""
 
 
 @dataclass(frozen=True)
 class KnownFile:
-    """A file as it is to lie in the cache: its canonical name, its size in bytes, its SHA-256."""
+    """A file of the cache: its canonical name, its size in bytes, its SHA-256."""
 
     name: str
     size: int
@@ -25,23 +24,23 @@ class KnownFile:
 
 
 Deliveries: TypeAlias = Generator[tuple[KnownFile, bytes], None, None]
-"""The content of one wanted file after another; closing it frees what lies in between."""
+"""Yields the requested files with their content; closing it frees temporary files."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Somewhere to get files: a name for messages, and how it delivers those that are wanted."""
+    """A source of files: its name for messages, and the function that delivers them."""
 
     name: str
     deliver: Callable[[Sequence[KnownFile], Meter], Deliveries]
 
 
 def no_meter(what: str, done: int, total: int | None) -> None:
-    """A meter that nobody reads."""
+    """Ignore progress; the default `Meter`."""
 
 
 def members(archive: Path, wanted: Sequence[KnownFile]) -> Deliveries:
-    """The members named like a wanted file (`-idx3` or `.idx3`), in whatever folder they lie.
+    """Yield the members of a tar archive named like a wanted file (`-idx3` or `.idx3`).
 
     Raises `OSError` for a member of the wrong size, before it is unpacked.
     """

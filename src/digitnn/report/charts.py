@@ -193,11 +193,11 @@ def draw_seeds(seeds: Sequence[SeedResult], mean: float) -> Figure:
         fontsize=FONT_POINTS,
     )
     for place, seed in enumerate(seeds):
-        low, high = seed.interval
+        accuracy, (low, high) = seed.evaluation.accuracy, seed.evaluation.interval
         axes.errorbar(
-            100 * seed.accuracy,
+            100 * accuracy,
             place,
-            xerr=[[100 * (seed.accuracy - low)], [100 * (high - seed.accuracy)]],
+            xerr=[[100 * (accuracy - low)], [100 * (high - accuracy)]],
             fmt="o" if seed.own else "s",
             color=COLOURS[1] if seed.own else COLOURS[0],
             markersize=4.5,

@@ -14,6 +14,7 @@ from digitnn.analysis.explain.saliency import Saliency
 from digitnn.analysis.explain.stages import Stages
 from digitnn.analysis.robustness.measure import RobustnessResult
 from digitnn.data.dataset import Dataset
+from digitnn.evaluation.evaluation import Evaluation
 from digitnn.evaluation.seed_variance import SeedVariance
 from digitnn.evaluation.summary import EvaluationSummary
 from digitnn.runs.histories import History
@@ -45,14 +46,11 @@ class Insight:
 
 @dataclass(frozen=True)
 class SeedResult:
-    """The accuracy of one of several runs that differ only in the seed. own: the page's own run."""
+    """One of several runs that differ only in the seed. own: the run that the page is about."""
 
     path: str
     seeds: str
-    n: int
-    errors: int
-    accuracy: float
-    interval: tuple[float, float]
+    evaluation: Evaluation
     own: bool
 
 

@@ -63,16 +63,16 @@ def measure_siblings(
     if not others:
         return None
     own = read_entry(run.path)
-    seeds, right = [_seed(own, evaluation, True)], [evaluation.predictions == dataset.labels]
+    seeds, right = [_seed_result(own, evaluation, True)], [evaluation.predictions == dataset.labels]
     for other in others:
         notify(f"evaluating {other.path} on the same images")
         found = evaluate_and_record(load_run(other.path), split, dataset)
-        seeds.append(_seed(other, found, False))
+        seeds.append(_seed_result(other, found, False))
         right.append(found.predictions == dataset.labels)
     noted = [own, *(read_entry(other.path) for other in others)]
     answers: Bool[ndarray, "m n"] = np.array(right)
     return Siblings(
-        seeds=tuple(sorted(seeds, key=lambda seed: -seed.accuracy)),
+        seeds=tuple(sorted(seeds, key=lambda seed: -seed.evaluation.accuracy)),
         standing=rank(noted, split).standings[0],
         variance=partition_variance(answers),
     )
@@ -90,13 +90,5 @@ def _reason_against(entry: RunSummary, own: RunSummary, taken: set[int]) -> str 
     return None
 
 
-def _seed(entry: RunSummary, evaluation: Evaluation, own: bool) -> SeedResult:
-    return SeedResult(
-        path=str(entry.path),
-        seeds=", ".join(map(str, entry.seeds)),
-        n=evaluation.n,
-        errors=evaluation.errors,
-        accuracy=evaluation.accuracy,
-        interval=evaluation.interval,
-        own=own,
-    )
+def _seed_result(entry: RunSummary, evaluation: Evaluation, own: bool) -> SeedResult:
+    return SeedResult(str(entry.path), ", ".join(map(str, entry.seeds)), evaluation, own)

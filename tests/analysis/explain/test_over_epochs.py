@@ -180,5 +180,5 @@ def test_the_command_draws_snapshots_or_names_the_option(digitnn: CommandLine) -
     shutil.rmtree("run/snapshots")
     done = digitnn("understand", "run", "--no-map")
     assert done.code == 0
-    assert "digitnn train ... --snapshots" in done.err
+    assert "digitnn train --snapshots" in done.err
     assert "over-epochs" not in done.out

@@ -7,7 +7,6 @@ overlap is counted. Axes: n images.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jaxtyping import UInt8
 from numpy import ndarray
@@ -37,10 +36,6 @@ class Share:
     errors: int
     accuracy: float
     interval: Interval
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        return {**vars(self), "interval": list(self.interval)}
 
 
 def count_known(

@@ -6,15 +6,8 @@ from digitnn.analysis.comparison.leaderboard import Leaderboard, Standing
 from digitnn.wording import count, percent
 
 HEADS = (
-    "",
-    "recipe",
-    "mean",
-    "95 % over seeds",
-    "seeds",
-    "best of n",
-    "best - mean",
-    "epoch chosen on",
-    "tested",
+    *("", "recipe", "mean", "95 % over seeds", "seeds"),
+    *("best of n", "best - mean", "epoch chosen on", "tested"),
 )
 
 

@@ -9,16 +9,11 @@ from digitnn.wording import percent, percent_range
 
 def comparison_to_markdown(comparison: Mapping[str, Any]) -> str:
     """Return the object of `make_comparison` as a Markdown page."""
-    heads = (
-        "recipe",
-        "engine",
-        "test accuracy",
-        "95 % interval",
-        "training time",
-        "inference time",
-        "parameters",
-    )
-    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    lines = [
+        "| recipe | engine | test accuracy | 95 % interval | training time | inference time "
+        "| parameters |",
+        "|---" * 7 + "|",
+    ]
     for row in comparison["rows"]:
         spread = f" ± {100 * row['spread']:.2f}" if "spread" in row else ""
         lines.append(

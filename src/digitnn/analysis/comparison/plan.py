@@ -1,4 +1,4 @@
-"""The main job's work: choose recipes and runs, train the recipes, compare their engines."""
+"""Plan a comparison: choose recipes and runs, train the recipes, compare their engines."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from digitnn.runs.run import Run, default_path, is_run
 from digitnn.wording import Notify
 
 COLLECTION = "mnist"
-"""The collection that the main job compares on."""
+"""The collection that `compare` uses."""
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class AuditResult:
             "seed": self.seed,
             "n": self.n,
             "accuracy": self.accuracy,
-            "suspects": [one.to_json() for one in self.suspects],
+            "suspects": [asdict(one) for one in self.suspects],
             **({"known": known} if self.recalls else {}),
             "machine": describe_machine(),
         }

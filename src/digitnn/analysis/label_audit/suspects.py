@@ -11,8 +11,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -24,15 +24,7 @@ from digitnn.plotting import COLOURS, new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CSV_COLUMNS = (
-    "rank",
-    "part",
-    "index",
-    "label",
-    "proposal",
-    "probability",
-    "label_probability",
-)
+CSV_COLUMNS = ("rank", "part", "index", "label", "proposal", "probability", "label_probability")
 
 
 @dataclass(frozen=True)
@@ -51,10 +43,6 @@ class Suspect:
     proposal: int
     probability: float
     label_probability: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        return asdict(self)
 
 
 def find_suspects(

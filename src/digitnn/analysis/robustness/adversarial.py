@@ -7,7 +7,7 @@ Axes: n images, h w pixels.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -39,10 +39,6 @@ class AdversarialRow:
     errors: int
     accuracy: float
     interval: tuple[float, float]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the row as JSON values."""
-        return {**vars(self), "interval": list(self.interval)}
 
 
 def fgsm(

@@ -8,7 +8,7 @@ choose between recipes. The error of the `cnn` recipe on each corruption, stored
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +55,6 @@ class CorruptionRow:
     interval: tuple[float, float]
     relative: float | None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the row as JSON values."""
-        return {**vars(self), "interval": list(self.interval)}
-
 
 @dataclass(frozen=True)
 class CorruptionSummary:
@@ -85,7 +81,7 @@ class CorruptionSummary:
         """Return the summary as JSON values; the reference is given by its source."""
         return {
             "seed": CORRUPTION_SEED,
-            "rows": [row.to_json() for row in self.rows],
+            "rows": [asdict(row) for row in self.rows],
             "mean": self.mean,
             "relative": self.relative,
             "reference": self.reference.source if self.reference else None,

@@ -1,7 +1,7 @@
 """Measure a network's robustness: corruptions, sweeps and adversarial attacks on one split."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
@@ -70,7 +70,7 @@ class RobustnessResult:
         if self.curves:
             found["curves"] = [curve.to_json() for curve in self.curves]
             found["adversarial"] = (
-                None if self.attacks is None else [row.to_json() for row in self.attacks]
+                None if self.attacks is None else [asdict(row) for row in self.attacks]
             )
         return found
 

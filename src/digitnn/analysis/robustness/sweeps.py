@@ -59,8 +59,7 @@ class Curve:
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
-        values = {name: list(v) if isinstance(v, tuple) else v for name, v in vars(self).items()}
-        return {**values, "intervals": [list(interval) for interval in self.intervals]}
+        return {**vars(self), "intervals": self.intervals}
 
 
 def shift(images: UInt8[ndarray, "n h w"], pixels: float) -> UInt8[ndarray, "n h w"]:

@@ -76,7 +76,7 @@ test-pages: setup
 weights: data
 	$(BIN)/digitnn data fetch fashion-mnist
 	$(BIN)/digitnn train reader --seed 0 --threads 1 --out runs/reader --resume
-	$(BIN)/python -m digitnn.reader.ship runs/reader
+	$(BIN)/python -m tools.ship_reader runs/reader
 
 # What a change should pass before each commit; `.ci/run` has everything.
 check: data lint

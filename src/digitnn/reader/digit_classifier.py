@@ -20,7 +20,7 @@ ClassifyImages: TypeAlias = Callable[[UInt8[ndarray, "n 28 28"]], Float32[ndarra
 """Returns the probabilities of the ten digits and, last, at `NON_DIGIT`, of "no digit"."""
 
 SHIPPED_FOLDER = Path(__file__).parent / "shipped"
-"""The run that is distributed with the package; written by `ship`."""
+"""The run that is distributed with the package; written by `tools.ship_reader`."""
 
 
 def load_image_classifier(model: Path | str | None = None) -> ClassifyImages:

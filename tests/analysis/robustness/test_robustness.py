@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from commands import CommandLine
 
-from digitnn.analysis.robustness import measure_reference
 from digitnn.analysis.robustness.adversarial import fgsm, measure_attacks, pgd
 from digitnn.analysis.robustness.corrupted import (
     REFERENCE_FILE,
@@ -34,6 +33,7 @@ from digitnn.errors import DataError, UsageError
 from digitnn.evaluation.evaluation import evaluate
 from digitnn.network.layers import Dense, Flatten
 from digitnn.network.network import Network, Standardise
+from tools import measure_reference
 
 
 def linear(rng):

@@ -1,6 +1,6 @@
 """Make the run that is distributed with the package from a trained `reader`.
 
-    python -m digitnn.reader.ship runs/reader
+    python -m tools.ship_reader runs/reader
 
 Quantises the weights to eight bits, fits the temperature on held-out digits and non-digits that are
 augmented as in training, and adjusts the prior of "no digit". The result is an ordinary run.

@@ -1,8 +1,8 @@
 """Measure the reference: the error of the `cnn` recipe on each corruption.
 
-    python -m digitnn.analysis.robustness.measure_reference RUN ... [--split valid]
+    python -m tools.measure_reference RUN ... [--split valid]
 
-measures runs of one recipe and writes their mean to `reference.json` next to this file, with its
+measures runs of one recipe and writes their mean to the `reference.json` of `analysis.robustness`, with its
 source. Each run records its evaluations, as always.
 """
 
@@ -58,7 +58,7 @@ def measure_reference(
         "recipe": recipes.pop(),
         "seeds": seeds,
         "corruption_seed": CORRUPTION_SEED,
-        "command": "python -m digitnn.analysis.robustness.measure_reference RUN ...",
+        "command": "python -m tools.measure_reference RUN ...",
         "machine": describe_machine(),
     }
     return {"schema": 1, "source": source, "splits": measured}

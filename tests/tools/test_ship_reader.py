@@ -19,10 +19,10 @@ from digitnn.engines.find import find_engine
 from digitnn.errors import RunError
 from digitnn.network.losses import SoftmaxCrossEntropy
 from digitnn.network.storage.safetensors import load_safetensors
-from digitnn.reader import ship as shipping
-from digitnn.reader.ship import main, ship
 from digitnn.runs.run import load_single_run, save_run
 from digitnn.training.training import Training
+from tools import ship_reader as shipping
+from tools.ship_reader import main, ship
 
 FEW = SyntheticMix(20, 0, 0, 20, 20, 20, 20, 0, 0)
 RECIPE = replace(

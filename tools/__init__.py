@@ -1,0 +1,1 @@
+"""What makes files that ship in the package; users need none of it."""

@@ -2,8 +2,8 @@
 
     python -m tools.measure_reference RUN ... [--split valid]
 
-measures runs of one recipe and writes their mean to the `reference.json` of `analysis.robustness`, with its
-source. Each run records its evaluations, as always.
+measures runs of one recipe and writes their mean to `reference.json` of `analysis.robustness`, with
+its source. Each run records its evaluations, as always.
 """
 
 import argparse

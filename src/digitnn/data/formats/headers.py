@@ -53,7 +53,7 @@ def npz_headers(path: Path) -> tuple[ArrayHeader, ...]:
             raise
         # BadZipFile, zlib.error, RuntimeError when it is encrypted, OSError for a wrong offset
         except Exception as error:
-            raise FormatError(f"{path}: damaged .npz archive ({error}); fetch it anew") from None
+            raise FormatError(f"{path}: damaged .npz archive ({error}); fetch it again") from None
 
 
 def mat_headers(path: Path) -> tuple[ArrayHeader, ...]:

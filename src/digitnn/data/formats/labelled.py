@@ -86,7 +86,7 @@ def _labels_beside(images: Path) -> Path:
         for suffix in ("", ".gz")
     ]
     for name in dict.fromkeys(names):
-        beside = images.with_name(name)
-        if name not in (images.name, stem) and beside.is_file():
-            return beside
+        neighbour = images.with_name(name)
+        if name not in (images.name, stem) and neighbour.is_file():
+            return neighbour
     raise FormatError(f"{images}: no labels next to it; name their file with --labels")

@@ -1,1 +1,1 @@
-"""Images that nobody wrote, to learn from beside those that somebody did."""
+"""Synthetic training images: digits in rare styles, and non-digits."""

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chromium import Tab, find_chromium, open_tab
 from commands import write_digits
 from PIL import Image
 from small_trainings import CNN
@@ -17,6 +16,7 @@ from digitnn.report.measuring import measure_run
 from digitnn.report.page import render
 from digitnn.runs.ensembles import load_run
 from digitnn.runs.experiment import TrainingData, run_experiment
+from tests.browser.chromium import Tab, find_chromium, open_tab
 
 WIDTHS, SCHEMES = (390, 1440), ("light", "dark")
 

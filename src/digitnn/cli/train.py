@@ -191,7 +191,7 @@ def _to_json(run: "Run") -> dict[str, Any]:
 def _say_how_it_ended(run: "Run", stop: "Stop", options: Mapping[str, Any]) -> None:
     """Say why training ended and how good the network is. Raises `Interruption` after a signal."""
     from digitnn.errors import Interruption
-    from digitnn.wording import percent
+    from digitnn.wording import count, percent
 
     stopped, epochs = run.about["stopped"], len(run.history)
     all_epochs = run.about["recipe"]["epochs"]
@@ -211,7 +211,11 @@ def _say_how_it_ended(run: "Run", stop: "Stop", options: Mapping[str, Any]) -> N
     if stopped == "patience":
         say(f"stopped after epoch {epochs}: no improvement in {options['patience']} epochs")
     if kept := run.kept:
-        best = f", the best of {epochs} epochs: {kept.epoch}" if options["keep"] == "best" else ""
+        best = (
+            f", the best of {count(epochs, 'epoch')}: {kept.epoch}"
+            if options["keep"] == "best"
+            else ""
+        )
         say(f"validation accuracy {percent(kept.valid_accuracy)} after {kept.seconds:.1f} s{best}")
 
 

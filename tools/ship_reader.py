@@ -108,8 +108,8 @@ def adjust_prior(run: Run, recipe: Recipe, temperature: float) -> Mapping[str, n
     probabilities"). The logit of "no digit" is 0, so the output bias of each digit grows by
     T log(new odds / odds in training), where T is the temperature.
     """
-    junk = recipe.synthetic_mix.non_digits if recipe.synthetic_mix else 0
-    learned = junk / run.about["data"]["train"]["n"]
+    non_digits = recipe.synthetic_mix.non_digits if recipe.synthetic_mix else 0
+    learned = non_digits / run.about["data"]["train"]["n"]
     if not 0 < learned < 1:
         return run.params
     ratio = (1 - NON_DIGIT_SHARE) / NON_DIGIT_SHARE * learned / (1 - learned)

@@ -208,7 +208,7 @@ RECIPES: Mapping[str, Recipe] = {
         ),
         Recipe(
             name="reader",
-            summary="for strangers' pictures: digits redrawn in many ways, and junk to refuse",
+            summary="for real pictures: digits redrawn in many ways, and non-digits to reject",
             layers=READER_LAYERS,
             engines=("pytorch", "scratch"),
             optimiser=Adam(learning_rate=0.005, beta2=0.99, schedule=OneCycle(warm_up=0.2)),

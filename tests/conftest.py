@@ -26,9 +26,7 @@ rooms = (
     "engines.protocols engines.pytorch data.augmentation.apply data.augmentation.stroke_width "
     "analysis.comparison.lockstep analysis.comparison.comparison analysis.comparison.leaderboard "
     "analysis.robustness.corrupted analysis.robustness.sweeps "
-    "analysis.robustness.corruptions.noise analysis.robustness.corruptions.blur "
-    "analysis.robustness.corruptions.affine analysis.robustness.corruptions.weather "
-    "analysis.robustness.corruptions.lines analysis.robustness.corruptions.edges"
+    "analysis.robustness.corruptions.geometry analysis.robustness.corruptions.appearance"
 )
 scratch = Path(digitnn.__file__).parent / "engines" / "scratch"
 layers = [

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks import ROOT
 from benchmarks.docs.evaluations import SAVED
-from digitnn.analysis.comparison.markdown import comparison_to_markdown
+from digitnn.analysis.comparison.tables import comparison_to_markdown
 from digitnn.atomic_files import write_text
 from digitnn.wording import percent
 

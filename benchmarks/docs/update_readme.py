@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks import RESULTS, ROOT
 from benchmarks.docs.benchmarks_page import interval
-from digitnn.analysis.comparison.markdown import comparison_to_markdown
+from digitnn.analysis.comparison.tables import comparison_to_markdown
 from digitnn.atomic_files import write_text
 from digitnn.wording import percent
 

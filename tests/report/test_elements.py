@@ -11,11 +11,11 @@ from page_reader import read_page
 from PIL import Image
 
 import digitnn
+from digitnn.analysis.robustness.sweeps import Curve
 from digitnn.evaluation.intervals import predict_next_test
 from digitnn.plotting import COLOURS, GREY, new_figure
-from digitnn.report.charts import draw_next_test
-from digitnn.report.elements import coloured, ink, outlined
-from digitnn.report.inline_svg import VARIABLES, inline_svg
+from digitnn.report.charts import draw_next_test, draw_sweeps
+from digitnn.report.elements import VARIABLES, coloured, ink, inline_svg, outlined
 from digitnn.report.page import environment
 
 CSS = (Path(digitnn.__file__).parent / "report/templates/style.css").read_text()
@@ -161,6 +161,19 @@ def test_the_next_test_agrees_with_a_simulation(count: int, n: int, rng) -> None
     assert simulated == pytest.approx(found.probabilities.max(), abs=0.005)
     assert found.low <= count <= found.high
     assert draw_next_test(found).axes
+
+
+def test_each_sweep_has_its_curve():
+    curves = [
+        Curve("shift", "pixels", 50, (0.0, 1.0, 2.0), (1.0, 0.9, 0.4)),
+        Curve("size", "times", 50, (0.6, 1.0), (0.2, 1.0)),
+    ]
+    figure = draw_sweeps(curves)
+    for axes, curve in zip(figure.axes, curves, strict=True):
+        (line,) = axes.get_lines()
+        assert list(line.get_xdata()) == list(curve.steps)
+        assert list(line.get_ydata()) == pytest.approx([100 * a for a in curve.accuracy])
+        assert axes.get_title() == curve.name
 
 
 def test_words_are_escaped_except_code_in_backticks() -> None:

@@ -20,9 +20,8 @@ from digitnn.evaluation.disputed_labels import DisputedLabel, score_disputed
 from digitnn.evaluation.evaluation import evaluate
 from digitnn.evaluation.summary import summarise_evaluation
 from digitnn.network.layers import AveragePool2d, Dense, Flatten
-from digitnn.report.accuracy import accuracy_section
+from digitnn.report.accuracy import accuracy_section, disputed_labels_section
 from digitnn.report.another_test import another_test_section
-from digitnn.report.disputed_labels import disputed_labels_section
 from digitnn.report.learned import learned_section
 from digitnn.report.measured import Measurements, PageRequest
 from digitnn.report.measuring import measure_run

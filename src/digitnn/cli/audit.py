@@ -60,8 +60,8 @@ def audit(
     After Ctrl-C the same command continues with the next fold.
     """
     from digitnn.analysis.comparison.results_folder import check_writable
-    from digitnn.analysis.label_audit.findings import audit_to_text, summarise_audit, write_audit
     from digitnn.analysis.label_audit.folds import Audit
+    from digitnn.analysis.label_audit.suspects import audit_to_text, summarise_audit, write_audit
     from digitnn.cli.progress import stop_on_interrupt
     from digitnn.data.fetch.sources import load
     from digitnn.engines.find import find_engine

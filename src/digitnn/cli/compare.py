@@ -63,9 +63,9 @@ def compare(
         check_same_test,
         make_comparison,
     )
-    from digitnn.analysis.comparison.markdown import comparison_to_markdown
     from digitnn.analysis.comparison.plan import COLLECTION, plan_comparison
     from digitnn.analysis.comparison.results_folder import check_writable, write_results
+    from digitnn.analysis.comparison.tables import comparison_to_markdown
     from digitnn.data.fetch.sources import load
     from digitnn.machine.resources import use_resources
     from digitnn.plotting import new_figure

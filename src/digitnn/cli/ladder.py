@@ -19,8 +19,7 @@ from digitnn.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from digitnn.analysis.ladder.climbing import LadderPlan
-    from digitnn.analysis.ladder.measuring import RungResult
+    from digitnn.analysis.ladder.measuring import LadderPlan, RungResult
     from digitnn.cli.progress import Stop
 
 
@@ -67,8 +66,8 @@ def ladder(
     --out as soon as it is measured. After Ctrl-C the same command continues.
     """
     from digitnn.analysis.comparison.results_folder import check_writable
-    from digitnn.analysis.ladder.climbing import LadderPlan, sizes_to_measure
-    from digitnn.analysis.ladder.figures import write_ladder
+    from digitnn.analysis.ladder.measuring import LadderPlan, sizes_to_measure
+    from digitnn.analysis.ladder.results import write_ladder
     from digitnn.analysis.ladder.rungs import check_rungs, choose_rungs
     from digitnn.cli.progress import stop_on_interrupt
     from digitnn.data.fetch.sources import load
@@ -105,7 +104,7 @@ def ladder(
 
 def _climb(what: "LadderPlan", stop: "Stop") -> "list[RungResult]":
     """Measure until `stop`, and say each result."""
-    from digitnn.analysis.ladder.climbing import measure_ladder
+    from digitnn.analysis.ladder.measuring import measure_ladder
     from digitnn.cli.progress import until, watch_until
     from digitnn.wording import percent
 

@@ -27,7 +27,7 @@ def leaderboard(
     The table also shows what the best of n seeds would have claimed.
     """
     from digitnn.analysis.comparison.leaderboard import find_runs, rank, read_entry
-    from digitnn.analysis.comparison.leaderboard_text import leaderboard_to_text
+    from digitnn.analysis.comparison.tables import leaderboard_to_text
 
     board = rank([read_entry(path) for path in find_runs(runs or [Path("runs")])], split)
     if as_json:

@@ -1,12 +1,12 @@
-"""The accuracy section: each digit, the confusion matrix, and the most confident mistakes."""
+"""The sections on accuracy: digits, confusions, confident mistakes, and disputed labels."""
 
 from dataclasses import dataclass
 
+from digitnn.evaluation.disputed_labels import SOURCE, Proportion
 from digitnn.evaluation.intervals import Interval
 from digitnn.evaluation.scores import ClassScore
 from digitnn.report.charts import draw_digits
-from digitnn.report.elements import Chart, Pixels, ink, table
-from digitnn.report.inline_svg import inline_svg
+from digitnn.report.elements import Chart, Pixels, Table, ink, inline_svg, table
 from digitnn.report.measured import Measurements
 from digitnn.wording import count, percent, percent_range
 
@@ -142,4 +142,84 @@ def _wrong_words(shown: int, errors: int) -> str:
     return (
         f"{which}, the most confident first: the label, the prediction, and its probability. Some "
         "may be mistakes of the writer or of the labeller."
+    )
+
+
+@dataclass(frozen=True)
+class DisputedImage:
+    """people: what most of five annotators see, None if they disagree."""
+
+    picture: Pixels
+    label: int
+    people: int | None
+    predicted: int
+
+
+@dataclass(frozen=True)
+class DisputedLabelsSection:
+    """absent: why the section is empty; "" if it is not."""
+
+    absent: str
+    words: str
+    images: tuple[DisputedImage, ...]
+    scores: Table | None
+    source: str
+
+
+def disputed_labels_section(measured: Measurements) -> DisputedLabelsSection:
+    """Return the section: the accuracy with disputed labels left out or corrected."""
+    found = measured.evaluation_summary.disputed
+    if found is None:
+        absent = (
+            "The list of disputed labels covers MNIST's test split, and this page is about other "
+            "images. Their labels may contain mistakes too: `digitnn audit` looks for suspects in "
+            "any split."
+        )
+        return DisputedLabelsSection(absent, "", (), None, SOURCE)
+    predictions = measured.evaluation_summary.evaluation.predictions
+    images = tuple(
+        DisputedImage(
+            ink(
+                measured.dataset.images[[one.index]],
+                f"Image {one.index}, labelled {one.given}",
+                zoom=3,
+            ),
+            one.given,
+            one.correction,
+            int(predictions[one.index]),
+        )
+        for one in found.labels
+    )
+    n = len(images)
+    words = (
+        f"For {n} images of this split, fewer than three of five annotators confirmed the label. A "
+        f"network that agrees with all {measured.evaluation_summary.evaluation.n:,} labels has "
+        "learned some of the labellers' mistakes."
+    )
+    return DisputedLabelsSection(
+        "",
+        words,
+        images,
+        table(
+            "Accuracy with disputed labels left out or corrected",
+            ("images", "correct", "accuracy", "95 % interval"),
+            [
+                _row(f"all except these {n}", found.without),
+                _row(
+                    "with the annotators' majority label, without those that have none",
+                    found.corrected,
+                ),
+                _row("only these, as labelled", found.among),
+            ],
+        ),
+        SOURCE,
+    )
+
+
+def _row(name: str, share: Proportion) -> tuple[str, ...]:
+    return (
+        name,
+        f"{share.right:,} of {share.n:,}",
+        percent(share.accuracy),
+        percent_range(share.interval),
     )

@@ -8,8 +8,7 @@ import numpy as np
 
 from digitnn.evaluation.intervals import Interval, NextTest, predict_next_test
 from digitnn.report.charts import draw_next_test, draw_seeds
-from digitnn.report.elements import Chart, Table, table
-from digitnn.report.inline_svg import inline_svg
+from digitnn.report.elements import Chart, Table, inline_svg, table
 from digitnn.report.measured import Measurements, Siblings
 from digitnn.wording import count, percent, percent_range
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from digitnn.analysis.explain.over_epochs import OverEpochs
 from digitnn.analysis.robustness.adversarial import AdversarialRow
+from digitnn.analysis.robustness.sweeps import Curve
 from digitnn.evaluation.scores import ClassScore
 from digitnn.plotting import COLOURS, GREY, new_figure, use_log_scale
 from digitnn.report.measured import SeedResult
@@ -61,6 +62,23 @@ def draw_digits(classes: Sequence[ClassScore]) -> Figure:
     axes.legend(
         frameon=False, fontsize=FONT_POINTS, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1)
     )
+    return figure
+
+
+def draw_sweeps(curves: Sequence[Curve]) -> Figure:
+    """Draw the accuracy with its 95 % interval over the steps of each sweep, side by side."""
+    figure = new_figure(3.4 * len(curves), 3.2)
+    row = np.atleast_1d(figure.subplots(1, len(curves), sharey=True))
+    for axes, curve in zip(row, curves, strict=True):
+        low, high = 100 * np.array(curve.intervals).T
+        axes.fill_between(curve.steps, low, high, color=COLOURS[0], alpha=0.25, linewidth=0)
+        axes.plot(curve.steps, 100 * np.array(curve.accuracy), color=COLOURS[0], marker=".")
+        axes.set_title(curve.name, fontsize=11)
+        axes.set_xlabel(curve.unit)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    row[0].set_ylabel("accuracy (%)")
+    row[0].set_ylim(0, 101)
     return figure
 
 

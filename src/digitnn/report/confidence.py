@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from digitnn.analysis.comparison.confidence_figures import draw_reliability, draw_risk_coverage
 from digitnn.evaluation.calibration import Bin
 from digitnn.evaluation.summary import EvaluationSummary
-from digitnn.report.elements import Chart, table
-from digitnn.report.inline_svg import inline_svg
+from digitnn.report.elements import Chart, inline_svg, table
 from digitnn.report.measured import Measurements
 from digitnn.wording import percent, percent_range
 

@@ -14,8 +14,7 @@ from digitnn.analysis.explain.over_epochs import (
     describe_weights_over_epochs,
 )
 from digitnn.report.charts import draw_learning, draw_moves
-from digitnn.report.elements import Chart, Pixels, coloured, table
-from digitnn.report.inline_svg import inline_svg
+from digitnn.report.elements import Chart, Pixels, coloured, inline_svg, table
 from digitnn.report.measured import Measurements
 from digitnn.report.one_image import OneImage, one_image, zoom_for
 from digitnn.wording import count, percent

@@ -1,13 +1,22 @@
 """Measure all that a page shows: accuracy, robustness, what the network learned, other seeds."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from numpy import ndarray
 from threadpoolctl import threadpool_limits
 
+from digitnn.analysis.comparison.leaderboard import (
+    RunSummary,
+    SplitName,
+    find_runs,
+    rank,
+    read_entry,
+)
 from digitnn.analysis.explain.first_layer import FirstLayer, first_layer
 from digitnn.analysis.explain.maps import ImageMap, map_images
 from digitnn.analysis.explain.neighbours import Neighbours, nearest_by_features, nearest_by_pixels
@@ -19,13 +28,14 @@ from digitnn.analysis.robustness.measure import Record, StageStart, measure_robu
 from digitnn.data.dataset import Dataset
 from digitnn.engines.scratch.inspection import hidden_features
 from digitnn.errors import DataError, MissingExtraError, NetworkError, RunError
-from digitnn.evaluation.evaluation import evaluate
+from digitnn.evaluation.evaluation import Evaluation, evaluate
+from digitnn.evaluation.seed_variance import partition_variance
 from digitnn.evaluation.summary import EvaluationSummary
 from digitnn.machine.blas import one_core_blas
 from digitnn.machine.describe import describe_machine
-from digitnn.report.measured import Insight, Measurements, PageRequest
-from digitnn.report.siblings import find_siblings, measure_siblings
-from digitnn.runs.evaluate_run import evaluate_run, load_split_of
+from digitnn.report.measured import Insight, Measurements, PageRequest, SeedResult, Siblings
+from digitnn.runs.ensembles import load_run
+from digitnn.runs.evaluate_run import evaluate_and_record, evaluate_run, load_split_of
 from digitnn.runs.experiment import load_training_data
 from digitnn.runs.histories import History, read_histories
 from digitnn.runs.protocol import Trained
@@ -180,3 +190,74 @@ def _map(run: Run, some: Dataset, predictions: UInt8[ndarray, " n"]) -> tuple[Im
             return map_images(features, some.labels, predictions, "t-SNE"), ""
     except (NetworkError, DataError, MissingExtraError) as error:
         return None, f"No map: {error}."
+
+
+LeftOut = tuple[tuple[str, str], ...]
+
+
+def find_siblings(run: Trained, beside: Sequence[Path]) -> tuple[list[RunSummary], LeftOut]:
+    """Return the siblings of `run` among runs and folders of runs, each seed once, and the rest.
+
+    The rest are (run, reason). Raises `RunError` for a path that is neither, or a damaged run: call
+    it before evaluating anything.
+    """
+    siblings: list[RunSummary] = []
+    left_out = []
+    own = read_entry(run.path)
+    taken = set(own.seeds)
+    for path in find_runs(beside) if beside else ():
+        if path.resolve() == own.path.resolve():
+            continue
+        entry = read_entry(path)
+        if reason := _reason_against(entry, own, taken):
+            left_out.append((str(path), reason))
+        else:
+            siblings.append(entry)
+            taken |= set(entry.seeds)
+    return siblings, tuple(left_out)
+
+
+def measure_siblings(
+    run: Trained,
+    others: Sequence[RunSummary],
+    evaluation: Evaluation,
+    dataset: Dataset,
+    split: SplitName,
+    notify: Notify,
+) -> Siblings | None:
+    """Compare `run` with its siblings `others`; None if there are none.
+
+    evaluation: of `run` on `dataset`; the siblings are evaluated on it too, which each records.
+    """
+    if not others:
+        return None
+    own = read_entry(run.path)
+    seeds, right = [_seed_result(own, evaluation, True)], [evaluation.predictions == dataset.labels]
+    for other in others:
+        notify(f"evaluating {other.path} on the same images")
+        found = evaluate_and_record(load_run(other.path), split, dataset)
+        seeds.append(_seed_result(other, found, False))
+        right.append(found.predictions == dataset.labels)
+    noted = [own, *(read_entry(other.path) for other in others)]
+    answers: Bool[ndarray, "m n"] = np.array(right)
+    return Siblings(
+        seeds=tuple(sorted(seeds, key=lambda seed: -seed.evaluation.accuracy)),
+        standing=rank(noted, split).standings[0],
+        variance=partition_variance(answers),
+    )
+
+
+def _reason_against(entry: RunSummary, own: RunSummary, taken: set[int]) -> str | None:
+    if entry.recipe != own.recipe or entry.engine != own.engine:
+        return f"its recipe is {entry.recipe}, on {entry.engine}"
+    if entry.settings != own.settings:
+        return "it was trained with other settings or on other data"
+    if not (entry.complete and own.complete):
+        return "one of the two was not trained to the end"
+    if shared := taken & set(entry.seeds):
+        return f"seed {min(shared)} is already included"
+    return None
+
+
+def _seed_result(entry: RunSummary, evaluation: Evaluation, own: bool) -> SeedResult:
+    return SeedResult(str(entry.path), ", ".join(map(str, entry.seeds)), evaluation, own)

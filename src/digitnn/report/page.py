@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from digitnn.errors import MissingExtraError
 from digitnn.plotting import new_figure
-from digitnn.report.accuracy import accuracy_section
+from digitnn.report.accuracy import accuracy_section, disputed_labels_section
 from digitnn.report.another_test import another_test_section
 from digitnn.report.confidence import confidence_section
-from digitnn.report.disputed_labels import disputed_labels_section
 from digitnn.report.learned import learned_section
 from digitnn.report.measured import Measurements
-from digitnn.report.provenance import provenance_section
 from digitnn.report.robustness import robustness_section
-from digitnn.report.summary import summary_section
+from digitnn.report.summary import provenance_section, summary_section
 
 if TYPE_CHECKING:
     from jinja2 import Environment

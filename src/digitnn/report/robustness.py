@@ -9,11 +9,9 @@ from numpy import ndarray
 from digitnn.analysis.robustness.adversarial import AdversarialRow
 from digitnn.analysis.robustness.corrupted import CORRUPTION_SEED, CorruptionSummary
 from digitnn.analysis.robustness.corruptions.suite import corrupt
-from digitnn.analysis.robustness.figures import draw_sweeps
 from digitnn.analysis.robustness.sweeps import Curve
-from digitnn.report.charts import draw_attacks
-from digitnn.report.elements import Chart, Pixels, ink, table
-from digitnn.report.inline_svg import inline_svg
+from digitnn.report.charts import draw_attacks, draw_sweeps
+from digitnn.report.elements import Chart, Pixels, ink, inline_svg, table
 from digitnn.report.measured import Measurements
 from digitnn.wording import count, percent, percent_range
 

@@ -21,8 +21,8 @@ from digitnn.analysis.comparison.figures import (
     draw_learning_curves,
     draw_overview,
 )
-from digitnn.analysis.comparison.markdown import comparison_to_markdown
 from digitnn.analysis.comparison.results_folder import run_to_plain, write_results
+from digitnn.analysis.comparison.tables import comparison_to_markdown
 from digitnn.data.dataset import Dataset
 from digitnn.engines.find import find_engine
 from digitnn.errors import RunError

@@ -9,7 +9,7 @@ from commands import CommandLine, assert_one_error_line
 from scipy.stats import ttest_1samp
 
 from digitnn.analysis.comparison.leaderboard import MeasuredAccuracy, RunSummary, rank
-from digitnn.analysis.comparison.leaderboard_text import leaderboard_to_text
+from digitnn.analysis.comparison.tables import leaderboard_to_text
 from digitnn.errors import RunError
 
 

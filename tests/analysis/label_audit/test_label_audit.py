@@ -12,13 +12,14 @@ from small_trainings import CNN, RoteEngine
 
 from digitnn.analysis import in_memory
 from digitnn.analysis.label_audit import folds as folds_module
-from digitnn.analysis.label_audit.findings import audit_to_text, summarise_audit
 from digitnn.analysis.label_audit.folds import Audit, predict_folds
 from digitnn.analysis.label_audit.suspects import (
     CSV_COLUMNS,
+    audit_to_text,
     draw_suspects,
     find_suspects,
     recall_at,
+    summarise_audit,
     suspects_to_csv,
 )
 from digitnn.data.dataset import Dataset

@@ -9,16 +9,17 @@ import pytest
 from commands import CommandLine, assert_one_error_line
 from small_trainings import CNN
 
-from digitnn.analysis.ladder import climbing
-from digitnn.analysis.ladder.climbing import LadderPlan, at_full_size, measure_ladder
-from digitnn.analysis.ladder.figures import draw_by_size, draw_ladder
+from digitnn.analysis.ladder import measuring
 from digitnn.analysis.ladder.measuring import (
     MIN_EPOCH_IMAGES,
+    LadderPlan,
     RungResult,
+    at_full_size,
+    measure_ladder,
     measure_rung,
     repeat_to_fill_epoch,
 )
-from digitnn.analysis.ladder.page import ladder_to_markdown
+from digitnn.analysis.ladder.results import draw_by_size, draw_ladder, ladder_to_markdown
 from digitnn.analysis.ladder.rungs import RUNGS, choose_rungs, recipe_rung
 from digitnn.errors import RunError, UsageError
 
@@ -110,7 +111,7 @@ def test_results_are_kept_and_not_measured_again(digits, tmp_path, monkeypatch):
         ("neighbours", 400),
     ]
     assert not any(kept for _, kept in first)
-    monkeypatch.setattr(climbing, "measure_rung", None)  # it would fail
+    monkeypatch.setattr(measuring, "measure_rung", None)  # it would fail
     again = list(measure_ladder(what, watch))
     assert [one for one, _ in again] == [one for one, _ in first]
     assert all(kept for _, kept in again)

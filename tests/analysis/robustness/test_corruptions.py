@@ -4,29 +4,30 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from digitnn.analysis.robustness.corruptions.affine import (
-    move_images,
-    rotate,
-    scale,
-    shear,
-    translate,
-)
-from digitnn.analysis.robustness.corruptions.edges import canny_edges
-from digitnn.analysis.robustness.corruptions.lines import dotted_line, stripe, stroke, zigzag
-from digitnn.analysis.robustness.corruptions.noise_and_blur import (
-    glass_blur,
-    impulse_noise,
-    motion_blur,
-    shot_noise,
-)
-from digitnn.analysis.robustness.corruptions.suite import BLOCK_IMAGES, CORRUPTIONS, corrupt
-from digitnn.analysis.robustness.corruptions.weather import (
+from digitnn.analysis.robustness.corruptions.appearance import (
     MUD_LEVEL,
     brightness,
     clouds,
     fog,
+    glass_blur,
+    impulse_noise,
+    motion_blur,
+    shot_noise,
     spatter,
 )
+from digitnn.analysis.robustness.corruptions.geometry import (
+    canny_edges,
+    dotted_line,
+    move_images,
+    rotate,
+    scale,
+    shear,
+    stripe,
+    stroke,
+    translate,
+    zigzag,
+)
+from digitnn.analysis.robustness.corruptions.suite import BLOCK_IMAGES, CORRUPTIONS, corrupt
 from digitnn.errors import DataError, UsageError
 
 MOVES = ("shear", "scale", "rotate", "translate")

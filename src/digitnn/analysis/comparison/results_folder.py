@@ -23,7 +23,7 @@ from digitnn.analysis.comparison.figures import (
     draw_overview,
     draw_time_and_accuracy,
 )
-from digitnn.analysis.comparison.markdown import comparison_to_markdown
+from digitnn.analysis.comparison.tables import comparison_to_markdown
 from digitnn.atomic_files import write_text
 from digitnn.data.dataset import Dataset
 from digitnn.errors import RunError

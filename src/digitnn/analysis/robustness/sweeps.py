@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from digitnn.analysis.robustness.corruptions.affine import move_images
+from digitnn.analysis.robustness.corruptions.geometry import move_images
 from digitnn.analysis.robustness.corruptions.suite import BLOCK_IMAGES
 from digitnn.data.augmentation.stroke_width import change_thickness
 from digitnn.data.dataset import Dataset

@@ -12,16 +12,25 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from digitnn.analysis.robustness.corruptions.affine import rotate, scale, shear, translate
-from digitnn.analysis.robustness.corruptions.edges import canny_edges
-from digitnn.analysis.robustness.corruptions.lines import dotted_line, stripe, zigzag
-from digitnn.analysis.robustness.corruptions.noise_and_blur import (
+from digitnn.analysis.robustness.corruptions.appearance import (
+    brightness,
+    fog,
     glass_blur,
     impulse_noise,
     motion_blur,
     shot_noise,
+    spatter,
 )
-from digitnn.analysis.robustness.corruptions.weather import brightness, fog, spatter
+from digitnn.analysis.robustness.corruptions.geometry import (
+    canny_edges,
+    dotted_line,
+    rotate,
+    scale,
+    shear,
+    stripe,
+    translate,
+    zigzag,
+)
 from digitnn.data.dataset import check_images
 from digitnn.errors import UsageError
 from digitnn.wording import brief, did_you_mean

@@ -121,7 +121,7 @@ def test_eight_steps_in_double_precision_are_those_of_pytorch_to_rounding(digits
     expected = module.state_dict()
     for name, p in (layout.views(vector) | buffers).items():
         np.testing.assert_allclose(p, expected[name].numpy(), rtol=1e-10, atol=1e-12)
-    sums, square_sums = layout.views(state.sum), layout.views(state.square_sum)
+    sums, square_sums = layout.views(state["sum"]), layout.views(state["square_sum"])
     for name, p in module.named_parameters():
         theirs = adam.state[p]
         mean, square = theirs["exp_avg"].numpy(), theirs["exp_avg_sq"].numpy()
@@ -129,7 +129,7 @@ def test_eight_steps_in_double_precision_are_those_of_pytorch_to_rounding(digits
         np.testing.assert_allclose(
             square_sums[name] * (1 - ADAM.beta2), square, rtol=1e-9, atol=1e-12
         )
-        assert theirs["step"] == int(state.steps) == 8
+        assert theirs["step"] == int(state["steps"]) == 8
 
 
 @pytest.mark.engines

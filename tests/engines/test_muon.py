@@ -125,7 +125,7 @@ def test_hidden_weights_move_along_singular_directions_and_all_else_by_adam(rng)
         params, state = update(optimiser, params, g, state, rate, weights)
         np.testing.assert_allclose(params[:24].reshape(4, 6), matrix, **close)
         np.testing.assert_allclose(params[24:], rest, **close)
-    np.testing.assert_allclose(state.sum[:24].reshape(4, 6), velocity, **close)
+    np.testing.assert_allclose(state["sum"][:24].reshape(4, 6), velocity, **close)
 
 
 def test_entries_of_a_hidden_weight_move_by_about_the_rate(rng):

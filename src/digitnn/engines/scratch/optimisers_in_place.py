@@ -1,4 +1,4 @@
-"""The steps of `optimisers`, in place: the fast version.
+"""The rules of `optimisers`, in place: the fast version.
 
 The same operations in the same order, so the same bits. They run block by block, so that no new
 vector is needed and each pass finds its operands in cache. The gradient serves as scratch memory
@@ -6,21 +6,19 @@ and is overwritten.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeAlias
+from dataclasses import replace
 
 import numpy as np
 
 from digitnn.engines.scratch.compiled import compiled
 from digitnn.engines.scratch.optimisers import (
+    RULES,
     WHOLE_VECTOR,
-    AdadeltaState,
-    AdamState,
-    MuonState,
-    RmsPropState,
-    SgdState,
     State,
+    Step,
     Vector,
     Weights,
+    WithDecayInGradient,
     adam_scales,
     check,
     muon_step,
@@ -42,102 +40,64 @@ def update_in_place(
 ) -> None:
     """Take the step of `optimisers.update` in place; `gradient` is overwritten."""
     check(optimiser, params, gradient, state)
-    STEPS[type(optimiser)](optimiser, params, gradient, state, learning_rate, weights)
+    state["steps"][...] += 1
+    step = Step(int(state["steps"]), learning_rate, weights)
+    if isinstance(optimiser, WithDecayInGradient):
+        _add_weight_decay(params, gradient, optimiser.weight_decay, weights)
+    _, names = RULES[type(optimiser)]
+    vectors = (state[name] for name in names)
+    RULES_IN_PLACE[type(optimiser)](optimiser, step, params, gradient, *vectors)
 
 
-def sgd_in_place(
-    optimiser: Sgd,
-    params: Vector,
-    gradient: Vector,
-    state: SgdState,
-    rate: float,
-    weights: Weights,
-) -> None:
+def sgd(optimiser: Sgd, step: Step, *vectors: Vector) -> None:
     """`optimisers.sgd`."""
-    _add_weight_decay(params, gradient, optimiser.weight_decay, weights)
-    state.steps[...] += 1
-    for at, spare in _blocks(params):
-        p, g, velocity = params[at], gradient[at], state.velocity[at]
+    for p, g, velocity, spare in _blocks(*vectors):
         velocity *= optimiser.momentum
         velocity += g
         if optimiser.nesterov:
             np.multiply(velocity, optimiser.momentum, out=spare)
             g += spare
-            g *= rate
+            g *= step.rate
         else:
-            np.multiply(velocity, rate, out=g)
+            np.multiply(velocity, step.rate, out=g)
         p -= g
 
 
-def rms_prop_in_place(
-    optimiser: RmsProp,
-    params: Vector,
-    gradient: Vector,
-    state: RmsPropState,
-    rate: float,
-    weights: Weights,
-) -> None:
+def rms_prop(optimiser: RmsProp, step: Step, *vectors: Vector) -> None:
     """`optimisers.rms_prop`."""
-    _add_weight_decay(params, gradient, optimiser.weight_decay, weights)
-    state.steps[...] += 1
-    for at, spare in _blocks(params):
-        p, g, square, velocity = params[at], gradient[at], state.square[at], state.velocity[at]
+    for p, g, square, velocity, spare in _blocks(*vectors):
         _add_square(optimiser.alpha, square, g, spare)
         np.sqrt(square, out=spare)
         spare += optimiser.epsilon
         g /= spare
         velocity *= optimiser.momentum
         velocity += g
-        np.multiply(velocity, rate, out=g)
+        np.multiply(velocity, step.rate, out=g)
         p -= g
 
 
-def adadelta_in_place(
-    optimiser: Adadelta,
-    params: Vector,
-    gradient: Vector,
-    state: AdadeltaState,
-    rate: float,
-    weights: Weights,
-) -> None:
+def adadelta(optimiser: Adadelta, step: Step, *vectors: Vector) -> None:
     """`optimisers.adadelta`."""
-    _add_weight_decay(params, gradient, optimiser.weight_decay, weights)
-    state.steps[...] += 1
-    for at, spare in _blocks(params):
-        p, g, square, step_square = (
-            params[at],
-            gradient[at],
-            state.square[at],
-            state.step_square[at],
-        )
+    for p, g, square, step_square, spare in _blocks(*vectors):
         _add_square(optimiser.rho, square, g, spare)
         for mean, scale in ((step_square, np.multiply), (square, np.divide)):
             np.add(mean, optimiser.epsilon, out=spare)
             np.sqrt(spare, out=spare)
             scale(g, spare, out=g)
         _add_square(optimiser.rho, step_square, g, spare)
-        g *= rate
+        g *= step.rate
         p -= g
 
 
-def adam_in_place(
-    optimiser: Adam | AdamW,
-    params: Vector,
-    gradient: Vector,
-    state: AdamState,
-    rate: float,
-    weights: Weights = (),
-) -> None:
+def adam(optimiser: Adam | AdamW, step: Step, *vectors: Vector) -> None:
     """`optimisers.adam`."""
-    state.steps[...] += 1
-    size, epsilon = adam_scales(optimiser, int(state.steps), rate)
+    size, epsilon = adam_scales(optimiser, step)
     kernels = compiled.kernels  # read once: another thread may switch them off meanwhile
-    if kernels is not None and params.dtype == np.float32:
+    if kernels is not None and vectors[0].dtype == np.float32:
         scalars = map(np.float32, (optimiser.beta1, optimiser.beta2, size, epsilon))
-        kernels.adam(params, gradient, state.sum, state.square_sum, *scalars)
+        kernels.adam(*vectors, *scalars)
         return
-    for at, _ in _blocks(params):
-        p, g, total, square_total = params[at], gradient[at], state.sum[at], state.square_sum[at]
+    for p, g, total, square_total, _ in _blocks(*vectors):
         total *= optimiser.beta1
         total += g
         g *= g
@@ -150,67 +110,51 @@ def adam_in_place(
         p -= g
 
 
-def adam_w_in_place(
-    optimiser: AdamW,
-    params: Vector,
-    gradient: Vector,
-    state: AdamState,
-    rate: float,
-    weights: Weights,
-) -> None:
+def adam_w(optimiser: AdamW, step: Step, p: Vector, *vectors: Vector) -> None:
     """`optimisers.adam_w`."""
-    _decay_weights(params, rate * optimiser.weight_decay, weights)
-    adam_in_place(optimiser, params, gradient, state, rate)
+    _decay_weights(p, step.rate * optimiser.weight_decay, step.weights)
+    adam(optimiser, step, p, *vectors)
 
 
-def muon_in_place(
-    optimiser: Muon,
-    params: Vector,
-    gradient: Vector,
-    state: MuonState,
-    rate: float,
-    weights: Weights,
+def muon(
+    optimiser: Muon, step: Step, p: Vector, g: Vector, total: Vector, square_total: Vector
 ) -> None:
     """`optimisers.muon`."""
-    hidden = [weight for weight in weights if weight.hidden]
-    _decay_weights(params, rate * optimiser.weight_decay, hidden)
+    hidden = [weight for weight in step.weights if weight.hidden]
+    _decay_weights(p, step.rate * optimiser.weight_decay, hidden)
     for weight in hidden:
-        g, velocity = gradient[weight.at], state.sum[weight.at]
+        along, velocity = g[weight.at], total[weight.at]
         velocity *= optimiser.momentum
-        velocity += g
-        g += velocity * optimiser.momentum
-        params[weight.at] -= muon_step(optimiser, g.reshape(weight.rows, -1), rate)
-    for at in slices_between(hidden, len(params)):
-        own = AdamState(state.steps.copy(), state.sum[at], state.square_sum[at])
-        other_rate = rate * optimiser.other_rate
-        adam_in_place(optimiser.others, params[at], gradient[at], own, other_rate)
-    state.steps[...] += 1
+        velocity += along
+        along += velocity * optimiser.momentum
+        p[weight.at] -= muon_step(optimiser, along.reshape(weight.rows, -1), step.rate)
+    others = replace(step, rate=step.rate * optimiser.other_rate)
+    for at in slices_between(hidden, len(p)):
+        adam(optimiser.others, others, p[at], g[at], total[at], square_total[at])
 
 
-Step: TypeAlias = Callable[[Any, Vector, Vector, Any, float, Weights], None]
-STEPS: Mapping[type[MiniBatchOptimiser], Step] = {
-    Sgd: sgd_in_place,
-    RmsProp: rms_prop_in_place,
-    Adadelta: adadelta_in_place,
-    Adam: adam_in_place,
-    AdamW: adam_w_in_place,
-    Muon: muon_in_place,
+RULES_IN_PLACE: Mapping[type[MiniBatchOptimiser], Callable[..., None]] = {
+    Sgd: sgd,
+    RmsProp: rms_prop,
+    Adadelta: adadelta,
+    Adam: adam,
+    AdamW: adam_w,
+    Muon: muon,
 }
 
 
 def _add_weight_decay(params: Vector, gradient: Vector, decay: float, weights: Weights) -> None:
     """`optimisers.add_weight_decay`."""
     for weight in weights if decay else ():
-        p, g = params[weight.at], gradient[weight.at]
-        for at, spare in _blocks(p):
-            np.multiply(p[at], decay, out=spare)
-            g[at] += spare
+        for p, g, spare in _blocks(params[weight.at], gradient[weight.at]):
+            np.multiply(p, decay, out=spare)
+            g += spare
 
 
-def _decay_weights(params: Vector, share: float, weights: Weights) -> None:
+def _decay_weights(p: Vector, share: float, weights: Weights) -> None:
     """`optimisers.decay_weights`."""
     for weight in weights if share else ():
-        params[weight.at] *= 1 - share
+        p[weight.at] *= 1 - share
 
 
 def _add_square(share: float, mean: Vector, g: Vector, spare: Vector) -> None:
@@ -221,9 +165,10 @@ def _add_square(share: float, mean: Vector, g: Vector, spare: Vector) -> None:
     mean += spare
 
 
-def _blocks(vector: Vector) -> Iterator[tuple[slice, Vector]]:
-    """Yield slices that cover `vector`, each with spare memory of its length."""
-    spare = np.empty(min(BLOCK, len(vector)), vector.dtype)
-    for start in range(0, len(vector), BLOCK):
-        stop = min(start + BLOCK, len(vector))
-        yield slice(start, stop), spare[: stop - start]
+def _blocks(*vectors: Vector) -> Iterator[tuple[Vector, ...]]:
+    """Yield the `vectors` slice by slice, each time with spare memory of the same length."""
+    size, dtype = len(vectors[0]), vectors[0].dtype
+    spare = np.empty(min(BLOCK, size), dtype)
+    for start in range(0, size, BLOCK):
+        stop = min(start + BLOCK, size)
+        yield *(vector[start:stop] for vector in vectors), spare[: stop - start]

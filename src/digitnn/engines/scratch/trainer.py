@@ -4,7 +4,6 @@ Axes: n images of the batch, p parameters.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -89,13 +88,12 @@ class ScratchTrainer:
     def _state_views(self) -> dict[str, ndarray]:
         """Return all that changes from step to step, as views by name."""
         views = {f"parameters.{name}": p for name, p in self._params().items()}
-        for field in fields(self._state):
-            array = getattr(self._state, field.name)
-            if array.ndim == 0:
-                views[f"optimiser.{field.name}"] = array
+        for what, array in self._state.items():
+            if what == "steps":
+                views["optimiser.steps"] = array
                 continue
             for name, view in self._layout.views(array).items():
-                views[f"optimiser.{name}.{field.name}"] = view
+                views[f"optimiser.{name}.{what}"] = view
         return views
 
     def _gradient(
@@ -105,7 +103,7 @@ class ScratchTrainer:
         n, network, loss_function = len(labels), self._network, LOSSES[type(self._loss)]
         block = n if self._one_block else block_size(network.layers)
         params = self._params()
-        kept = kept_units(network, n, self._seed, int(self._state.steps))
+        kept = kept_units(network, n, self._seed, int(self._state["steps"]))
         statistics: Statistics = {}
         dtype = self._vector.dtype
         rows = np.empty((-(-n // block), self._layout.size), dtype)

@@ -12,8 +12,7 @@ import numpy as np
 
 import digitnn
 from digitnn.network.initialisation import initial_parameters
-from digitnn.network.layers import Dense, Flatten, Relu
-from digitnn.network.losses import SoftmaxCrossEntropy
+from digitnn.network.layers import Dense, Flatten, Relu, SoftmaxCrossEntropy
 from digitnn.recipes.optimisers import Adam
 
 BATCH = 128

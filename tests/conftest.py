@@ -23,7 +23,7 @@ settings.load_profile("patient")
 rooms = (
     "network.network evaluation training.pixel_selection training.scipy_minimise "
     "training.training training.records training.minibatch training.fullbatch "
-    "engines.protocols engines.pytorch data.augmentation.apply data.augmentation.stroke_width "
+    "engines.protocols engines.pytorch data.augmentation.apply data.augmentation.resampling "
     "analysis.comparison.lockstep analysis.comparison.comparison analysis.comparison.leaderboard "
     "analysis.robustness.corrupted analysis.robustness.sweeps "
     "analysis.robustness.corruptions.geometry analysis.robustness.corruptions.appearance"

@@ -10,8 +10,7 @@ from small_trainings import CNN, bits, training_of
 from digitnn.engines.find import find_engine
 from digitnn.errors import DataError, TrainingError
 from digitnn.network.initialisation import initial_parameters
-from digitnn.network.layers import BatchNorm, Conv2d, Dense, Flatten, Relu
-from digitnn.network.losses import SoftmaxCrossEntropy
+from digitnn.network.layers import BatchNorm, Conv2d, Dense, Flatten, Relu, SoftmaxCrossEntropy
 from digitnn.network.network import Network
 from digitnn.recipes.optimisers import Adam
 

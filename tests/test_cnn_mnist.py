@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from digitnn.data.dataset import Dataset
-from digitnn.data.formats.idx_folder import write_idx_folder
+from digitnn.data.formats.idx import write_idx_folder
 from digitnn.runs.run import Run, load_single_run
 
 ROOT = Path(__file__).parents[1]

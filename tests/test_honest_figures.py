@@ -10,9 +10,8 @@ import pytest
 from commands import CommandLine, assert_one_error_line
 
 from digitnn.data.dataset import Dataset
-from digitnn.data.formats import read_part
-from digitnn.data.formats.idx import write_idx
-from digitnn.data.formats.idx_folder import idx_name, write_idx_folder
+from digitnn.data.formats.idx import idx_name, write_idx, write_idx_folder
+from digitnn.data.formats.storage import read_part
 from digitnn.errors import DataError, FormatError
 from digitnn.evaluation.evaluation import MAX_LOGIT, evaluate
 from digitnn.evaluation.summary import describe_summary, summarise_evaluation

@@ -22,16 +22,15 @@ from numpy import ndarray
 from digitnn.atomic_files import write_text
 from digitnn.data.augmentation.apply import augment_batch
 from digitnn.data.dataset import Dataset
+from digitnn.data.synthesis import SyntheticMix
 from digitnn.data.synthesis.generate import add_synthetic
-from digitnn.data.synthesis.spec import SyntheticMix
 from digitnn.engines.find import find_engine
 from digitnn.errors import DigitnnError, RunError
 from digitnn.evaluation.calibration import append_non_digit_logit, fit_temperature
 from digitnn.evaluation.evaluation import mean_nats
 from digitnn.network.network import Network
-from digitnn.network.storage.quantisation import dequantise, quantise
 from digitnn.network.storage.safetensors import save_safetensors
-from digitnn.network.storage.saved_network import NETWORK, PARAMS
+from digitnn.network.storage.saved_network import NETWORK, PARAMS, dequantise, quantise
 from digitnn.reader.digit_classifier import SHIPPED_FOLDER
 from digitnn.recipes.recipe import Recipe
 from digitnn.runs.evaluate_run import load_split_of

@@ -35,8 +35,7 @@ from digitnn.engines.pytorch.engine import to_input
 from digitnn.engines.pytorch.modules import build
 from digitnn.engines.scratch.compiled import compiled
 from digitnn.network.initialisation import initial_parameters
-from digitnn.network.layers import Conv2d, Dense, Flatten, Relu
-from digitnn.network.losses import SoftmaxCrossEntropy
+from digitnn.network.layers import Conv2d, Dense, Flatten, Relu, SoftmaxCrossEntropy
 from digitnn.network.network import Architecture, Network
 from digitnn.recipes.builtin import find_recipe
 from digitnn.recipes.optimisers import Adam

@@ -10,7 +10,7 @@ from commands import CommandLine, assert_one_error_line
 from tiny_collection import assert_same_data
 
 from digitnn.data.dataset import split
-from digitnn.data.formats import EXPORT_FORMATS, read_part
+from digitnn.data.formats.storage import EXPORT_FORMATS, read_part
 
 
 def test_fetch_prints_the_path_of_the_data_and_their_format(digitnn):

@@ -8,7 +8,7 @@ import pytest
 from commands import CommandLine, assert_one_error_line
 
 from digitnn.data.dataset import Dataset
-from digitnn.data.formats.idx_folder import write_idx_folder
+from digitnn.data.formats.idx import write_idx_folder
 from digitnn.evaluation import disputed_labels as disputed
 from digitnn.evaluation.disputed_labels import DisputedLabel
 from digitnn.evaluation.evaluation import Evaluation, evaluate

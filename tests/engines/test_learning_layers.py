@@ -29,8 +29,8 @@ from digitnn.network.layers import (
     Flatten,
     MaxPool2d,
     Relu,
+    SoftmaxCrossEntropy,
 )
-from digitnn.network.losses import SoftmaxCrossEntropy
 from digitnn.network.network import Network
 from digitnn.recipes.optimisers import Adam
 from digitnn.runs.run import load_single_run, save_run

@@ -19,9 +19,8 @@ from small_trainings import CLASSIC, trained
 from digitnn.errors import PictureError, RunError, UsageError
 from digitnn.network.layers import Dense, Flatten
 from digitnn.network.network import Network
-from digitnn.network.storage.quantisation import dequantise, quantise
 from digitnn.network.storage.safetensors import save_safetensors
-from digitnn.network.storage.saved_network import PARAMS, load_network
+from digitnn.network.storage.saved_network import PARAMS, dequantise, load_network, quantise
 from digitnn.reader.digit_classifier import image_classifier, load_image_classifier, mean_classifier
 from digitnn.reader.input.opening import Limits, open_picture
 from digitnn.reader.layout.glyphs import Glyph, Line

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digitnn.errors import FormatError, UsageError
-from digitnn.network.layers import Conv2d, Dense, Flatten, MaxPool2d, Relu
-from digitnn.network.losses import SoftmaxCrossEntropy
+from digitnn.network.layers import Conv2d, Dense, Flatten, MaxPool2d, Relu, SoftmaxCrossEntropy
 from digitnn.network.network import MNIST_PIXELS, Standardise
 from digitnn.recipes.builtin import RECIPES
 from digitnn.recipes.optimisers import Adam, LBfgs, Sgd

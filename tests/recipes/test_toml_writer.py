@@ -9,8 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digitnn.network.codec import field_types, fields_from_json, fields_to_json
-from digitnn.network.layers import Conv2d, Dense, Flatten, Layer, MaxPool2d, Relu, Sigmoid, Tanh
-from digitnn.network.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from digitnn.network.layers import (
+    Conv2d,
+    Dense,
+    Flatten,
+    Layer,
+    Loss,
+    MaxPool2d,
+    Relu,
+    Sigmoid,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+    Tanh,
+)
 from digitnn.network.network import Standardise
 from digitnn.recipes.builtin import RECIPES
 from digitnn.recipes.optimisers import (

@@ -22,7 +22,7 @@ from numpy import ndarray
 from digitnn.data.dataset import Dataset
 from digitnn.engines.find import find_engine
 from digitnn.engines.protocols import Outcome, Trainer
-from digitnn.network.losses import Loss, SoftmaxCrossEntropy
+from digitnn.network.layers import Loss, SoftmaxCrossEntropy
 from digitnn.network.network import Network, Params
 from digitnn.recipes.optimisers import MiniBatchOptimiser
 

@@ -9,7 +9,7 @@ import pytest
 
 from digitnn.cli.app import main
 from digitnn.data.dataset import Dataset
-from digitnn.data.formats.idx_folder import write_idx_folder
+from digitnn.data.formats.idx import write_idx_folder
 
 
 @dataclass(frozen=True)

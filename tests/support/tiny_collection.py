@@ -9,7 +9,7 @@ import numpy as np
 from digitnn.data.dataset import Dataset
 from digitnn.data.fetch.catalogue import Collection
 from digitnn.data.fetch.transports import KnownFile, Source
-from digitnn.data.formats.idx_folder import write_idx_folder
+from digitnn.data.formats.idx import write_idx_folder
 
 N_TRAIN, N_TEST = 60, 20
 

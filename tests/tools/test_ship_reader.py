@@ -13,11 +13,11 @@ from small_trainings import CNN
 from digitnn.data.augmentation.distortion import Distortion
 from digitnn.data.augmentation.redrawing import Redrawing
 from digitnn.data.dataset import Dataset
+from digitnn.data.synthesis import SyntheticMix
 from digitnn.data.synthesis.generate import add_synthetic
-from digitnn.data.synthesis.spec import SyntheticMix
 from digitnn.engines.find import find_engine
 from digitnn.errors import RunError
-from digitnn.network.losses import SoftmaxCrossEntropy
+from digitnn.network.layers import SoftmaxCrossEntropy
 from digitnn.network.storage.safetensors import load_safetensors
 from digitnn.runs.run import load_single_run, save_run
 from digitnn.training.training import Training

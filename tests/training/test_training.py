@@ -17,8 +17,7 @@ from digitnn.engines.find import find_engine
 from digitnn.errors import TrainingError
 from digitnn.evaluation.evaluation import evaluate
 from digitnn.network.initialisation import initial_parameters
-from digitnn.network.layers import Dense, Flatten
-from digitnn.network.losses import SoftmaxCrossEntropy
+from digitnn.network.layers import Dense, Flatten, SoftmaxCrossEntropy
 from digitnn.recipes.optimisers import Adam, LBfgs
 from digitnn.recipes.schedules import Constant, OneCycle
 from digitnn.training.pixel_selection import varying_pixels

@@ -92,8 +92,9 @@ def export(
 
     Without --to, OUT decides: NAME.mat, NAME.npz, or a folder of IDX files.
     """
-    from digitnn.data.formats import PARTS, destinations, infer_format
-    from digitnn.data.formats import export as export_to
+    from digitnn.data.dataset import PARTS
+    from digitnn.data.formats.storage import destinations, infer_format
+    from digitnn.data.formats.storage import export as export_to
 
     target = to or infer_format(out)
     destinations(out, target, force)  # refuse before the work, not after it

@@ -19,7 +19,7 @@ from digitnn.wording import Notify
 
 if TYPE_CHECKING:
     from digitnn.data.fetch.transports import Meter
-    from digitnn.data.formats import Found
+    from digitnn.data.formats.storage import Found
 
 
 def ensure(collection: str, data_dir: Path | None = None) -> "Found":

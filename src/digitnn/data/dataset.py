@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Int, UInt8
 from numpy import ndarray
 
-from digitnn.errors import DataError
+from digitnn.errors import DataError, FormatError
 
 SIDE = 28
 DIGIT_SIDE = 20
@@ -84,6 +84,17 @@ class Dataset:
         return digest.hexdigest()
 
 
+def as_digits(labels: ndarray, name: str) -> UInt8[ndarray, " n"]:
+    """Return integer labels as uint8. Raises `FormatError` naming `name` unless each is 0 to 9."""
+    if labels.dtype.kind not in "iu":
+        raise FormatError(f"{name} must be integers, got {labels.dtype}")
+    wrong = (labels < 0) | (labels >= CLASSES)
+    if wrong.any():
+        where = int(np.argmax(wrong))
+        raise FormatError(f"{name}: label {where} is {labels.flat[where]}; labels are 0 to 9")
+    return labels.astype(np.uint8, copy=False)
+
+
 def check_images(images: ndarray, name: str) -> None:
     """Raise `DataError` naming `name` unless `images` are raw pixels, uint8 (n, 28, 28)."""
     if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or images.dtype != np.uint8:
@@ -109,15 +120,11 @@ def split(
             f"{training_file.name}: cannot hold out {n_valid} of {n} images for validation; "
             f"expected 1 to {n - 1}"
         )
-    if shuffle_seed is None and _is_sorted(training_file.labels):
+    if shuffle_seed is None and np.all(training_file.labels[:-1] <= training_file.labels[1:]):
         shuffle_seed = 0
     if shuffle_seed is not None:
         training_file = training_file[np.random.default_rng(shuffle_seed).permutation(n)]
     return training_file[: n - n_valid], training_file[n - n_valid :]
-
-
-def _is_sorted(labels: UInt8[ndarray, " n"]) -> bool:
-    return bool(np.all(labels[:-1] <= labels[1:]))
 
 
 def batches(n: int, batch_size: int, rng: np.random.Generator) -> Iterator[Int[ndarray, " batch"]]:

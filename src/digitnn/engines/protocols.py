@@ -13,7 +13,7 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from digitnn.errors import CheckpointError
-from digitnn.network.losses import Loss
+from digitnn.network.layers import Loss
 from digitnn.network.network import Classifier, Network, Params
 from digitnn.recipes.optimisers import MiniBatchOptimiser
 

@@ -1,15 +1,16 @@
-"""Layer descriptions: what a layer is, without its parameters.
+"""Descriptions of layers, without their parameters, and of losses.
 
 A description computes its output shape and the shapes of its parameters, which are learned, and its
 buffers, which are kept but have no gradient. Both are named and shaped as in PyTorch's layer of the
 same name. The engines run descriptions; no engine is imported here.
-Shapes leave out the batch axis: (c, h, w) for planes, (d,) for vectors.
+Shapes leave out the batch axis: (c, h, w) for planes, (d,) for vectors. All losses take logits and
+are in nats.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from math import prod
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from digitnn.errors import NetworkError, ShapeError, check_numbers
 
@@ -97,10 +98,8 @@ class Conv2d(_Positive):
         return (self.channels, *_windows(self, shape, self.kernel, self.stride, self.padding))
 
     def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-        return {
-            "weight": (self.channels, shape[0], self.kernel, self.kernel),
-            "bias": (self.channels,),
-        }
+        weight = (self.channels, shape[0], self.kernel, self.kernel)
+        return {"weight": weight, "bias": (self.channels,)}
 
 
 @dataclass(frozen=True)
@@ -209,23 +208,38 @@ class Relu(_ShapeKeeping):
     """y = max(x, 0)."""
 
 
-LAYER_KINDS: Mapping[str, type[Layer]] = {
-    kind.__name__: kind
-    for kind in (
-        Dense,
-        Conv2d,
-        MaxPool2d,
-        AveragePool2d,
-        Crop,
-        BatchNorm,
-        Dropout,
-        Flatten,
-        Sigmoid,
-        Tanh,
-        Relu,
-    )
-}
+_ACTIVATIONS: tuple[type[Layer], ...] = (Sigmoid, Tanh, Relu)
+_OTHERS = (Dense, Conv2d, MaxPool2d, AveragePool2d, Crop, BatchNorm, Dropout, Flatten)
+
+LAYER_KINDS: Mapping[str, type[Layer]] = {kind.__name__: kind for kind in _OTHERS + _ACTIVATIONS}
 """Every layer by its name in JSON."""
+
+
+@dataclass(frozen=True)
+class SoftmaxCrossEntropy:
+    """-log softmax(logits)[label], for classes that exclude each other.
+
+    label_smoothing: e in targets 1 - e + e / k for the label and e / k for each other class
+    (Szegedy et al. 2016, section 7).
+    no_digit: whether there is an implicit class k for images that show no digit. Its logit is fixed
+    at 0, which loses nothing since softmax depends on differences only. The network keeps one
+    output per digit and learns a low free energy -log sum exp z for digits (compare Liu, Wang,
+    Owens and Li 2020, who fit it afterwards).
+    """
+
+    label_smoothing: float = 0.0
+    no_digit: bool = False
+
+    def __post_init__(self) -> None:
+        check_numbers(self, "label_smoothing", at_least=0, below=1)
+
+
+@dataclass(frozen=True)
+class SigmoidCrossEntropy:
+    """The sum over classes of the binary cross-entropy of each class."""
+
+
+Loss: TypeAlias = SoftmaxCrossEntropy | SigmoidCrossEntropy
 
 
 def _expect_axes(layer: Layer, shape: Shape, axes: int, what: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from digitnn.data.augmentation.distortion import Distortion, Shift
 from digitnn.data.augmentation.disturbance import Disturbance
 from digitnn.data.augmentation.redrawing import Redrawing
-from digitnn.data.synthesis.spec import SyntheticMix
+from digitnn.data.synthesis import SyntheticMix
 from digitnn.errors import UsageError
 from digitnn.network.layers import (
     BatchNorm,
@@ -17,8 +17,8 @@ from digitnn.network.layers import (
     MaxPool2d,
     Relu,
     Sigmoid,
+    SoftmaxCrossEntropy,
 )
-from digitnn.network.losses import SoftmaxCrossEntropy
 from digitnn.network.network import Architecture
 from digitnn.recipes.optimisers import Adadelta, Adam, ConjugateGradient, Muon
 from digitnn.recipes.recipe import Recipe

@@ -6,12 +6,11 @@ from math import ceil
 from typing import Any, Literal, TypeAlias, get_args
 
 from digitnn.data.augmentation.apply import Augmentation
-from digitnn.data.synthesis.spec import SyntheticMix
+from digitnn.data.synthesis import SyntheticMix
 from digitnn.errors import UsageError, check_numbers
 from digitnn.network.codec import fields_from_json, fields_to_json
 from digitnn.network.initialisation import Initialisation
-from digitnn.network.layers import BatchNorm, Dense, Dropout, Flatten
-from digitnn.network.losses import Loss, SoftmaxCrossEntropy
+from digitnn.network.layers import BatchNorm, Dense, Dropout, Flatten, Loss, SoftmaxCrossEntropy
 from digitnn.network.network import MNIST_PIXELS, Architecture, Network, Standardise
 from digitnn.recipes.averaging import Averaging
 from digitnn.recipes.optimisers import FullBatchOptimiser, Optimiser

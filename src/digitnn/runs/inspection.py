@@ -14,16 +14,16 @@ from typing import Any
 from numpy import ndarray
 
 from digitnn.data.dataset import CLASSES, PARTS
-from digitnn.data.formats import idx, idx_folder, png_folder
-from digitnn.data.formats.headers import (
+from digitnn.data.formats import idx, png_folder
+from digitnn.data.formats.magic import EMPTY_ZIP, GZIP, PNG, ZIP, head_of, kind_of
+from digitnn.data.formats.mat import mat_headers
+from digitnn.data.formats.npz import (
     NPY,
     ArrayHeader,
     dtype_name,
-    mat_headers,
     npy_headers,
     npz_headers,
 )
-from digitnn.data.formats.magic import EMPTY_ZIP, GZIP, PNG, ZIP, head_of, kind_of
 from digitnn.errors import FormatError
 from digitnn.network.storage.pickles.loading import load_pickle
 from digitnn.network.storage.safetensors import read_safetensors_header
@@ -145,9 +145,9 @@ def _inspect_folder(path: Path) -> Inspection:
         return Inspection("run", arrays, _about_run(path / RECIPE))
     if (path / NETWORK).is_file():
         raise FormatError(f"{path}: a run that lacks {PARAMS}")
-    if idx_folder.idx_parts(path):
-        kinds = [(part, content) for part in PARTS for content in idx_folder.AXES]
-        files = (idx_folder.idx_file(path, part, content) for part, content in kinds)
+    if idx.idx_parts(path):
+        kinds = [(part, content) for part in PARTS for content in idx.AXES]
+        files = (idx.idx_file(path, part, content) for part, content in kinds)
         arrays = tuple(array for file in files if file for array in _inspect_idx(file).arrays)
         return Inspection("idx-folder", arrays)
     if png_folder.png_parts(path):

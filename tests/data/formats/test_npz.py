@@ -77,7 +77,7 @@ def test_labels_of_a_wider_integer_type_are_taken(tmp_path):
 def test_a_label_out_of_range_is_refused_whatever_its_type(tmp_path, label):
     labels = np.array([3, label])
     np.savez(tmp_path / "x.npz", x_train=np.zeros((2, 28, 28), np.uint8), y_train=labels)
-    assert f"label 1 of y_train is {label}" in refusal(tmp_path / "x.npz")
+    assert f"y_train: label 1 is {label}" in refusal(tmp_path / "x.npz")
 
 
 def test_labels_that_are_not_whole_numbers_are_refused(tmp_path):
@@ -107,7 +107,7 @@ def test_a_pickled_array_is_refused_without_loading_it(tmp_path):
 def test_a_header_that_promises_more_than_the_archive_holds_is_refused(tmp_path):
     content = npy(np.zeros((2, 28, 28), np.uint8)).replace(b"(2, 28, 28), ", b"(99999, 28), ")
     archive(tmp_path / "x.npz", x_train=content, y_train=npy(np.zeros(2, np.uint8)))
-    assert "x_train promises uint8 (99999, 28)" in refusal(tmp_path / "x.npz")
+    assert "'x_train': its header promises uint8 (99999, 28)" in refusal(tmp_path / "x.npz")
 
 
 def test_a_zip_bomb_that_agrees_with_itself_is_refused_by_its_size(tmp_path, monkeypatch):

@@ -9,16 +9,20 @@ from small_trainings import CNN
 
 from digitnn.data.augmentation.resampling import bounding_boxes, fit_to_image
 from digitnn.data.dataset import NON_DIGIT, Dataset
-from digitnn.data.synthesis import generate
+from digitnn.data.synthesis import SyntheticMix, generate
 from digitnn.data.synthesis.digits import DRAWERS
 from digitnn.data.synthesis.fonts import LETTERS, draw_characters
-from digitnn.data.synthesis.fragments import half_digits, touching_pairs
-from digitnn.data.synthesis.generate import add_synthetic, blots, draw_all
+from digitnn.data.synthesis.generate import (
+    add_synthetic,
+    blots,
+    draw_all,
+    half_digits,
+    touching_pairs,
+)
 from digitnn.data.synthesis.pen import arc, draw, smooth
 from digitnn.data.synthesis.shapes import FIGURES, scribble
-from digitnn.data.synthesis.spec import SyntheticMix
 from digitnn.errors import DataError, UsageError
-from digitnn.network.losses import SoftmaxCrossEntropy
+from digitnn.network.layers import SoftmaxCrossEntropy
 from digitnn.runs.experiment import TrainingData, training_set
 
 FONTS = [Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")]

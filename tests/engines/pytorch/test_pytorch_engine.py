@@ -12,8 +12,15 @@ from digitnn.engines.pytorch.modules import build
 from digitnn.engines.scratch.losses import LOSSES as SCRATCH_LOSSES
 from digitnn.engines.scratch.objective import SplitObjective
 from digitnn.network.initialisation import initial_parameters
-from digitnn.network.layers import Conv2d, Dense, Flatten, MaxPool2d, Relu
-from digitnn.network.losses import SigmoidCrossEntropy, SoftmaxCrossEntropy
+from digitnn.network.layers import (
+    Conv2d,
+    Dense,
+    Flatten,
+    MaxPool2d,
+    Relu,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+)
 from digitnn.network.network import MNIST_PIXELS, Network, Standardise
 from digitnn.recipes.builtin import RECIPES
 from digitnn.recipes.optimisers import Adam

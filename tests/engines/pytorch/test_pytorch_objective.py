@@ -13,8 +13,7 @@ from digitnn.engines.find import find_engine
 from digitnn.engines.pytorch import losses
 from digitnn.engines.scratch.blocks import block_size
 from digitnn.network.initialisation import initial_parameters
-from digitnn.network.layers import Dense
-from digitnn.network.losses import SigmoidCrossEntropy, SoftmaxCrossEntropy
+from digitnn.network.layers import Dense, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from digitnn.recipes.builtin import RECIPES
 from digitnn.training.pixel_selection import features, restrict, varying_pixels
 from digitnn.training.scipy_minimise import minimise

@@ -10,7 +10,7 @@ from gradients import assert_is_gradient
 
 from digitnn.engines.pytorch.engine import LOSSES as PYTORCH_LOSSES
 from digitnn.engines.scratch.losses import LOSSES
-from digitnn.network.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from digitnn.network.layers import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from digitnn.engines.scratch.backpropagation import forward
 from digitnn.engines.scratch.blocks import PARTS, run_blocks
 from digitnn.engines.scratch.losses import LOSSES
 from digitnn.engines.scratch.objective import SplitObjective
-from digitnn.network.layers import Dense, Flatten, Sigmoid
-from digitnn.network.losses import SigmoidCrossEntropy, SoftmaxCrossEntropy
+from digitnn.network.layers import Dense, Flatten, Sigmoid, SigmoidCrossEntropy, SoftmaxCrossEntropy
 
 LAYERS = (Flatten(), Dense(8), Sigmoid(), Dense(10))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from digitnn.errors import DataError
-from digitnn.network.storage.quantisation import dequantise, quantise
+from digitnn.network.storage.saved_network import dequantise, quantise
 
 RNG = np.random.default_rng(0)
 CHANNELS = RNG.standard_normal((3, 2, 5, 5)).astype(np.float32) * np.array(

@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from digitnn.analysis.robustness.corruptions.geometry import move_images
 from digitnn.analysis.robustness.corruptions.suite import BLOCK_IMAGES
-from digitnn.data.augmentation.stroke_width import change_thickness
+from digitnn.data.augmentation.resampling import change_thickness
 from digitnn.data.dataset import Dataset
 from digitnn.evaluation.evaluation import Evaluation, evaluate
 from digitnn.evaluation.intervals import wilson_interval

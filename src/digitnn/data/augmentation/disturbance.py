@@ -10,14 +10,14 @@ grain, strokes across, patches, negatives, uneven backgrounds. Most images get o
 Axes: n images, h w pixels, p points, k places of a kernel.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 
 from digitnn.data.augmentation.distortion import Distortion, distort, smooth_noise
-from digitnn.data.augmentation.stroke_width import change_thickness, dilate
+from digitnn.data.augmentation.resampling import change_thickness, dilate
 from digitnn.errors import check_numbers
 
 KERNEL_SIDE = 7
@@ -28,18 +28,6 @@ STROKE_POINTS = 8
 
 GROUND_SMOOTHNESS, PATCH_SMOOTHNESS = 8.0, 1.5
 """Smoothness of a background and of a patch's outline, in pixels; see `smooth_noise`."""
-
-_PROBABILITIES = (
-    "plain",
-    "hollow",
-    "smeared",
-    "jittered",
-    "crossed",
-    "patched",
-    "negative",
-    "uneven",
-    "grainy",
-)
 
 
 @dataclass(frozen=True)
@@ -70,7 +58,8 @@ class Disturbance:
     grainy: float = 0.2
 
     def __post_init__(self) -> None:
-        check_numbers(self, *_PROBABILITIES, at_least=0, at_most=1)
+        probabilities = (field.name for field in fields(self) if field.name != "shape")
+        check_numbers(self, *probabilities, at_least=0, at_most=1)
 
 
 def disturb(

@@ -16,8 +16,7 @@ from jaxtyping import Float32, Float64, UInt8
 from numpy import ndarray
 
 from digitnn.data.augmentation.distortion import Distortion, random_points, sample
-from digitnn.data.augmentation.resampling import bounding_boxes, resample_windows
-from digitnn.data.augmentation.stroke_width import change_thickness
+from digitnn.data.augmentation.resampling import bounding_boxes, change_thickness, resample_windows
 from digitnn.data.dataset import DIGIT_SIDE, SIDE
 from digitnn.errors import UsageError, check_numbers
 

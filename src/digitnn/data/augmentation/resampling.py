@@ -1,12 +1,12 @@
-"""Resampling of windows of many images to one size, each window with its own place and extent.
+"""Resampling of windows of many images to one size, and change of their stroke width.
 
-Down and across are independent, so each window needs two small matrices, and all windows are two
-batched matrix products.
+Each window has its own place and extent. Down and across are independent, so each window needs two
+small matrices, and all windows are two batched matrix products.
 Axes: n images, h w pixels of them, y x pixels of the windows.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float, Float32, UInt8
 from numpy import ndarray
 
 from digitnn.data.dataset import DIGIT_SIDE, SIDE
@@ -68,3 +68,38 @@ def fit_to_image(ink: Float32[ndarray, "n h w"]) -> UInt8[ndarray, "n 28 28"]:
     small = resample_windows(ink, first.astype(np.float32), size.astype(np.float32), SIDE)
     peak = np.maximum(small.max(axis=(1, 2), keepdims=True), 0.1)
     return np.rint(255 * np.clip(small / peak, 0, 1)).astype(np.uint8)
+
+
+def change_thickness(
+    ink: Float32[ndarray, "n h w"], amount: Float[ndarray, " n"]
+) -> Float32[ndarray, "n h w"]:
+    """Move the outline of each image's strokes out by `amount` pixels, or in by at most 1.
+
+    Grey-scale dilation or erosion, blended for fractions of a pixel. An image whose strokes would
+    vanish is not eroded.
+    """
+    changed = ink.copy()
+    thinner = amount < 0
+    inner = -dilate(-ink[thinner])
+    share = -amount[thinner, None, None].astype(np.float32)
+    thin = ink[thinner] + np.minimum(share, 1) * (inner - ink[thinner])
+    peak = thin.max(axis=(1, 2), keepdims=True, initial=0)
+    changed[thinner] = np.where(peak > 0.5, thin / np.maximum(peak, 0.5), ink[thinner])
+    for level in range(int(np.ceil(amount.max(initial=0)))):
+        thicker = amount > level
+        share = np.minimum(amount[thicker] - level, 1)[:, None, None].astype(np.float32)
+        before = changed[thicker]
+        changed[thicker] = before + share * (dilate(before, corners=level % 2 == 1) - before)
+    return changed
+
+
+def dilate(ink: Float32[ndarray, "n h w"], corners: bool = False) -> Float32[ndarray, "n h w"]:
+    """Return the maximum of each pixel and its four neighbours, or eight with `corners`."""
+    down = ink.copy()
+    np.maximum(down[:, 1:], ink[:, :-1], out=down[:, 1:])
+    np.maximum(down[:, :-1], ink[:, 1:], out=down[:, :-1])
+    source = down if corners else ink
+    wide = down.copy()
+    np.maximum(wide[:, :, 1:], source[:, :, :-1], out=wide[:, :, 1:])
+    np.maximum(wide[:, :, :-1], source[:, :, 1:], out=wide[:, :, :-1])
+    return wide

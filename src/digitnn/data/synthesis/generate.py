@@ -1,31 +1,40 @@
 """Synthetic training images: digits in other styles, and non-digits.
 
-They are made of strokes, fonts, the training split and Fashion-MNIST's training part. Training then
-redraws each of them every time (see `augmentation.redrawing`).
-Axes: n images.
+They are made of strokes, fonts, the training split and Fashion-MNIST's training part. Some are what
+wrong segmentation produces: halves of digits, and two touching digits. Training then redraws each
+of them every time (see `augmentation.redrawing`).
+Axes: n images, h w pixels.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from numpy import ndarray
 
-from digitnn.data.augmentation.resampling import fit_to_image
-from digitnn.data.dataset import NON_DIGIT, Dataset
+from digitnn.data.augmentation.resampling import bounding_boxes, fit_to_image
+from digitnn.data.dataset import NON_DIGIT, SIDE, Dataset
 from digitnn.data.fetch.sources import load
+from digitnn.data.synthesis import SyntheticMix
 from digitnn.data.synthesis.digits import DRAWERS, Drawer, jitter_strokes
 from digitnn.data.synthesis.fonts import LETTERS, draw_characters, handwriting_fonts
-from digitnn.data.synthesis.fragments import half_digits, touching_pairs
 from digitnn.data.synthesis.pen import draw
 from digitnn.data.synthesis.shapes import FIGURES, scribble
-from digitnn.data.synthesis.spec import SyntheticMix
 
 PEN_WIDTHS = (1.5, 4.0)
 """Range of pen widths, in pixels of the image."""
 
 SYNTHETIC_SEED = 20
 """The synthetic images are the same for every training seed."""
+
+MAY_BE_DIGITS = {
+    "left": (0, 1, 4, 5, 6),
+    "right": (0, 1, 3, 4, 5, 7, 8, 9),
+    "top": (1, 2, 3, 4, 6, 7, 8, 9),
+    "bottom": (1, 2, 4, 6, 7, 8, 9),
+}
+"""Digits of which this half may be a digit too: a 9's upper half is a 0, its lower half a 1, a
+slanted 5's left half a 5."""
 
 
 def add_synthetic(train: Dataset, mix: SyntheticMix, seed: int = SYNTHETIC_SEED) -> Dataset:
@@ -61,20 +70,62 @@ def add_synthetic(train: Dataset, mix: SyntheticMix, seed: int = SYNTHETIC_SEED)
 
 def draw_all(drawers: Sequence[Drawer], rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
     """Draw one image with each drawer, by pens of random width."""
-    found = [
-        draw(jitter_strokes(drawer(rng), 0.015, rng), rng.uniform(*PEN_WIDTHS))
-        for drawer in drawers
-    ]
-    return np.stack(found) if found else np.empty((0, 28, 28), np.uint8)
+    images = np.empty((len(drawers), SIDE, SIDE), np.uint8)
+    for image, drawer in zip(images, drawers, strict=True):
+        image[:] = draw(jitter_strokes(drawer(rng), 0.015, rng), rng.uniform(*PEN_WIDTHS))
+    return images
 
 
 def blots(n: int, rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
     """Draw ragged blots, from one that fills the image to many small ones."""
-    size = 28
-    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(size), np.fft.fftfreq(size)))
-    found = np.empty((n, size, size), np.float32)
+    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(SIDE), np.fft.fftfreq(SIDE)))
+    found = np.empty((n, SIDE, SIDE), np.float32)
     for blot in found:
-        noise = np.fft.fft2(rng.standard_normal((size, size)))
+        noise = np.fft.fft2(rng.standard_normal((SIDE, SIDE)))
         field = np.fft.ifft2(noise * np.exp(-((frequency * rng.uniform(3, 40)) ** 2))).real
         blot[:] = field > np.quantile(field, rng.uniform(0.5, 0.95))
     return fit_to_image(found)
+
+
+def half_digits(digits: Dataset, n: int, rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
+    """Return `n` halves (38 to 52 %) of digits whose half cannot be a digit."""
+    found = []
+    for side, apart in MAY_BE_DIGITS.items():
+        usable = np.flatnonzero(~np.isin(digits.labels, apart))
+        images = digits.images[rng.choice(usable, -(-n // 4))].astype(np.float32) / 255
+        axis = 1 if side in ("left", "right") else 0
+        starts, extents = bounding_boxes(images > 0.3)
+        share = rng.uniform(0.38, 0.52, len(images))
+        first = side in ("left", "top")
+        edge = starts[:, axis] + extents[:, axis] * (share if first else 1 - share)
+        before = np.arange(SIDE) + 0.5 < edge[:, None]
+        kept = before if first else ~before
+        found.append(images * (kept[:, None, :] if axis else kept[:, :, None]))
+    return fit_to_image(np.concatenate(found)[:n])
+
+
+def touching_pairs(digits: Dataset, n: int, rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
+    """Return `n` pairs of digits, the second moved left until it touches the first, or further."""
+    chosen = rng.integers(len(digits), size=(n, 2))
+    pairs = digits.images[chosen].astype(np.float32) / 255
+    # A 1 that overlaps the other digit may turn it into a 4 or an 8.
+    most = np.where((digits.labels[chosen] == 1).any(axis=1), 2, 4)
+    pages = np.zeros((n, 2 * SIDE, 2 * SIDE), np.float32)
+    for page, (first, second), further in zip(pages, pairs, most, strict=True):
+        overlap = min(
+            _until_they_touch(first > 0.3, second > 0.3) + int(rng.integers(further)), SIDE
+        )
+        down = int(rng.integers(-3, 4)) + SIDE // 2
+        page[SIDE // 2 : SIDE // 2 + SIDE, :SIDE] = first
+        at = page[down : down + SIDE, SIDE - overlap : 2 * SIDE - overlap]
+        np.maximum(at, second, out=at)
+    return fit_to_image(pages)
+
+
+def _until_they_touch(first: Bool[ndarray, "h w"], second: Bool[ndarray, "h w"]) -> int:
+    """Return by how many pixels the frames overlap when their ink first meets in a row."""
+    right = SIDE - first[:, ::-1].argmax(axis=1)
+    left = second.argmax(axis=1)
+    both = first.any(axis=1) & second.any(axis=1)
+    gaps = (SIDE - right + left)[both]
+    return int(gaps.min()) + 1 if gaps.size else 8

@@ -1,18 +1,101 @@
-"""Non-digits drawn of strokes: shapes, signs and scribbles, and the list of all figures.
+"""Non-digits drawn of strokes: letters, shapes, signs and scribbles, and the list of all figures.
 
-Circles and single upright lines are left out: they cannot be distinguished from 0 and 1.
-Sizes are in any unit: drawings are scaled to fit.
+Circles, single upright lines and letters that resemble digits are left out (see `fonts.LETTERS`).
+Sizes are in any unit: drawings are scaled to fit. Letters have x from 0 to about 0.7, and y from 0
+(top) to 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from digitnn.data.synthesis.digits import Drawer, Strokes
-from digitnn.data.synthesis.letters import dotted, letter
 from digitnn.data.synthesis.pen import Stroke, arc, smooth
 
 PenPoint = tuple[float, float]
+
+STRAIGHT: Mapping[str, Strokes] = {
+    "A": [[(0, 1), (0.35, 0), (0.7, 1)], [(0.12, 0.62), (0.58, 0.62)]],
+    "E": [[(0.6, 0), (0, 0), (0, 1), (0.6, 1)], [(0, 0.5), (0.5, 0.5)]],
+    "F": [[(0.6, 0), (0, 0), (0, 1)], [(0, 0.48), (0.5, 0.48)]],
+    "H": [[(0, 0), (0, 1)], [(0.65, 0), (0.65, 1)], [(0, 0.5), (0.65, 0.5)]],
+    "K": [[(0, 0), (0, 1)], [(0.6, 0), (0, 0.55), (0.65, 1)]],
+    "M": [[(0, 1), (0.05, 0), (0.42, 0.7), (0.8, 0), (0.85, 1)]],
+    "N": [[(0, 1), (0, 0), (0.65, 1), (0.65, 0)]],
+    "V": [[(0, 0), (0.35, 1), (0.7, 0)]],
+    "W": [[(0, 0), (0.22, 1), (0.45, 0.25), (0.68, 1), (0.9, 0)]],
+    "X": [[(0, 0), (0.65, 1)], [(0.65, 0), (0, 1)]],
+}
+"""Letters of straight lines, by their corners."""
+
+CURVED: Mapping[str, Strokes] = {
+    "C": [[(0.65, 0.18), (0.35, 0), (0.02, 0.45), (0.3, 1), (0.68, 0.84)]],
+    "P": [[(0, 0), (0, 0.5), (0, 1)], [(0, 0.05), (0.5, 0.05), (0.5, 0.45), (0, 0.52)]],
+    "R": [
+        [(0, 0), (0, 0.5), (0, 1)],
+        [(0, 0.03), (0.5, 0.05), (0.48, 0.42), (0.05, 0.5), (0.35, 0.75), (0.62, 1)],
+    ],
+    "U": [[(0, 0), (0.02, 0.6), (0.33, 1), (0.64, 0.6), (0.66, 0)]],
+    "d": [[(0.5, 0.55), (0.2, 0.45), (0, 0.75), (0.25, 1), (0.5, 0.7)], [(0.55, 0), (0.55, 1)]],
+    "e": [[(0.05, 0.6), (0.6, 0.5), (0.35, 0.1), (0, 0.55), (0.3, 1), (0.68, 0.8)]],
+    "h": [[(0, 0), (0, 1)], [(0, 0.65), (0.25, 0.45), (0.48, 0.6), (0.5, 1)]],
+    "k": [[(0, 0), (0, 1)], [(0, 0.7), (0.35, 0.42), (0.3, 0.65), (0.05, 0.7), (0.45, 1)]],
+    "m": [
+        [(0, 0.1), (0.03, 0.5), (0.03, 1)],
+        [(0.03, 0.45), (0.25, 0.1), (0.42, 0.4), (0.42, 1)],
+        [(0.42, 0.45), (0.65, 0.1), (0.85, 0.4), (0.85, 1)],
+    ],
+    "n": [[(0, 0.1), (0.03, 0.5), (0.03, 1)], [(0.03, 0.5), (0.35, 0.05), (0.65, 0.4), (0.66, 1)]],
+    "p": [[(0, 0), (0, 0.5), (0, 1)], [(0, 0.15), (0.3, 0), (0.5, 0.25), (0.3, 0.5), (0, 0.45)]],
+    "u": [
+        [(0, 0.05), (0.05, 0.7), (0.3, 0.95), (0.55, 0.6), (0.6, 0.05)],
+        [(0.6, 0.05), (0.6, 0.6), (0.72, 1)],
+    ],
+    "w": [[(0, 0), (0.15, 0.9), (0.42, 0.85), (0.45, 0.2), (0.5, 0.9), (0.8, 0.85), (0.9, 0)]],
+    "&": [
+        [(0.7, 1), (0.2, 0.3), (0.3, 0), (0.5, 0.15), (0.1, 0.6)],
+        [(0.1, 0.6), (0.1, 0.95), (0.45, 0.95), (0.75, 0.55)],
+    ],
+}
+"""Letters of curves, by the points they pass."""
+
+JITTER = 0.045
+"""Standard deviation of the random move of each point, down and across."""
+
+
+def letter(rng: np.random.Generator) -> Strokes:
+    """Draw a random letter of `STRAIGHT` or `CURVED`, wide or narrow."""
+    place, width = int(rng.integers(len(STRAIGHT) + len(CURVED))), rng.uniform(0.75, 1.3)
+    curved = place >= len(STRAIGHT)
+    strokes = [*STRAIGHT.values(), *CURVED.values()][place]
+    moved = [_moved(stroke, width, rng) for stroke in strokes]
+    return [smooth(stroke) for stroke in moved] if curved else moved
+
+
+def dotted(rng: np.random.Generator) -> Strokes:
+    """Draw a sign that is a non-digit only by its dot: ? and !, i and j.
+
+    The dot is so far away that no pen of `PEN_WIDTHS` joins both: a 1 with a blot is still a 1.
+    """
+    below = rng.random() < 0.7
+    line: Stroke
+    gap, size = rng.uniform(0.28, 0.45), rng.uniform(0.0, 0.02)
+    if below and rng.random() < 0.8:
+        w = rng.uniform(0.4, 0.7)
+        bow = [(0, rng.uniform(0.1, 0.3)), (w * 0.5, 0), (w, 0.22), (w * 0.75, 0.5)]
+        line = smooth(_moved([*bow, (w * rng.uniform(0.3, 0.6), 1)], 1, rng))
+    elif below or rng.random() < 0.5:
+        line = _moved([(0, 0), (0, 0.5), (rng.uniform(-0.1, 0.1), 1)], 1, rng)
+    else:
+        line = smooth(_moved([(0, 0), (0, 0.5), (-0.05, 0.85), (-0.3, 1)], 1, rng))
+    x, y = line[-1] if below else line[0]
+    middle = (x + rng.normal(scale=0.04), y + gap if below else y - gap)
+    return [line, arc(middle, (size, size), 0, 360, 6)]
+
+
+def _moved(stroke: Stroke, width: float, rng: np.random.Generator) -> Stroke:
+    shifts = rng.normal(scale=JITTER, size=(len(stroke), 2))
+    return [(width * x + dx, y + dy) for (x, y), (dx, dy) in zip(stroke, shifts, strict=True)]
 
 
 def _turned(points: Sequence[PenPoint], degrees: float, flatter: float) -> list[PenPoint]:
@@ -33,10 +116,8 @@ def polygon(rng: np.random.Generator) -> Strokes:
 def star(rng: np.random.Generator) -> Strokes:
     """Draw a star with four to eight points, or lines that cross in one point."""
     points = int(rng.integers(4, 9))
-    outer, inner = (
-        arc((0, 0), (1, 1), -90, 270, points),
-        arc((0, 0), (0.45, 0.45), -90 + 180 / points, 270, points),
-    )
+    outer = arc((0, 0), (1, 1), -90, 270, points)
+    inner = arc((0, 0), (0.45, 0.45), -90 + 180 / points, 270, points)
     if rng.random() < 0.4:
         return [[(-x, -y), (x, y)] for x, y in outer[: max(3, points // 2)]]
     return [[point for pair in zip(outer, inner, strict=True) for point in pair] + outer[:1]]
@@ -62,9 +143,8 @@ def heart(rng: np.random.Generator) -> Strokes:
 
 def tick(rng: np.random.Generator) -> Strokes:
     """Draw a check mark."""
-    return [
-        [(-0.4, rng.uniform(-0.4, 0)), (0, 0.5), (rng.uniform(0.6, 1.2), rng.uniform(-1, -0.5))]
-    ]
+    start = (-0.4, rng.uniform(-0.4, 0))
+    return [[start, (0, 0.5), (rng.uniform(0.6, 1.2), rng.uniform(-1, -0.5))]]
 
 
 def cross(rng: np.random.Generator) -> Strokes:
@@ -97,10 +177,8 @@ def zigzag(rng: np.random.Generator) -> Strokes:
     """Draw a zigzag that moves down: hatching with one stroke, dense or wide."""
     legs = int(rng.integers(6, 12))
     reach = rng.uniform(0.5, 1.0)
-    line = [
-        (float(reach * (-1) ** leg + rng.normal(scale=0.12)), 2 * leg / legs - 1)
-        for leg in range(legs + 1)
-    ]
+    across = [float(reach * (-1) ** leg + rng.normal(scale=0.12)) for leg in range(legs + 1)]
+    line = [(x, 2 * leg / legs - 1) for leg, x in enumerate(across)]
     return [_turned(line, rng.uniform(-35, 35), 1)]
 
 
@@ -116,9 +194,8 @@ def spiral(rng: np.random.Generator) -> Strokes:
     """Draw a spiral of two or more turns."""
     angles = np.linspace(0, rng.uniform(4, 7) * np.pi, 60) + rng.uniform(0, 6)
     radii = np.linspace(0.1, 1, 60)
-    return [
-        [(float(r * np.cos(a)), float(r * np.sin(a))) for a, r in zip(angles, radii, strict=True)]
-    ]
+    x, y = radii * np.cos(angles), radii * np.sin(angles)
+    return [list(zip(x.tolist(), y.tolist(), strict=True))]
 
 
 def crooked(rng: np.random.Generator) -> Strokes:
@@ -160,10 +237,8 @@ def bracket(rng: np.random.Generator) -> Strokes:
 
 def target(rng: np.random.Generator) -> Strokes:
     """Draw a ring or a polygon with strokes inside that do not reach its outline."""
-    outline = arc(
-        (0, 0), (1, rng.uniform(0.8, 1.2)), 0, 360, int(rng.choice([3, 4, 5, 20, 20, 20]))
-    )
-    strokes: Strokes = [outline]
+    radii = (1, rng.uniform(0.8, 1.2))
+    strokes: Strokes = [arc((0, 0), radii, 0, 360, int(rng.choice([3, 4, 5, 20, 20, 20])))]
     for _ in range(int(rng.integers(1, 4))):
         x, y = rng.uniform(-0.4, 0.4, 2)
         size, start = rng.uniform(0.05, 0.4), rng.uniform(0, 360)
@@ -195,16 +270,7 @@ def scribble(rng: np.random.Generator) -> Strokes:
 
 
 FIGURES: tuple[Drawer, ...] = (
-    polygon,
-    star,
-    arrow,
-    heart,
-    tick,
-    cross,
-    lattice,
-    wave,
-    dash,
-    spiral,
+    *(polygon, star, arrow, heart, tick, cross, lattice, wave, dash, spiral),
     *(crooked, composed, bracket),
     *(target, whirl, zigzag, dotted),
     *[letter] * 6,

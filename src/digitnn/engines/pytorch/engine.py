@@ -18,7 +18,7 @@ from digitnn.engines.pytorch.modules import build, chosen_device, parameters_of,
 from digitnn.engines.pytorch.optimisers import build_optimiser
 from digitnn.engines.step import check_batch, kept_units
 from digitnn.machine.resources import threads
-from digitnn.network.losses import Loss
+from digitnn.network.layers import Loss
 from digitnn.network.network import Network, Params, Standardise
 from digitnn.recipes.optimisers import MiniBatchOptimiser
 

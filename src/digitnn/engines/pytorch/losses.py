@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from digitnn.engines.protocols import Outcome
 from digitnn.engines.pytorch.modules import chosen_device, skeleton
-from digitnn.network.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from digitnn.network.layers import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from digitnn.network.network import Network, Params
 
 LossFunction: TypeAlias = Callable[[Any, Tensor, Tensor], Tensor]

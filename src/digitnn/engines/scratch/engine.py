@@ -16,7 +16,7 @@ from digitnn.engines.scratch.backpropagation import forward
 from digitnn.engines.scratch.blocks import block_size, run_blocks
 from digitnn.machine.blas import one_core_blas
 from digitnn.machine.resources import threads
-from digitnn.network.losses import Loss
+from digitnn.network.layers import Loss
 from digitnn.network.network import Network, Params
 from digitnn.recipes.optimisers import MiniBatchOptimiser
 

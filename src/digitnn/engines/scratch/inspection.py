@@ -14,8 +14,7 @@ from digitnn.engines.scratch.backpropagation import forward, forward_to_pixels, 
 from digitnn.engines.scratch.blocks import block_size, run_blocks
 from digitnn.engines.scratch.losses import softmax_cross_entropy
 from digitnn.errors import NetworkError
-from digitnn.network.layers import Dense
-from digitnn.network.losses import SoftmaxCrossEntropy
+from digitnn.network.layers import Dense, SoftmaxCrossEntropy
 from digitnn.network.network import Network, Params
 
 LogitsGradient: TypeAlias = Callable[[Float32[ndarray, "b k"], slice], Float32[ndarray, "b k"]]

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
-from digitnn.network.losses import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from digitnn.network.layers import Loss, SigmoidCrossEntropy, SoftmaxCrossEntropy
 
 LossFunction: TypeAlias = Callable[[Any, ndarray, ndarray], tuple[float, ndarray]]
 

@@ -15,7 +15,7 @@ from digitnn.engines.scratch.backpropagation import forward
 from digitnn.engines.scratch.blocks import block_size, run_blocks
 from digitnn.engines.scratch.layers import Gradients
 from digitnn.engines.scratch.losses import LOSSES
-from digitnn.network.losses import Loss
+from digitnn.network.layers import Loss
 from digitnn.network.network import Architecture, Params
 
 

@@ -19,8 +19,7 @@ from digitnn.engines.scratch.normalisation import Statistics
 from digitnn.engines.scratch.optimisers_in_place import update_in_place
 from digitnn.engines.scratch.parameter_vector import Layout
 from digitnn.engines.step import check_batch, kept_units
-from digitnn.network.layers import BatchNorm
-from digitnn.network.losses import Loss
+from digitnn.network.layers import BatchNorm, Loss
 from digitnn.network.network import Network, Params
 from digitnn.recipes.optimisers import MiniBatchOptimiser
 

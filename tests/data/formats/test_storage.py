@@ -13,8 +13,8 @@ from tiny_collection import (
 )
 
 from digitnn.data.dataset import Dataset
-from digitnn.data.formats import EXPORT_FORMATS, detect, export, read_part
 from digitnn.data.formats.idx import write_idx
+from digitnn.data.formats.storage import EXPORT_FORMATS, detect, export, read_part
 from digitnn.errors import DataError, FormatError, UsageError
 
 

@@ -100,6 +100,6 @@ def test_no_figure_is_missing_from_the_measured_table() -> None:
     table = README.split("<!-- results:")[1].split("<!-- end of results -->")[0]
     assert re.search(r"\| `classic` \| scratch \| \*\*9\d\.\d\d %\*\*", table)
     assert re.search(r"\| `cnn` \| pytorch \| \*\*9\d\.\d\d %\*\*", table)
-    marks = README.split("<!-- marks:")[1].split("<!-- end of marks -->")[0]
+    table = README.split("<!-- recipes:")[1].split("<!-- end of recipes -->")[0]
     for recipe in ("cnn-98.7", "cnn-fast", "cnn-99.3", "cnn-99.5", "cnn-best"):
-        assert re.search(rf"\| `{recipe}` \| \*\*9\d\.\d\d %\*\* \|", marks)
+        assert re.search(rf"\| `{recipe}` \| \*\*9\d\.\d\d %\*\* \|", table)

@@ -7,7 +7,7 @@ from commands import CommandLine
 
 from benchmarks.docs import evaluations
 from benchmarks.docs.evaluations import KEYS, select
-from benchmarks.docs.results_page import conditions, corruptions, groups, sureness
+from benchmarks.docs.results_page import conditions, confidence, corruptions, groups
 
 MACHINE = {"processor": "a processor", "cores": 2, "versions": {"numpy": "2.0"}, "commit": "abc"}
 
@@ -58,9 +58,12 @@ def test_seeds_of_a_recipe_stand_together_and_the_worse_recipe_first():
     assert [one["seed"] for one in found["`worse` (scratch)"]] == [0, 1]
 
 
-def test_sureness_is_the_mean_over_seeds_with_its_spread():
-    text = sureness(groups(FOUND))
-    assert row(text, "recipe")[5:7] == ["wrong of the surest 50%", "wrong of the surest 90%"]
+def test_confidence_is_the_mean_over_seeds_with_its_spread():
+    text = confidence(groups(FOUND))
+    assert row(text, "recipe")[5:7] == [
+        "error of the most confident 50%",
+        "error of the most confident 90%",
+    ]
     assert row(text, "`worse`") == [
         *("`worse` (scratch)", "96.00 % ± 1.41", "5.00 %", "1.00 %", "0.0123"),
         *("2.00 %", "3.60 %", "5.5"),

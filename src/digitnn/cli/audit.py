@@ -37,7 +37,7 @@ def audit(
             "--folds",
             parser=at_least(2),
             metavar="K",
-            help="Folds, and networks to train: each holds out one fold.",
+            help="Number of folds. One network is trained for each fold, on all other folds.",
         ),
     ] = 5,
     engine: EngineOption = None,
@@ -45,7 +45,9 @@ def audit(
     seed: SeedOption = 0,
     out: Annotated[
         Path,
-        typer.Option("--out", help="The folder for the results; folds it has are not repeated."),
+        typer.Option(
+            "--out", help="The folder for the results. Folds in it are not trained again."
+        ),
     ] = Path("audit"),
     data: CollectionOption = "mnist",
     data_dir: DataDir = None,
@@ -55,8 +57,8 @@ def audit(
 ) -> None:
     """Rank the labels that may be wrong.
 
-    All images are ranked, test images included, by how strongly networks contradict their labels.
-    Each image is classified by a network that was not trained on it. The networks are not saved.
+    All images, test images included, are ranked by the probability that a network gives their
+    label. The network was not trained on the image that it classifies, and is not saved.
     After Ctrl-C the same command continues with the next fold.
     """
     from digitnn.analysis.comparison.results_folder import check_writable

@@ -1,4 +1,4 @@
-"""`digitnn compare`: the main job."""
+"""`digitnn compare`: train recipes and compare their networks on the test split."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +21,7 @@ def compare(
     recipes: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Recipes to train, by name or as TOML files, and runs to compare as they are. "
+            help="Recipes to train, by name or as TOML files, and runs that are already trained. "
             f"Default: {' and '.join(DEFAULT_RECIPES)}."
         ),
     ] = None,
@@ -39,8 +39,8 @@ def compare(
         bool,
         typer.Option(
             "--grid",
-            help="Train each recipe on every engine that supports it, and report how far the "
-            "engines differ after equal steps.",
+            help="Train each recipe on every engine that supports it, and report the largest "
+            "difference of their logits after equal numbers of steps.",
         ),
     ] = False,
     results: Annotated[
@@ -94,7 +94,7 @@ def compare(
 
 
 def _train_all(plan: "ComparisonPlan", data: "TrainingData", folder: Path) -> list["Run"]:
-    """Train what the plan asks for. After Ctrl-C the runs saved so far stay."""
+    """Train the networks of the plan. After Ctrl-C the runs saved so far are kept."""
     from digitnn.cli.progress import stop_on_interrupt, watch_until
     from digitnn.errors import Interruption
 

@@ -11,7 +11,7 @@ from digitnn.cli.console import print_json, print_text
 def curves(
     runs: Annotated[
         list[Path],
-        typer.Argument(help="Runs, also unfinished ones, and ensembles, whose members are drawn."),
+        typer.Argument(help="Runs, finished or not. An ensemble stands for all of its members."),
     ],
     out: Annotated[
         Path | None, typer.Option("--out", help="The figure to write, a .png file.")
@@ -23,7 +23,8 @@ def curves(
 ) -> None:
     """Draw the learning curves of runs.
 
-    Error and loss, on training and validation, over epochs and over seconds.
+    The figure shows error rate and loss on the training and validation split, over epochs and
+    over seconds.
     """
     from digitnn.errors import RunError, UsageError
     from digitnn.runs.histories import read_histories

@@ -1,4 +1,4 @@
-"""`digitnn data`: fetch a collection, describe it, write it in another format."""
+"""`digitnn data`: fetch, describe or export a collection of images."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,16 +12,16 @@ from digitnn.cli.options import AsJson, DataDir
 if TYPE_CHECKING:
     from digitnn.data.dataset import Dataset
 
-app = typer.Typer(help="Fetch a collection, describe it, or export it.")
+app = typer.Typer(help="Fetch, describe or export a collection of images.")
 
-CollectionArgument = Annotated[str, typer.Argument(help="The collection: mnist or fashion-mnist.")]
+CollectionArgument = Annotated[str, typer.Argument(help="The images: mnist or fashion-mnist.")]
 
 
 @app.command()
 def fetch(
     collection: CollectionArgument = "mnist", data_dir: DataDir = None, as_json: AsJson = False
 ) -> None:
-    """Download what is missing of a collection, and print where it is."""
+    """Download the missing files of a collection, and print its path."""
     found = ensure(collection, data_dir)
     if as_json:
         about = {"collection": collection, "path": str(found.path), "format": found.format.name}
@@ -38,13 +38,14 @@ def info(
         typer.Option(
             "--seed",
             min=0,
-            help="Shuffle the training file before it is split. Default: no shuffling.",
+            help="Shuffle the training file with this seed before it is split. Default: no "
+            "shuffling.",
         ),
     ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show where a collection is, how many images its splits hold, and their fingerprints."""
+    """Show the path of a collection, the number of images per digit, and fingerprints."""
     from digitnn.runs.experiment import load_training_data
 
     found = ensure(collection, data_dir)
@@ -82,15 +83,16 @@ def export(
     collection: CollectionArgument = "mnist",
     to: Annotated[
         Literal["mat", "idx", "idx-gz", "npz", "png"] | None,
-        typer.Option("--to", help="The format; without it, the suffix of OUT decides."),
+        typer.Option("--to", help="The format. Default: determined by the suffix of OUT."),
     ] = None,
     data_dir: DataDir = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a collection in another format: the training file and the test file, or nothing.
+    """Write the training file and the test file of a collection in another format.
 
-    Without --to, OUT decides: NAME.mat, NAME.npz, or a folder of IDX files.
+    Without --to, the name of OUT determines the format: NAME.mat, NAME.npz, or a folder for IDX
+    files. If the export fails, no file is written.
     """
     from digitnn.data.dataset import PARTS
     from digitnn.data.formats.storage import destinations, infer_format

@@ -22,8 +22,8 @@ On = Annotated[
     typer.Option(
         "--on",
         metavar="PATH",
-        help="Evaluate on external labelled images instead of a split: an IDX file (also "
-        "QMNIST's), or the test part of other data.",
+        help="Evaluate on other labelled images instead of a split: an IDX file of images (also "
+        "QMNIST's), or a folder, .mat or .npz file, whose test part is used.",
     ),
 ]
 Labels = Annotated[
@@ -31,8 +31,8 @@ Labels = Annotated[
     typer.Option(
         "--labels",
         metavar="FILE",
-        help="With --on: the IDX file of labels. Default: the file beside the images that is "
-        "named after them.",
+        help="With --on: the IDX file of labels. Default: the file in the same folder with "
+        "'labels' instead of 'images' in its name.",
     ),
 ]
 
@@ -62,7 +62,7 @@ def evaluate(
     device: DeviceOption = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Evaluate a run on a split, and print all scores.
+    """Evaluate a run on a split, and print its accuracy and other scores.
 
     Every evaluation is recorded in the run's report.json.
     """
@@ -108,9 +108,9 @@ def _check_options(split: str | None, on: Path | None, labels: Path | None) -> N
     from digitnn.errors import UsageError
 
     if on is not None and split is not None:
-        raise UsageError("--on and --split name different images: give one of the two")
+        raise UsageError("--on and --split name different images: give only one of them")
     if labels is not None and on is None:
-        raise UsageError("--labels belong to the images that --on names: give both")
+        raise UsageError("--labels names the labels of the images of --on: give both options")
 
 
 def _check_drawable(folder: Path) -> None:

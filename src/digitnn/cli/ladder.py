@@ -1,4 +1,4 @@
-"""`digitnn ladder`: from the nearest mean to the best network."""
+"""`digitnn ladder`: measure classifiers from the nearest mean to the best network."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -29,7 +29,8 @@ def ladder(
         typer.Option(
             "--rungs",
             metavar="A,B,...",
-            help="Measure only these rungs or recipes. Default: all rungs.",
+            help="Measure only these classifiers: built-in ones, such as nearest-mean or logistic, "
+            "and recipes. Default: all built-in ones.",
         ),
     ] = "",
     train: Annotated[
@@ -38,7 +39,8 @@ def ladder(
             "--train",
             parser=at_least(1),
             metavar="N",
-            help="Train on the first N images; repeat it for several sizes. Default: all images.",
+            help="Train on the first N images. Repeat the option to train on several sizes. "
+            "Default: all images.",
         ),
     ] = None,
     by_size: Annotated[
@@ -52,7 +54,10 @@ def ladder(
     seed: SeedOption = 0,
     out: Annotated[
         Path,
-        typer.Option("--out", help="The folder for the results; those it has are not repeated."),
+        typer.Option(
+            "--out",
+            help="The folder for the results. Results in it are not measured again.",
+        ),
     ] = Path("ladder"),
     data: CollectionOption = "mnist",
     data_dir: DataDir = None,
@@ -60,10 +65,10 @@ def ladder(
     device: DeviceOption = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Measure classifiers, from the simplest up.
+    """Train and measure classifiers of increasing complexity.
 
     The table shows accuracy, training time, inference time and size. Each result is saved in
-    --out as soon as it is measured. After Ctrl-C the same command continues.
+    --out as soon as it is measured. To continue after Ctrl-C, run the same command again.
     """
     from digitnn.analysis.comparison.results_folder import check_writable
     from digitnn.analysis.ladder.measuring import LadderPlan, sizes_to_measure

@@ -17,14 +17,14 @@ def leaderboard(
         Literal["valid", "test"],
         typer.Option(
             "--split",
-            help="Rank by the accuracy recorded on this split; nothing is evaluated here.",
+            help="Rank by the recorded accuracy on this split. Runs are not evaluated again.",
         ),
     ] = "valid",
     as_json: AsJson = False,
 ) -> None:
     """Rank recipes by their mean accuracy over seeds.
 
-    The table also shows what the best of n seeds would have claimed.
+    The table also shows the accuracy of the best seed, and how much it exceeds the mean.
     """
     from digitnn.analysis.comparison.leaderboard import find_runs, rank, read_entry
     from digitnn.analysis.comparison.tables import leaderboard_to_text

@@ -35,18 +35,22 @@ def above_zero(text: str) -> float:
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 CollectionOption = Annotated[
-    str, typer.Option("--data", help="The collection: mnist or fashion-mnist.")
+    str, typer.Option("--data", help="The images to use: mnist or fashion-mnist.")
 ]
 DataDir = Annotated[
     Path | None,
     typer.Option(
         "--data-dir",
-        help="A folder or file that holds the data. Default: ./data or the cache, else a download.",
+        help="The folder or file with the data. Default: ./data or the cache, else a download.",
     ),
 ]
 EngineOption = Annotated[
     str | None,
-    typer.Option("--engine", help="scratch or pytorch. Default: the recipe's or run's own engine."),
+    typer.Option(
+        "--engine",
+        help="The implementation to compute with: scratch or pytorch. Default: the first engine of "
+        "the recipe, or the engine that trained the run.",
+    ),
 ]
 EpochsOption = Annotated[
     int | None,
@@ -54,7 +58,8 @@ EpochsOption = Annotated[
         "--epochs",
         parser=at_least(1),
         metavar="N",
-        help="Passes over the training images (full batch: iterations). Default: the recipe's.",
+        help="Passes over the training images, or iterations of a full-batch optimiser. Default: "
+        "the recipe's.",
     ),
 ]
 SeedOption = Annotated[

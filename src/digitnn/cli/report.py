@@ -20,7 +20,7 @@ def report(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="FILE", help="The page to write. Default: RUN.html beside the run."
+            "--out", metavar="FILE", help="The page to write. Default: RUN.html next to the run."
         ),
     ] = None,
     split: Annotated[
@@ -32,7 +32,8 @@ def report(
             "--robustness-images",
             parser=at_least(0),
             metavar="N",
-            help="Corrupt, move and attack the first N images; 0 skips that.",
+            help="Measure robustness on corrupted, transformed and adversarial versions of the "
+            "first N images; 0 skips this.",
         ),
     ] = ROBUSTNESS_IMAGES,
     beside: Annotated[
@@ -40,8 +41,9 @@ def report(
         typer.Option(
             "--beside",
             metavar="RUN",
-            help="A run of the same recipe with another seed, or a folder of runs; repeat it for "
-            "more. Each is evaluated on the split too, and records that.",
+            help="Compare with a run of the same recipe with another seed, or a folder of such "
+            "runs. Repeat the option for more. They are evaluated on the split too, which is "
+            "recorded.",
         ),
     ] = None,
     data_dir: DataDir = None,
@@ -50,8 +52,8 @@ def report(
 ) -> None:
     """Write one page of HTML about a run.
 
-    It shows accuracy, calibration, errors, robustness and the influence of the seed, in one file
-    without scripts that loads nothing else. The evaluation is recorded in the run.
+    It shows accuracy, calibration, errors, robustness and the influence of the seed. The file
+    contains no scripts and loads no other files. The evaluation is recorded in the run.
     """
     from digitnn.atomic_files import replace_file
     from digitnn.machine.resources import use_resources

@@ -47,7 +47,8 @@ SplitSeedOption = Annotated[
         "--split-seed",
         parser=at_least(0),
         metavar="N",
-        help="Shuffle the training file before it is split. Default: its last images validate.",
+        help="Shuffle the training file with this seed before it is split. Default: keep its "
+        "order; the last images become the validation split.",
     ),
 ]
 MaxSecondsOption = Annotated[
@@ -77,7 +78,7 @@ ResumeOption = Annotated[
     bool,
     typer.Option(
         "--resume",
-        help="Continue from the checkpoint in --out, or start from the beginning without one.",
+        help="Continue from the checkpoint in --out. If there is none, start from the beginning.",
     ),
 ]
 CheckpointOption = Annotated[
@@ -93,13 +94,16 @@ SnapshotsOption = Annotated[
     bool,
     typer.Option(
         "--snapshots",
-        help="Also save the initial parameters and those of at most 12 epochs, spaced ever wider.",
+        help="Also save the initial parameters and those after at most 12 epochs, more often at "
+        "the beginning.",
     ),
 ]
 TensorBoardOption = Annotated[
     Path | None,
     typer.Option(
-        "--tensorboard", metavar="DIR", help="Also write scalars for TensorBoard below this folder."
+        "--tensorboard",
+        metavar="DIR",
+        help="Also write loss and accuracy for TensorBoard here.",
     ),
 ]
 
@@ -126,7 +130,7 @@ def train(
     device: DeviceOption = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Train one network. If it is interrupted, the same command with --resume continues."""
+    """Train one network. To continue after an interruption, add --resume to the same command."""
     options = dict(locals())  # every argument by name, before anything else has one
     from digitnn.cli.progress import stop_on_interrupt
     from digitnn.engines.find import find_engine

@@ -40,10 +40,10 @@ def understand(
     threads: ThreadsOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Explain a network and one of its answers, in figures and words.
+    """Explain a network and one of its predictions, in figures and words.
 
-    The figures show its first weights, how they developed (if `digitnn train --snapshots` saved
-    that), the image on its way through the layers, the pixels that decide the answer, the nearest
+    The figures show the weights of its first layer, their development (if it was trained with
+    --snapshots), the output of each layer for the image, the most important pixels, the nearest
     training images, and a map of the validation images.
     """
     from digitnn.analysis.comparison.results_folder import check_writable

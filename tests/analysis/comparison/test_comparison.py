@@ -150,7 +150,7 @@ def test_the_page_separates_variance_of_seeds_and_images(
 ) -> None:
     page = comparison_to_markdown(make_comparison(evaluated, digits[:100]))
     (line,) = [line for line in page.splitlines() if line.startswith("| `a` | scratch | 2 |")]
-    assert line.split("|")[-3] == " ± 7.07 "  # another seed
+    assert line.split("|")[-3] == " ± 7.07 "  # deviation over seeds
     assert not [line for line in page.splitlines() if line.startswith("| `b` | scratch | 1 |")]
 
 

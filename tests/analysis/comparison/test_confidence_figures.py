@@ -1,4 +1,4 @@
-"""Figures of sureness hold what was measured, and the command that draws them."""
+"""The confidence figures show the measured values, and the command that draws them."""
 
 from pathlib import Path
 

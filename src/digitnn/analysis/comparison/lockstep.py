@@ -15,6 +15,7 @@ from digitnn.data.dataset import Dataset
 from digitnn.engines.find import find_engine
 from digitnn.recipes.recipe import EngineName, Recipe
 from digitnn.training.training import Training
+from digitnn.wording import count
 
 STEPS = (0, 1, 3, 10, 30)
 """Steps after which the engines are compared: mini-batches, or full-batch iterations."""
@@ -109,8 +110,8 @@ def explain_gaps(gaps: Sequence[Gap]) -> str:
     return (
         "with equal weights their logits already differ by rounding, since each adds the same "
         "single-precision numbers in its own order; every step starts from slightly different "
-        "weights and increases the difference, relative to the logits by a factor of "
-        f"{last / rounding:,.0f} after {gaps[-1].steps}"
+        "weights and increases the difference. Relative to the logits, it is "
+        f"{last / rounding:,.0f} times as large after {count(gaps[-1].steps, 'step')}"
     )
 
 
@@ -137,7 +138,8 @@ def _sentence(entry: Mapping[str, Any]) -> str:
     last = entry["gaps"][-1]
     return (
         f"`{entry['recipe']}` (seed {entry['seed']}), {' and '.join(entry['engines'])}: "
-        f"{entry['reason']}. They then classify {last['read_differently']} of {last['n']:,} "
+        f"{entry['reason']}. After the last step they "
+        f"classify {last['read_differently']} of {last['n']:,} "
         f"validation images differently; the largest logit is {last['largest_logit']:.1f}."
     )
 

@@ -40,8 +40,8 @@ def _describe_seeds(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not several:
         return []
     lines = [
-        "| recipe | engine | seeds | mean | 95 % over seeds, these images | 95 % over seeds and "
-        "images | another seed | other images |",
+        "| recipe | engine | seeds | mean | 95 % interval, these images | 95 % interval, any "
+        "images | deviation over seeds | deviation over images |",
         "|---" * 8 + "|",
     ]
     for row in several:

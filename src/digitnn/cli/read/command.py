@@ -24,11 +24,15 @@ def read(
         ),
     ] = None,
     single: Annotated[
-        bool, typer.Option("--single", help="Take each picture for one digit.")
+        bool, typer.Option("--single", help="Assume that each picture shows one digit.")
     ] = False,
     model: Annotated[
         Path | None,
-        typer.Option("--model", metavar="RUN", help="Read with this run or ensemble instead."),
+        typer.Option(
+            "--model",
+            metavar="RUN",
+            help="Read with this run or ensemble. Default: the network of the package.",
+        ),
     ] = None,
     min_confidence: Annotated[
         float | None,
@@ -44,19 +48,28 @@ def read(
     boxes: Annotated[
         Path | None,
         typer.Option(
-            "--boxes", metavar="OUT", help="Draw the digits found: a .png, or a folder for several."
+            "--boxes",
+            metavar="OUT",
+            help="Draw the digits and their bounding boxes onto the picture, and write it to a "
+            ".png file, or to a folder for several pictures.",
         ),
     ] = None,
     explain: Annotated[
         Path | None,
         typer.Option(
-            "--explain", metavar="OUT", help="Draw the steps to each digit: a .png, or a folder."
+            "--explain",
+            metavar="OUT",
+            help="Draw every step from the picture to the probabilities, into a .png file, or a "
+            "folder for several pictures.",
         ),
     ] = None,
     max_megapixels: Annotated[
         float,
         typer.Option(
-            "--max-megapixels", parser=above_zero, metavar="N", help="Do not open larger pictures."
+            "--max-megapixels",
+            parser=above_zero,
+            metavar="N",
+            help="Reject pictures with more than N million pixels.",
         ),
     ] = 64.0,
     as_json: AsJson = False,
@@ -66,8 +79,8 @@ def read(
 ) -> None:
     """Read the digits in pictures: photos, scans, drawings. "?" stands for a rejected digit.
 
-    The pictures of a folder are read in natural order, without its subfolders. The exit code is 1
-    if a picture cannot be opened; the others are still read.
+    The pictures of a folder are read in natural order (2.png before 10.png), but not those of its
+    subfolders. The exit code is 1 if a picture cannot be opened; the others are still read.
     """
     from digitnn.cli.read.inputs import find_pictures, from_clipboard
     from digitnn.cli.read.job import Job, with_progress

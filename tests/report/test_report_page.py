@@ -30,7 +30,7 @@ from digitnn.report.robustness import robustness_section
 from digitnn.report.summary import summary_section
 from digitnn.runs.ensembles import load_run, make_ensemble
 from digitnn.runs.experiment import TrainingData, run_experiment
-from digitnn.wording import percent
+from digitnn.wording import percent, silent
 
 HOSTILE = """<img src=x onerror=alert(1)>&"'$x_`{{ 7*7 }}`"""
 """What somebody might call a run; it may be the name of a folder."""
@@ -56,10 +56,6 @@ def wanted(
     folder: Path, split: str = "valid", n: int = 20, beside: tuple[Path, ...] = ()
 ) -> PageRequest:
     return PageRequest(split, folder / "data", n, beside, "digitnn report it")
-
-
-def silent(line: str) -> None:
-    """Nobody listens."""
 
 
 @pytest.fixture(scope="module")
@@ -268,9 +264,9 @@ def test_an_ensemble_page_names_what_is_missing(folder: Path) -> None:
 def test_without_changed_images_the_page_says_not_measured(measured: Measurements) -> None:
     found = replace(measured, robustness=None)
     section = robustness_section(found)
-    assert section.n == 0
-    assert "--robustness-images was 0" in section.missing[0]
-    assert not [one for one in summary_section(found).figures if "corrupt" in one.name]
+    assert section["n"] == 0
+    assert "--robustness-images was 0" in section["missing"][0]
+    assert not [name for _, name, _ in summary_section(found)["figures"] if "corrupt" in name]
 
 
 def test_weights_that_see_no_pixels_are_left_out_with_the_reason(
@@ -282,22 +278,22 @@ def test_weights_that_see_no_pixels_are_left_out_with_the_reason(
     data = TrainingData("mnist", None, digits[:400], digits[400:480])
     run = run_experiment(recipe, "scratch", 0, data, tmp_path / "pooled", iter)
     section = learned_section(measure_run(run, wanted(folder, n=0), silent))
-    assert section.weights is None
-    assert "they see no pixels" in section.missing[0]
-    assert section.one is not None
+    assert "weights" not in section
+    assert "they see no pixels" in section["missing"][0]
+    assert "one" in section
 
 
 def test_a_run_with_snapshots_shows_weights_over_the_epochs(
     digitnn: CommandLine, measured: Measurements
 ) -> None:
-    assert learned_section(measured).epochs is None
+    assert "epochs" not in learned_section(measured)
     digitnn("train", "classic", "--epochs", "4", "--snapshots", "--out", "run")
     found = measure_run(load_run("run"), wanted(Path(), n=0), silent)
-    epochs = learned_section(found).epochs
-    over = found.insight.over_epochs
-    assert [when for when, _ in epochs.moments] == [f"iteration {e:g}" for e in over.epochs]
-    assert [row[0] for row in epochs.moves.table.rows] == [f"{e:g}" for e in over.epochs]
-    assert epochs.moves.table.rows[-1][1] == f"{over.layers[0].from_start[-1]:.3f}"
+    epochs = learned_section(found)["epochs"]
+    moves, over = epochs["moves"].table.rows, found.insight.over_epochs
+    assert [when for when, _ in epochs["moments"]] == [f"iteration {e:g}" for e in over.epochs]
+    assert [row[0] for row in moves] == [f"{e:g}" for e in over.epochs]
+    assert moves[-1][1] == f"{over.layers[0].from_start[-1]:.3f}"
     assert over.layers[0].from_start[-1] > 0
 
 
@@ -316,12 +312,12 @@ def test_other_seeds_are_evaluated_and_recorded(folder: Path, tmp_path: Path) ->
     }
     mean = sum(accuracies.values()) / 2
     section = another_test_section(found)
-    assert f"above the mean of {percent(mean)}" in section.seeds.words
-    assert f"{100 * (max(accuracies.values()) - mean):.2f} points" in section.seeds.words
-    assert sorted(row[0] for row in section.seeds.table.rows) == ["0 (this run)", "1"]
+    assert f"above the mean of {percent(mean)}" in section["seeds"].words
+    assert f"{100 * (max(accuracies.values()) - mean):.2f} points" in section["seeds"].words
+    assert sorted(row[0] for row in section["seeds"].table.rows) == ["0 (this run)", "1"]
     assert siblings.variance.m == 2
     assert siblings.variance.mean == pytest.approx(mean)
-    left_out = dict(section.left_out)
+    left_out = dict(section["left_out"])
     assert set(left_out) == {str(tmp_path / HOSTILE), str(tmp_path / "pair")}
     assert "its recipe is cnn" in left_out[str(tmp_path / HOSTILE)]
 
@@ -331,7 +327,7 @@ def test_test_evaluations_are_recorded_and_counted(folder: Path, tmp_path: Path)
     words = []
     for _ in range(2):
         found = measure_run(load_run(run), wanted(folder, "test", n=0), silent)
-        words += summary_section(found).readings
+        words += summary_section(found)["readings"]
         assert found.evaluation_summary.tempered.in_sample is False
     assert "has been evaluated on the test split once" in words[0]
     assert "has been evaluated on the test split 2 times" in words[1]
@@ -342,7 +338,7 @@ def test_test_evaluations_are_recorded_and_counted(folder: Path, tmp_path: Path)
 def test_disputed_labels_have_annotators_and_prediction(
     measured: Measurements, digits: Dataset
 ) -> None:
-    assert "MNIST's test split" in disputed_labels_section(measured).absent
+    assert "MNIST's test split" in disputed_labels_section(measured)["absent"]
     labels = (DisputedLabel(3, 1, 0, 2, 5), DisputedLabel(7, 4, 2, 9, 2))
     reads = measured.evaluation_summary.evaluation.predictions
     disputed = score_disputed(reads, measured.dataset.labels, labels)
@@ -351,11 +347,11 @@ def test_disputed_labels_have_annotators_and_prediction(
             measured, evaluation_summary=replace(measured.evaluation_summary, disputed=disputed)
         )
     )
-    assert [(one.label, one.people, one.predicted) for one in section.images] == [
+    assert [(one["label"], one["people"], one["predicted"]) for one in section["images"]] == [
         (1, 2, reads[3]),
         (4, None, reads[7]),
     ]
-    assert [row[1].split(" of ")[1] for row in section.scores.rows] == ["78", "79", "2"]
+    assert [row[1].split(" of ")[1] for row in section["scores"].rows] == ["78", "79", "2"]
 
 
 def test_a_digit_without_images_is_named(digits: Dataset, measured: Measurements) -> None:
@@ -364,7 +360,7 @@ def test_a_digit_without_images_is_named(digits: Dataset, measured: Measurements
     found = replace(
         measured, dataset=some, evaluation_summary=summarise_evaluation(evaluation, some)
     )
-    assert "No image shows 3" in accuracy_section(found).digits.words
+    assert "No image shows 3" in accuracy_section(found)["digits"].words
 
 
 def test_the_command_writes_the_page_and_prints_its_path(digitnn: CommandLine) -> None:

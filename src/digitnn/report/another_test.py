@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from digitnn.evaluation.intervals import Interval, NextTest, predict_next_test
+from digitnn.evaluation.intervals import NextTest, predict_next_test
 from digitnn.report.charts import draw_next_test, draw_seeds
-from digitnn.report.elements import Chart, Table, inline_svg, table
+from digitnn.report.elements import Chart, Table, inline_svg
 from digitnn.report.measured import Measurements, Siblings
 from digitnn.wording import count, percent, percent_range
 
 
-@dataclass(frozen=True)
-class AnotherTestSection:
-    """interval: Wilson's, of the accuracy; digits: the prediction for another test; seeds: None
-    without siblings."""
-
-    interval: Interval
-    digits: Chart
-    seeds: Chart | None
-    seed_words: tuple[str, ...]
-    parts: Table | None
-    left_out: tuple[tuple[str, str], ...]
-
-
-def another_test_section(measured: Measurements) -> AnotherTestSection:
+def another_test_section(measured: Measurements) -> dict[str, Any]:
     """Return the section on the luck of the test images and of the seed."""
-    evaluation = measured.evaluation_summary.evaluation
-    siblings = measured.siblings
-    return AnotherTestSection(
-        interval=evaluation.interval,
-        digits=_digits(predict_next_test(evaluation.errors, evaluation.n)),
-        seeds=_seeds(siblings) if siblings else None,
-        seed_words=_seed_words(siblings, measured) if siblings else (),
-        parts=_parts(siblings) if siblings else None,
-        left_out=measured.left_out,
-    )
+    evaluation, siblings = measured.evaluation_summary.evaluation, measured.siblings
+    content: dict[str, Any] = {
+        "digits": _digits(predict_next_test(evaluation.errors, evaluation.n)),
+        "left_out": measured.left_out,
+    }
+    if siblings:
+        content |= {
+            "seeds": _seeds(siblings),
+            "seed_words": _seed_words(siblings, measured),
+            "parts": _parts(siblings),
+        }
+    return content
 
 
 def _digits(found: NextTest) -> Chart:
@@ -52,16 +41,15 @@ def _digits(found: NextTest) -> Chart:
         f"Predicted distribution of errors on another test: 95 % between {found.low} and "
         f"{found.high}; this test had {found.count}."
     )
-    quantiles = (0.025, 0.25, 0.5, 0.75, 0.975)
     cumulative = found.probabilities.cumsum()
     rows = []
-    for q in quantiles:
+    for q in (0.025, 0.25, 0.5, 0.75, 0.975):
         errors = int(found.errors[min(int(np.searchsorted(cumulative, q)), len(cumulative) - 1)])
         rows.append((f"{100 * q:g} %", f"{errors:,}", percent(1 - errors / found.n)))
     return Chart(
         inline_svg(draw_next_test(found), "next-test", label),
         words,
-        table(
+        Table(
             "Errors on another test of the same size",
             ("share of such tests", "errors at most", "accuracy"),
             rows,
@@ -81,7 +69,7 @@ def _seeds(siblings: Siblings) -> Chart:
     return Chart(
         inline_svg(draw_seeds(seeds, standing.mean), "seeds", label),
         words,
-        table(
+        Table(
             "Runs that differ only in the seed",
             ("seed", "run", "errors", "accuracy", "95 % interval"),
             [
@@ -98,7 +86,7 @@ def _seeds(siblings: Siblings) -> Chart:
     )
 
 
-def _seed_words(siblings: Siblings, measured: Measurements) -> tuple[str, ...]:
+def _seed_words(siblings: Siblings, measured: Measurements) -> list[str]:
     standing, variance = siblings.standing, siblings.variance
     words = [
         "Over all seeds and all images of this kind, the recipe's accuracy lies between "
@@ -120,12 +108,12 @@ def _seed_words(siblings: Siblings, measured: Measurements) -> tuple[str, ...]:
             "These runs together have been evaluated on the test split "
             f"{count(standing.test_reads, 'time')}."
         )
-    return tuple(words)
+    return words
 
 
 def _parts(siblings: Siblings) -> Table:
     variance = siblings.variance
-    return table(
+    return Table(
         "Standard deviation of the accuracy from chance alone",
         ("what changes", "percentage points"),
         [

@@ -1,63 +1,48 @@
 """The confidence section: calibration, and the error rate when only confident answers count."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from digitnn.analysis.comparison.confidence_figures import draw_reliability, draw_risk_coverage
 from digitnn.evaluation.calibration import Bin
 from digitnn.evaluation.summary import EvaluationSummary
-from digitnn.report.elements import Chart, inline_svg, table
+from digitnn.report.elements import Chart, Table, inline_svg
 from digitnn.report.measured import Measurements
 from digitnn.wording import percent, percent_range
 
 
-@dataclass(frozen=True)
-class ConfidenceSection:
-    """scores: (name, as trained, with temperature)."""
-
-    words: str
-    scores: tuple[tuple[str, str, str], ...]
-    reliability: Chart
-    risk_coverage: Chart
-
-
-def confidence_section(measured: Measurements) -> ConfidenceSection:
-    """Return the confidence section."""
-    evaluation_summary = measured.evaluation_summary
-    after = evaluation_summary.tempered
-    return ConfidenceSection(
-        words=(
-            f"As trained, the network is {_direction(evaluation_summary.temperature)}: the "
-            f"temperature fitted on the validation images is {evaluation_summary.temperature:.2f}. "
-            "Logits are divided by it before the softmax, which changes the confidence but never "
-            "the prediction."
-            + (
-                " The temperature was fitted on the images evaluated here, so the numbers with "
-                "temperature are optimistic."
-                if after.in_sample
-                else " The images evaluated here were not used to fit it."
-            )
-        ),
-        scores=(
-            (
-                "calibration error (0 is perfect)",
-                percent(evaluation_summary.calibration_error),
-                percent(after.calibration_error),
-            ),
+def confidence_section(measured: Measurements) -> dict[str, Any]:
+    """Return the confidence section. scores: (name, as trained, with temperature)."""
+    found = measured.evaluation_summary
+    after = found.tempered
+    words = (
+        f"As trained, the network is {_direction(found.temperature)}: the temperature fitted on "
+        f"the validation images is {found.temperature:.2f}. Logits are divided by it before the "
+        "softmax, which changes the confidence but never the prediction."
+    )
+    if after.in_sample:
+        words += (
+            " The temperature was fitted on the images evaluated here, so the numbers with "
+            "temperature are optimistic."
+        )
+    else:
+        words += " The images evaluated here were not used to fit it."
+    error, error_after = percent(found.calibration_error), percent(after.calibration_error)
+    loss = found.evaluation.loss_nats
+    return {
+        "words": words,
+        "scores": (
+            ("calibration error (0 is perfect)", error, error_after),
             (
                 "Brier score (0 is perfect, 2 the worst)",
-                f"{evaluation_summary.brier:.4f}",
+                f"{found.brier:.4f}",
                 f"{after.brier:.4f}",
             ),
-            (
-                "loss, nats per image",
-                f"{evaluation_summary.evaluation.loss_nats:.4f}",
-                f"{after.loss_nats:.4f}",
-            ),
+            ("loss, nats per image", f"{loss:.4f}", f"{after.loss_nats:.4f}"),
         ),
-        reliability=_reliability(evaluation_summary),
-        risk_coverage=_risk_coverage(evaluation_summary),
-    )
+        "reliability": _reliability(found),
+        "risk_coverage": _risk_coverage(found),
+    }
 
 
 def _direction(temperature: float) -> str:
@@ -81,7 +66,7 @@ def _reliability(evaluation_summary: EvaluationSummary) -> Chart:
     return Chart(
         inline_svg(draw_reliability(evaluation_summary, narrow=True), "reliability", label),
         words,
-        table(
+        Table(
             "Bins of confidence, as trained",
             ("confidence", "images", "mean confidence", "accuracy"),
             _bins(evaluation_summary.bins),
@@ -121,7 +106,7 @@ def _risk_coverage(evaluation_summary: EvaluationSummary) -> Chart:
     return Chart(
         inline_svg(figure, "risk-coverage", label),
         words,
-        table(
+        Table(
             "Error rate among the most confident images",
             ("coverage", "images", "errors", "error rate", "95 % interval"),
             [

@@ -36,8 +36,8 @@ class Table:
     """
 
     caption: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
     prose: bool = False
 
 
@@ -63,13 +63,6 @@ class Pixels:
     alt: str
     zoom: float
     ink: bool = False
-
-
-def table(
-    caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], prose: bool = False
-) -> Table:
-    """Return a `Table` from any sequences."""
-    return Table(caption, tuple(head), tuple(tuple(row) for row in rows), prose)
 
 
 PIXELS_PER_CELL = 6

@@ -1,6 +1,6 @@
 """One image on its way through the network: answers, stages, saliency and nearest images."""
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,83 +21,48 @@ TEXT_WIDTH = 740
 """Maximum width of a line of text in CSS pixels."""
 
 
-@dataclass(frozen=True)
-class StagePicture:
-    """The output of one stage."""
+def one_image(found: Insight) -> dict[str, Any]:
+    """Return the part of the page about one example image.
 
-    name: str
-    size: str
-    picture: Pixels
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A digit and its probability in percent, as text and as a bar."""
-
-    digit: str
-    probability: str
-    bar: float
-
-
-@dataclass(frozen=True)
-class Near:
-    """The nearest training images. pictures: (image, label, distance, label is the prediction)."""
-
-    title: str
-    pictures: tuple[tuple[Pixels, int, str, bool], ...]
-
-
-@dataclass(frozen=True)
-class OneImage:
-    """The part of the page about one example image."""
-
-    picture: Pixels
-    words: str
-    answers: tuple[Answer, ...]
-    stages: tuple[StagePicture, ...]
-    stage_words: str
-    saliency: tuple[tuple[str, Pixels], ...]
-    saliency_words: str
-    near: tuple[Near, ...]
-    near_words: str
-
-
-def one_image(found: Insight) -> OneImage:
+    answers: (digit, probability, the same as the width of a bar in %) of the most likely digits.
+    """
     saliency, stages = found.saliency, found.stages
+    predicted, rival = saliency.predicted, saliency.rival
     which = (
         "the most confident mistake" if found.wrong else "the first image, as there are no mistakes"
     )
+    maps = {
+        f"for {predicted}": saliency.for_predicted,
+        f"for {predicted} rather than {rival}": saliency.against_rival,
+    }
+    largest = float(max(np.abs(plane).max() for plane in maps.values())) or 1.0
     digits = np.argsort(-saliency.probabilities, kind="stable")[:4]
-    largest = (
-        float(max(np.abs(p).max() for p in (saliency.for_predicted, saliency.against_rival))) or 1.0
-    )
-    titles = (f"for {saliency.predicted}", f"for {saliency.predicted} rather than {saliency.rival}")
-    near = [_near("Nearest in the last hidden layer", found.hidden, saliency.predicted)]
-    near.append(_near("Nearest by pixels", found.pixels, saliency.predicted))
-    return OneImage(
-        picture=ink(stages.image[None], f"Image {found.index}, labelled {found.label}", zoom=5),
-        words=(f"Image {found.index} of the split, labelled {found.label}: {which}."),
-        answers=tuple(
-            Answer(stages.labels[d], percent(p), round(100 * p, 2))
-            for d, p in ((int(d), float(saliency.probabilities[d])) for d in digits)
-        ),
-        stages=tuple(_stage(stage) for stage in stages.stages[:-1]),
-        stage_words=describe_stages(stages),
-        saliency=tuple(
+    near = [("Nearest by pixels", _near(found.pixels, predicted))]
+    near_words = "The training images with the smallest Euclidean distance between pixels."
+    if found.hidden:
+        near.insert(0, ("Nearest in the last hidden layer", _near(found.hidden, predicted)))
+        near_words = describe_neighbours(predicted, found.hidden, found.pixels)
+    return {
+        "picture": ink(stages.image[None], f"Image {found.index}, labelled {found.label}", zoom=5),
+        "words": f"Image {found.index} of the split, labelled {found.label}: {which}.",
+        "answers": [
+            (stages.labels[digit], percent(share), round(100 * share, 2))
+            for digit, share in ((d, float(saliency.probabilities[d])) for d in digits)
+        ],
+        "stages": [_stage(stage) for stage in stages.stages[:-1]],
+        "stage_words": describe_stages(stages),
+        "saliency": [
             (title, outlined(plane, saliency.image, largest, f"Sensitivity {title}", zoom=9))
-            for title, plane in zip(
-                titles, (saliency.for_predicted, saliency.against_rival), strict=True
-            )
-        ),
-        saliency_words=describe_saliency(saliency).replace("right map", "second map"),
-        near=tuple(row for row in near if row),
-        near_words=describe_neighbours(saliency.predicted, found.hidden, found.pixels)
-        if found.hidden
-        else "The training images with the smallest Euclidean distance between pixels.",
-    )
+            for title, plane in maps.items()
+        ],
+        "saliency_words": describe_saliency(saliency).replace("right map", "second map"),
+        "near": near,
+        "near_words": near_words,
+    }
 
 
-def _stage(stage: Stage) -> StagePicture:
+def _stage(stage: Stage) -> tuple[str, str, Pixels]:
+    """Return the name, size and picture of a stage's output."""
     output = stage.output
     limit = (min(0.0, float(output.min())), float(output.max()) or 1.0)
     if output.ndim == 1:
@@ -115,26 +80,22 @@ def _stage(stage: Stage) -> StagePicture:
         size = f"{len(output)} planes of {output.shape[1]} × {side}{most}"
     alt = f"{stage.name}: {size}"
     picture = coloured(planes, "amount", limit, alt, zoom=zoom, columns=columns, gap=gap)
-    return StagePicture(stage.name, size, picture)
+    return stage.name, size, picture
 
 
-def _near(title: str, found: Neighbours | None, read: int) -> Near | None:
-    if found is None:
-        return None
-    return Near(
-        title,
-        tuple(
-            (
-                ink(image[None], f"Training image {place}, labelled {label}", zoom=3),
-                label,
-                f"{distance:.1f}",
-                label == read,
-            )
-            for image, place, label, distance in zip(
-                found.images, found.indices, found.labels, found.distances, strict=True
-            )
-        ),
-    )
+def _near(found: Neighbours, predicted: int) -> list[tuple[Pixels, int, str, bool]]:
+    """Return (image, label, distance, label is the prediction) of the nearest training images."""
+    return [
+        (
+            ink(image[None], f"Training image {place}, labelled {label}", zoom=3),
+            label,
+            f"{distance:.1f}",
+            label == predicted,
+        )
+        for image, place, label, distance in zip(
+            found.images, found.indices, found.labels, found.distances, strict=True
+        )
+    ]
 
 
 def zoom_for(wide: int, most: int) -> int:

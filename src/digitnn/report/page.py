@@ -1,9 +1,8 @@
 """Render the page: each section through its template, in one self-contained file."""
 
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from digitnn.errors import MissingExtraError
 from digitnn.plotting import new_figure
@@ -32,23 +31,17 @@ SECTIONS = {
 """In page order: name, also of the template, heading, and the function that fills it."""
 
 
-@dataclass(frozen=True)
-class Section:
-    """A section of the page. name: of its template and anchor; content: what the template shows."""
-
-    name: str
-    title: str
-    content: Any
-
-
 def render(measured: Measurements) -> bytes:
     """Return the page in UTF-8; equal values give equal bytes.
 
     Raises `MissingExtraError` without Jinja2 or matplotlib.
     """
-    sections = [Section(name, title, make(measured)) for name, (title, make) in SECTIONS.items()]
+    sections = [
+        {"name": name, "title": title, "content": make(measured)}
+        for name, (title, make) in SECTIONS.items()
+    ]
     template = environment().get_template("page.html.j2")
-    return template.render(sections=sections, head=sections[0].content).encode()
+    return template.render(sections=sections, head=sections[0]["content"]).encode()
 
 
 def check_libraries() -> None:

@@ -1,7 +1,7 @@
 """The section on robustness: corrupted, shifted, rotated, resized, thickened, attacked images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from jaxtyping import UInt8
 from numpy import ndarray
@@ -11,7 +11,7 @@ from digitnn.analysis.robustness.corrupted import CORRUPTION_SEED, CorruptionSum
 from digitnn.analysis.robustness.corruptions.suite import corrupt
 from digitnn.analysis.robustness.sweeps import Curve
 from digitnn.report.charts import draw_attacks, draw_sweeps
-from digitnn.report.elements import Chart, Pixels, ink, inline_svg, table
+from digitnn.report.elements import Chart, Pixels, Table, ink, inline_svg
 from digitnn.report.measured import Measurements
 from digitnn.wording import count, percent, percent_range
 
@@ -27,83 +27,63 @@ SWEEP_WORDS = {
 }
 
 
-@dataclass(frozen=True)
-class CorruptionBar:
-    """A row of the corruption chart. bar, low, high: error and interval, in % of the widest bar."""
+def robustness_section(measured: Measurements) -> dict[str, Any]:
+    """Return the section on the accuracy under changed images.
 
-    name: str
-    sample: Pixels
-    error: str
-    interval: str
-    bar: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class RobustnessSection:
-    """missing: what could not be measured, and why; the rest is empty if `n` is 0."""
-
-    n: int
-    words: str
-    bars: tuple[CorruptionBar, ...]
-    bar_words: str
-    sweeps: tuple[Chart, ...]
-    sweep_words: str
-    attacks: Chart | None
-    missing: tuple[str, ...]
-
-
-def robustness_section(measured: Measurements) -> RobustnessSection:
-    """Return the section on the accuracy under changed images."""
+    missing: what could not be measured, and why; there is nothing else if n is 0.
+    """
     found = measured.robustness
     if found is None or found.corruptions is None:
-        reason = "Not measured: --robustness-images was 0."
-        return RobustnessSection(0, "", (), "", (), "", None, (reason,))
+        return {"n": 0, "missing": ["Not measured: --robustness-images was 0."]}
     least = min(accuracy for curve in found.curves for accuracy in curve.accuracy)
     n = count(found.n, "image")
-    return RobustnessSection(
-        n=found.n,
-        words=(
+    content = {
+        "n": found.n,
+        "words": (
             f"To save time, this section changes only the first {n} of the split; unchanged, their "
             f"accuracy is {percent(found.accuracy)}. `digitnn evaluate --corruptions --robustness` "
             "takes the whole split."
         ),
-        bars=_bars(
+        "bars": _bars(
             found.corruptions, measured.dataset.images[: min(SAMPLES_PER_CORRUPTION, found.n)]
         ),
-        bar_words=_bar_words(found.corruptions, n),
-        sweeps=tuple(_sweep(curve) for curve in found.curves),
-        sweep_words=(
+        "bar_words": _bar_words(found.corruptions, n),
+        "sweeps": [_sweep(curve) for curve in found.curves],
+        "sweep_words": (
             f"Each point is the accuracy on the same {n}, the band its 95 % interval; the lowest "
             f"point of the four curves is {percent(least)}. Where a curve stays high, the network "
             "does not depend on that property of the image; where it falls, the network relies on "
             "the position, size or stroke thickness of its training images."
         ),
-        attacks=_attacks(found.attacks, found.accuracy) if found.attacks else None,
-        missing=()
-        if found.attacks
-        else ("No adversarial attacks: an ensemble has no single gradient to follow.",),
-    )
+    }
+    if found.attacks:
+        return content | {"attacks": _attacks(found.attacks, found.accuracy), "missing": []}
+    missing = "No adversarial attacks: an ensemble has no single gradient to follow."
+    return content | {"missing": [missing]}
 
 
 def _bars(
     corruptions: CorruptionSummary, images: UInt8[ndarray, "n 28 28"]
-) -> tuple[CorruptionBar, ...]:
+) -> list[dict[str, Any]]:
+    """Return the corruptions, worst first. bar, low, high: in % of the highest upper bound."""
     rows = corruptions.rows
     widest = max(1 - row.interval[0] for row in rows) or 1.0
-    return tuple(
-        CorruptionBar(
-            name=_words(row.corruption),
-            sample=_sample(images, row.corruption),
-            error=percent(1 - row.accuracy),
-            interval=percent_range((1 - row.interval[1], 1 - row.interval[0])),
-            bar=round(100 * (1 - row.accuracy) / widest, 2),
-            low=round(100 * (1 - row.interval[1]) / widest, 2),
-            high=round(100 * (1 - row.interval[0]) / widest, 2),
-        )
+
+    def width(accuracy: float) -> float:
+        return round(100 * (1 - accuracy) / widest, 2)
+
+    return [
+        {
+            "name": _words(row.corruption),
+            "sample": _sample(images, row.corruption),
+            "error": percent(1 - row.accuracy),
+            "interval": percent_range((1 - row.interval[1], 1 - row.interval[0])),
+            "bar": width(row.accuracy),
+            "low": width(row.interval[1]),
+            "high": width(row.interval[0]),
+        }
         for row in sorted(rows, key=lambda row: (row.accuracy, row.corruption))
-    )
+    ]
 
 
 def _sample(images: UInt8[ndarray, "n 28 28"], corruption: str) -> Pixels:
@@ -131,7 +111,7 @@ def _sweep(curve: Curve) -> Chart:
     return Chart(
         inline_svg(draw_sweeps([curve]), f"sweep-{curve.name}", label),
         SWEEP_WORDS[curve.name],
-        table(
+        Table(
             f"Accuracy over {curve.name}",
             (curve.unit, "accuracy", "95 % interval"),
             [
@@ -158,7 +138,7 @@ def _attacks(rows: Sequence[AdversarialRow], accuracy: float) -> Chart:
     return Chart(
         inline_svg(draw_attacks(rows, accuracy), "attacks", label),
         words,
-        table(
+        Table(
             "Accuracy under adversarial attacks",
             ("attack", "levels of 255", "steps", "images", "accuracy", "95 % interval"),
             [

@@ -1,40 +1,19 @@
 """The summary and the provenance: the main numbers, what the run is, and how to reproduce them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from digitnn.analysis.robustness.adversarial import ATTACK_SEED
 from digitnn.analysis.robustness.corrupted import CORRUPTION_SEED
 from digitnn.data.fetch.catalogue import collection_named
-from digitnn.report.elements import Table, table
+from digitnn.report.elements import Table
 from digitnn.report.measured import Measurements
 from digitnn.runs.run import Run
 from digitnn.wording import SPLIT_TITLES, count, percent, percent_range
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A headline number. note: in small type below it."""
-
-    value: str
-    name: str
-    note: str
-
-
-@dataclass(frozen=True)
-class SummarySection:
-    """facts: (name, value) about the run; readings: what earlier evaluations imply."""
-
-    title: str
-    lead: str
-    figures: tuple[Figure, ...]
-    facts: tuple[tuple[str, str], ...]
-    readings: tuple[str, ...]
-
-
-def summary_section(measured: Measurements) -> SummarySection:
-    """Return the summary section."""
+def summary_section(measured: Measurements) -> dict[str, Any]:
+    """Return the summary section. readings: what earlier evaluations imply."""
     run, evaluation_summary = measured.run, measured.evaluation_summary
     evaluation, split = evaluation_summary.evaluation, SPLIT_TITLES[measured.split]
     lead = (
@@ -44,13 +23,13 @@ def summary_section(measured: Measurements) -> SummarySection:
         f"between {percent_range(evaluation.interval).replace(' to ', ' and ')} (95 % Wilson "
         "interval)."
     )
-    return SummarySection(
-        title=f"{run.recipe}, {_seeds(run.about)}",
-        lead=lead,
-        figures=_figures(measured),
-        facts=_facts(measured),
-        readings=_readings(measured),
-    )
+    return {
+        "title": f"{run.recipe}, {_seeds(run.about)}",
+        "lead": lead,
+        "figures": _figures(measured),
+        "facts": _facts(measured),
+        "readings": _readings(measured),
+    }
 
 
 def _seeds(about: Mapping[str, Any]) -> str:
@@ -58,40 +37,36 @@ def _seeds(about: Mapping[str, Any]) -> str:
     return f"seeds {', '.join(map(str, seeds))}" if seeds else f"seed {about['seed']}"
 
 
-def _figures(measured: Measurements) -> tuple[Figure, ...]:
-    evaluation_summary, split = measured.evaluation_summary, SPLIT_TITLES[measured.split]
-    evaluation = evaluation_summary.evaluation
-    surest = next(
-        point for point in evaluation_summary.risk_coverage.points if point.coverage >= 0.9
-    )
+def _figures(measured: Measurements) -> list[tuple[str, str, str]]:
+    """Return the headline numbers as (value, name, note in small type below it)."""
+    evaluation = measured.evaluation_summary.evaluation
+    points = measured.evaluation_summary.risk_coverage.points
+    surest = next(point for point in points if point.coverage >= 0.9)
     found = [
-        Figure(
-            percent(evaluation.accuracy), f"{split} accuracy", percent_range(evaluation.interval)
+        (
+            percent(evaluation.accuracy),
+            f"{SPLIT_TITLES[measured.split]} accuracy",
+            percent_range(evaluation.interval),
         ),
-        Figure(f"{evaluation.errors:,}", "misclassified", f"of {evaluation.n:,}"),
-        Figure(
+        (f"{evaluation.errors:,}", "misclassified", f"of {evaluation.n:,}"),
+        (
             percent(surest.error),
             "error rate where confident",
             f"of the most confident {100 * surest.coverage:.0f} %",
         ),
     ]
-    if measured.robustness and measured.robustness.corruptions:
-        corrupted = measured.robustness.corruptions
-        found.append(
-            Figure(
-                percent(corrupted.mean),
-                "accuracy on corrupted images",
-                f"mean of {len(corrupted.rows)} corruptions, {measured.robustness.n:,} images",
-            )
-        )
-    return tuple(found)
+    if measured.robustness and (corrupted := measured.robustness.corruptions):
+        note = f"mean of {len(corrupted.rows)} corruptions, {measured.robustness.n:,} images"
+        found.append((percent(corrupted.mean), "accuracy on corrupted images", note))
+    return found
 
 
-def _facts(measured: Measurements) -> tuple[tuple[str, str], ...]:
+def _facts(measured: Measurements) -> list[tuple[str, str]]:
+    """Return the (name, value) of what the run is."""
     run, about = measured.run, measured.run.about
     data, machine = about["data"], about.get("machine") or {}
     split = data.get(measured.split) if measured.split == "valid" else None
-    facts = [
+    return [
         ("Run", str(run.path)),
         ("Recipe", _recipe(measured)),
         ("Engine", run.engine),
@@ -107,7 +82,6 @@ def _facts(measured: Measurements) -> tuple[tuple[str, str], ...]:
         ("Machine", machine_words(machine)),
         ("Versions", versions_words(machine)),
     ]
-    return tuple(facts)
 
 
 def _recipe(measured: Measurements) -> str:
@@ -145,7 +119,7 @@ def versions_words(machine: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items()) or "not known"
 
 
-def _readings(measured: Measurements) -> tuple[str, ...]:
+def _readings(measured: Measurements) -> list[str]:
     about, times = measured.run.about, measured.test_reads
     words = []
     if measured.split == "valid":
@@ -176,31 +150,23 @@ def _readings(measured: Measurements) -> tuple[str, ...]:
             "did not change in between, but every evaluation is an opportunity to keep the run "
             "because it did well: the more evaluations, the more optimistic the test accuracy."
         )
-    return tuple(words)
+    return words
 
 
-@dataclass(frozen=True)
-class ProvenanceSection:
-    """command: as typed; facts: (name, value); scopes: the images behind each number; when,
-    seconds: the only parts in which two pages about equal runs differ."""
+def provenance_section(measured: Measurements) -> dict[str, Any]:
+    """Return command, commit, machine, versions, n, seeds and date.
 
-    command: str
-    when: str
-    seconds: str
-    facts: tuple[tuple[str, str], ...]
-    scopes: Table
-
-
-def provenance_section(measured: Measurements) -> ProvenanceSection:
-    """Return command, commit, machine, versions, n, seeds and date."""
+    when, seconds: the only parts in which two pages about equal runs differ; scopes: the images
+    behind each number.
+    """
     machine, run = measured.machine, measured.run
     data = run.about["data"]
     reads = f"{count(measured.reads, 'time')}, this one included"
-    return ProvenanceSection(
-        command=measured.command,
-        when=measured.when,
-        seconds=f"{measured.seconds:.0f}",
-        facts=(
+    return {
+        "command": measured.command,
+        "when": measured.when,
+        "seconds": f"{measured.seconds:.0f}",
+        "facts": (
             ("Commit", str(machine.get("commit") or "an installed package, no commit")),
             ("Machine", machine_words(machine)),
             ("Versions", versions_words(machine)),
@@ -210,8 +176,8 @@ def provenance_section(measured: Measurements) -> ProvenanceSection:
             (f"Evaluations of this run on the {SPLIT_TITLES[measured.split]} split", reads),
             ("Intervals", "95 %: Wilson for shares, Student for means over seeds"),
         ),
-        scopes=_scopes(measured),
-    )
+        "scopes": _scopes(measured),
+    }
 
 
 def _scopes(measured: Measurements) -> Table:
@@ -242,4 +208,4 @@ def _scopes(measured: Measurements) -> Table:
     if measured.siblings:
         seeds = ", ".join(sorted(seed.seeds for seed in measured.siblings.seeds))
         rows.append(("Other seeds", f"all {n} {split} images", f"trained with seeds {seeds}"))
-    return table("Images and seeds behind each number", ("number", "images", "seed"), rows, True)
+    return Table("Images and seeds behind each number", ("number", "images", "seed"), rows, True)

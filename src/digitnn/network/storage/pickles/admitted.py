@@ -1,8 +1,8 @@
-"""The names that a pickle may call, each replaced by a constructor that checks its arguments.
+"""The names that a pickle may call, and what takes the place of each call.
 
-A pickle builds arrays by naming and calling functions of NumPy. Here such a name maps to a
-constructor below, which accepts what regular pickles pass and raises `NotPlainError` for the rest.
-The names cover Python 2 and 3, old and new NumPy.
+A pickle builds arrays by naming and calling functions of NumPy. Here `call_admitted` makes the
+values instead: it accepts what regular pickles pass and raises `NotPlainError` for the rest. The
+names cover Python 2 and 3, old and new NumPy.
 
 An `Allowance` of a few times the file's size bounds what is copied, so that no small file becomes a
 large value.
@@ -10,9 +10,9 @@ large value.
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy import ndarray
@@ -29,6 +29,7 @@ _DTYPE_NAME = re.compile(
     r"([<>|=]?)(\?|b1|[iu][1248]|f(?:2|4|8|12|16)|c(?:8|16|24|32)|[SU][0-9]{1,9})"
 )
 _MAX_CODE = {"b": 1, "U": 0x10FFFF}  # types for which some bit patterns are no values
+_EMPTY = {"set": set, "frozenset": frozenset, "bytearray": bytearray, "bytes": bytes}
 _LATIN_1 = {"latin1", "latin-1", "iso-8859-1"}
 
 
@@ -75,152 +76,111 @@ class PendingDType:
                 )
 
 
-Constructor = Callable[[Allowance, tuple[Any, ...]], object]
+@dataclass(frozen=True)
+class AdmittedName:
+    """A function of `ADMITTED`, without its module, which `call_admitted` imitates."""
+
+    name: str
+
+
+ADMITTED: Mapping[str, AdmittedName] = {
+    f"{module}.{name}": AdmittedName(name)
+    for modules, names in (
+        (("numpy",), ("ndarray", "dtype")),
+        (("_codecs",), ("encode",)),
+        (("numpy.core.multiarray", "numpy._core.multiarray"), ("_reconstruct", "scalar")),
+        (("numpy.core.numeric", "numpy._core.numeric"), ("_frombuffer",)),
+        (("builtins", "__builtin__"), ("set", "frozenset", "bytearray", "bytes", "complex")),
+    )
+    for module in modules
+    for name in names
+}
+"""The names that a file may call, by their dotted form."""
+
+
+def call_admitted(
+    allowance: Allowance, function: AdmittedName, arguments: tuple[Any, ...]
+) -> object:
+    """Return what `function` makes of regular `arguments`. Raises `NotPlainError` for others."""
+    match function.name, arguments:
+        case "dtype", (str(name), *_):  # then align, copy
+            return _named_dtype(name)
+        case "_reconstruct", (AdmittedName("ndarray"), (int(0),), str("b") | bytes(b"b")):
+            return ndarray((0,), np.int8)  # blank; a later instruction fills it
+        case "ndarray", (tuple(shape), dtype, data):
+            return _checked_array(allowance, shape, dtype, data).copy()
+        case "_frombuffer", (data, dtype, tuple(shape), str("C" | "F" as order)):  # protocol 5
+            return _checked_array(allowance, shape, dtype, data, order).copy("K")
+        case "_frombuffer", (data, dtype, tuple(shape), str("K"), tuple(axes)) if _is_permutation(
+            axes, len(shape)
+        ):
+            return _checked_array(allowance, shape, dtype, data).transpose(axes).copy("K")
+        case "scalar", (PendingDType(name="S0" | "U0" as name), _):
+            return np.bytes_() if name == "S0" else np.str_()
+        case "scalar", (dtype, data):
+            return _checked_array(allowance, (), dtype, data)[()]
+        case "set" | "frozenset" | "bytearray" | "bytes" as name, ():
+            return _EMPTY[name]()
+        case "set" | "frozenset" as name, (list(items),):
+            for item in items:
+                allowance.copy(1)
+                allowance.key(item)
+            return set(items) if name == "set" else frozenset(items)
+        case "bytearray", (bytes(data),):
+            allowance.copy(len(data))
+            return bytearray(data)
+        case "bytearray", (str(text), str(encoding)) if encoding in _LATIN_1:
+            return bytearray(_encode(allowance, text))
+        case "encode", (str(text), str(encoding)) if encoding in _LATIN_1:
+            return _encode(allowance, text)  # the form of bytes in pickles for Python 2
+        case "complex", (float(real), float(imaginary)):
+            return complex(real, imaginary)
+    raise NotPlainError(f"{function.name} is called with arguments of unknown form")
 
 
 def fill_array(allowance: Allowance, array: ndarray, state: object) -> None:
     """Fill a blank array from the state of `ndarray.__reduce__`: version 1, shape, dtype, data."""
     match state:
         case (int(1), tuple(shape), dtype, bool() | int() as is_fortran, data):
-            checked = _checked(allowance, shape, dtype, data)
+            checked = _checked_array(allowance, shape, dtype, data)
             # NumPy uses large bytes objects as the array's writable memory; the pickle may refer
             # to the same bytes again, so copy them.
-            own = memoryview(checked.data).tobytes()
-            complete: Any = (1, shape, checked.dtype, bool(is_fortran), own)
+            complete: Any = (1, shape, checked.dtype, bool(is_fortran), checked.tobytes())
             array.__setstate__(complete)
         case _:
             raise NotPlainError("an array has a state of unknown form")
 
 
-def _blank_array(allowance: Allowance, arguments: tuple[Any, ...]) -> ndarray:
-    """`_reconstruct(ndarray, (0,), "b")`: an empty array, filled by a later instruction."""
-    match arguments:
-        case (named, (int(0),), str("b") | bytes(b"b")) if named is _array_over_buffer:
-            return ndarray((0,), np.int8)
-    raise NotPlainError("_reconstruct is called for something other than a blank array")
+def _named_dtype(name: str) -> PendingDType:
+    known = _DTYPE_NAME.fullmatch(name)
+    if not known:
+        raise NotPlainError(
+            f"it asks for the dtype {name[:40]!a}; only numbers, booleans and strings of "
+            "fixed width are supported"
+        )
+    return PendingDType(known[2], known[1] or "=")
 
 
-def _array_over_buffer(allowance: Allowance, arguments: tuple[Any, ...]) -> ndarray:
-    """`numpy.ndarray(shape, dtype, buffer)`, in C order; the buffer is mandatory."""
-    match arguments:
-        case (tuple(shape), dtype, data):
-            checked = _checked(allowance, shape, dtype, data)
-            return ndarray(shape, checked.dtype, checked.data).copy()
-    raise NotPlainError("numpy.ndarray is called without the data it should hold")
+def _checked_array(
+    allowance: Allowance,
+    shape: tuple[Any, ...],
+    dtype: Any,
+    data: Any,
+    order: Literal["C", "F"] = "C",
+) -> ndarray:
+    """Return an array over `data`, whose bytes must be those that shape and dtype need.
 
-
-def _array_from_buffer(allowance: Allowance, arguments: tuple[Any, ...]) -> ndarray:
-    """`_frombuffer(buffer, dtype, shape, order[, axes])`, as protocol 5 stores arrays."""
-    match arguments:
-        case (data, dtype, tuple(shape), str("C" | "F" as order)):
-            checked = _checked(allowance, shape, dtype, data)
-            return ndarray(shape, checked.dtype, checked.data, order=order).copy("K")
-        case (data, dtype, tuple(shape), str("K"), tuple(axes)) if _is_permutation(
-            axes, len(shape)
-        ):
-            checked = _checked(allowance, shape, dtype, data)
-            return ndarray(shape, checked.dtype, checked.data).transpose(axes).copy("K")
-    raise NotPlainError("_frombuffer is called with arguments of unknown form")
-
-
-def _scalar(allowance: Allowance, arguments: tuple[Any, ...]) -> object:
-    """`scalar(dtype, bytes)`."""
-    match arguments:
-        case (PendingDType(name="S0" | "U0" as name), _):
-            return np.bytes_() if name == "S0" else np.str_()
-        case (dtype, data):
-            checked = _checked(allowance, (), dtype, data)
-            return ndarray((), checked.dtype, checked.data)[()]
-    raise NotPlainError("a NumPy scalar comes without its dtype or its bytes")
-
-
-def _dtype(allowance: Allowance, arguments: tuple[Any, ...]) -> PendingDType:
-    """`numpy.dtype(name, align, copy)`."""
-    match arguments:
-        case (str(name), *_) if known := _DTYPE_NAME.fullmatch(name):
-            return PendingDType(known[2], known[1] or "=")
-        case (str(name), *_):
-            raise NotPlainError(
-                f"it asks for the dtype {name[:40]!a}; only numbers, booleans and strings of "
-                "fixed width are supported"
-            )
-    raise NotPlainError("numpy.dtype is called with something other than a name")
-
-
-def _set(allowance: Allowance, arguments: tuple[Any, ...]) -> set[Any]:
-    return set(_members(allowance, arguments))
-
-
-def _frozenset(allowance: Allowance, arguments: tuple[Any, ...]) -> frozenset[Any]:
-    return frozenset(_members(allowance, arguments))
-
-
-def _members(allowance: Allowance, arguments: tuple[Any, ...]) -> list[Any]:
-    match arguments:
-        case ():
-            return []
-        case (list(items),):
-            for item in items:
-                allowance.copy(1)
-                allowance.key(item)
-            return items
-    raise NotPlainError("a set is made of something other than a list")
-
-
-def _bytearray(allowance: Allowance, arguments: tuple[Any, ...]) -> bytearray:
-    match arguments:
-        case ():
-            return bytearray()
-        case (bytes(data),):
-            allowance.copy(len(data))
-            return bytearray(data)
-        case (str(text), str(encoding)) if encoding in _LATIN_1:
-            return bytearray(_latin_1(allowance, text))
-    raise NotPlainError("bytearray is called with something other than its bytes")
-
-
-def _bytes(allowance: Allowance, arguments: tuple[Any, ...]) -> bytes:
-    if arguments:
-        raise NotPlainError("bytes is called with arguments")
-    return b""
-
-
-def _encode(allowance: Allowance, arguments: tuple[Any, ...]) -> bytes:
-    """`_codecs.encode(text, "latin1")`, the form of bytes in pickles for Python 2."""
-    match arguments:
-        case (str(text), str(encoding)) if encoding in _LATIN_1:
-            return _latin_1(allowance, text)
-    raise NotPlainError("_codecs.encode is called for something other than latin1")
-
-
-def _complex(allowance: Allowance, arguments: tuple[Any, ...]) -> complex:
-    match arguments:
-        case (float(real), float(imaginary)):
-            return complex(real, imaginary)
-    raise NotPlainError("complex is called with something other than two floats")
-
-
-@dataclass(frozen=True)
-class _Checked:
-    """A dtype, and exactly the bytes that the shape and the dtype need."""
-
-    dtype: np.dtype[Any]
-    data: bytes | bytearray
-
-
-def _checked(allowance: Allowance, shape: tuple[Any, ...], dtype: Any, data: Any) -> _Checked:
-    """Check the shape, dtype and data of an array, and charge the allowance.
-
-    A dimension of 0 counts as 1: an array (0, 10^12) has no bytes, but its column sums do.
+    Charges the allowance. A dimension of 0 counts as 1: an array (0, 10^12) has no bytes, but its
+    column sums do.
     """
     if isinstance(dtype, str):
-        dtype = _dtype(allowance, (dtype,))
+        dtype = _named_dtype(dtype)
     if not isinstance(dtype, PendingDType):
         raise NotPlainError("an array comes without its dtype")
     if len(shape) > 32 or not all(type(d) is int and 0 <= d < 2**63 for d in shape):
         raise NotPlainError("an array has an impossible shape")
     if isinstance(data, str):  # bytes of Python 2
-        data = _latin_1(allowance, data)
+        data = _encode(allowance, data)
     if not isinstance(data, bytes | bytearray):
         raise NotPlainError("an array comes without its bytes")
     known: np.dtype[Any] = np.dtype(dtype.byte_order + dtype.name)
@@ -235,41 +195,13 @@ def _checked(allowance: Allowance, shape: tuple[Any, ...], dtype: Any, data: Any
         unit = np.dtype(f"{known.byteorder}u{4 if known.kind == 'U' else 1}")
         if np.frombuffer(data, unit).max() > _MAX_CODE[known.kind]:
             raise NotPlainError(f"an array of the dtype {known.str} holds an impossible value")
-    return _Checked(known, data)
+    return ndarray(shape, known, data, order=order)
 
 
-def _latin_1(allowance: Allowance, text: str) -> bytes:
+def _encode(allowance: Allowance, text: str) -> bytes:
     allowance.copy(len(text))
     return text.encode("latin-1")
 
 
 def _is_permutation(axes: tuple[Any, ...], n: int) -> bool:
     return all(type(axis) is int for axis in axes) and sorted(axes) == list(range(n))
-
-
-ADMITTED: Mapping[str, Constructor] = {
-    "numpy.ndarray": _array_over_buffer,
-    "numpy.dtype": _dtype,
-    "_codecs.encode": _encode,
-    **{
-        f"numpy.{package}.{name}": constructor
-        for package in ("core", "_core")
-        for name, constructor in {
-            "multiarray._reconstruct": _blank_array,
-            "multiarray.scalar": _scalar,
-            "numeric._frombuffer": _array_from_buffer,
-        }.items()
-    },
-    **{
-        f"{module}.{name}": constructor
-        for module in ("builtins", "__builtin__")
-        for name, constructor in {
-            "set": _set,
-            "frozenset": _frozenset,
-            "bytearray": _bytearray,
-            "bytes": _bytes,
-            "complex": _complex,
-        }.items()
-    },
-}
-"""Dotted name in the file -> the constructor that replaces it."""

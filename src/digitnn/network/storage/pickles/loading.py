@@ -9,14 +9,20 @@ size (one byte can ask for an empty set).
 
 import pickle
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 from numpy import ndarray
 
 from digitnn.atomic_files import replace_file
 from digitnn.errors import DataError, FormatError
-from digitnn.network.storage.pickles.admitted import ADMITTED, Allowance, PendingDType, fill_array
+from digitnn.network.storage.pickles.admitted import (
+    ADMITTED,
+    AdmittedName,
+    Allowance,
+    PendingDType,
+    call_admitted,
+    fill_array,
+)
 from digitnn.network.storage.pickles.literals import ByteReader, is_literal, read_literal
 from digitnn.network.storage.pickles.plain_values import NotPlainError, check_plain
 
@@ -24,6 +30,7 @@ MAX_STEPS = 2_000_000
 """About four seconds of instructions. An array of any size takes a dozen."""
 
 _TUPLES = {pickle.TUPLE1: 1, pickle.TUPLE2: 2, pickle.TUPLE3: 3}
+_INDEX_BYTES = {pickle.BINPUT: 1, pickle.LONG_BINPUT: 4, pickle.BINGET: 1, pickle.LONG_BINGET: 4}
 _NAMES = {code: name for name, code in vars(pickle).items() if type(code) is bytes}
 
 
@@ -109,27 +116,16 @@ class _Machine:
         match code:
             case pickle.MEMOIZE:
                 self.memo[len(self.memo)] = self.stack[-1]
-            case pickle.BINPUT:
-                self.memo[self.source.count(1)] = self.stack[-1]
-            case pickle.LONG_BINPUT:
-                self.memo[self.source.count(4)] = self.stack[-1]
-            case pickle.PUT:
-                self.memo[int(self.source.line())] = self.stack[-1]
-            case pickle.BINGET:
-                self.push(self.memo[self.source.count(1)])
-            case pickle.LONG_BINGET:
-                self.push(self.memo[self.source.count(4)])
-            case pickle.GET:
-                self.push(self.memo[int(self.source.line())])
+            case pickle.BINPUT | pickle.LONG_BINPUT | pickle.PUT:
+                self.memo[self.memo_index(code)] = self.stack[-1]
+            case pickle.BINGET | pickle.LONG_BINGET | pickle.GET:
+                self.push(self.memo[self.memo_index(code)])
             case pickle.MARK:
                 self.outer_stacks.append(self.stack)
                 self.stack = []
-            case pickle.POP:
-                if self.stack:
-                    self.stack.pop()
-                else:
-                    self.pop_to_mark()
-            case pickle.POP_MARK:
+            case pickle.POP if self.stack:
+                self.stack.pop()
+            case pickle.POP | pickle.POP_MARK:
                 self.pop_to_mark()
             case pickle.DUP:
                 self.push(self.stack[-1])
@@ -154,7 +150,7 @@ class _Machine:
                 self.push({})
                 self.update(items)
             case pickle.FROZENSET:
-                self.call(ADMITTED["builtins.frozenset"], (self.pop_to_mark(),))
+                self.call(AdmittedName("frozenset"), (self.pop_to_mark(),))
             case pickle.GLOBAL | pickle.INST:
                 self.name(self.source.line().decode(), self.source.line().decode())
                 if code == pickle.INST:
@@ -174,6 +170,11 @@ class _Machine:
             case _:
                 name = _NAMES.get(code, repr(code))
                 raise NotPlainError(f"byte {self.source.at - 1} is the instruction {name}")
+
+    def memo_index(self, code: bytes) -> int:
+        """Return the memo number that follows an instruction, as bytes or in decimal."""
+        width = _INDEX_BYTES.get(code)
+        return self.source.count(width) if width else int(self.source.line())
 
     def push(self, value: Any) -> None:
         self.stack.append(value)
@@ -213,16 +214,16 @@ class _Machine:
             target.add(member)
 
     def name(self, module: Any, attribute: Any) -> None:
-        """Push the constructor that replaces an admitted name."""
+        """Push an admitted name."""
         dotted = f"{module}.{attribute}" if type(module) is type(attribute) is str else "no name"
         if dotted not in ADMITTED:
             raise NotPlainError(f"it asks for {ascii(dotted[:80])[1:-1]}")
         self.push(ADMITTED[dotted])
 
-    def call(self, constructor: Any, arguments: Any) -> None:
-        if type(constructor) is not FunctionType or type(arguments) is not tuple:
+    def call(self, function: Any, arguments: Any) -> None:
+        if type(function) is not AdmittedName or type(arguments) is not tuple:
             raise NotPlainError("it calls something that is not a function")
-        self.push(constructor(self.allowance, arguments))
+        self.push(call_admitted(self.allowance, function, arguments))
 
     def build(self, state: Any) -> None:
         """Set the state of the value on top, which must be an array or a dtype."""

@@ -1,6 +1,7 @@
 """The built-in recipes. docs/decisions/002, 003 and 007 record how they were found."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from digitnn.data.augmentation.distortion import Distortion, Shift
 from digitnn.data.augmentation.disturbance import Disturbance
@@ -49,16 +50,6 @@ THREE_CONVOLUTIONS: Architecture = (
     *(Conv2d(48, 3), *POOL_NORMALISE_RELU),
     *HEAD,
 )
-FIVE_CROPPED: Architecture = (
-    Crop(2),
-    *(Conv2d(24, 5), *POOL_NORMALISE_RELU),
-    *(Conv2d(48, 3, padding=1), *NORMALISE_RELU),
-    *(Conv2d(64, 3), *POOL_NORMALISE_RELU),
-    *(Conv2d(96, 3, padding=1), *NORMALISE_RELU),
-    *(Conv2d(128, 3), *NORMALISE_RELU),
-    *(Flatten(), Dropout(0.3), Dense(10)),
-)
-
 FIVE_CONVOLUTIONS: Architecture = (
     *(Conv2d(24, 5), *POOL_NORMALISE_RELU),
     *(Conv2d(48, 3, padding=1), *NORMALISE_RELU),
@@ -80,10 +71,14 @@ READER_LAYERS: Architecture = (
 )
 """The largest network that the reader may ship: 525,000 parameters, one byte each."""
 
+_convolutional = partial(Recipe, engines=("pytorch", "scratch"), initialisation="pytorch")
+
 SHORT_MUON = Muon(
     learning_rate=0.02, momentum=0.7, beta1=0.8, beta2=0.99, schedule=OneCycle(warm_up=0.3)
 )
 """For a few hundred steps: a longer memory would give the first steps too much weight."""
+
+_fast = partial(_convolutional, optimiser=SHORT_MUON, loss=SoftmaxCrossEntropy(label_smoothing=0.1))
 
 RECIPES: Mapping[str, Recipe] = {
     recipe.name: recipe
@@ -99,27 +94,18 @@ RECIPES: Mapping[str, Recipe] = {
             l2=5.0,
             least_std=25.5,
         ),
-        Recipe(
+        _convolutional(
             name="cnn",
             summary="two 5x5 convolutions with ReLU and max-pooling, 128 units, Adam",
             layers=(
-                Conv2d(32, 5),
-                Relu(),
-                MaxPool2d(2),
-                Conv2d(64, 5),
-                Relu(),
-                MaxPool2d(2),
-                Flatten(),
-                Dense(128),
-                Relu(),
-                Dense(10),
+                *(Conv2d(32, 5), Relu(), MaxPool2d(2)),
+                *(Conv2d(64, 5), Relu(), MaxPool2d(2)),
+                *(Flatten(), Dense(128), Relu(), Dense(10)),
             ),
-            engines=("pytorch", "scratch"),
             optimiser=Adam(learning_rate=0.003, beta2=0.99, schedule=OneCycle(warm_up=0.3)),
             epochs=2,
             batch_size=64,
             loss=SoftmaxCrossEntropy(label_smoothing=0.05),
-            initialisation="pytorch",
         ),
         Recipe(
             name="mlp",
@@ -130,118 +116,85 @@ RECIPES: Mapping[str, Recipe] = {
             epochs=8,
             initialisation="pytorch",
         ),
-        Recipe(
+        _fast(
             name="cnn-98.7",
             summary="98.7 % of the test digits in the least time: a quarter of an epoch",
             layers=STRIDED,
-            engines=("pytorch", "scratch"),
-            optimiser=SHORT_MUON,
             epochs=1,
             epoch_size=14_080,
-            loss=SoftmaxCrossEntropy(label_smoothing=0.1),
-            initialisation="pytorch",
         ),
-        Recipe(
+        _fast(
             name="cnn-fast",
             summary="99.0 % of the test digits in the least time: six tenths of an epoch",
             layers=STRIDED,
-            engines=("pytorch", "scratch"),
-            optimiser=SHORT_MUON,
             epochs=1,
             epoch_size=28_160,
-            loss=SoftmaxCrossEntropy(label_smoothing=0.1),
-            initialisation="pytorch",
             augmentation=Shift(1),
         ),
-        Recipe(
+        _fast(
             name="cnn-99.3",
             summary="99.3 % of the test digits in the least time: an epoch of a finer first layer",
             layers=TWO_CONVOLUTIONS,
-            engines=("pytorch", "scratch"),
-            optimiser=SHORT_MUON,
             epochs=1,
-            loss=SoftmaxCrossEntropy(label_smoothing=0.1),
-            initialisation="pytorch",
             augmentation=Shift(1),
         ),
-        Recipe(
+        _fast(
             name="cnn-99.5",
             summary="99.5 % of the test digits in the least time: three convolutions",
             layers=THREE_CONVOLUTIONS,
-            engines=("pytorch", "scratch"),
-            optimiser=SHORT_MUON,
             epochs=2,
             epoch_size=35_200,
-            loss=SoftmaxCrossEntropy(label_smoothing=0.1),
-            initialisation="pytorch",
             augmentation=Shift(1),
         ),
-        Recipe(
+        _convolutional(
             name="cnn-best",
             summary="the most accurate single network: five convolutions, distorted images",
-            layers=FIVE_CROPPED,
-            engines=("pytorch", "scratch"),
+            layers=(Crop(2), *FIVE_CONVOLUTIONS),
             optimiser=Adam(learning_rate=0.006, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
             epochs=14,
             batch_size=128,
             loss=SoftmaxCrossEntropy(label_smoothing=0.05),
-            initialisation="pytorch",
             augmentation=Distortion(
                 degrees=8, scale=0.06, shear=0.1, shift=1, elastic=0.3, smoothness=2.5
             ),
         ),
-        Recipe(
+        _convolutional(
             name="cnn-robust",
             summary="for images that are not quite as they should be: five convolutions, disturbed",
             layers=FIVE_CONVOLUTIONS,
-            engines=("pytorch", "scratch"),
             optimiser=Adam(learning_rate=0.005, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
             epochs=10,
             batch_size=128,
             loss=SoftmaxCrossEntropy(label_smoothing=0.05),
-            initialisation="pytorch",
             augmentation=Disturbance(
                 shape=Distortion(
                     degrees=25, scale=0.3, shear=0.3, shift=3.5, elastic=0.4, smoothness=3
                 )
             ),
         ),
-        Recipe(
+        _convolutional(
             name="reader",
             summary="for real pictures: digits redrawn in many ways, and non-digits to reject",
             layers=READER_LAYERS,
-            engines=("pytorch", "scratch"),
             optimiser=Adam(learning_rate=0.005, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
             epochs=30,
             batch_size=128,
             loss=SoftmaxCrossEntropy(label_smoothing=0.02, no_digit=True),
-            initialisation="pytorch",
             augmentation=Redrawing(
                 hand=Distortion(degrees=12, scale=0.15, shear=0.25, elastic=0.9, smoothness=4)
             ),
             synthetic_mix=SyntheticMix(),
         ),
-        Recipe(
+        _convolutional(
             name="pytorch-example",
             summary="what PyTorch's own MNIST example trains: two 3x3 convolutions, Adadelta",
             layers=(
-                Conv2d(32, 3),
-                Relu(),
-                Conv2d(64, 3),
-                Relu(),
-                MaxPool2d(2),
-                Dropout(0.25),
-                Flatten(),
-                Dense(128),
-                Relu(),
-                Dropout(0.5),
-                Dense(10),
+                *(Conv2d(32, 3), Relu(), Conv2d(64, 3), Relu(), MaxPool2d(2), Dropout(0.25)),
+                *(Flatten(), Dense(128), Relu(), Dropout(0.5), Dense(10)),
             ),
-            engines=("pytorch", "scratch"),
             optimiser=Adadelta(learning_rate=1.0, schedule=Step(every=1 / 14, factor=0.7)),
             epochs=14,
             batch_size=64,
-            initialisation="pytorch",
         ),
     )
 }

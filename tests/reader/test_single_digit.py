@@ -6,7 +6,7 @@ from bars_and_rings import classify, page, picture, write
 
 from digitnn.reader.ink.ink import find_ink, remove_light_gradient
 from digitnn.reader.ink.normalise import normalise
-from digitnn.reader.single_digit import digit_masks, find_single_digit, weigh
+from digitnn.reader.single_digit import apply_weight, digit_masks, find_single_digit
 
 
 def answer(image):
@@ -96,5 +96,5 @@ def test_further_candidates_have_weights_below_one():
 
 def test_a_weight_moves_probability_from_the_digits_to_no_digit():
     probabilities = np.array([0.6, *[0.0] * 9, 0.4], np.float32)
-    assert weigh(probabilities, 0.5)[[0, 10]].tolist() == pytest.approx([0.3, 0.7])
+    assert apply_weight(probabilities, 0.5)[[0, 10]].tolist() == pytest.approx([0.3, 0.7])
     assert probabilities[0] == np.float32(0.6)

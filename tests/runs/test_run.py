@@ -14,7 +14,7 @@ from digitnn.evaluation.evaluation import evaluate
 from digitnn.network.storage.safetensors import load_safetensors, save_safetensors
 from digitnn.recipes.builtin import find_recipe
 from digitnn.runs.experiment import TrainingData, run_experiment
-from digitnn.runs.readings import record_reading
+from digitnn.runs.recorded_evaluations import record_evaluation
 from digitnn.runs.run import Run, check_free, load_single_run, save_run
 from digitnn.training.training import Record, Training
 
@@ -65,7 +65,7 @@ def test_a_run_records_its_training_data(run: Run, digits: Dataset) -> None:
 def test_evaluations_are_counted_per_split(run: Run, digits: Dataset) -> None:
     evaluation = evaluate(run.classifier(), digits)
     splits = ("valid", "test", "test")
-    assert [record_reading(run, split, evaluation, digits) for split in splits] == [1, 1, 2]
+    assert [record_evaluation(run, split, evaluation, digits) for split in splits] == [1, 1, 2]
     readings = json.loads((run.path / "report.json").read_text())["readings"]
     assert [reading["split"] for reading in readings] == ["valid", "test", "test"]
     assert readings[0]["accuracy"] == evaluation.accuracy

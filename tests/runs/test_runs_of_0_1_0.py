@@ -17,7 +17,7 @@ from digitnn.recipes.recipe import Recipe
 from digitnn.runs.checkpoints import write_checked_json
 from digitnn.runs.ensembles import load_run
 from digitnn.runs.identity import settings_of
-from digitnn.runs.readings import read_readings
+from digitnn.runs.recorded_evaluations import read_evaluations
 from digitnn.runs.resume import CHECKPOINT, TRAINING
 from digitnn.runs.run import load_single_run
 
@@ -35,7 +35,7 @@ def test_an_old_run_classifies_as_it_did_on_both_engines(engine: str, digits: Da
     run = load_single_run(FIXTURE)
     valid, test = digits[400:480], digits[480:]
     found = {"valid": valid, "test": test}
-    for reading in read_readings(FIXTURE):
+    for reading in read_evaluations(FIXTURE):
         split = found[reading["split"]]
         assert reading["data"]["sha256"] == split.fingerprint()
         predictions = run.classifier(engine).logits(split.images).argmax(axis=1)

@@ -26,10 +26,10 @@ def leaderboard(
 
     The table also shows the accuracy of the best seed, and how much it exceeds the mean.
     """
-    from digitnn.analysis.comparison.leaderboard import find_runs, rank, read_entry
+    from digitnn.analysis.comparison.leaderboard import find_runs, rank, summarise_run
     from digitnn.analysis.comparison.tables import leaderboard_to_text
 
-    board = rank([read_entry(path) for path in find_runs(runs or [Path("runs")])], split)
+    board = rank([summarise_run(path) for path in find_runs(runs or [Path("runs")])], split)
     if as_json:
         print_json({"schema": 1} | board.to_json())
     else:

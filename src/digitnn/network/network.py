@@ -53,9 +53,9 @@ class Standardise:
 
     def __call__(self, images: UInt8[ndarray, "n *hw"]) -> Float32[ndarray, "n 1 *hw"]:
         """Standardise raw pixels, of whole images or a selection, for the first layer."""
-        return self.of_fractional(images)
+        return self.standardise_floats(images)
 
-    def of_fractional(self, images: Num[ndarray, "n *hw"]) -> Float32[ndarray, "n 1 *hw"]:
+    def standardise_floats(self, images: Num[ndarray, "n *hw"]) -> Float32[ndarray, "n 1 *hw"]:
         """Standardise pixels that need not be integers, as adversarial attacks use."""
         x = images[:, None].astype(np.float32)
         x -= np.float32(self.mean)

@@ -85,11 +85,11 @@ def _classify_masks(
     classified = classify(np.stack([images[k] for k in distinct]))
     for k, probabilities in zip(distinct, classified, strict=True):
         box = enlarge_box(bounding_box(masks[k].mask), masks[k].reduction, picture.grey.shape)
-        glyphs.append(Glyph(images[k], box, weigh(probabilities, masks[k].weight)))
+        glyphs.append(Glyph(images[k], box, apply_weight(probabilities, masks[k].weight)))
     return glyphs
 
 
-def weigh(probabilities: Float32[ndarray, "11"], weight: float) -> Float32[ndarray, "11"]:
+def apply_weight(probabilities: Float32[ndarray, "11"], weight: float) -> Float32[ndarray, "11"]:
     """Multiply each probability by `weight`, and give the rest to "no digit"."""
     weighted = probabilities * np.float32(weight)
     weighted[NON_DIGIT] += np.float32(1 - weight)

@@ -15,7 +15,7 @@ from digitnn.analysis.comparison.leaderboard import (
     SplitName,
     find_runs,
     rank,
-    read_entry,
+    summarise_run,
 )
 from digitnn.analysis.explain.first_layer import FirstLayer, first_layer
 from digitnn.analysis.explain.maps import ImageMap, map_images
@@ -203,12 +203,12 @@ def find_siblings(run: Trained, beside: Sequence[Path]) -> tuple[list[RunSummary
     """
     siblings: list[RunSummary] = []
     left_out = []
-    own = read_entry(run.path)
+    own = summarise_run(run.path)
     taken = set(own.seeds)
     for path in find_runs(beside) if beside else ():
         if path.resolve() == own.path.resolve():
             continue
-        entry = read_entry(path)
+        entry = summarise_run(path)
         if reason := _reason_against(entry, own, taken):
             left_out.append((str(path), reason))
         else:
@@ -231,14 +231,14 @@ def measure_siblings(
     """
     if not others:
         return None
-    own = read_entry(run.path)
+    own = summarise_run(run.path)
     seeds, right = [_seed_result(own, evaluation, True)], [evaluation.predictions == dataset.labels]
     for other in others:
         notify(f"evaluating {other.path} on the same images")
         found = evaluate_and_record(load_run(other.path), split, dataset)
         seeds.append(_seed_result(other, found, False))
         right.append(found.predictions == dataset.labels)
-    noted = [own, *(read_entry(other.path) for other in others)]
+    noted = [own, *(summarise_run(other.path) for other in others)]
     answers: Bool[ndarray, "m n"] = np.array(right)
     return Siblings(
         seeds=tuple(sorted(seeds, key=lambda seed: -seed.evaluation.accuracy)),

@@ -1,7 +1,7 @@
-"""Evaluate a run on images, and record that in its report.json.
+"""Evaluate a run on images, and record the evaluation in its report.json.
 
-Every evaluation of a run that a user sees goes through this file, so report.json counts every
-reading of the test split.
+Every evaluation that a user sees is made here, so report.json counts all evaluations on the test
+split.
 """
 
 from collections.abc import Mapping
@@ -16,16 +16,16 @@ from digitnn.evaluation.summary import EvaluationSummary, summarise_evaluation
 from digitnn.network.network import Classifier
 from digitnn.runs.experiment import load_training_data
 from digitnn.runs.protocol import Trained
-from digitnn.runs.readings import count_readings, read_readings, record_reading
+from digitnn.runs.recorded_evaluations import count_evaluations, read_evaluations, record_evaluation
 
 
 @dataclass(frozen=True, eq=False)
 class RecordedEvaluation:
     """One recorded evaluation of a run.
 
-    split: "valid", "test", or the name that readings of external data have in report.json;
-    reads: how often the run was evaluated on these images so far, this time included;
-    test_reads: how often it was evaluated on the test split.
+    split: "valid", "test", or the name of external data in report.json; reads: the number of
+    evaluations of the run on these images, this one included; test_reads: the number of its
+    evaluations on the test split.
     """
 
     split: str
@@ -36,15 +36,15 @@ class RecordedEvaluation:
 
     @property
     def evaluation(self) -> Evaluation:
-        """What the summary was made from."""
+        """The evaluation that the summary describes."""
         return self.summary.evaluation
 
 
 def load_split_of(run: Trained, split_name: str, data_dir: Path | None = None) -> Dataset:
     """Return the split "valid" or "test" that belongs to `run`.
 
-    Raises `DataError` if "valid" is not what the run was validated on: data of another origin
-    may have put images that it was trained on there.
+    Raises `DataError` if "valid" is not the split that the run was validated on: in data of
+    another origin it may contain images that the run was trained on.
     """
     data = run.about["data"]
     if split_name == "test":
@@ -61,12 +61,12 @@ def load_split_of(run: Trained, split_name: str, data_dir: Path | None = None) -
 def evaluate_and_record(
     run: Trained, split: str, dataset: Dataset, classifier: Classifier | None = None
 ) -> Evaluation:
-    """Evaluate `run` on `dataset`, its split `split`, and record it; no temperature is fitted.
+    """Evaluate `run` on `dataset`, which is its split `split`, and record the evaluation.
 
-    classifier: that of the run, if the caller has it already.
+    No temperature is fitted. classifier: that of the run, if the caller has it already.
     """
     evaluation = _evaluate(run, dataset, classifier or run.classifier())
-    record_reading(run, split, evaluation, dataset)
+    record_evaluation(run, split, evaluation, dataset)
     return evaluation
 
 
@@ -78,12 +78,11 @@ def evaluate_run(
     data_dir: Path | None = None,
     shared: Mapping[str, int] | None = None,
 ) -> RecordedEvaluation:
-    """Evaluate `run` on `dataset`, derive all scores, and record it.
+    """Evaluate `run` on `dataset`, compute all scores, and record the evaluation.
 
-    The temperature is fitted on the validation split: on the labels being judged it would be
-    fitted in sample.
+    The temperature is fitted on the validation split; fitted on `dataset` it would be optimistic.
 
-    classifier: that of the run, on any engine; shared: see `record_reading`.
+    classifier: that of the run, on any engine; shared: see `record_evaluation`.
     """
     evaluation = _evaluate(run, dataset, classifier)
     validation = None
@@ -91,8 +90,8 @@ def evaluate_run(
         valid = load_split_of(run, "valid", data_dir)
         validation = _evaluate(run, valid, classifier), valid
     summary = summarise_evaluation(evaluation, dataset, validation)
-    reads = record_reading(run, split, evaluation, dataset, shared)
-    test_reads = count_readings(read_readings(run.path), "test")
+    reads = record_evaluation(run, split, evaluation, dataset, shared)
+    test_reads = count_evaluations(read_evaluations(run.path), "test")
     return RecordedEvaluation(split, dataset, summary, reads, test_reads)
 
 

@@ -4,7 +4,7 @@
     params.safetensors   its parameters
     recipe.json          recipe, engine, seed, data, machine, training time
     history.jsonl        one record per epoch
-    report.json          every evaluation: split, data, time, result; see `readings`
+    report.json          every evaluation: split, data, time, result; see `recorded_evaluations`
     snapshots/           with --snapshots, parameters during training; see `snapshots`
     checkpoint/          while it trains; see `resume`
 
@@ -30,7 +30,7 @@ from digitnn.network.storage.safetensors import save_safetensors
 from digitnn.network.storage.saved_network import NETWORK, PARAMS, load_network, read_json
 from digitnn.recipes.recipe import EngineName
 from digitnn.runs.identity import identify
-from digitnn.runs.readings import read_readings
+from digitnn.runs.recorded_evaluations import read_evaluations
 from digitnn.runs.resume import is_unfinished, resume_command
 from digitnn.training.records import EpochRecord
 from digitnn.training.training import Training
@@ -181,7 +181,7 @@ def read_about(path: Path) -> dict[str, Any]:
             "install a newer digitnn"
         )
     _check_about(about, path / RECIPE)
-    read_readings(path)
+    read_evaluations(path)
     return _migrate(about)
 
 

@@ -74,8 +74,8 @@ class Snapshots:
         try:
             first = snapshot_path(self._run, 0)
             if not first.exists():
-                save_safetensors(first, self._training.start())
-            save_safetensors(snapshot_path(self._run, record.epoch), self._training.latest())
+                save_safetensors(first, self._training.initial_params())
+            save_safetensors(snapshot_path(self._run, record.epoch), self._training.last_params())
         except OSError as error:
             if not self._failed:
                 where = self._run / SNAPSHOTS

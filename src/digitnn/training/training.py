@@ -81,7 +81,7 @@ class Training:
         self.history: list[EpochRecord] = []
         self._streams = streams(seed)
         self._best: dict[str, ndarray] | None = None
-        self._validated = initial_parameters(
+        self._last_params = initial_parameters(
             self.network, recipe.initialisation, self._streams.weights
         )
         self._loop: MiniBatchLoop | FullBatchLoop | None = None
@@ -96,9 +96,9 @@ class Training:
         """Return the parameters so far, float32: the last, or those of the best epoch."""
         if self._best is not None:
             return self._best
-        return self._validated if self._loop is None else self._loop.params()
+        return self._last_params if self._loop is None else self._loop.params()
 
-    def start(self) -> dict[str, ndarray]:
+    def initial_params(self) -> dict[str, ndarray]:
         """Return the initial parameters, float32; full batch: 0 for pixels left out."""
         recipe, start = self.recipe, self._initial_parameters(streams(self.seed))
         if not recipe.is_full_batch:
@@ -109,9 +109,9 @@ class Training:
     def _initial_parameters(self, own: Streams) -> dict[str, ndarray]:
         return initial_parameters(self.network, self.recipe.initialisation, own.weights)
 
-    def latest(self) -> dict[str, ndarray]:
+    def last_params(self) -> dict[str, ndarray]:
         """Return the parameters after the last validated epoch, whichever are kept in the end."""
-        return self._validated
+        return self._last_params
 
     @property
     def kept(self) -> EpochRecord | None:
@@ -134,7 +134,7 @@ class Training:
         assert self._clock is not None
         best = {} if self._best is None else {"best": self._best}
         return Checkpoint(
-            arrays=self._loop.state() | {"last_epoch": self._validated} | best,
+            arrays=self._loop.state() | {"last_epoch": self._last_params} | best,
             progress={
                 "position": self._loop.position(),
                 "history": [asdict(record) for record in self.history],
@@ -159,7 +159,7 @@ class Training:
                 self.network.check(best := dict(checkpoint.arrays["best"]))
         except (LookupError, TypeError, ShapeError) as error:
             raise CheckpointError(f"a checkpoint of another training: {error}") from None
-        self._validated, self._best = dict(checkpoint.arrays["last_epoch"]), best
+        self._last_params, self._best = dict(checkpoint.arrays["last_epoch"]), best
         self.history, self._resumed, self._loop = history, checkpoint, loop
 
     def use_cache(self, cache: PointCache) -> None:
@@ -198,7 +198,7 @@ class Training:
 
     def _begin(self, clock: Clock) -> MiniBatchLoop | FullBatchLoop:
         recipe, optimiser, engine = self.recipe, self.recipe.optimiser, self.engine
-        start, train = self._validated, self.train
+        start, train = self._last_params, self.train
         if isinstance(optimiser, FullBatchOptimiser):
             return FullBatchLoop(recipe, optimiser, engine, start, train, self._cache, clock)
         return MiniBatchLoop(recipe, optimiser, engine, start, train, self._streams)
@@ -212,7 +212,7 @@ class Training:
             evaluation = evaluate(self.engine.classifier(self.network, params), self.valid)
         except (DataError, ShapeError) as error:
             raise diverged(f"epoch {stage.epoch} cannot be validated: {error}") from error
-        self._validated = params
+        self._last_params = params
         seconds = self._clock.seconds()
         record = EpochRecord(
             done=stage.done,

@@ -30,7 +30,7 @@ from digitnn.evaluation.evaluation import Evaluation, evaluate
 from digitnn.evaluation.intervals import wilson_interval
 from digitnn.network.storage.pickles.loading import load_pickle, save_pickle
 from digitnn.recipes.builtin import find_recipe
-from digitnn.runs.readings import record_reading
+from digitnn.runs.recorded_evaluations import record_evaluation
 from digitnn.runs.run import Run, load_single_run, save_run
 from digitnn.training.training import Training
 
@@ -160,11 +160,11 @@ def test_a_run_tested_on_other_images_is_rejected(
     shutil.copytree(run.path, tmp_path / "run")
     one, evaluation = load_single_run(tmp_path / "run"), evaluate(run.classifier(), digits[:100])
     check_same_test([one], digits[:100])
-    record_reading(one, "test", evaluation, digits[:100])
+    record_evaluation(one, "test", evaluation, digits[:100])
     check_same_test([one], digits[:100])
     with pytest.raises(RunError, match="run was last tested on other images"):
         check_same_test([one], digits[100:200])
-    record_reading(one, "test", evaluation, digits[100:200])
+    record_evaluation(one, "test", evaluation, digits[100:200])
     check_same_test([one], digits[100:200])
 
 

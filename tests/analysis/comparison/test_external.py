@@ -201,7 +201,7 @@ def test_bad_files_and_options_are_an_error_of_one_line(
         (1, ["--on", "data/page-images-idx3-ubyte"], ["page-images", "an HTML page"]),
         (1, ["--on", f"q/{LABELS}.gz"], ["got int32 of shape (90, 8)"]),
         (1, ["--on", q, "--labels", "large-labels-idx1-ubyte"], ["5 labels for 90 images"]),
-        (2, ["--on", q, "--split", "test"], ["give one of the two"]),
+        (2, ["--on", q, "--split", "test"], ["give only one of them"]),
         (2, ["--labels", "large-labels-idx1-ubyte"], ["--on"]),
     ):
         assert_one_error_line(digitnn("evaluate", "run", *options), code, *words)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from digitnn.engines.scratch.backpropagation import FORWARD, forward, pieces
+from digitnn.engines.scratch.backpropagation import FORWARD, forward, layer_functions
 from digitnn.engines.scratch.pooling import conv_relu_pool
 from digitnn.network.layers import Conv2d, Dense, Flatten, MaxPool2d, Relu
 
@@ -81,7 +81,7 @@ def test_the_fused_piece_is_its_three_layers_to_the_bit(size, rng):
 
 def test_a_network_is_cut_into_pieces_that_cover_every_layer():
     architecture = (Conv2d(2, 3), Relu(), MaxPool2d(2), Conv2d(2, 3), Relu())
-    assert [index for index, _ in pieces(architecture)] == [0, 3, 4]
+    assert [index for index, _ in layer_functions(architecture)] == [0, 3, 4]
 
 
 def test_a_fused_network_has_the_gradients_of_every_layer(rng):

@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from digitnn.reader.layout.best_path import (
-    CUT_NATS,
-    NON_DIGIT_NATS,
+    CUT_PENALTY_NATS,
+    NON_DIGIT_SCORE_NATS,
     Candidate,
     best_path,
     boundary_scores,
@@ -84,12 +84,12 @@ def test_a_non_digit_stays_whole_unless_its_parts_are_digits():
     line = [piece(0, 12, 0, cut=1.0), piece(12, 24, 0)]
     candidates = [Candidate(0, 1, 0.0), Candidate(0, 2, 0.0), Candidate(1, 2, 0.0)]
     assert best_path(line, candidates, answers(left=0.02, both=0.0, right=0.3)) == [1]
-    assert classification_score(answers(non_digit=0.0)[0]) == pytest.approx(NON_DIGIT_NATS)
+    assert classification_score(answers(non_digit=0.0)[0]) == pytest.approx(NON_DIGIT_SCORE_NATS)
 
 
 def test_a_cut_costs_by_the_ink_it_passes_through():
     line = [piece(0, 12, 0, cut=2.0), piece(12, 24, 0), piece(30, 40, 1)]
-    assert_allclose(boundary_scores(line), [0, -2 * CUT_NATS, 0, 0])
+    assert_allclose(boundary_scores(line), [0, -2 * CUT_PENALTY_NATS, 0, 0])
 
 
 def test_pieces_much_wider_than_high_are_no_candidate():

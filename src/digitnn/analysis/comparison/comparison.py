@@ -22,7 +22,7 @@ from digitnn.evaluation.seed_variance import partition_variance
 from digitnn.machine.describe import describe_machine
 from digitnn.runs.identity import distinguish_settings, settings_of
 from digitnn.runs.protocol import Trained
-from digitnn.runs.readings import read_readings
+from digitnn.runs.recorded_evaluations import read_evaluations
 
 REPORTED: tuple[Mapping[str, Any], ...] = (
     {"recipe": "original, from scratch", "accuracy": 0.9327, "train_seconds": 37.0},
@@ -156,7 +156,7 @@ def check_same_test(runs: Sequence[Trained], test: Dataset) -> None:
     """
     ours = test.fingerprint()
     for run in runs:
-        tested = [one for one in read_readings(run.path) if one["split"] == "test"]
+        tested = [one for one in read_evaluations(run.path) if one["split"] == "test"]
         theirs = tested[-1].get("data", {}).get("sha256", ours) if tested else ours
         if theirs != ours:
             raise RunError(

@@ -15,7 +15,7 @@ from digitnn.evaluation.intervals import Interval, t_interval
 from digitnn.runs.ensembles import load_run
 from digitnn.runs.identity import settings_of
 from digitnn.runs.protocol import Trained
-from digitnn.runs.readings import count_readings, read_readings
+from digitnn.runs.recorded_evaluations import count_evaluations, read_evaluations
 from digitnn.runs.run import RECIPE, Run, is_run
 
 SplitName = Literal["valid", "test"]
@@ -112,10 +112,10 @@ def _is_finished(path: Path) -> bool:
     return is_run(path) and (path / RECIPE).is_file()
 
 
-def read_entry(path: Path) -> RunSummary:
+def summarise_run(path: Path) -> RunSummary:
     """Return what the run at `path` has recorded. Raises `RunError`."""
     run = load_run(path)
-    readings = read_readings(path)
+    readings = read_evaluations(path)
     stopping = run.about.get("stopping") or {}
     decided = stopping.get("keep") == "best" or stopping.get("patience") is not None
     return RunSummary(
@@ -126,7 +126,7 @@ def read_entry(path: Path) -> RunSummary:
         seeds=tuple(run.about.get("seeds", [run.about["seed"]])),
         complete=bool(run.about.get("complete", True)),
         chosen_on="valid" if decided else None,
-        test_reads=count_readings(readings, "test"),
+        test_reads=count_evaluations(readings, "test"),
         valid=_measured_on_valid(run, readings),
         test=_last(readings, "test"),
     )

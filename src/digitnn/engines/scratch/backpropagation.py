@@ -46,7 +46,7 @@ FORWARD: Mapping[type[layers.Layer], Forward] = {
 }
 """The function of each layer description that this engine runs, in prediction."""
 
-Piece: TypeAlias = Callable[[Mapping[str, ndarray], ndarray], tuple[ndarray, Backward]]
+LayerFunction: TypeAlias = Callable[[Mapping[str, ndarray], ndarray], tuple[ndarray, Backward]]
 """A layer, or several fused ones, as a function of its parameters and its input."""
 
 BackwardNetwork: TypeAlias = Callable[[Float[ndarray, "n k"]], Gradients]
@@ -60,7 +60,7 @@ def forward(
     In prediction mode: BatchNorm takes its running statistics, Dropout keeps every unit.
     Raises `NetworkError` for a layer that this engine does not run.
     """
-    return _backpropagate(pieces(architecture), params, x)
+    return _backpropagate(layer_functions(architecture), params, x)
 
 
 def forward_training(
@@ -76,7 +76,7 @@ def forward_training(
     """
     statistics: Statistics = {}
 
-    def normalise(index: int, layer: layers.BatchNorm) -> Piece:
+    def training_batch_norm(index: int, layer: layers.BatchNorm) -> LayerFunction:
         def piece(own: Mapping[str, ndarray], x: ndarray) -> tuple[ndarray, Backward]:
             y, backward, averages = batch_norm_training(layer, own, x)
             statistics.update({f"{index}.{name}": average for name, average in averages.items()})
@@ -84,21 +84,21 @@ def forward_training(
 
         return piece
 
-    def in_training(index: int, piece: Piece) -> Piece:
+    def in_training(index: int, piece: LayerFunction) -> LayerFunction:
         match architecture[index]:
             case layers.BatchNorm() as layer:
-                return normalise(index, layer)
+                return training_batch_norm(index, layer)
             case layers.Dropout() as layer:
                 drop = without_parameters(lambda layer, x: dropout_training(layer, kept[index], x))
                 return partial(drop, layer)
         return piece
 
-    chain = [(index, in_training(index, piece)) for index, piece in pieces(architecture)]
+    chain = [(index, in_training(index, piece)) for index, piece in layer_functions(architecture)]
     return *_backpropagate(chain, params, x), statistics
 
 
 def _backpropagate(
-    chain: Sequence[tuple[int, Piece]], params: Params, x: Float[ndarray, "n ..."]
+    chain: Sequence[tuple[int, LayerFunction]], params: Params, x: Float[ndarray, "n ..."]
 ) -> tuple[Float[ndarray, "n k"], BackwardNetwork]:
     """Return the output of `chain`, and its backward function (Rumelhart, Hinton, Williams 1986).
 
@@ -106,17 +106,17 @@ def _backpropagate(
     first, each with the dx of the piece after it. It stops at the first piece that has parameters:
     training does not need the gradient of the pixels.
     """
-    y, passed = _run(chain, params, x)
-    first = next((at for at, piece in enumerate(passed) if piece.has_parameters), 0)
+    y, passes = _run(chain, params, x)
+    first = next((at for at, piece in enumerate(passes) if piece.has_parameters), 0)
 
     def backward(dy: Float[ndarray, "n k"]) -> Gradients:
         gradients: Gradients = {}
         dx: ndarray | None = dy
-        for at in reversed(range(first, len(passed))):
+        for at in reversed(range(first, len(passes))):
             assert dx is not None
-            dx, own = passed[at].backward(dx, at > first)
+            dx, own = passes[at].backward(dx, at > first)
             gradients |= {
-                f"{passed[at].layer_index}.{name}": gradient for name, gradient in own.items()
+                f"{passes[at].layer_index}.{name}": gradient for name, gradient in own.items()
             }
         return gradients
 
@@ -127,11 +127,11 @@ def forward_to_pixels(
     architecture: Architecture, params: Params, x: Float[ndarray, "n ..."]
 ) -> tuple[Float[ndarray, "n k"], Callable[[Float[ndarray, "n k"]], Float[ndarray, "n ..."]]]:
     """Return logits as `forward` does, and the function from dL/dlogits to dL/dx of the input."""
-    y, passed = _run(pieces(architecture), params, x)
+    y, passes = _run(layer_functions(architecture), params, x)
 
     def backward(dy: Float[ndarray, "n k"]) -> Float[ndarray, "n ..."]:
         dx: ndarray | None = dy
-        for piece in reversed(passed):
+        for piece in reversed(passes):
             assert dx is not None
             dx, _ = piece.backward(dx, True, need_params=False)
         assert dx is not None
@@ -151,7 +151,7 @@ def layer_by_layer(
     return outputs
 
 
-class _PassedPiece(NamedTuple):
+class _LayerPass(NamedTuple):
     """A piece after its forward pass; layer_index: the index of its first layer."""
 
     layer_index: int
@@ -160,25 +160,25 @@ class _PassedPiece(NamedTuple):
 
 
 def _run(
-    chain: Sequence[tuple[int, Piece]], params: Params, x: Float[ndarray, "n ..."]
-) -> tuple[Float[ndarray, "n k"], list[_PassedPiece]]:
+    chain: Sequence[tuple[int, LayerFunction]], params: Params, x: Float[ndarray, "n ..."]
+) -> tuple[Float[ndarray, "n k"], list[_LayerPass]]:
     """Return the output of the last piece, and every piece with its backward function."""
-    passed = []
+    passes = []
     for index, piece in chain:
         own = parameters_of(params, index)
         x, backward = piece(own, x)
-        passed.append(_PassedPiece(index, backward, bool(own)))
-    return x, passed
+        passes.append(_LayerPass(index, backward, bool(own)))
+    return x, passes
 
 
 @lru_cache
-def pieces(architecture: Architecture) -> tuple[tuple[int, Piece], ...]:
+def layer_functions(architecture: Architecture) -> tuple[tuple[int, LayerFunction], ...]:
     """Return (index of the first layer, function) for each piece of a network.
 
     A piece is one layer, except that Conv2d, Relu, MaxPool2d in a row are fused into one piece,
     which computes the same numbers faster (see `conv_relu_pool`).
     """
-    found: list[tuple[int, Piece]] = []
+    found: list[tuple[int, LayerFunction]] = []
     index = 0
     while index < len(architecture):
         match architecture[index : index + 3]:

@@ -67,7 +67,7 @@ def input_gradient(
 
     def some_blocks(blocks: Sequence[slice]) -> None:
         for block in blocks:
-            x = network.standardise.of_fractional(images[block])
+            x = network.standardise.standardise_floats(images[block])
             logits[block], backward = forward_to_pixels(network.layers, params, x)
             gradient[block] = backward(dlogits_of(logits[block], block))[:, 0]
 

@@ -19,17 +19,17 @@ from digitnn.reader.layout.glyphs import InkPiece, union_box
 MAX_PIECES, MAX_WIDTH_RATIO = 8, 1.5
 """A candidate has at most this number of pieces, and this ratio of width to height."""
 
-NON_DIGIT_NATS = -3.0
+NON_DIGIT_SCORE_NATS = -3.0
 """Score of a certain non-digit. It stays whole unless its parts are classified confidently."""
 
-CUT_NATS = 0.2
+CUT_PENALTY_NATS = 0.2
 """Penalty of a cut through ink, per stroke width of ink."""
 
 MIN_PART_CONFIDENCE = 0.7
 """A glyph that is part of a component is a non-digit below this confidence: one slice of a cross
 or a letter may look like a 1, but rarely all of them."""
 
-PART_ONE_NATS = -1.5
+PART_ONE_SCORE_NATS = -1.5
 """Penalty for a part of a component that is classified as 1, which every straight stroke resembles.
 One such part may touch another digit, but a letter of straight strokes is not split into 1s."""
 
@@ -63,7 +63,9 @@ def find_candidates(pieces: Sequence[InkPiece], height: float) -> list[Candidate
             wide = right - left > MAX_WIDTH_RATIO * max(bottom - top, height)
             whole = one_component and _is_whole(pieces, start, stop)
             if whole or stop == start + 1 or not (wide or stop - start > MAX_PIECES):
-                nats = _shape_score(right - left, bottom - top, height) + _gap_score(run, height)
+                nats = _shape_score_nats(right - left, bottom - top, height) + _gap_score_nats(
+                    run, height
+                )
                 partial = _is_partial(pieces, start, stop)
                 found.append(Candidate(start, stop, nats, partial, whole and not wide))
     return found
@@ -82,14 +84,14 @@ def _is_partial(pieces: Sequence[InkPiece], start: int, stop: int) -> bool:
     return any(piece.component in inside for piece in (*pieces[:start], *pieces[stop:]))
 
 
-def _shape_score(width: float, height: float, digit_height: float) -> float:
+def _shape_score_nats(width: float, height: float, digit_height: float) -> float:
     """Penalise glyphs lower than their line or wider than high: parts of digits often are."""
     low = max(0.0, np.log2(0.75 * digit_height / max(height, 1)))
     wide = max(0.0, np.log2(width / (1.1 * max(height, 0.75 * digit_height))))
     return float(-2.0 * low - 3.0 * wide)
 
 
-def _gap_score(run: Sequence[InkPiece], height: float) -> float:
+def _gap_score_nats(run: Sequence[InkPiece], height: float) -> float:
     """Penalise gaps: components side by side are usually two digits. Slices cost nothing."""
     score, right = 0.0, run[0].box[2]
     for before, piece in pairwise(run):
@@ -110,7 +112,7 @@ def boundary_scores(pieces: Sequence[InkPiece]) -> list[float]:
         for piece in pieces[:k]:
             if piece.component in after:
                 open_cuts[piece.component] = piece.cut
-        scores[k] = -sum(CUT_NATS * max(cut, 0.0) for cut in open_cuts.values())
+        scores[k] = -sum(CUT_PENALTY_NATS * max(cut, 0.0) for cut in open_cuts.values())
     return scores
 
 
@@ -129,7 +131,7 @@ def best_path(
         nats = classification_score(probabilities[number], candidate.partial)
         score = nats + candidate.shape_nats
         if candidate.whole:  # a non-digit has no shape that it should have
-            score = max(score, NON_DIGIT_NATS)
+            score = max(score, NON_DIGIT_SCORE_NATS)
         score += boundaries[candidate.stop]
         if best[candidate.start] + score > best[candidate.stop]:
             best[candidate.stop] = best[candidate.start] + score
@@ -142,9 +144,9 @@ def best_path(
 
 
 def classification_score(probabilities: Float32[ndarray, " 11"], partial: bool = False) -> float:
-    """Return log(p + (1 - p) exp(NON_DIGIT_NATS)), where p is the confidence."""
+    """Return log(p + (1 - p) exp(NON_DIGIT_SCORE_NATS)), where p is the confidence."""
     p = float(probabilities[:10].max())
     if partial and p < MIN_PART_CONFIDENCE:
-        return NON_DIGIT_NATS
-    penalty = PART_ONE_NATS if partial and int(probabilities[:10].argmax()) == 1 else 0.0
-    return float(np.log(p + (1 - p) * np.exp(NON_DIGIT_NATS))) + penalty
+        return NON_DIGIT_SCORE_NATS
+    penalty = PART_ONE_SCORE_NATS if partial and int(probabilities[:10].argmax()) == 1 else 0.0
+    return float(np.log(p + (1 - p) * np.exp(NON_DIGIT_SCORE_NATS))) + penalty

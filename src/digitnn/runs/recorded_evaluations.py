@@ -16,23 +16,23 @@ from digitnn.runs.protocol import Trained
 REPORT = "report.json"
 
 
-def record_reading(
+def record_evaluation(
     run: Trained,
     split: str,
     evaluation: Evaluation,
     dataset: Dataset,
     shared: Mapping[str, int] | None = None,
 ) -> int:
-    """Add an evaluation to the run's report.json; return how often it was evaluated on that.
+    """Add an evaluation to the run's report.json; return the number of evaluations on that data.
 
-    All evaluations on a split count; of external data, those on the same images.
+    That number counts every evaluation on the split or, for external data, on the same images.
 
-    dataset: the images, whose fingerprint is recorded too; shared: for external data, how many of
-    its images lie in each split of the run.
+    dataset: the images, whose fingerprint is recorded too; shared: for external data, the number
+    of its images that are also in each split of the run.
     """
     path = run.path / REPORT
-    readings = list(read_readings(run.path))
-    readings.append(
+    evaluations = list(read_evaluations(run.path))
+    evaluations.append(
         {
             "split": split,
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -42,7 +42,7 @@ def record_reading(
         }
     )
     try:
-        text = json.dumps({"schema": 1, "readings": readings}, indent=2, allow_nan=False)
+        text = json.dumps({"schema": 1, "readings": evaluations}, indent=2, allow_nan=False)
         write_text(path, text + "\n")
     except OSError as error:
         raise RunError(
@@ -50,30 +50,30 @@ def record_reading(
             "is not shown: make the run writable, or copy it"
         ) from None
     if split in ("valid", "test"):
-        return count_readings(readings, split)
-    data = readings[-1]["data"]["sha256"]
-    return sum(one["split"] == split and one["data"]["sha256"] == data for one in readings)
+        return count_evaluations(evaluations, split)
+    data = evaluations[-1]["data"]["sha256"]
+    return sum(one["split"] == split and one["data"]["sha256"] == data for one in evaluations)
 
 
-def count_readings(readings: Sequence[Mapping[str, Any]], split: str) -> int:
+def count_evaluations(evaluations: Sequence[Mapping[str, Any]], split: str) -> int:
     """Count the evaluations on `split`."""
-    return sum(reading["split"] == split for reading in readings)
+    return sum(one["split"] == split for one in evaluations)
 
 
-def read_readings(folder: Path) -> list[dict[str, Any]]:
+def read_evaluations(folder: Path) -> list[dict[str, Any]]:
     """Return the evaluations recorded in the run `folder`, the oldest first.
 
     Each has at least `split` and `accuracy`; those of early versions lack `data`. Raises `RunError`
     if report.json is damaged.
     """
     path = folder / REPORT
-    readings = read_json(path).get("readings") if path.exists() else []
-    if not isinstance(readings, list) or not all(map(_is_reading, readings)):
+    evaluations = read_json(path).get("readings") if path.exists() else []
+    if not isinstance(evaluations, list) or not all(map(_is_evaluation, evaluations)):
         raise RunError(f"{path} is damaged: readings must be a list of evaluations")
-    return readings
+    return evaluations
 
 
-def _is_reading(value: Any) -> bool:
+def _is_evaluation(value: Any) -> bool:
     if not isinstance(value, dict) or not isinstance(value.get("split"), str):
         return False
     if not isinstance(value.get("accuracy"), int | float):

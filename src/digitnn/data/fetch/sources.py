@@ -12,8 +12,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_dir
 
-from digitnn.data.dataset import Dataset, Part
-from digitnn.data.fetch.catalogue import COLLECTIONS, Collection, collection_named
+from digitnn.data.dataset import PARTS, Dataset, Part
+from digitnn.data.fetch.catalogue import Collection, collection_named
 from digitnn.data.fetch.download import download, missing_files
 from digitnn.data.fetch.transports import Meter, no_meter
 from digitnn.data.formats.idx import PREFIX
@@ -22,21 +22,6 @@ from digitnn.errors import SourceError, UsageError
 from digitnn.wording import Notify, silent
 
 DEFAULT_FOLDER = Path("data")
-
-__all__ = ["COLLECTIONS", "cache_folder", "fetch", "find", "load"]
-
-
-def fetch(
-    name: str = "mnist",
-    data_dir: Path | str | None = None,
-    notify: Notify = silent,
-    meter: Meter = no_meter,
-) -> Path:
-    """Find the whole collection, downloading what is missing; return its path.
-
-    Raises `UsageError` for an unknown name, `SourceError` if no source delivers it.
-    """
-    return find(name, _path(data_dir), notify=notify, meter=meter).path
 
 
 def load(
@@ -48,22 +33,23 @@ def load(
 ) -> Dataset:
     """Read one part of a collection, downloaded first if necessary.
 
-    The data set is called "mnist train", for example. Raises as `fetch`, and `FormatError` for
+    The data set is called "mnist train", for example. Raises as `find`, and `FormatError` for
     damaged data.
     """
-    return find(name, _path(data_dir), (part,), notify, meter).read(part, f"{name} {part}")
+    folder = None if data_dir is None else Path(data_dir)
+    return find(name, folder, (part,), notify, meter).read(part, f"{name} {part}")
 
 
 def find(
     name: str,
     data_dir: Path | None = None,
-    parts: tuple[Part, ...] = ("train", "test"),
+    parts: tuple[Part, ...] = PARTS,
     notify: Notify = silent,
     meter: Meter = no_meter,
 ) -> Found:
-    """Return the path and format of a collection, after making `parts` of it available.
+    """Return the path and format of a collection, after downloading what is missing of `parts`.
 
-    Raises as `fetch`.
+    Raises `UsageError` for an unknown name, `SourceError` if no source delivers it.
     """
     collection = collection_named(name)
     tried = []
@@ -80,8 +66,9 @@ def find(
             )
         if base != DEFAULT_FOLDER:
             notify(f"{tried[-1]}; trying other places")
-    cache = cache_folder(collection)
-    needed = [file for file in collection.files if file.name.startswith(_prefixes(parts))]
+    cache = cache_base() / name
+    prefixes = tuple(PREFIX[part] for part in parts)
+    needed = [file for file in collection.files if file.name.startswith(prefixes)]
     if not missing_files(needed, cache):
         notify(f"{name}: using the cache {cache}")
     else:
@@ -99,13 +86,8 @@ def find(
     return found
 
 
-def cache_folder(collection: Collection) -> Path:
-    """Return the folder of a collection's downloaded files, four plain IDX files."""
-    return cache_base() / collection.name
-
-
 def cache_base() -> Path:
-    """Return the folder of all downloads."""
+    """Return the folder of all downloads, in which each collection has a folder of IDX files."""
     named = os.environ.get("DIGITNN_CACHE_DIR")
     return _expanded(named) if named else Path(user_cache_dir("digitnn", appauthor=False))
 
@@ -132,11 +114,3 @@ def _expanded(named: str) -> Path:
         return Path(named).expanduser()
     except RuntimeError as error:
         raise UsageError(f"{named}: {error}; name an absolute path") from None
-
-
-def _path(named: Path | str | None) -> Path | None:
-    return None if named is None else Path(named)
-
-
-def _prefixes(parts: tuple[Part, ...]) -> tuple[str, ...]:
-    return tuple(PREFIX[part] for part in parts)

@@ -11,9 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 from digitnn.data.augmentation.resampling import fit_to_image
 from digitnn.data.fetch.download import download, missing_files
 from digitnn.data.fetch.sources import cache_base
-from digitnn.data.fetch.transports import KnownFile, Meter, no_meter, npm_package
+from digitnn.data.fetch.transports import KnownFile, npm_package
 from digitnn.errors import SourceError
-from digitnn.wording import Notify, silent
 
 FONTS = {
     "caveat-brush": (63092, "2c57f92c541e3d7c8050ca99d8ce3f6ee2f64cbdfe72f304f6d7683f0db388ba"),
@@ -48,14 +47,7 @@ sloppy digits too."""
 FONT_PIXELS = 64
 
 
-def handwriting_fonts(notify: Notify = silent, meter: Meter = no_meter) -> list[Path]:
-    """Return the files of the ten fonts for training images. Raises as `fetch_fonts`."""
-    return fetch_fonts(FONTS, notify, meter)
-
-
-def fetch_fonts(
-    known: Mapping[str, tuple[int, str]], notify: Notify = silent, meter: Meter = no_meter
-) -> list[Path]:
+def fetch_fonts(known: Mapping[str, tuple[int, str]]) -> list[Path]:
     """Return the Latin files of fonts, fetched from their npm packages if missing.
 
     known: size and SHA-256 by name. Raises `SourceError` if a font cannot be fetched.
@@ -64,13 +56,13 @@ def fetch_fonts(
     files = {
         name: KnownFile(f"{name}-latin-400-normal.woff", *kept) for name, kept in known.items()
     }
-    missing = missing_files(list(files.values()), folder, notify)
+    missing = missing_files(list(files.values()), folder)
     sources = [
         npm_package(f"@fontsource/{name}@{FONT_PACKAGE_VERSION}")
         for name, file in files.items()
         if file in missing
     ]
-    failures = download(missing, folder, sources, notify, meter)
+    failures = download(missing, folder, sources)
     if failures:
         raise SourceError(f"cannot fetch the fonts: {'; '.join(failures)} -- is npm installed?")
     return [folder / file.name for file in files.values()]
@@ -83,9 +75,8 @@ def draw_characters(
     characters = rng.choice(list(text), n)
     loaded = [ImageFont.truetype(str(font), FONT_PIXELS) for font in fonts]
     pages = np.zeros((n, 2 * FONT_PIXELS, 2 * FONT_PIXELS), np.float32)
-    for page, character, font in zip(
-        pages, characters, rng.integers(len(fonts), size=n), strict=True
-    ):
+    chosen = rng.integers(len(fonts), size=n)
+    for page, character, font in zip(pages, characters, chosen, strict=True):
         image = Image.new("L", page.shape)
         middle = (FONT_PIXELS, FONT_PIXELS)
         ImageDraw.Draw(image).text(middle, character, fill=255, font=loaded[font], anchor="mm")

@@ -17,7 +17,7 @@ from digitnn.data.dataset import NON_DIGIT, SIDE, Dataset
 from digitnn.data.fetch.sources import load
 from digitnn.data.synthesis import SyntheticMix
 from digitnn.data.synthesis.digits import DRAWERS, Drawer, jitter_strokes
-from digitnn.data.synthesis.fonts import LETTERS, draw_characters, handwriting_fonts
+from digitnn.data.synthesis.fonts import FONTS, LETTERS, draw_characters, fetch_fonts
 from digitnn.data.synthesis.pen import draw
 from digitnn.data.synthesis.shapes import FIGURES, scribble
 
@@ -43,7 +43,7 @@ def add_synthetic(train: Dataset, mix: SyntheticMix, seed: int = SYNTHETIC_SEED)
     Raises `SourceError` if fonts or clothes are needed and cannot be fetched.
     """
     rng = np.random.default_rng(seed)
-    fonts = handwriting_fonts() if mix.printed or mix.letters else []
+    fonts = fetch_fonts(FONTS) if mix.printed or mix.letters else []
     images, labels = [train.images], [train.labels]
 
     def add(found: UInt8[ndarray, "n 28 28"], what: UInt8[ndarray, " n"] | None = None) -> None:

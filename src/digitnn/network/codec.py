@@ -37,15 +37,6 @@ def field_types(kind: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in fields(kind)}
 
 
-def required_fields(kind: type) -> list[str]:
-    """Return the fields that have no default."""
-    return [
-        field.name
-        for field in fields(kind)
-        if field.default is MISSING and field.default_factory is MISSING
-    ]
-
-
 def kinds_of(hint: Any, name: str) -> OneOf | None:
     """Return the kinds that a field `name` of type `hint` may hold; None if only one."""
     if get_origin(hint) is Annotated:
@@ -110,7 +101,11 @@ def fields_from_json(value: Any, kind: type[Described], place: Place = ()) -> De
         if name not in types:
             hint = did_you_mean(name, types)
             raise NetworkError(f"{takes}, got {brief(name)}{hint}", (*place, name))
-    missing = [name for name in required_fields(kind) if name not in value]
+    missing = [
+        field.name
+        for field in fields(kind)
+        if field.default is field.default_factory is MISSING and field.name not in value
+    ]
     if missing:
         raise NetworkError(f"{kind.__name__} needs {', '.join(missing)}", place)
     given = {
@@ -143,9 +138,12 @@ def value_from_json(
         return value
     if hint is float and _is_finite(value):
         return float(value)
-    if hint in (str, bool, int) and type(value) is hint and not _is_too_long(value):
+    if hint in (str, bool) and type(value) is hint:
         return value
-    near = did_you_mean(value, _words(hint)) if isinstance(value, str) else ""
+    if hint is int and type(value) is int and abs(value) <= _MAX_INT:
+        return value
+    words = [word for word in get_args(hint) if isinstance(word, str)]
+    near = did_you_mean(value, words) if isinstance(value, str) else ""
     raise NetworkError(
         f"{owner}: {name} must be {_expected(hint)}, got {brief(value)}{near}", place
     )
@@ -173,16 +171,6 @@ def _is_finite(value: Any) -> bool:
         return isfinite(value)
     except OverflowError:
         return False
-
-
-def _is_too_long(value: Any) -> bool:
-    return isinstance(value, int) and abs(value) > _MAX_INT
-
-
-def _words(hint: Any) -> list[str]:
-    """Return the strings of a Literal type."""
-    words = get_args(hint) if get_origin(hint) is Literal else ()
-    return [word for word in words if isinstance(word, str)]
 
 
 def _expected(hint: Any) -> str:

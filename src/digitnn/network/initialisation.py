@@ -3,7 +3,6 @@
 fan_in: the number of inputs that one unit sums; fan_out: the number of units that one input feeds.
 """
 
-from collections.abc import Mapping
 from math import prod, sqrt
 from typing import Literal, TypeAlias, get_args
 
@@ -16,12 +15,7 @@ from digitnn.network.network import Network
 
 Initialisation: TypeAlias = Literal["he", "glorot", "pytorch"]
 
-BATCH_NORM: Mapping[str, float] = {
-    "weight": 1.0,
-    "bias": 0.0,
-    "running_mean": 0.0,
-    "running_var": 1.0,
-}
+BATCH_NORM = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
 """BatchNorm starts as the identity on standardised inputs under every scheme."""
 
 

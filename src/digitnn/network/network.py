@@ -154,7 +154,6 @@ class Network:
 
     def to_json(self) -> dict[str, Any]:
         """Return the description as plain builtins, for `from_json`."""
-        rejects = {"rejects": True} if self.rejects else {}
         return {
             "format": NETWORK_FORMAT,
             "input": list(INPUT_SHAPE),
@@ -162,7 +161,7 @@ class Network:
             "layers": value_to_json(self.layers, Architecture, "layers"),
             "temperature": self.temperature,
             "labels": list(self.labels),
-            **rejects,
+            **({"rejects": True} if self.rejects else {}),
         }
 
     @classmethod
@@ -179,7 +178,6 @@ class Network:
         layers = _get(value, "layers", list)
         pixels = _get(value, "standardise", dict)
         labels = _get(value, "labels", list)
-        rejects = _get(value, "rejects", bool) if "rejects" in value else False
         if tuple(_get(value, "input", list)) != INPUT_SHAPE:
             raise NetworkError(f"the input must be {INPUT_SHAPE}, got {value['input']}")
         if not all(isinstance(label, str) for label in labels):
@@ -189,7 +187,7 @@ class Network:
             standardise=Standardise(_number(pixels, "mean"), _number(pixels, "std")),
             temperature=_number(value, "temperature"),
             labels=tuple(labels),
-            rejects=rejects,
+            rejects="rejects" in value and _get(value, "rejects", bool),
         )
 
 

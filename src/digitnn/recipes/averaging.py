@@ -67,9 +67,8 @@ def update(average: Average, arrays: Mapping[str, ndarray], averaging: Averaging
     assert arrays.keys() == average.arrays.keys()
     updates = average.updates + 1
     share = 1 - averaging.decay_of_update(updates)
-    return Average(
-        {name: _nearer(old, arrays[name], share) for name, old in average.arrays.items()}, updates
-    )
+    nearer = {name: _nearer(old, arrays[name], share) for name, old in average.arrays.items()}
+    return Average(nearer, updates)
 
 
 def _nearer(old: ndarray, new: ndarray, share: float) -> ndarray:

@@ -90,11 +90,10 @@ class Recipe:
                 )
         check_numbers(self, "l2", "least_std", at_least=0)
         for name in ("l2", "least_std"):
-            value = getattr(self, name)
-            if value and not self.is_full_batch:
+            if getattr(self, name) and not self.is_full_batch:
                 raise UsageError(
                     f"recipe {self.name}: {name} takes effect in full-batch training only, "
-                    f"got {value!r}"
+                    f"got {getattr(self, name)!r}"
                 )
         for name in ("augmentation", "averaging", "synthetic_mix", "epoch_size"):
             if getattr(self, name) and self.is_full_batch:

@@ -9,7 +9,7 @@ left out. Errors name the file and, if it can be found, the line.
 """
 
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from itertools import islice
 from pathlib import Path
@@ -28,9 +28,8 @@ MAX_PARAMETERS = 100_000_000
 """A larger network is probably a typing error: 400 MB of weights, and a multiple to train."""
 
 _MAX_BYTES_SEARCHED, _MAX_LINES_TRIED = 16 << 10, 200
-_MAX_DOTS = (
-    1000  # on a line: tomllib takes seconds for 10,000 (a.a.a...), quadratic in their number
-)
+_MAX_DOTS = 1000
+"""On a line: tomllib takes seconds for 10,000 (a.a.a...), quadratic in their number."""
 
 
 def choose_recipe(name: str) -> Recipe:
@@ -82,7 +81,10 @@ def recipe_from_toml(text: str, source: str = "recipe") -> Recipe:
     value = _parse(text, source)
     try:
         recipe = Recipe.from_json(_with_base(value))
-        _check_trainable(recipe)
+        count = recipe.network().parameter_count()  # raises unless the layers' shapes match
+        if count > MAX_PARAMETERS:
+            limit = f"at most {MAX_PARAMETERS:,} are taken"
+            raise NetworkError(f"the network has {brief(count)} parameters; {limit}", ("layers",))
         _check_name(recipe)
     except NetworkError as error:
         line = _line_of(error.place, text)
@@ -119,16 +121,6 @@ def _with_base(value: Mapping[str, Any]) -> dict[str, Any]:
     return {**inherited, **given}
 
 
-def _check_trainable(recipe: Recipe) -> None:
-    """Raise `NetworkError` unless the layers' shapes match and the network is not too large."""
-    count = recipe.network().parameter_count()
-    if count > MAX_PARAMETERS:
-        raise NetworkError(
-            f"the network has {brief(count)} parameters; at most {MAX_PARAMETERS:,} are taken",
-            ("layers",),
-        )
-
-
 def with_free_name(recipe: Recipe) -> Recipe:
     """Return the recipe, renamed if it differs from a built-in recipe of the same name."""
     is_taken = RECIPES.get(recipe.name.lower(), recipe) != recipe
@@ -162,24 +154,17 @@ def _line_of(place: Place, text: str) -> int | None:
     likely = (n for n, line in enumerate(lines, 1) if line.strip() and word in line)
     for count in islice(likely, _MAX_LINES_TRIED):
         beginning = "\n".join(lines[:count])
-        if any(_has(place, value) for value in _readings(beginning)):
+        if any(_contains(beginning + closing, place) for closing in ("", "\n]")):
             return count
     return None
 
 
-def _readings(beginning: str) -> Iterator[Any]:
-    """Yield the parsed beginning of a file, as it is or with a list closed."""
-    for closing in ("", "\n]"):
-        try:
-            yield tomllib.loads(beginning + closing)
-        except (ValueError, RecursionError):
-            continue
-
-
-def _has(place: Place, value: Any) -> bool:
-    for step in place:
-        try:
+def _contains(text: str, place: Place) -> bool:
+    """Return whether `text` is TOML with a value at `place`."""
+    try:
+        value: Any = tomllib.loads(text)
+        for step in place:
             value = value[step]
-        except (LookupError, TypeError):
-            return False
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return False
     return True

@@ -30,18 +30,10 @@ MAX_HEADER_BYTES = 64 * 1024
 """Enough for some 700 arrays; the networks here have tens."""
 
 _DTYPES = {
-    "F64": "float64",
-    "F32": "float32",
-    "F16": "float16",
+    **{f"F{bits}": f"float{bits}" for bits in (64, 32, 16)},
     "C64": "complex64",
-    "I64": "int64",
-    "I32": "int32",
-    "I16": "int16",
-    "I8": "int8",
-    "U64": "uint64",
-    "U32": "uint32",
-    "U16": "uint16",
-    "U8": "uint8",
+    **{f"I{bits}": f"int{bits}" for bits in (64, 32, 16, 8)},
+    **{f"U{bits}": f"uint{bits}" for bits in (64, 32, 16, 8)},
     "BOOL": "bool",
 }
 _UNKNOWN_TO_NUMPY = {"BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1}  # bytes an item
@@ -148,10 +140,8 @@ def _read_header(file: BinaryIO, path: Path) -> SafetensorsHeader:
     metadata = header.pop(_METADATA, {})
     if not isinstance(metadata, dict) or not all(type(text) is str for text in metadata.values()):
         raise _damaged(path, "its metadata does not map text to text")
-    entries = sorted(
-        (_entry(name, value, path) for name, value in header.items()),
-        key=lambda entry: (entry.begin, entry.end),
-    )
+    entries = [_entry(name, value, path) for name, value in header.items()]
+    entries.sort(key=lambda entry: (entry.begin, entry.end))
     end = 0
     for entry in entries:
         if entry.begin != end:

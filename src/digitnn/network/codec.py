@@ -10,7 +10,7 @@ Every error is a `NetworkError` with its place, such as ("layers", 3, "kernel").
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from math import isfinite
+from sys import float_info
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -165,12 +165,8 @@ def _items(value: Any, hint: Any, name: str, place: Place, owner: str) -> tuple[
 
 
 def _is_finite(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    try:
-        return isfinite(value)
-    except OverflowError:
-        return False
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and abs(value) <= float_info.max
 
 
 def _expected(hint: Any) -> str:

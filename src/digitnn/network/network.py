@@ -177,6 +177,7 @@ class Network:
             )
         layers = _get(value, "layers", list)
         pixels = _get(value, "standardise", dict)
+        mean, std = (value_from_json(pixels.get(key), float, key) for key in ("mean", "std"))
         labels = _get(value, "labels", list)
         if tuple(_get(value, "input", list)) != INPUT_SHAPE:
             raise NetworkError(f"the input must be {INPUT_SHAPE}, got {value['input']}")
@@ -184,8 +185,8 @@ class Network:
             raise NetworkError(f"labels must be text, got {labels}")
         return cls(
             layers=value_from_json(layers, Architecture, "layers", ("layers",)),
-            standardise=Standardise(_number(pixels, "mean"), _number(pixels, "std")),
-            temperature=_number(value, "temperature"),
+            standardise=Standardise(mean, std),
+            temperature=value_from_json(value.get("temperature"), float, "temperature"),
             labels=tuple(labels),
             rejects="rejects" in value and _get(value, "rejects", bool),
         )
@@ -196,13 +197,3 @@ def _get(value: Any, key: str, kind: type) -> Any:
     if type(found) is not kind:
         raise NetworkError(f"a network needs {key!r} of type {kind.__name__}, got {found!r}")
     return found
-
-
-def _number(value: Any, key: str) -> float:
-    found = value.get(key)
-    if isinstance(found, bool) or not isinstance(found, int | float):
-        raise NetworkError(f"a network needs a number {key!r}, got {found!r}")
-    try:
-        return float(found)
-    except OverflowError:
-        raise NetworkError(f"the number {key!r} of a network is too large") from None

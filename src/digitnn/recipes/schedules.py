@@ -1,4 +1,4 @@
-"""Learning rate schedules, as pure functions of the share of the training that is done."""
+"""Learning rate schedules: the share of the peak rate after a share `done`, 0..1, of the steps."""
 
 from dataclasses import dataclass
 from math import cos, floor, pi
@@ -12,7 +12,6 @@ class Constant:
     """The peak rate from the first step to the last."""
 
     def __call__(self, done: float) -> float:
-        """The share of the peak rate at `done` in 0..1 of all steps."""
         return 1.0
 
 
@@ -31,7 +30,6 @@ class OneCycle:
         check_numbers(self, "warm_up", above=0, below=1)
 
     def __call__(self, done: float) -> float:
-        """The share of the peak rate at `done` in 0..1 of all steps."""
         rising, falling = done / self.warm_up, (1 - done) / (1 - self.warm_up)
         return max(0.0, min(rising, falling))
 
@@ -51,7 +49,6 @@ class Step:
         check_numbers(self, "every", "factor", above=0, below=1)
 
     def __call__(self, done: float) -> float:
-        """The share of the peak rate at `done` in 0..1 of all steps."""
         stairs = floor(done / self.every + 1e-9)  # 0.3 / 0.1 falls short of 3 by rounding
         return self.factor**stairs
 
@@ -71,7 +68,6 @@ class Cosine:
         check_numbers(self, "warm_up", at_least=0, below=1)
 
     def __call__(self, done: float) -> float:
-        """The share of the peak rate at `done` in 0..1 of all steps."""
         if done < self.warm_up:
             return done / self.warm_up
         falling = min(1.0, (done - self.warm_up) / (1 - self.warm_up))

@@ -89,10 +89,8 @@ def redraw(
     drawn[~plain] = change_pen(drawn[~plain], redrawing, rng)
     ink = np.empty((n, SIDE, SIDE), np.float32)
     # The frame of the original image within the canvas.
-    frame = np.full((n, 2), (CANVAS - SIDE * MAGNIFICATION) / 2, np.float32)
-    ink[plain] = resample_windows(
-        drawn[plain], frame[plain], np.full_like(frame[plain], SIDE * MAGNIFICATION), SIDE
-    )
+    extents = np.full((int(plain.sum()), 2), SIDE * MAGNIFICATION)
+    ink[plain] = resample_windows(drawn[plain], (CANVAS - extents) / 2, extents, SIDE)
     others = rng.permutation(np.flatnonzero(~plain))
     for part in np.array_split(others, MEDIUM_SIZES):
         side = int(redrawing.least * (redrawing.most / redrawing.least) ** rng.random())
@@ -147,9 +145,7 @@ def _cut_out(
     rows = np.arange(CANVAS) + 0.5
     inside = [np.abs(rows - middle[:, [i]]) <= extents[:, [i]] / 2 + 0.5 for i in (0, 1)]
     kept = drawn * inside[0][:, :, None] * inside[1][:, None, :]
-    return resample_windows(
-        kept, (middle - wanted / 2).astype(np.float32), wanted.astype(np.float32), side
-    )
+    return resample_windows(kept, middle - wanted / 2, wanted, side)
 
 
 def through_medium(
@@ -200,10 +196,8 @@ def frame_as_mnist(
     half = np.float32(SIDE / 2)
     middle = np.clip(middle, starts + extents - half * pixel, starts + half * pixel)
     middle += rng.uniform(-0.5, 0.5, (n, 2)) * pixel
-    first = (middle - half * pixel).astype(np.float32)
-    framed = resample_windows(
-        ink, first, np.repeat(SIDE * pixel, 2, axis=1).astype(np.float32), SIDE
-    )
+    extents = np.repeat(SIDE * pixel, 2, axis=1)
+    framed = resample_windows(ink, middle - half * pixel, extents, SIDE)
     return framed / np.maximum(framed.max(axis=(1, 2), keepdims=True), 0.1)
 
 
@@ -213,9 +207,7 @@ def _crowd(ink: Float32[ndarray, "n 28 28"], share: float, rng: np.random.Genera
     others = ink[rng.integers(len(ink), size=len(crowded))]
     across = rng.integers(17, 24, len(crowded)) * rng.choice([-1, 1], len(crowded))
     for place, other, shift in zip(crowded, others, across, strict=True):
-        if shift > 0:
-            part = ink[place, :, shift:]
-            np.maximum(part, other[:, : SIDE - shift], out=part)
-        else:
-            part = ink[place, :, :shift]
-            np.maximum(part, other[:, -shift:], out=part)
+        near, part = ink[place, :, shift:], other[:, : SIDE - shift]
+        if shift < 0:
+            near, part = ink[place, :, :shift], other[:, -shift:]
+        np.maximum(near, part, out=near)

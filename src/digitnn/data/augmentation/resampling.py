@@ -32,11 +32,12 @@ def window_weights(
 
 def resample_windows(
     images: Float32[ndarray, "n h w"],
-    starts: Float32[ndarray, "n 2"],
-    extents: Float32[ndarray, "n 2"],
+    starts: Float[ndarray, "n 2"],
+    extents: Float[ndarray, "n 2"],
     size: int,
 ) -> Float32[ndarray, "n y x"]:
     """Resample windows at `starts` (down, across), `extents` large, to `size` x `size` pixels."""
+    starts, extents = starts.astype(np.float32), extents.astype(np.float32)
     down = window_weights(starts[:, 0], extents[:, 0], images.shape[1], size)
     across = window_weights(starts[:, 1], extents[:, 1], images.shape[2], size)
     return down @ images @ across.swapaxes(1, 2)
@@ -65,7 +66,7 @@ def fit_to_image(ink: Float32[ndarray, "n h w"]) -> UInt8[ndarray, "n 28 28"]:
     pixel = extents.max(axis=1, keepdims=True) / DIGIT_SIDE
     first = starts + extents / 2 - SIDE / 2 * pixel
     size = np.repeat(SIDE * pixel, 2, axis=1)
-    small = resample_windows(ink, first.astype(np.float32), size.astype(np.float32), SIDE)
+    small = resample_windows(ink, first, size, SIDE)
     peak = np.maximum(small.max(axis=(1, 2), keepdims=True), 0.1)
     return np.rint(255 * np.clip(small / peak, 0, 1)).astype(np.uint8)
 

@@ -14,6 +14,8 @@ from digitnn.data.dataset import Dataset
 from digitnn.data.formats.idx import write_idx_folder
 from digitnn.runs.run import Run, load_single_run
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 

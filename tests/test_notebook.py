@@ -11,6 +11,8 @@ from ipykernel.kernelspec import write_kernel_spec
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOK = Path(__file__).parents[1] / "mnist_nn_fromscratch.ipynb"
 
 
@@ -61,7 +63,6 @@ def test_it_reads_the_test_split_in_one_cell_after_all_choices(notebook):
 
 
 @pytest.mark.real_data
-@pytest.mark.slow
 def test_it_runs_from_top_to_bottom_and_its_figures_are_right(notebook, tmp_path, monkeypatch):
     # A kernel of this very interpreter, whatever other kernels the machine offers.
     write_kernel_spec(str(tmp_path / "kernels" / "python3"))

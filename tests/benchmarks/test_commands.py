@@ -10,6 +10,8 @@ import pytest
 
 import benchmarks
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     file.relative_to(benchmarks.ROOT).as_posix(): file
     for file in sorted((benchmarks.ROOT / "benchmarks").rglob("*.py"))
@@ -32,7 +34,6 @@ def run(command: list[str], folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_benchmark_runs_as_a_module_and_as_a_file(name, tmp_path):
     as_module = run(["-m", module(name), "--help"], benchmarks.ROOT)

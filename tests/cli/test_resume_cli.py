@@ -15,6 +15,8 @@ from commands import CommandLine, assert_one_error_line, write_digits
 from digitnn.data.dataset import Dataset
 from digitnn.runs.run import load_single_run
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import sys
 from dataclasses import replace
@@ -55,7 +57,6 @@ def wait_until_saved(run: Path) -> None:
     pytest.fail("nothing was saved")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "engine"), [("cnn", "scratch"), ("cnn", "pytorch"), ("classic", "scratch")]
 )

@@ -35,6 +35,8 @@ from digitnn.network.network import Network
 from digitnn.recipes.optimisers import Adam
 from digitnn.runs.run import load_single_run, save_run
 
+pytestmark = pytest.mark.slow
+
 LAYERS = (
     Conv2d(4, 5),
     BatchNorm(0.2),

@@ -12,6 +12,8 @@ from commands import CommandLine, assert_one_error_line, write_digits
 from digitnn.network.storage.safetensors import load_safetensors, save_safetensors
 from digitnn.report import measuring, page
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(digitnn: CommandLine) -> str:

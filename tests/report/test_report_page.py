@@ -32,6 +32,8 @@ from digitnn.runs.ensembles import load_run, make_ensemble
 from digitnn.runs.experiment import TrainingData, run_experiment
 from digitnn.wording import percent, silent
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = """<img src=x onerror=alert(1)>&"'$x_`{{ 7*7 }}`"""
 """What somebody might call a run; it may be the name of a folder."""
 

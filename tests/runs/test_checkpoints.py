@@ -19,6 +19,8 @@ from digitnn.runs.run import check_free, load_single_run
 from digitnn.training.fullbatch import EvaluatedPoint
 from digitnn.training.training import Checkpoint
 
+pytestmark = pytest.mark.slow
+
 SMALL = replace(CNN, epochs=3, batch_size=60)
 COMMAND = "digitnn train small --out run --resume"
 

@@ -16,6 +16,8 @@ from digitnn.errors import RunError, UsageError
 from digitnn.runs.ensembles import AveragedClassifier, Ensemble, load_run, make_ensemble
 from digitnn.runs.experiment import TrainingData, run_experiment
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def runs(digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:

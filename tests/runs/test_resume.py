@@ -18,6 +18,8 @@ from digitnn.recipes.optimisers import Adadelta, AdamW, LBfgs, Muon, RmsProp, Sg
 from digitnn.runs.checkpoints import load_checkpoint, save_checkpoint, saved_checkpoints
 from digitnn.runs.evaluation_log import EvaluationLog
 
+pytestmark = pytest.mark.slow
+
 SMALL = replace(CNN, epochs=2, batch_size=60)
 N = 150
 OPTIMISERS = [

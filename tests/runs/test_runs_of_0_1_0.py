@@ -21,6 +21,8 @@ from digitnn.runs.recorded_evaluations import read_evaluations
 from digitnn.runs.resume import CHECKPOINT, TRAINING
 from digitnn.runs.run import load_single_run
 
+pytestmark = pytest.mark.slow
+
 FIXTURE = Path(__file__).parent / "fixtures" / "run-0.1.0"
 
 

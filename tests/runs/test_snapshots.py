@@ -19,6 +19,8 @@ from digitnn.runs.snapshots import saved_snapshots, snapshot_epochs, snapshot_pa
 from digitnn.training.minibatch import streams
 from digitnn.training.stopping import Stopping
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"cnn": CNN, "classic": CLASSIC}
 every_loop = pytest.mark.parametrize(
     ("recipe", "engine"),

@@ -24,6 +24,8 @@ from digitnn.training.training import Training
 from tools import ship_reader as shipping
 from tools.ship_reader import main, ship
 
+pytestmark = pytest.mark.slow
+
 FEW = SyntheticMix(20, 0, 0, 20, 20, 20, 20, 0, 0)
 RECIPE = replace(
     CNN,

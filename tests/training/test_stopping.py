@@ -19,6 +19,8 @@ from digitnn.training import training as training_module
 from digitnn.training.records import Clock, EpochRecord
 from digitnn.training.stopping import Stopping, best_epoch
 
+pytestmark = pytest.mark.slow
+
 SMALL = replace(CNN, epochs=4, batch_size=60)
 BEST = Stopping(keep="best")
 

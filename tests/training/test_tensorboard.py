@@ -17,6 +17,8 @@ from digitnn.recipes import builtin as recipes
 from digitnn.training.records import EpochRecord
 from digitnn.training.tensorboard import log_scalars
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def small_recipes(monkeypatch):

@@ -26,6 +26,8 @@ from digitnn.data.dataset import Dataset
 from digitnn.errors import UsageError
 from digitnn.evaluation.disputed_labels import DISPUTED, MNIST_TEST
 
+pytestmark = pytest.mark.slow
+
 QUICK = replace(CNN, name="quick", epochs=5)
 FLIPPED = (3, 77, 150, 310, 599)
 

@@ -35,6 +35,8 @@ from digitnn.network.layers import Dense, Flatten
 from digitnn.network.network import Network, Standardise
 from tools import measure_reference
 
+pytestmark = pytest.mark.slow
+
 
 def linear(rng):
     """A network of one layer: how the loss rises is known."""

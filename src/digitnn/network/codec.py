@@ -101,11 +101,7 @@ def fields_from_json(value: Any, kind: type[Described], place: Place = ()) -> De
         if name not in types:
             hint = did_you_mean(name, types)
             raise NetworkError(f"{takes}, got {brief(name)}{hint}", (*place, name))
-    missing = [
-        field.name
-        for field in fields(kind)
-        if field.default is field.default_factory is MISSING and field.name not in value
-    ]
+    missing = [name for name in _required_fields(kind) if name not in value]
     if missing:
         raise NetworkError(f"{kind.__name__} needs {', '.join(missing)}", place)
     given = {
@@ -116,6 +112,11 @@ def fields_from_json(value: Any, kind: type[Described], place: Place = ()) -> De
         return kind(**given)
     except (NetworkError, UsageError) as error:
         raise NetworkError(str(error), place) from None
+
+
+def _required_fields(kind: type) -> list[str]:
+    no_default = (field for field in fields(kind) if field.default is MISSING)
+    return [field.name for field in no_default if field.default_factory is MISSING]
 
 
 def value_from_json(

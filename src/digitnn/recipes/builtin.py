@@ -152,7 +152,6 @@ RECIPES: Mapping[str, Recipe] = {
             layers=(Crop(2), *FIVE_CONVOLUTIONS),
             optimiser=Adam(learning_rate=0.006, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
             epochs=14,
-            batch_size=128,
             loss=SoftmaxCrossEntropy(label_smoothing=0.05),
             augmentation=Distortion(
                 degrees=8, scale=0.06, shear=0.1, shift=1, elastic=0.3, smoothness=2.5
@@ -164,7 +163,6 @@ RECIPES: Mapping[str, Recipe] = {
             layers=FIVE_CONVOLUTIONS,
             optimiser=Adam(learning_rate=0.005, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
             epochs=10,
-            batch_size=128,
             loss=SoftmaxCrossEntropy(label_smoothing=0.05),
             augmentation=Disturbance(
                 shape=Distortion(
@@ -178,7 +176,6 @@ RECIPES: Mapping[str, Recipe] = {
             layers=READER_LAYERS,
             optimiser=Adam(learning_rate=0.005, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
             epochs=30,
-            batch_size=128,
             loss=SoftmaxCrossEntropy(label_smoothing=0.02, no_digit=True),
             augmentation=Redrawing(
                 hand=Distortion(degrees=12, scale=0.15, shear=0.25, elastic=0.9, smoothness=4)

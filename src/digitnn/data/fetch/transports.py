@@ -151,10 +151,9 @@ def _error_lines(stderr: str) -> str:
 
 
 def _only(folder: Path, pattern: str) -> Path:
-    found = sorted(folder.glob(pattern))
-    if not found:
-        raise FileNotFoundError(f"it delivered no {pattern}")
-    return found[0]
+    for path in sorted(folder.glob(pattern)):
+        return path
+    raise FileNotFoundError(f"it delivered no {pattern}")
 
 
 def mirror(url: str, answer_seconds: float = ANSWER_SECONDS) -> Source:

@@ -108,7 +108,7 @@ def test_a_digit_neither_shown_nor_predicted_has_no_f1(
     assert (scores[2]["precision"], scores[9]["recall"]) == (None, 1.0)
     strictly((run / "report.json").read_text())
     told = digitnn("evaluate", "run", "--split", "test")
-    assert "no image shows 3: there is no score for these digits" in told.out
+    assert "there is no image of 3, and so no score for these digits" in told.out
     assert "nan" not in told.out
 
 

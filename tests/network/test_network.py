@@ -86,7 +86,7 @@ def test_the_layer_that_does_not_fit_is_named_with_its_position():
 
 @pytest.mark.parametrize("layers", [(), (Flatten(),), (Flatten(), Dense(9)), (Conv2d(10, 28),)])
 def test_a_network_that_does_not_end_in_ten_logits_is_refused(layers):
-    with pytest.raises(NetworkError, match="the last layer must give 10 logits, one a label"):
+    with pytest.raises(NetworkError, match="the last layer must give 10 logits, one per label"):
         Network(layers)
 
 

@@ -262,7 +262,7 @@ def test_conjugate_gradient_takes_only_networks_that_begin_with_flatten_dense(la
 @pytest.mark.parametrize("layer", [BatchNorm(), Dropout(0.2)], ids=str)
 def test_full_batch_training_refuses_layers_that_change_with_the_batch(layer):
     layers = (Flatten(), Dense(12), layer, Sigmoid(), Dense(10))
-    with pytest.raises(UsageError, match=r"recipe classic: .*one fixed function, but (Ba|Dr)"):
+    with pytest.raises(UsageError, match=r"recipe classic: .*parameters only, but (Ba|Dr)"):
         replace(CLASSIC, layers=layers)
     assert replace(CLASSIC, layers=layers, optimiser=Adam(0.01), l2=0.0, least_std=0.0)
 

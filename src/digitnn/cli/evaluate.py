@@ -114,7 +114,7 @@ def _check_options(split: str | None, on: Path | None, labels: Path | None) -> N
 
 
 def _check_drawable(folder: Path) -> None:
-    """Raise unless figures can be drawn and written to `folder`; call it before evaluating."""
+    """Raise unless matplotlib is installed and `folder` is writable; call it before evaluating."""
     from digitnn.analysis.comparison.results_folder import check_writable
     from digitnn.plotting import new_figure
 
@@ -125,7 +125,7 @@ def _check_drawable(folder: Path) -> None:
 def _to_text(
     recorded: "RecordedEvaluation", shared: "Mapping[str, int]", shares: "Sequence[Share]"
 ) -> str:
-    """Return the headline, then the lines about external data, then those about all scores."""
+    """Return a line about the accuracy, the lines about external data, and the other scores."""
     from digitnn.analysis.comparison.external_data import EXTERNAL_SPLIT, describe_external
     from digitnn.evaluation.summary import describe_summary
     from digitnn.wording import count, percent
@@ -168,7 +168,7 @@ def _to_json(
 
 
 def _draw(trained: "Trained", recorded: "RecordedEvaluation", folder: Path) -> list[str]:
-    """Write the figures, each whole or not at all; return their paths."""
+    """Write each figure in one piece, and return their paths."""
     from digitnn.analysis.comparison.comparison import EvaluatedRun
     from digitnn.analysis.comparison.confidence_figures import draw_reliability, draw_risk_coverage
     from digitnn.analysis.comparison.figures import draw_confusions

@@ -57,7 +57,9 @@ class Dataset:
         max_label = NON_DIGIT if self.has_non_digits else CLASSES - 1
         if len(labels) and labels.max() > max_label:
             where = int(np.argmax(labels > max_label))
-            raise DataError(f"{self.name}: label {where} is {labels[where]}; labels are 0 to 9")
+            raise DataError(
+                f"{self.name}: label {where} is {labels[where]}; labels are 0 to {max_label}"
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -77,7 +79,7 @@ class Dataset:
         return np.bincount(self.labels, minlength=CLASSES)[:CLASSES]
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of shape, images and labels, which depends on their order."""
+        """Return the SHA-256 of shape, images and labels, in their order."""
         digest = hashlib.sha256(f"{self.images.shape}".encode())
         digest.update(np.ascontiguousarray(self.images).data)
         digest.update(np.ascontiguousarray(self.labels).data)
@@ -107,11 +109,11 @@ def check_images(images: ndarray, name: str) -> None:
 def split(
     training_file: Dataset, n_valid: int = 10_000, shuffle_seed: int | None = None
 ) -> tuple[Dataset, Dataset]:
-    """Split a training file into (train, valid); the last `n_valid` images validate.
+    """Split a training file into (train, valid), where valid is the last `n_valid` images.
 
-    Without `shuffle_seed` the order of the file decides, as is usual for MNIST. A file sorted by
-    class (`mnist_all.mat`, a folder for each digit) would leave the last digits out of the training
-    split, so it is shuffled with seed 0 first.
+    Without `shuffle_seed` the order of the file is kept, as is usual for MNIST. If a file is sorted
+    by class (`mnist_all.mat`, a folder for each digit), the training split would lack the last
+    digits, so the file is first shuffled with seed 0.
     Raises `DataError` unless each split gets an image.
     """
     n = len(training_file)

@@ -1,4 +1,4 @@
-"""All scores of a trained network on one split, in one value.
+"""The scores of a trained network on one split.
 
 docs/statistics.md defines each figure and names its source.
 """
@@ -96,8 +96,8 @@ def summarise_evaluation(
 ) -> EvaluationSummary:
     """Return every score of the `evaluation` on `dataset`.
 
-    validation: the same classifier on the validation split, to fit the temperature on; None:
-    `dataset` is the validation split.
+    validation: the evaluation of the same classifier on the validation split, on which the
+    temperature is fitted; None if `dataset` is that split.
     """
     logits, labels = evaluation.logits, dataset.labels
     fitted, fitted_on = validation or (evaluation, dataset)
@@ -153,8 +153,8 @@ def _describe_probabilities(summary: EvaluationSummary) -> str:
 
 
 def _describe_risk_coverage(curve: RiskCoverage) -> str:
-    parts = [f"{percent(p.error)} of {100 * p.coverage:.0f} %" for p in curve.points[1:]]
-    return "error rate of the most confident images: " + ", ".join(parts)
+    parts = [f"{100 * p.coverage:.0f} %: {percent(p.error)}" for p in curve.points[1:]]
+    return "error rate of the most confident " + ", ".join(parts)
 
 
 def _describe_digits(summary: EvaluationSummary) -> list[str]:
@@ -174,14 +174,15 @@ def _describe_digits(summary: EvaluationSummary) -> list[str]:
         )
     if absent := summary.absent:
         digits = ", ".join(map(str, absent))
-        lines.append(f"no image shows {digits}: there is no score for these digits")
+        lines.append(f"there is no image of {digits}, and so no score for these digits")
     return lines
 
 
 def _describe_disputed(disputed: Disputed) -> str:
     n = len(disputed.labels)
     return (
-        f"disputed labels (Northcutt et al. 2021): {n}; accuracy without them "
-        f"{percent(disputed.without.accuracy)}, corrected "
-        f"{percent(disputed.corrected.accuracy)}, on them alone {disputed.among.right} of {n}"
+        f"disputed labels (Northcutt et al. 2021): {n}; accuracy without these images "
+        f"{percent(disputed.without.accuracy)}, with corrected labels "
+        f"{percent(disputed.corrected.accuracy)}; of these images {disputed.among.right} of {n} "
+        "correct"
     )

@@ -15,9 +15,10 @@ from digitnn.wording import brief, did_you_mean
 Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 
 MAX_DEFAULT_THREADS = 8
-"""Unless the user asks for more. A step takes some milliseconds: the blocks of a batch occupy few
-threads, and PyTorch has to wait for each further one dozens of times per step. An estimate, not
-measured on more than two cores. All machines of 8 cores and more then compute the same bits."""
+"""The number of threads is at most this, unless the user asks for more. A step takes only a few
+milliseconds: the blocks of a batch occupy few threads, and PyTorch synchronises its threads dozens
+of times per step. The value is an estimate, not measured on more than two cores. It also gives all
+machines with 8 or more cores identical results."""
 MAX_THREADS = 1024
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Environment variables that limit the threads of matrix libraries."""
@@ -69,5 +70,5 @@ def device() -> Device:
 
 
 def _first(name: str) -> str:
-    """Return the variable `name`, of "4,2" (4 threads, 2 in nested regions) the 4."""
+    """Return the first number of the variable `name`: 4 for "4,2", where nested regions have 2."""
     return os.environ.get(name, "").split(",")[0].strip()

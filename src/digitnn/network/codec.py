@@ -1,11 +1,13 @@
 """Conversion of descriptions (frozen dataclasses) to the plain values of JSON and TOML, and back.
 
-The types of the fields decide the form. A field that may hold one of several kinds, by a union or
-`OneOf`, names its kind: {"layer": "Dense", "units": 10}. The name alone stands for a kind with
-default fields: "Relu". A field of one kind holds only its fields: {"mean": 33.32, "std": 78.57}. A
-field of type `T | None` may be None, or left out if None is the default.
+The type of a field determines the form of its value:
 
-Every error is a `NetworkError` with its place, such as ("layers", 3, "kernel").
+- A field that allows several classes, by a union or `OneOf`, includes the class name:
+  {"layer": "Dense", "units": 10}. If all fields have their default, the name is enough: "Relu".
+- A field that allows one class has no class name: {"mean": 33.32, "std": 78.57}.
+- A field of type `T | None` may be None, or missing if None is the default.
+
+Every error is a `NetworkError` with the place of the faulty value, such as ("layers", 3, "kernel").
 """
 
 from collections.abc import Mapping
@@ -38,7 +40,7 @@ def field_types(kind: type) -> dict[str, Any]:
 
 
 def kinds_of(hint: Any, name: str) -> OneOf | None:
-    """Return the kinds that a field `name` of type `hint` may hold; None if only one."""
+    """Return the classes that a field `name` of type `hint` allows; None if it allows only one."""
     if get_origin(hint) is Annotated:
         return next((extra for extra in hint.__metadata__ if isinstance(extra, OneOf)), None)
     if get_origin(hint) not in (Union, UnionType):
@@ -75,7 +77,7 @@ def from_json(
 ) -> Described:
     """Return the description that `to_json` wrote, one of `kinds`.
 
-    Raises `NetworkError` naming what is unknown, missing, superfluous or of the wrong type.
+    Raises `NetworkError`, which names a field that is unknown, missing or of the wrong type.
     """
     name_place = place if isinstance(value, str) else (*place, key)
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""The description of a network and its parameters; the engines run it.
+"""The description of a network, and its parameters.
 
 Parameters and buffers are a flat mapping name -> array, named and shaped as in
 `torch.nn.Sequential(...).state_dict()`: "0.weight", "0.bias", ... PyTorch also counts BatchNorm's
@@ -52,11 +52,11 @@ class Standardise:
             raise NetworkError(f"{self}: mean and std must be finite and std above 0")
 
     def __call__(self, images: UInt8[ndarray, "n *hw"]) -> Float32[ndarray, "n 1 *hw"]:
-        """Standardise raw pixels, of whole images or a selection, for the first layer."""
+        """Standardise raw pixels, all or selected ones of each image, for the first layer."""
         return self.standardise_floats(images)
 
     def standardise_floats(self, images: Num[ndarray, "n *hw"]) -> Float32[ndarray, "n 1 *hw"]:
-        """Standardise pixels that need not be integers, as adversarial attacks use."""
+        """Standardise pixels that need not be integers, as in adversarial attacks."""
         x = images[:, None].astype(np.float32)
         x -= np.float32(self.mean)
         x *= np.float32(1 / self.std)
@@ -87,7 +87,7 @@ class Network:
     def __post_init__(self) -> None:
         if self.shapes()[-1] != (len(self.labels),):
             raise NetworkError(
-                f"the last layer must give {len(self.labels)} logits, one a label, "
+                f"the last layer must give {len(self.labels)} logits, one per label, "
                 f"but gives {self.shapes()[-1]}",
                 ("layers",),
             )

@@ -1,6 +1,6 @@
-"""Find the single digit of a picture: several candidate masks, the most confident one wins.
+"""Find the single digit of a picture: the most confident of several candidate masks.
 
-Axes: h w pixels of the picture, y x pixels of its reduced ink.
+Axes: h w pixels of the picture, y x pixels of its ink, which has a lower resolution.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,20 +36,29 @@ from digitnn.reader.layout.rulings import remove_rulings
 MIN_FIRST_CONFIDENCE = 0.7
 """The first candidate, the one of `normalise`, is taken if it reaches this confidence."""
 
-LEVELLED_WEIGHT, FAINT_WEIGHT, INVERTED_WEIGHT = 0.9, 0.65, 0.75
-INSIDE_WEIGHT, UNRULED_WEIGHT, TRIMMED_WEIGHT = 0.75, 0.95, 0.52
+LEVELLED_WEIGHT = 0.9  # the light gradient was removed
+FAINT_WEIGHT = 0.65  # faint ink is included
+INVERTED_WEIGHT = 0.75  # light ink on dark paper
+INSIDE_WEIGHT = 0.75  # only components that do not touch the border
+UNRULED_WEIGHT = 0.95  # rulings were removed
+TRIMMED_WEIGHT = 0.52  # strokes of neighbours were cut off
 """Factors on the digit probabilities of the other candidates. More candidates mean more false
-accepts; with these weights, about as many non-digits are accepted as with the first alone."""
+accepts. The factors offset this: about as many non-digits are accepted as by the first candidate
+alone."""
 
-MAX_TRIMMED_SLICES, LIKELY_DIGIT_HEIGHT = 3, 0.8
-"""Slices at each side that may belong to a neighbour; a digit's share of the picture's height."""
+MAX_TRIMMED_SLICES = 3
+"""The number of slices at each side that may belong to a neighbour."""
+
+LIKELY_DIGIT_HEIGHT = 0.8
+"""The height of a digit relative to that of its picture, as assumed for cutting."""
 
 
 @dataclass(frozen=True)
 class DigitMask:
     """A candidate: the part of the ink that may be the digit.
 
-    reduction: picture pixels per ink pixel, each way; weight: factor on its digit probabilities.
+    reduction: picture pixels per ink pixel along each axis; weight: factor on its digit
+    probabilities.
     """
 
     name: str
@@ -63,7 +72,8 @@ def find_single_digit(picture: Picture, classify: ClassifyImages) -> Glyph | Non
     """Return the single digit of a picture; None if no ink forms a component.
 
     The first candidate is the one of `normalise`. If its confidence is low, the picture may show
-    parts of neighbours, a printed form, or faint ink on rough paper: then try the others too.
+    parts of neighbours, a printed form, or faint ink on rough paper. Only then the other candidates
+    are classified.
     """
     masks = digit_masks(picture.grey)
     glyphs = _classify_masks(list(islice(masks, 1)), picture, classify)
@@ -75,7 +85,7 @@ def find_single_digit(picture: Picture, classify: ClassifyImages) -> Glyph | Non
 def _classify_masks(
     masks: Sequence[DigitMask], picture: Picture, classify: ClassifyImages
 ) -> list[Glyph]:
-    """Classify the candidates in one batch; of those with the same image only the first."""
+    """Classify the candidates in one batch, without those whose image equals an earlier one."""
     images = [image_from_ink(mask.ink, mask.mask)[0] for mask in masks]
     first = {image.tobytes(): k for k, image in reversed(list(enumerate(images)))}
     distinct = sorted(first.values())
@@ -90,7 +100,7 @@ def _classify_masks(
 
 
 def apply_weight(probabilities: Float32[ndarray, "11"], weight: float) -> Float32[ndarray, "11"]:
-    """Multiply each probability by `weight`, and give the rest to "no digit"."""
+    """Multiply each probability by `weight`, and add the difference to that of "no digit"."""
     weighted = probabilities * np.float32(weight)
     weighted[NON_DIGIT] += np.float32(1 - weight)
     return weighted
@@ -105,9 +115,9 @@ def digit_masks(grey: UInt8[ndarray, "h w"]) -> Iterator[DigitMask]:
 
 
 def ink_variants(grey: UInt8[ndarray, "h w"]) -> Iterator[tuple[str, Ink, float]]:
-    """Yield (name, ink, weight): as found, light gradient removed, faint, polarity inverted.
+    """Yield (name, ink, weight): plain, without light gradient, with faint ink, inverted.
 
-    Lazily, as the first is usually enough.
+    A generator, since the first is usually enough.
     """
     first = find_ink(grey, MAX_DIGIT_INK_SIDE)
     yield "", first, 1.0
@@ -149,9 +159,9 @@ def _largest_component(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
 
 
 def _trimmed_components(ink: Float32[ndarray, "y x"]) -> Iterator[Bool[ndarray, "y x"]]:
-    """Yield the largest component without the slices at a side where it touches the border.
+    """Yield the largest component without its outer slices, at the sides that touch the border.
 
-    A neighbour's stroke that touches the digit is cut off by the border on its other side.
+    These slices may belong to a neighbour that touches the digit and extends beyond the picture.
     """
     component = _largest_component(ink)
     if not component.any():

@@ -37,10 +37,11 @@ class Recipe:
     least_std: pixels whose standard deviation over the training images is below this, in units
     of a uint8 pixel, are ignored: their weights are zero and are not learned; full batch only.
     augmentation: the random change of each image before a step; None: no change.
-    averaging: the average of the parameters that is the result; None takes the last ones.
+    averaging: how the parameters of several steps are averaged for the result; None: the result is
+    the parameters of the last step.
     synthetic_mix: synthetic images added to the training split: digits in other styles, non-digits.
-    epoch_size: images per epoch, drawn again for each epoch and rounded up to whole batches; None
-    takes all.
+    epoch_size: images per epoch, a new random sample for each epoch, rounded up to whole batches;
+    None: all images.
     """
 
     name: str
@@ -85,8 +86,9 @@ class Recipe:
         for layer in self.layers:
             if self.is_full_batch and isinstance(layer, BatchNorm | Dropout):
                 raise UsageError(
-                    f"recipe {self.name}: full-batch training minimises one fixed function, but "
-                    f"{layer} changes it with every batch: use mini-batches, for example with Adam"
+                    f"recipe {self.name}: full-batch training needs a loss that depends on the "
+                    f"parameters only, but {layer} makes it random or depend on the batch: use "
+                    "mini-batches, for example with Adam"
                 )
         check_numbers(self, "l2", "least_std", at_least=0)
         for name in ("l2", "least_std"):
@@ -104,8 +106,8 @@ class Recipe:
 
         if self.synthetic_mix and not self.rejects:
             raise UsageError(
-                f"recipe {self.name}: synthetic_mix adds non-digits, which only a loss with "
-                "no_digit can learn"
+                f"recipe {self.name}: synthetic_mix adds non-digits, so the loss must have "
+                "no_digit = true"
             )
 
     @property
@@ -115,7 +117,7 @@ class Recipe:
 
     @property
     def is_full_batch(self) -> bool:
-        """Whether an epoch is one iteration over all images rather than many batches."""
+        """Whether each step takes all images rather than a mini-batch."""
         return isinstance(self.optimiser, FullBatchOptimiser)
 
     def network(self) -> Network:

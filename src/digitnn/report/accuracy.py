@@ -59,7 +59,7 @@ def _digits(classes: tuple[ClassScore, ...]) -> Chart:
         f"lowest recall: {percent(recall)} of {count(hardest.images, 'image')}."
     )
     if absent:
-        words += f" No image shows {', '.join(absent)}: nothing is known about their recall."
+        words += f" There is no image of {', '.join(absent)}, so their recall is unknown."
     label = "Recall and precision of each digit with intervals; the table below has the numbers."
     rows = [
         (

@@ -1,12 +1,12 @@
-"""Keep a training resumable while it runs, in the folder RUN/checkpoint.
+"""Save the progress of a training in the folder RUN/checkpoint, and resume from it.
 
-    lock             held by the process that trains; the system releases it when that dies
+    lock             held by the process that trains, until it ends
     training.json    the training's identity, its conditions, and the command that resumes it
     step-...         mini-batches: see `checkpoints`
     evaluations.log  full batch: see `evaluation_log`
 
-The folder is removed when the run is finished. A process killed at any instant before leaves a
-folder that can be resumed.
+The folder is removed when the run is finished. If the process is killed at any time before, the
+training can be resumed from the folder.
 """
 
 import shutil
@@ -41,11 +41,11 @@ TRAINING_FORMAT = 1
 
 @dataclass(frozen=True)
 class Checkpointing:
-    """How a training is kept resumable.
+    """The options of saving and resuming a training.
 
-    command: what a user types to resume; notify: receives lines for the user; every: seconds
-    between checkpoints within an epoch; resume: continue from what the folder holds; snapshots:
-    save parameters during training too, as is always done if the run already has some.
+    command: the command line that resumes it; notify: receives lines for the user; every: seconds
+    between checkpoints within an epoch; resume: continue from the saved progress; snapshots: also
+    save parameters during training. A run that already has snapshots always gets the later ones.
     """
 
     command: str
@@ -96,10 +96,10 @@ def remove_checkpoint(run: Path) -> None:
 
 @contextmanager
 def lock_checkpoint(run: Path) -> Iterator[Path]:
-    """Within the block, hold RUN/checkpoint, which is made if needed, against other processes.
+    """Lock RUN/checkpoint against other processes, within a `with` block.
 
-    It is removed afterwards if nothing was saved in it. Raises `RunError` if another process
-    holds it.
+    The folder is created if needed, and removed afterwards if nothing was saved in it. Raises
+    `RunError` if another process has locked it.
     """
     folder = run / CHECKPOINT
     lock = FileLock(folder / LOCK, blocking=False)
@@ -125,7 +125,7 @@ def lock_checkpoint(run: Path) -> Iterator[Path]:
 
 
 class UnfinishedRun:
-    """A training and its locked checkpoint folder. identity: what `identify` returns for it."""
+    """A training and its locked checkpoint folder. identity: the result of `identify` for it."""
 
     def __init__(
         self,
@@ -140,9 +140,10 @@ class UnfinishedRun:
         self._saved_at = monotonic()
 
     def begin(self) -> None:
-        """Resume from what the folder holds, or start from the beginning if it is empty.
+        """Resume from the progress in the folder, or start from the beginning if there is none.
 
-        Raises `CheckpointError` if it is of another training, or if all of it is damaged.
+        Raises `CheckpointError` if the folder belongs to another training, or if all checkpoints
+        in it are damaged.
         """
         before, now = self._check_same(), describe_conditions()
         changed = differences(before, now) if before else []
@@ -180,7 +181,7 @@ class UnfinishedRun:
             yield record
 
     def save(self) -> None:
-        """Write a checkpoint. If the disk is full the user is told once, and training continues."""
+        """Write a checkpoint. If the disk is full, notify the user once and continue training."""
         if self._training.recipe.is_full_batch:
             return  # everything is in the log
         self._saved_at = monotonic()
@@ -196,7 +197,10 @@ class UnfinishedRun:
             self._failed = True
 
     def _check_same(self) -> Mapping[str, Any]:
-        """Return the conditions of this training so far. Raises `CheckpointError` for another."""
+        """Return the conditions under which this training ran so far, none for a new one.
+
+        Raises `CheckpointError` if the folder belongs to another training.
+        """
         if not (self._folder / TRAINING).exists():
             return {}
         try:
@@ -209,7 +213,7 @@ class UnfinishedRun:
         return dict(about["conditions"])
 
     def _restore(self) -> bool:
-        """Restore the training from what was saved; tell whether there was anything."""
+        """Restore the training from the saved progress; return whether there was any."""
         training, notify, folder = self._training, self._checkpointing.notify, self._folder
         if training.recipe.is_full_batch:
             log = folder / LOG

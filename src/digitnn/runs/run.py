@@ -5,11 +5,12 @@
     recipe.json          recipe, engine, seed, data, machine, training time
     history.jsonl        one record per epoch
     report.json          every evaluation: split, data, time, result; see `recorded_evaluations`
-    snapshots/           with --snapshots, parameters during training; see `snapshots`
-    checkpoint/          while it trains; see `resume`
+    snapshots/           with --snapshots: parameters during training; see `snapshots`
+    checkpoint/          during training only; see `resume`
 
-A new run is written to a sibling folder and renamed, so it is whole or not there. A training with
-checkpoints writes recipe.json last: a folder without it is not a run yet. No file is a pickle.
+A new run is written to a temporary folder next to its path and then renamed, so it is never
+incomplete. A training with checkpoints writes recipe.json last: a folder without recipe.json is not
+a run yet. No file is a pickle.
 """
 
 import json
@@ -63,7 +64,7 @@ class Run:
 
     @property
     def kept(self) -> EpochRecord | None:
-        """The record of the epoch that was kept, else of the last one; None without any."""
+        """The record of the kept epoch, or else of the last one; None if there are no records."""
         number = self.about.get("kept_epoch")
         matching = [record for record in self.history if record.epoch == number]
         return next(iter(matching or self.history[-1:]), None)
@@ -121,11 +122,12 @@ def save_run(
 
 
 def write_run(folder: Path, training: Training, identity: Mapping[str, Any]) -> Run:
-    """Write the current state of `training` into `folder`, over an earlier state of it.
+    """Write the current state of `training` into `folder`, replacing an earlier state of it.
 
-    Other files stay. While this writes, recipe.json is missing, so `folder` is not a run.
+    Other files in `folder` are kept. Until all files are written, recipe.json is missing, so
+    `folder` is not a run.
 
-    identity: what `identify` returns for the training.
+    identity: the result of `identify` for the training.
     """
     about = {
         "format": RUN_FORMAT,
@@ -188,8 +190,8 @@ def read_about(path: Path) -> dict[str, Any]:
 def _migrate(about: dict[str, Any]) -> dict[str, Any]:
     """Return recipe.json in the current format.
 
-    Format 1, of digitnn 0.1.0, called the recipe's field `synthetic_mix` `beside`. The recipe of
-    an ensemble has its name only.
+    In format 1, written by digitnn 0.1.0, the recipe's field `synthetic_mix` is named `beside`. An
+    ensemble stores only the name of its recipe.
     """
     if about["format"] == 1 and "members" not in about:
         about["recipe"]["synthetic_mix"] = about["recipe"].pop("beside", None)

@@ -1,4 +1,4 @@
-"""A training of a network: what mini-batch and full-batch training have in common.
+"""The training of a network, in mini-batches or on the full batch.
 
 Iterate a `Training` for its records; `break` stops it, and `params()` holds the parameters so far.
 The test split is not among its arguments, so training cannot read it.
@@ -19,7 +19,7 @@ from digitnn.network.initialisation import initial_parameters
 from digitnn.recipes.optimisers import FullBatchOptimiser
 from digitnn.recipes.recipe import Recipe
 from digitnn.training.fullbatch import FullBatchLoop, PointCache
-from digitnn.training.minibatch import MiniBatchLoop, Streams, diverged, streams
+from digitnn.training.minibatch import MiniBatchLoop, diverged, streams
 from digitnn.training.pixel_selection import expand, restrict, varying_pixels
 from digitnn.training.records import Clock, EpochRecord, Record, Stage, StepRecord
 from digitnn.training.stopping import Reason, Stopping, best_epoch
@@ -31,8 +31,9 @@ __all__ = ["Checkpoint", "EpochRecord", "Record", "StepRecord", "Training"]
 class Checkpoint:
     """All that a mini-batch training needs to continue bit for bit.
 
-    arrays: groups of arrays by name, those of the loop, "last_epoch", and "best" if that is kept;
-    progress: position, history and seconds so far as JSON values, whose floats JSON preserves.
+    arrays: groups of arrays by name: those of the loop, "last_epoch", and "best" if the best epoch
+    is kept; progress: position, history and seconds so far as JSON values, which preserve every
+    bit of a float.
     """
 
     arrays: Mapping[str, Mapping[str, ndarray]]
@@ -47,14 +48,16 @@ class Checkpoint:
 class Training:
     """Trains a network by `recipe` on `engine` when it is iterated, once.
 
-    seed decides the initial weights, the order of the batches, the augmentation and the dropout
-    masks, in separate streams, so that both engines start alike and see the same batches. Raises
-    `TrainingError` for too few images, or when the loss is no longer finite; `params()` then
-    returns the parameters after the last whole epoch, the last record of `history`. `complete` is
-    whether the training ran to its end, `stopped` why it ended early.
+    seed determines the initial weights, the order of the batches, the augmentation and the dropout
+    masks. Each has a random stream of its own, so both engines start from the same weights and
+    train on the same batches. Raises `TrainingError` for too few images, or when the loss is no
+    longer finite; `params()` then returns the parameters after the last complete epoch, the last
+    record of `history`. complete: whether the training ran to its end; stopped: the reason if it
+    ended early.
 
-    To continue in another process, `resume` a `checkpoint`, taken after any record; for a
-    full-batch training, `use_cache`. The result has the same bits as without the interruption.
+    To continue in another process, take a `checkpoint` after any record, and `resume` it there. A
+    full-batch training continues with `use_cache` instead. The result is identical to the bit to
+    that of an uninterrupted training.
     """
 
     def __init__(
@@ -93,24 +96,22 @@ class Training:
         self.stopped: Reason | None = None
 
     def params(self) -> dict[str, ndarray]:
-        """Return the parameters so far, float32: the last, or those of the best epoch."""
+        """Return the current parameters, float32, or those of the best epoch if that is kept."""
         if self._best is not None:
             return self._best
         return self._last_params if self._loop is None else self._loop.params()
 
     def initial_params(self) -> dict[str, ndarray]:
-        """Return the initial parameters, float32; full batch: 0 for pixels left out."""
-        recipe, start = self.recipe, self._initial_parameters(streams(self.seed))
+        """Return the initial parameters, float32; ignored pixels of `least_std` have weight 0."""
+        recipe = self.recipe
+        start = initial_parameters(self.network, recipe.initialisation, streams(self.seed).weights)
         if not recipe.is_full_batch:
             return start
         kept = varying_pixels(self.train.images, recipe.least_std)
         return expand(restrict(start, kept), kept)
 
-    def _initial_parameters(self, own: Streams) -> dict[str, ndarray]:
-        return initial_parameters(self.network, self.recipe.initialisation, own.weights)
-
     def last_params(self) -> dict[str, ndarray]:
-        """Return the parameters after the last validated epoch, whichever are kept in the end."""
+        """Return the parameters after the last validated epoch, even if another one is kept."""
         return self._last_params
 
     @property
@@ -125,8 +126,8 @@ class Training:
     def checkpoint(self) -> Checkpoint:
         """Return what is needed to continue, after any record of a mini-batch training.
 
-        If the training stopped within an epoch, the checkpoint is from before the extra validation
-        there: a resumed training must have the records of an uninterrupted one.
+        If the training stopped within an epoch, it was validated there once more. The checkpoint
+        is from before that: a resumed training must have the records of an uninterrupted one.
         """
         if self._stopped_at is not None:
             return self._stopped_at
@@ -183,7 +184,7 @@ class Training:
     def _learn(self, loop: MiniBatchLoop | FullBatchLoop, clock: Clock) -> Iterator[Record]:
         """Yield records until the end of `loop`, or until there is a reason to stop."""
         stopping = self.stopping
-        if stopping.is_out_of_patience(self.history):  # already when the checkpoint was taken
+        if stopping.is_out_of_patience(self.history):  # the checkpoint may be from the end
             self.stopped = "patience"
             return
         for stage in loop:

@@ -72,7 +72,7 @@ def test_unranked_runs_are_listed_with_the_reason() -> None:
     reasons = dict(board.unranked)
     assert "never evaluated on test" in reasons["never-0"]
     assert "did not record which test data" in reasons["old-0"]
-    assert reasons["again"] == "same recipe and seed 0 as lucky-0: counted once"
+    assert reasons["again"] == "same recipe and seed 0 as lucky-0: only one counts"
     assert "not trained to the end" in reasons["cut"]
     assert [(row.recipe, row.n) for row in board.standings] == [("lucky", 3)]
 

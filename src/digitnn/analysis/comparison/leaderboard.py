@@ -26,7 +26,8 @@ class RunSummary:
     """What a run has recorded.
 
     settings: see `settings_of`; seeds: several for an ensemble; complete: trained to the end;
-    chosen_on: see `Standing`; valid, test: None if never measured.
+    chosen_on: "valid" if the validation split determined which epoch was kept, else None;
+    valid, test: None if the run was never evaluated on that split.
     """
 
     path: Path
@@ -53,10 +54,10 @@ class MeasuredAccuracy:
 class Standing:
     """One row: the runs of one recipe with the same settings on one engine.
 
-    interval: 95 % of the mean over all seeds (Student), None for one run; best: of the n runs;
-    excess: best minus mean; by_validation: the test accuracy of the run with the best validation
-    accuracy, which may be reported; chosen_on: the split that decided which epoch was kept, if any;
-    test_reads: evaluations on test by all runs together.
+    interval: Student's 95 % interval of the mean over all seeds, None for one run; best: the
+    highest accuracy of the n runs; excess: best minus mean; by_validation: the test accuracy of the
+    run with the best validation accuracy, which unlike `best` was not chosen by test accuracy;
+    chosen_on: see `RunSummary`; test_reads: evaluations of all runs on the test split.
     """
 
     rank: int
@@ -135,7 +136,7 @@ def summarise_run(path: Path) -> RunSummary:
 def _measured_on_valid(
     run: Trained, readings: Sequence[Mapping[str, Any]]
 ) -> MeasuredAccuracy | None:
-    """Return the last evaluation, or else the validation accuracy of the epoch that was kept."""
+    """Return the last recorded accuracy on valid, or else that of the kept epoch in training."""
     sha256 = run.about["data"]["valid"]["sha256"]
     if noted := _last(readings, "valid"):
         return MeasuredAccuracy(noted.accuracy, sha256)
@@ -144,7 +145,7 @@ def _measured_on_valid(
 
 
 def _last(readings: Sequence[Mapping[str, Any]], split: str) -> MeasuredAccuracy | None:
-    """Return the newest evaluation on `split`, preferring those that name their data."""
+    """Return the newest evaluation on `split`, if possible one that records its data."""
     mine = [reading for reading in readings if reading["split"] == split]
     if not mine:
         return None
@@ -176,7 +177,7 @@ def rank(entries: Sequence[RunSummary], split: SplitName) -> Leaderboard:
 
 
 def _reason_against(entry: RunSummary, group: Sequence[RunSummary], split: SplitName) -> str | None:
-    """Return the reason for not ranking `entry` with `group`, the runs of equal settings."""
+    """Return why `entry` cannot be ranked with `group`, the runs of equal settings, or None."""
     if not entry.complete:
         return "it was not trained to the end"
     measured = _on(entry, split)
@@ -189,7 +190,7 @@ def _reason_against(entry: RunSummary, group: Sequence[RunSummary], split: Split
         )
     for other in group:
         if shared := set(entry.seeds) & set(other.seeds):
-            return f"same recipe and seed {min(shared)} as {other.path}: counted once"
+            return f"same recipe and seed {min(shared)} as {other.path}: only one counts"
     return None
 
 
@@ -232,7 +233,10 @@ def _stand(rank: int, group: Sequence[RunSummary], split: SplitName) -> Standing
 
 
 def _choose_by_validation(group: Sequence[RunSummary]) -> float | None:
-    """Return the test accuracy of the run that validates best; None if one was not validated."""
+    """Return the test accuracy of the run with the best validation accuracy.
+
+    None if a run has no validation accuracy.
+    """
     pairs = [
         (entry.valid.accuracy, entry.test.accuracy)
         for entry in group

@@ -28,7 +28,10 @@ from digitnn.runs.run import Run
 
 @dataclass(frozen=True)
 class StageStart:
-    """A part of the measurement begins, on `n` images. reference: for the corruptions only."""
+    """The start of a part of the measurement, on `n` images.
+
+    reference: the published errors that corruptions are compared with; None for other parts.
+    """
 
     stage: Literal["corruptions", "sweeps", "attacks"]
     n: int
@@ -52,8 +55,8 @@ Record: TypeAlias = StageStart | CorruptionRow | CorruptionSummary | SweepPoint 
 class RobustnessResult:
     """Accuracies on changed images; None or empty for a part that was not measured.
 
-    n, accuracy: of the unchanged images; attacks: None for an ensemble too, which has no single
-    gradient.
+    n: number of images; accuracy: on the unchanged images; attacks: also None for an ensemble,
+    which has no single gradient.
     """
 
     n: int
@@ -63,7 +66,7 @@ class RobustnessResult:
     attacks: tuple[AdversarialRow, ...] | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return what was measured as JSON values; `adversarial` goes with `curves`."""
+        """Return the measured parts as JSON values; "adversarial" is present if "curves" is."""
         found: dict[str, Any] = {}
         if self.corruptions:
             found["corruptions"] = self.corruptions.to_json()
@@ -87,10 +90,10 @@ def measure_robustness(
     """Evaluate `classifier` on changed images of `dataset`.
 
     Args:
-        run: the run that `classifier` comes from. The attacks follow its gradient and are evaluated
-            by the scratch engine.
+        run: the run that `classifier` comes from. The attacks use the gradient of its network and
+            are evaluated with the scratch engine.
         unchanged: the evaluation of `classifier` on `dataset` itself.
-        on_record: gets each record as soon as it is known.
+        on_record: called with each record as soon as it is measured.
     """
     summary, attacks = None, None
     curves: tuple[Curve, ...] = ()

@@ -1,8 +1,8 @@
 """Synthetic training images: digits in other styles, and non-digits.
 
 They are made of strokes, fonts, the training split and Fashion-MNIST's training part. Some are what
-wrong segmentation produces: halves of digits, and two touching digits. Training then redraws each
-of them every time (see `augmentation.redrawing`).
+wrong segmentation produces: halves of digits, and two touching digits. Training draws a new variant
+of each image in every epoch (see `augmentation.redrawing`).
 Axes: n images, h w pixels.
 """
 
@@ -77,7 +77,7 @@ def draw_all(drawers: Sequence[Drawer], rng: np.random.Generator) -> UInt8[ndarr
 
 
 def blots(n: int, rng: np.random.Generator) -> UInt8[ndarray, "n 28 28"]:
-    """Draw ragged blots, from one that fills the image to many small ones."""
+    """Draw ragged blots: in each image, one large blot or many small ones."""
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(SIDE), np.fft.fftfreq(SIDE)))
     found = np.empty((n, SIDE, SIDE), np.float32)
     for blot in found:

@@ -44,10 +44,10 @@ FORWARD: Mapping[type[layers.Layer], Forward] = {
     layers.Tanh: without_parameters(tanh),
     layers.Relu: without_parameters(relu),
 }
-"""The function of each layer description that this engine runs, in prediction."""
+"""The function that computes each kind of layer in prediction mode."""
 
 LayerFunction: TypeAlias = Callable[[Mapping[str, ndarray], ndarray], tuple[ndarray, Backward]]
-"""A layer, or several fused ones, as a function of its parameters and its input."""
+"""One layer, or several fused ones, as a function of parameters and input."""
 
 BackwardNetwork: TypeAlias = Callable[[Float[ndarray, "n k"]], Gradients]
 
@@ -69,31 +69,31 @@ def forward_training(
     x: Float[ndarray, "n ..."],
     kept: Mapping[int, Bool[ndarray, "n ..."]],
 ) -> tuple[Float[ndarray, "n k"], BackwardNetwork, Statistics]:
-    """Return the same in training mode, and the new running statistics by full name.
+    """Return what `forward` does, but in training mode, and the new running statistics by name.
 
     BatchNorm takes the statistics of x, which must be the whole batch; Dropout drops units.
-    kept: for the index of each Dropout, True where a unit is kept.
+    kept: a mask of the kept units for each Dropout, by the index of the layer.
     """
     statistics: Statistics = {}
 
     def training_batch_norm(index: int, layer: layers.BatchNorm) -> LayerFunction:
-        def piece(own: Mapping[str, ndarray], x: ndarray) -> tuple[ndarray, Backward]:
+        def function(own: Mapping[str, ndarray], x: ndarray) -> tuple[ndarray, Backward]:
             y, backward, averages = batch_norm_training(layer, own, x)
             statistics.update({f"{index}.{name}": average for name, average in averages.items()})
             return y, backward
 
-        return piece
+        return function
 
-    def in_training(index: int, piece: LayerFunction) -> LayerFunction:
+    def in_training(index: int, function: LayerFunction) -> LayerFunction:
         match architecture[index]:
             case layers.BatchNorm() as layer:
                 return training_batch_norm(index, layer)
             case layers.Dropout() as layer:
                 drop = without_parameters(lambda layer, x: dropout_training(layer, kept[index], x))
                 return partial(drop, layer)
-        return piece
+        return function
 
-    chain = [(index, in_training(index, piece)) for index, piece in layer_functions(architecture)]
+    chain = [(index, in_training(index, layer)) for index, layer in layer_functions(architecture)]
     return *_backpropagate(chain, params, x), statistics
 
 
@@ -102,12 +102,12 @@ def _backpropagate(
 ) -> tuple[Float[ndarray, "n k"], BackwardNetwork]:
     """Return the output of `chain`, and its backward function (Rumelhart, Hinton, Williams 1986).
 
-    The forward pass collects a `backward` of each piece. The backward pass calls them last to
-    first, each with the dx of the piece after it. It stops at the first piece that has parameters:
-    training does not need the gradient of the pixels.
+    The forward pass collects the `backward` of each layer. The backward pass calls them from the
+    last to the first layer, each with the dx of the layer after it. It stops at the first layer
+    that has parameters: training does not need the gradient of the pixels.
     """
     y, passes = _run(chain, params, x)
-    first = next((at for at, piece in enumerate(passes) if piece.has_parameters), 0)
+    first = next((at for at, layer in enumerate(passes) if layer.has_parameters), 0)
 
     def backward(dy: Float[ndarray, "n k"]) -> Gradients:
         gradients: Gradients = {}
@@ -131,9 +131,9 @@ def forward_to_pixels(
 
     def backward(dy: Float[ndarray, "n k"]) -> Float[ndarray, "n ..."]:
         dx: ndarray | None = dy
-        for piece in reversed(passes):
+        for layer in reversed(passes):
             assert dx is not None
-            dx, _ = piece.backward(dx, True, need_params=False)
+            dx, _ = layer.backward(dx, True, need_params=False)
         assert dx is not None
         return dx
 
@@ -152,7 +152,7 @@ def layer_by_layer(
 
 
 class _LayerPass(NamedTuple):
-    """A piece after its forward pass; layer_index: the index of its first layer."""
+    """A layer, or fused layers, after the forward pass; layer_index: that of the first one."""
 
     layer_index: int
     backward: Backward
@@ -162,21 +162,21 @@ class _LayerPass(NamedTuple):
 def _run(
     chain: Sequence[tuple[int, LayerFunction]], params: Params, x: Float[ndarray, "n ..."]
 ) -> tuple[Float[ndarray, "n k"], list[_LayerPass]]:
-    """Return the output of the last piece, and every piece with its backward function."""
+    """Return the output of the last layer, and the backward function of each."""
     passes = []
-    for index, piece in chain:
+    for index, function in chain:
         own = parameters_of(params, index)
-        x, backward = piece(own, x)
+        x, backward = function(own, x)
         passes.append(_LayerPass(index, backward, bool(own)))
     return x, passes
 
 
 @lru_cache
 def layer_functions(architecture: Architecture) -> tuple[tuple[int, LayerFunction], ...]:
-    """Return (index of the first layer, function) for each piece of a network.
+    """Return (index, function) for each layer of a network.
 
-    A piece is one layer, except that Conv2d, Relu, MaxPool2d in a row are fused into one piece,
-    which computes the same numbers faster (see `conv_relu_pool`).
+    Conv2d, Relu and MaxPool2d in a row are fused into one function, which computes the same numbers
+    faster (see `conv_relu_pool`); its index is that of the Conv2d.
     """
     found: list[tuple[int, LayerFunction]] = []
     index = 0

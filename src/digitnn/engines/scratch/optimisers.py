@@ -2,8 +2,8 @@
 
 All parameters are one vector p and their gradient another, g (see `parameter_vector`). A rule takes
 both and the vectors of its state, and returns the new p and the new state. `recipes.optimisers`
-states the formulas, the meaning of their letters and their sources. A trainer uses the fast
-version, `optimisers_in_place`.
+states the formulas, the meaning of their letters and their sources. Training uses the fast version,
+`optimisers_in_place`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,10 +24,10 @@ Vector: TypeAlias = Float[ndarray, "_"]
 Weights: TypeAlias = Sequence[Weight]
 
 State: TypeAlias = dict[str, ndarray]
-"""What an optimiser keeps: "steps", their number so far, and the vectors named in `RULES`."""
+"""The state of an optimiser: "steps", their number so far, and the vectors named in `RULES`."""
 
 WHOLE_VECTOR: Weights = (Weight(slice(None), rows=1, hidden=False),)
-"""A whole vector as one weight, that of a network's last layer."""
+"""The default: the vector is one weight matrix, and not of a hidden layer."""
 
 WithDecayInGradient: TypeAlias = Sgd | RmsProp | Adadelta
 """Rules whose g includes the weight decay; `AdamW` and `Muon` shrink the weights themselves."""
@@ -35,7 +35,10 @@ WithDecayInGradient: TypeAlias = Sgd | RmsProp | Adadelta
 
 @dataclass(frozen=True)
 class Step:
-    """Step t = 1, 2, ... at the learning rate `rate`; only `weights` have weight decay and Muon."""
+    """Step number t = 1, 2, ... with the learning rate `rate`.
+
+    weights: the parts of the vectors that weight decay and Muon apply to.
+    """
 
     t: int
     rate: float
@@ -119,9 +122,9 @@ def muon(
 ) -> tuple[Vector, ...]:
     """U = momentum U + G; p = p - rate sqrt(max(rows, columns)) orthogonalise(G + momentum U).
 
-    This is the step of each hidden weight, as a matrix; all other parameters take Adam's steps.
+    This is the step of each weight matrix of a hidden layer. For all other parameters it is Adam's.
 
-    total: for hidden weights U, else as in `adam`; square_total: 0 for hidden weights.
+    total: U for hidden weights, else as in `adam`; square_total: 0 for hidden weights.
     """
     hidden = [weight for weight in step.weights if weight.hidden]
     p = decay_weights(p, step.rate * optimiser.weight_decay, hidden).copy()
@@ -189,7 +192,7 @@ def update(
 ) -> tuple[Vector, State]:
     """Return the parameters and the state after one step; the arguments are not changed.
 
-    learning_rate: of this step, used instead of the optimiser's own. weights: see `Layout.weights`.
+    learning_rate: of this step; that of `optimiser` is ignored. weights: see `Layout.weights`.
     Raises `ShapeError` if the vectors do not fit each other, `UsageError` for the state of another
     optimiser.
     """
@@ -212,8 +215,8 @@ def check(optimiser: MiniBatchOptimiser, params: Vector, gradient: Vector, state
         )
     if (gradient.shape, gradient.dtype) != (params.shape, params.dtype):
         raise ShapeError(
-            f"{name}: a gradient of {len(params)} {params.dtype} parameters has as many, "
-            f"got {gradient.shape} {gradient.dtype}"
+            f"{name}: the gradient must have the shape and type of the parameters, "
+            f"{params.shape} {params.dtype}, got {gradient.shape} {gradient.dtype}"
         )
     for what in expected[1:]:
         vector = state[what]

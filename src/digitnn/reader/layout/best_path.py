@@ -1,8 +1,8 @@
 """Choose the glyphs of a text line: the sequence of candidates with the highest score.
 
-Each run of neighbouring pieces that may be one digit is a candidate. The best path from the left
+Each sequence of adjacent pieces that may be one digit is a candidate. The best path from the left
 to the right end of the line uses each piece once (LeCun, Bottou, Bengio and Haffner 1998, section
-V: segmentation graph and Viterbi search). Scores are log probabilities in nats, less penalties.
+V: segmentation graph and Viterbi search). Scores are log probabilities in nats minus penalties.
 Axes: n candidates.
 """
 
@@ -17,28 +17,30 @@ from numpy import ndarray
 from digitnn.reader.layout.glyphs import InkPiece, union_box
 
 MAX_PIECES, MAX_WIDTH_RATIO = 8, 1.5
-"""A candidate has at most this number of pieces, and this ratio of width to height."""
+"""The largest number of pieces, and the largest ratio of width to height, of a candidate."""
 
 NON_DIGIT_SCORE_NATS = -3.0
-"""Score of a certain non-digit. It stays whole unless its parts are classified confidently."""
+"""Score of a glyph whose confidence is 0. A component that is not a digit is therefore kept as one
+glyph, unless the network is confident about its parts."""
 
 CUT_PENALTY_NATS = 0.2
-"""Penalty of a cut through ink, per stroke width of ink."""
+"""Penalty of a cut, for each stroke width of ink that it crosses."""
 
 MIN_PART_CONFIDENCE = 0.7
-"""A glyph that is part of a component is a non-digit below this confidence: one slice of a cross
-or a letter may look like a 1, but rarely all of them."""
+"""Below this confidence, a glyph that is a part of a component counts as a non-digit. A slice of a
+cross or a letter may look like a 1, but rarely all of its slices do."""
 
 PART_ONE_SCORE_NATS = -1.5
-"""Penalty for a part of a component that is classified as 1, which every straight stroke resembles.
-One such part may touch another digit, but a letter of straight strokes is not split into 1s."""
+"""Added to the score of a part of a component that is classified as 1, since straight strokes of
+other characters look like a 1. A 1 that touches another digit is still found, but a letter that
+consists of straight strokes is not split into 1s."""
 
 
 @dataclass(frozen=True)
 class Candidate:
     """Pieces start..stop - 1 of a line, taken for one glyph.
 
-    shape_nats: the penalty for its size and its gaps, at most 0; partial: whether one of its
+    shape_nats: the score of its size and its gaps, at most 0; partial: whether one of its
     components also belongs to another glyph; whole: whether it is exactly one component, no wider
     than a digit may be.
     """
@@ -51,7 +53,7 @@ class Candidate:
 
 
 def find_candidates(pieces: Sequence[InkPiece], height: float) -> list[Candidate]:
-    """Return the runs of pieces that may be one digit, where digits are about `height` high."""
+    """Return the sequences of pieces that may be one digit. height: of a typical digit, pixels."""
     found = []
     for start in range(len(pieces)):
         for stop in range(start + 1, len(pieces) + 1):
@@ -85,14 +87,17 @@ def _is_partial(pieces: Sequence[InkPiece], start: int, stop: int) -> bool:
 
 
 def _shape_score_nats(width: float, height: float, digit_height: float) -> float:
-    """Penalise glyphs lower than their line or wider than high: parts of digits often are."""
+    """Return a negative score for a glyph that is low or wide, as parts of digits often are."""
     low = max(0.0, np.log2(0.75 * digit_height / max(height, 1)))
     wide = max(0.0, np.log2(width / (1.1 * max(height, 0.75 * digit_height))))
     return float(-2.0 * low - 3.0 * wide)
 
 
 def _gap_score_nats(run: Sequence[InkPiece], height: float) -> float:
-    """Penalise gaps: components side by side are usually two digits. Slices cost nothing."""
+    """Return a negative score for gaps: components side by side are usually two digits.
+
+    There is no penalty between slices of one component.
+    """
     score, right = 0.0, run[0].box[2]
     for before, piece in pairwise(run):
         if piece.component != before.component:
@@ -104,7 +109,10 @@ def _gap_score_nats(run: Sequence[InkPiece], height: float) -> float:
 
 
 def boundary_scores(pieces: Sequence[InkPiece]) -> list[float]:
-    """Return the penalty, for k = 0..len(pieces), of a boundary before piece k: its cuts' ink."""
+    """Return the score of a glyph boundary before piece k, for k = 0..len(pieces).
+
+    It is negative if the boundary cuts through components, in proportion to the ink of the cuts.
+    """
     scores = [0.0] * (len(pieces) + 1)
     for k in range(1, len(pieces)):
         after = {piece.component for piece in pieces[k:]}
@@ -130,7 +138,7 @@ def best_path(
         candidate = candidates[number]
         nats = classification_score(probabilities[number], candidate.partial)
         score = nats + candidate.shape_nats
-        if candidate.whole:  # a non-digit has no shape that it should have
+        if candidate.whole:  # the shape of a non-digit is not penalised
             score = max(score, NON_DIGIT_SCORE_NATS)
         score += boundaries[candidate.stop]
         if best[candidate.start] + score > best[candidate.stop]:
@@ -144,7 +152,10 @@ def best_path(
 
 
 def classification_score(probabilities: Float32[ndarray, " 11"], partial: bool = False) -> float:
-    """Return log(p + (1 - p) exp(NON_DIGIT_SCORE_NATS)), where p is the confidence."""
+    """Return log(p + (1 - p) exp(NON_DIGIT_SCORE_NATS)), where p is the confidence.
+
+    partial: the glyph is a part of a component; see `MIN_PART_CONFIDENCE`, `PART_ONE_SCORE_NATS`.
+    """
     p = float(probabilities[:10].max())
     if partial and p < MIN_PART_CONFIDENCE:
         return NON_DIGIT_SCORE_NATS

@@ -55,9 +55,7 @@ def draw_digits(classes: Sequence[ClassScore]) -> Figure:
             elinewidth=1.4,
             label=name,
         )
-    axes.set_xticks(range(len(classes)))
-    axes.set_xlabel("digit")
-    axes.set_ylabel("%")
+    axes.set(xticks=range(len(classes)), xlabel="digit", ylabel="%")
     axes.grid(axis="y", alpha=0.6, linewidth=0.6)
     axes.legend(
         frameon=False, fontsize=FONT_POINTS, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1)
@@ -77,8 +75,7 @@ def draw_sweeps(curves: Sequence[Curve]) -> Figure:
         axes.set_xlabel(curve.unit)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-    row[0].set_ylabel("accuracy (%)")
-    row[0].set_ylim(0, 101)
+    row[0].set(ylabel="accuracy (%)", ylim=(0, 101))
     return figure
 
 
@@ -95,10 +92,12 @@ def draw_attacks(rows: Sequence[AdversarialRow], accuracy: float) -> Figure:
         axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
         y = [100 * accuracy, *(100 * row.accuracy for row in mine)]
         axes.plot(x, y, color=colour, linestyle=dash, marker=".", label=label)
-    axes.set_ylim(0, 101)
-    axes.set_xlim(left=0)
-    axes.set_xlabel("epsilon: the most that a pixel changes, of 255 levels")
-    axes.set_ylabel("accuracy (%)")
+    axes.set(
+        ylim=(0, 101),
+        xlim=(0, None),
+        xlabel="epsilon: the most that a pixel changes, of 255 levels",
+        ylabel="accuracy (%)",
+    )
     axes.grid(alpha=0.6, linewidth=0.6)
     axes.legend(frameon=False, fontsize=FONT_POINTS)
     return figure
@@ -137,11 +136,13 @@ def draw_learning(histories: Sequence[History], what: str) -> Figure:
                 label=None if number else label,
             )
     use_log_scale(axes)
-    axes.set_xlim(left=0)
-    unit = "iteration" if all(one.recipe.is_full_batch for one in histories) else "epoch"
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-    axes.set_xlabel(unit)
-    axes.set_ylabel("loss (nats per image)" if what == "loss" else "error rate (%)")
+    unit = "iteration" if all(one.recipe.is_full_batch for one in histories) else "epoch"
+    axes.set(
+        xlim=(0, None),
+        xlabel=unit,
+        ylabel="loss (nats per image)" if what == "loss" else "error rate (%)",
+    )
     axes.grid(alpha=0.6, linewidth=0.6, which="both")
     axes.legend(frameon=False, fontsize=FONT_POINTS)
     return figure
@@ -162,10 +163,7 @@ def draw_moves(found: OverEpochs) -> Figure:
             marker="." if len(known) < 30 else None,
             label=path.name,
         )
-    axes.set_xlim(left=0)
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel(found.unit)
-    axes.set_ylabel("distance / initial norm")
+    axes.set(xlim=(0, None), ylim=(0, None), xlabel=found.unit, ylabel="distance / initial norm")
     axes.grid(alpha=0.6, linewidth=0.6)
     if len(found.layers) <= len(COLOURS):
         axes.legend(frameon=False, fontsize=FONT_POINTS)
@@ -191,10 +189,8 @@ def draw_next_test(found: NextTest) -> Figure:
         va="bottom",
         fontsize=FONT_POINTS,
     )
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel(f"errors on another {found.n:,} images")
+    axes.set(ylim=(0, None), xlabel=f"errors on another {found.n:,} images", yticks=[])
     axes.spines["left"].set_visible(False)
-    axes.set_yticks([])
     return figure
 
 
@@ -224,9 +220,8 @@ def draw_seeds(seeds: Sequence[SeedResult], mean: float) -> Figure:
         range(len(seeds)),
         [f"seed {seed.seeds}" + (" (this run)" if seed.own else "") for seed in seeds],
     )
-    axes.set_ylim(len(seeds) - 0.4, -0.6)
+    axes.set(ylim=(len(seeds) - 0.4, -0.6), xlabel="accuracy (%)")
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("accuracy (%)")
     axes.grid(axis="x", alpha=0.6, linewidth=0.6)
     return figure
 

@@ -30,15 +30,15 @@ def watch(training, title):
     return training
 
 
-def measured_on(rung, digits, n_train=400):
-    return measure_rung(rung, None, digits[:n_train], digits[400:], digits[400:], 0, watch)
-
-
 def plan_of(digits, folder, names=("nearest-mean", "neighbours"), sizes=(100, 400), **changes):
     rungs = tuple(RUNGS[name] for name in names)
     what = {"rungs": rungs, "sizes": sizes, "train": digits[:400], "valid": digits[400:]}
     rest = {"evaluated_on": digits[400:], "seed": 0, "engine": None, "folder": folder}
     return LadderPlan(**what | rest | changes)
+
+
+def measured_on(rung, digits, n_train=400):
+    return measure_rung(plan_of(digits, None), rung, n_train, watch)
 
 
 def test_nearest_mean_predicts_the_digit_of_the_nearest_of_ten_means(digits):

@@ -53,9 +53,7 @@ def draw_reliability(evaluation_summary: EvaluationSummary, narrow: bool = False
     most = max(one.n for one in (*evaluation_summary.bins, *after.bins))
     for above, below in grid.T if narrow else grid[:, :1].T:
         above.set_ylabel("accuracy (%)")
-        below.set_ylabel("images")
-        below.set_yscale("log")
-        below.set_ylim(0.7, 12 * most)
+        below.set(ylabel="images", yscale="log", ylim=(0.7, 12 * most))
         below.yaxis.set_major_formatter("{x:,.0f}")
     return figure
 
@@ -80,8 +78,7 @@ def _draw_bins(axes: Axes, bins: tuple[Bin, ...]) -> None:
         linewidth=2.5,
         label="mean confidence",
     )
-    axes.set_xlim(0, 100)
-    axes.set_ylim(0, 103)
+    axes.set(xlim=(0, 100), ylim=(0, 103))
     axes.spines[["top", "right"]].set_visible(False)
 
 
@@ -145,10 +142,12 @@ def draw_risk_coverage(evaluation_summary: EvaluationSummary) -> Figure:
             ha="right",
             fontsize=8,
         )
-    axes.set_xlim(0, 102)
-    axes.set_ylim(0, 1.2 * max(100 * last.error, float(bounds.max()), 0.01))
-    axes.set_xlabel("coverage (%): share of images answered, most confident first")
-    axes.set_ylabel("error rate among these (%)")
+    axes.set(
+        xlim=(0, 102),
+        ylim=(0, 1.2 * max(100 * last.error, float(bounds.max()), 0.01)),
+        xlabel="coverage (%): share of images answered, most confident first",
+        ylabel="error rate among these (%)",
+    )
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize=9, loc="center left")

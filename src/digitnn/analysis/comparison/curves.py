@@ -45,8 +45,7 @@ def draw_curves(histories: Sequence[History]) -> Figure:
         use_log_scale(axes)
     error, loss = panels[:, 0]
     error.set_ylabel("error rate (%)")
-    loss.set_ylabel("loss (nats per image)")
-    loss.set_xlabel(_unit(histories))
+    loss.set(ylabel="loss (nats per image)", xlabel=_unit(histories))
     panels[1, 1].set_xlabel("seconds of training")
     _add_legends(figure, error, histories, columns)
     return figure

@@ -63,8 +63,9 @@ def draw_learning_curves(runs: Sequence[Trained]) -> Figure:
             axes.plot(epochs, [100 * v for v in values], label=label, color=colour, marker=marker)
         use_log_scale(axes)
         axes.set_title(f"{run.recipe} ({run.engine})", fontsize=11)
-        axes.set_xlabel("iteration" if run.history[-1].evaluations else "epoch")
-        axes.set_ylabel("error rate (%)")
+        axes.set(
+            xlabel="iteration" if run.history[-1].evaluations else "epoch", ylabel="error rate (%)"
+        )
         if marker:
             axes.set_xticks(epochs)
         axes.grid(alpha=0.3, which="both")
@@ -85,10 +86,9 @@ def draw_confusions(evaluated: Sequence[EvaluatedRun]) -> Figure:
                     shade = "white" if wrong[i, j] > 0.6 * wrong.max() else "black"
                     axes.text(j, i, wrong[i, j], ha="center", va="center", color=shade, fontsize=8)
             axes.text(i, i, "·", ha="center", va="center", color=GREY)
-        axes.set_xticks(range(CLASSES))
-        axes.set_yticks(range(CLASSES))
-        axes.set_xlabel("classified as")
-        axes.set_ylabel("digit")
+        axes.set(
+            xticks=range(CLASSES), yticks=range(CLASSES), xlabel="classified as", ylabel="digit"
+        )
         axes.set_title(
             f"{one.title}: {one.evaluation.errors} of {one.evaluation.n:,} wrong", fontsize=11
         )
@@ -177,8 +177,7 @@ def draw_time_and_accuracy(rows: Sequence[Mapping[str, Any]]) -> Figure:
         axes.xaxis.set_major_formatter("{x:g}")
     use_log_scale(axes)
     axes.margins(x=0.3)
-    axes.set_xlabel("seconds of training")
-    axes.set_ylabel("test error, % (with its 95 % interval)")
+    axes.set(xlabel="seconds of training", ylabel="test error, % (with its 95 % interval)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.3, which="both")
     axes.legend(frameon=False, fontsize=9)

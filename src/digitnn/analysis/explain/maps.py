@@ -135,8 +135,7 @@ def _draw_map(axes: Axes, found: ImageMap, marked: int | None) -> None:
         )
     kept = "" if found.kept is None else f", {100 * found.kept:.0f} % of the variance"
     axes.set_title(f"{found.method} of {len(x):,} images{kept}", fontsize=11)
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set_color(GREY)
     axes.legend(loc="upper left", frameon=True, framealpha=0.85, edgecolor="none", fontsize=9)

@@ -59,7 +59,6 @@ def show_signed(axes: Axes, plane: Num[ndarray, "h w"], largest: float) -> AxesI
 
 def frame(axes: Axes) -> None:
     """Remove the ticks and draw a thin grey frame."""
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set(color="#c0c0c0", linewidth=0.8)

@@ -3,7 +3,7 @@
 Axes: n images.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
@@ -38,7 +38,8 @@ from digitnn.wording import brief, did_you_mean
 BLOCK_IMAGES = 256
 """Images changed at once: few enough to stay in cache."""
 
-Corrupt: TypeAlias = Callable[[ndarray, np.random.Generator], ndarray]
+Corrupt: TypeAlias = Callable[..., ndarray]
+"""Takes raw pixels, a generator and, by name, strengths."""
 
 
 @dataclass(frozen=True)
@@ -64,64 +65,56 @@ class Corruption:
         return self.levels[wanted - 1]
 
 
+def _levels(corrupt: Corrupt, **strengths: Sequence[float]) -> tuple[Corrupt, ...]:
+    """Return `corrupt` with the first, second, ... of each of its strengths."""
+    levels = zip(*strengths.values(), strict=True)
+    return tuple(partial(corrupt, **dict(zip(strengths, one, strict=True))) for one in levels)
+
+
+FIFTHS, TENTHS = [s / 5 for s in range(1, 6)], [s / 10 for s in range(1, 6)]
+
 CORRUPTIONS: Mapping[str, Corruption] = {
     one.name: one
     for one in (
+        Corruption("shot_noise", _levels(shot_noise, photons=(60, 25, 12, 5, 3)), 5),
         Corruption(
-            "shot_noise", tuple(partial(shot_noise, photons=p) for p in (60, 25, 12, 5, 3)), 5
-        ),
-        Corruption(
-            "impulse_noise",
-            tuple(partial(impulse_noise, share=s) for s in (0.03, 0.06, 0.09, 0.17, 0.27)),
-            4,
+            "impulse_noise", _levels(impulse_noise, share=(0.03, 0.06, 0.09, 0.17, 0.27)), 4
         ),
         Corruption(
             "glass_blur",
-            tuple(
-                partial(glass_blur, sigma=sigma, reach=reach, rounds=rounds)
-                for sigma, reach, rounds in (
-                    (0.7, 1, 2),
-                    (0.9, 2, 1),
-                    (1.0, 2, 3),
-                    (1.1, 3, 2),
-                    (1.5, 4, 2),
-                )
+            _levels(
+                glass_blur,
+                sigma=(0.7, 0.9, 1.0, 1.1, 1.5),
+                reach=(1, 2, 2, 3, 4),
+                rounds=(2, 1, 3, 2, 2),
             ),
             1,
         ),
         Corruption(
             "motion_blur",
-            tuple(
-                partial(motion_blur, radius=radius, sigma=sigma)
-                for radius, sigma in ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15))
-            ),
+            _levels(motion_blur, radius=(10, 15, 15, 15, 20), sigma=(3, 5, 8, 12, 15)),
             1,
         ),
-        Corruption("shear", tuple(partial(shear, radians=s / 5) for s in range(1, 6)), 2),
-        Corruption("scale", tuple(partial(scale, factor=1 - s / 10) for s in range(1, 6)), 3),
-        Corruption("rotate", tuple(partial(rotate, radians=s / 5) for s in range(1, 6)), 2),
-        Corruption("brightness", tuple(partial(brightness, light=s / 10) for s in range(1, 6)), 5),
-        Corruption("translate", tuple(partial(translate, pixels=s) for s in range(1, 6)), 3),
+        Corruption("shear", _levels(shear, radians=FIFTHS), 2),
+        Corruption("scale", _levels(scale, factor=[1 - share for share in TENTHS]), 3),
+        Corruption("rotate", _levels(rotate, radians=FIFTHS), 2),
+        Corruption("brightness", _levels(brightness, light=TENTHS), 5),
+        Corruption("translate", _levels(translate, pixels=range(1, 6)), 3),
         Corruption("stripe", (stripe,)),
         Corruption(
             "fog",
-            tuple(
-                partial(fog, thickness=thickness, decay=decay)
-                for thickness, decay in ((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4))
-            ),
+            _levels(fog, thickness=(1.5, 2, 2.5, 2.5, 3), decay=(2, 2, 1.7, 1.5, 1.4)),
             5,
         ),
         Corruption(
             "spatter",
-            tuple(
-                partial(spatter, mean=m, spread=s, drop=d, threshold=t, softness=f)
-                for m, s, d, t, f in (
-                    (0.65, 0.3, 4, 0.69, 0.6),
-                    (0.65, 0.3, 3, 0.68, 0.6),
-                    (0.65, 0.3, 2, 0.68, 0.5),
-                    (0.65, 0.3, 1, 0.65, 1.5),
-                    (0.67, 0.4, 1, 0.65, 1.5),
-                )
+            _levels(
+                spatter,
+                mean=(0.65, 0.65, 0.65, 0.65, 0.67),
+                spread=(0.3, 0.3, 0.3, 0.3, 0.4),
+                drop=(4, 3, 2, 1, 1),
+                threshold=(0.69, 0.68, 0.68, 0.65, 0.65),
+                softness=(0.6, 0.6, 0.5, 1.5, 1.5),
             ),
             4,
         ),

@@ -93,7 +93,7 @@ def audit(
             stop.signal_number,
         )
     found = summarise_audit(what, answers, len(train), test.fingerprint())
-    written = write_audit(what, found)
+    written = write_audit(found)
     say("written: " + ", ".join(map(str, written)))
     if as_json:
         print_json(found.to_json())

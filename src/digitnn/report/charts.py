@@ -152,15 +152,12 @@ def draw_moves(found: OverEpochs) -> Figure:
     """Draw the relative distance of each layer's weights from their initial values."""
     figure, axes = _new(FULL_WIDTH_INCHES, 2.7)
     for number, path in enumerate(found.layers):
-        known = [
-            (e, v) for e, v in zip(found.epochs, path.from_start, strict=True) if v is not None
-        ]
         axes.plot(
-            [epoch for epoch, _ in known],
-            [value for _, value in known],
+            found.epochs,
+            np.array(path.from_start, float),  # None becomes NaN, which is not drawn
             color=COLOURS[number % len(COLOURS)],
             linestyle=("-", "--", ":", "-.")[number // len(COLOURS) % 4],
-            marker="." if len(known) < 30 else None,
+            marker="." if len(found.epochs) < 30 else None,
             label=path.name,
         )
     axes.set(xlim=(0, None), ylim=(0, None), xlabel=found.unit, ylabel="distance / initial norm")

@@ -1,6 +1,7 @@
 """Measure all that a page shows: accuracy, robustness, what the network learned, other seeds."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -17,10 +18,10 @@ from digitnn.analysis.comparison.leaderboard import (
     rank,
     summarise_run,
 )
-from digitnn.analysis.explain.first_layer import FirstLayer, first_layer
+from digitnn.analysis.explain.first_layer import first_layer
 from digitnn.analysis.explain.maps import ImageMap, map_images
-from digitnn.analysis.explain.neighbours import Neighbours, nearest_by_features, nearest_by_pixels
-from digitnn.analysis.explain.over_epochs import OverEpochs, has_snapshots, weights_over_epochs
+from digitnn.analysis.explain.neighbours import nearest_by_features, nearest_by_pixels
+from digitnn.analysis.explain.over_epochs import has_snapshots, weights_over_epochs
 from digitnn.analysis.explain.saliency import saliency
 from digitnn.analysis.explain.stages import stages_of
 from digitnn.analysis.robustness.corruptions.suite import CORRUPTIONS
@@ -41,6 +42,9 @@ from digitnn.runs.histories import History, read_histories
 from digitnn.runs.protocol import Trained
 from digitnn.runs.run import Run
 from digitnn.wording import Notify, count
+
+MAX_MAP_IMAGES_ON_PAGE = 1000
+"""t-SNE takes three seconds for this many images on one core."""
 
 
 def measure_run(run: Trained, wanted: PageRequest, notify: Notify) -> Measurements:
@@ -103,14 +107,43 @@ def _insight(
     wanted: PageRequest,
     notify: Notify,
 ) -> Insight | None:
+    """Examine the network with its most confident mistake as an example; None for an ensemble."""
     if not isinstance(run, Run):
         return None
-    data = run.about["data"]
+    data, network, params = run.about["data"], run.network, run.params
     notify("examining the network")
     train = load_training_data(data["collection"], wanted.data_dir, data["split_seed"]).train
+    predictions = evaluation_summary.evaluation.predictions
     mistakes = evaluation_summary.most_wrong
     index = mistakes[0].index if mistakes else 0
-    return look_inside(run, dataset, evaluation_summary.evaluation.predictions, train, index)
+    image, label = dataset.images[index], int(dataset.labels[index])
+    part = slice(MAX_MAP_IMAGES_ON_PAGE)
+    layout, no_map = _map(run, dataset[part], predictions[part])
+    weights, hidden, over_epochs, no_epochs = None, None, None, ""
+    with suppress(NetworkError):
+        weights = first_layer(network, params)
+    with suppress(NetworkError):
+        one = hidden_features(network, params, image[None])[0]
+        hidden = nearest_by_features(hidden_features(network, params, train.images), one, train)
+    if has_snapshots(run):
+        try:
+            over_epochs = weights_over_epochs(run)
+        except RunError as error:
+            no_epochs = f"No weights over the epochs: {error}."
+    return Insight(
+        index=index,
+        label=label,
+        wrong=bool(predictions[index] != label),
+        weights=weights,
+        stages=stages_of(network, params, image),
+        saliency=saliency(network, params, image),
+        hidden=hidden,
+        pixels=nearest_by_pixels(image, train),
+        layout=layout,
+        no_map=no_map,
+        over_epochs=over_epochs,
+        no_epochs=no_epochs,
+    )
 
 
 def _histories(run: Trained) -> tuple[History, ...]:
@@ -120,63 +153,6 @@ def _histories(run: Trained) -> tuple[History, ...]:
     except RunError:
         return ()
     return tuple(history for history in found if history.records)
-
-
-MAX_MAP_IMAGES_ON_PAGE = 1000
-"""t-SNE takes three seconds for this many images on one core."""
-
-
-def look_inside(
-    run: Run, dataset: Dataset, predictions: UInt8[ndarray, " n"], train: Dataset, index: int
-) -> Insight:
-    """Examine the network of `run` with the image at `index` of `dataset` as an example.
-
-    predictions: for all of `dataset`; train: the training images of `run`.
-    """
-    image = dataset.images[index]
-    layout, no_map = _map(
-        run, dataset[:MAX_MAP_IMAGES_ON_PAGE], predictions[:MAX_MAP_IMAGES_ON_PAGE]
-    )
-    over_epochs, no_epochs = _epochs(run)
-    return Insight(
-        index=index,
-        label=int(dataset.labels[index]),
-        wrong=bool(predictions[index] != dataset.labels[index]),
-        weights=_weights(run),
-        stages=stages_of(run.network, run.params, image),
-        saliency=saliency(run.network, run.params, image),
-        hidden=_hidden(run, image, train),
-        pixels=nearest_by_pixels(image, train),
-        layout=layout,
-        no_map=no_map,
-        over_epochs=over_epochs,
-        no_epochs=no_epochs,
-    )
-
-
-def _epochs(run: Run) -> tuple[OverEpochs | None, str]:
-    """Return what the snapshots show, or the reason why they cannot be loaded."""
-    if not has_snapshots(run):
-        return None, ""
-    try:
-        return weights_over_epochs(run), ""
-    except RunError as error:
-        return None, f"No weights over the epochs: {error}."
-
-
-def _weights(run: Run) -> FirstLayer | None:
-    try:
-        return first_layer(run.network, run.params)
-    except NetworkError:
-        return None
-
-
-def _hidden(run: Run, image: UInt8[ndarray, "28 28"], train: Dataset) -> Neighbours | None:
-    try:
-        one = hidden_features(run.network, run.params, image[None])[0]
-    except NetworkError:
-        return None
-    return nearest_by_features(hidden_features(run.network, run.params, train.images), one, train)
 
 
 def _map(run: Run, some: Dataset, predictions: UInt8[ndarray, " n"]) -> tuple[ImageMap | None, str]:

@@ -8,10 +8,9 @@ from digitnn.analysis.explain.neighbours import Neighbours, describe_neighbours
 from digitnn.analysis.explain.saliency import describe_saliency
 from digitnn.analysis.explain.stages import (
     MAX_PLANES_DRAWN,
-    PLANES_PER_ROW,
-    UNITS_PER_ROW,
     Stage,
     describe_stages,
+    stage_planes,
 )
 from digitnn.report.elements import Pixels, coloured, ink, outlined
 from digitnn.report.measured import Insight
@@ -65,19 +64,17 @@ def _stage(stage: Stage) -> tuple[str, str, Pixels]:
     """Return the name, size and picture of a stage's output."""
     output = stage.output
     limit = (min(0.0, float(output.min())), float(output.max()) or 1.0)
+    planes, columns, gap = stage_planes(output)
+    columns = min(columns, len(planes))
     if output.ndim == 1:
         size = f"{len(output)} numbers, {np.count_nonzero(output)} of them non-zero"
-        planes, gap, columns = output[:, None, None], 0, UNITS_PER_ROW
-        zoom = zoom_for(min(columns, len(output)), 11)
+        zoom = zoom_for(columns, 11)
     else:
-        order = np.argsort(-output.max(axis=(1, 2)), kind="stable")[:MAX_PLANES_DRAWN]
-        planes, gap, columns = output[np.sort(order)], 1, PLANES_PER_ROW
-        side = output.shape[2]
-        zoom = zoom_for(min(columns, len(planes)) * (side + 1) - 1, 8)
-        most = (
-            f", the {MAX_PLANES_DRAWN} most active shown" if len(output) > MAX_PLANES_DRAWN else ""
-        )
-        size = f"{len(output)} planes of {output.shape[1]} × {side}{most}"
+        _, h, w = output.shape
+        some = len(output) > MAX_PLANES_DRAWN
+        most = f", the {MAX_PLANES_DRAWN} most active shown" if some else ""
+        size = f"{len(output)} planes of {h} × {w}{most}"
+        zoom = zoom_for(columns * (w + gap) - gap, 8)
     alt = f"{stage.name}: {size}"
     picture = coloured(planes, "amount", limit, alt, zoom=zoom, columns=columns, gap=gap)
     return stage.name, size, picture

@@ -129,16 +129,12 @@ def _row(figure: Figure, n: int) -> list[Axes]:
 
 def pareto_front(seconds: Sequence[float], errors: Sequence[float]) -> list[int]:
     """Return the indices of the Pareto front, fastest first."""
+    points = list(zip(seconds, errors, strict=True))
     front: list[int] = []
-    for i in sorted(range(len(seconds)), key=lambda i: (seconds[i], errors[i])):
-        last = front[-1] if front else None
-        if last is None or errors[i] < errors[last] or _same(i, last, seconds, errors):
+    for i in sorted(range(len(points)), key=points.__getitem__):
+        if not front or errors[i] < errors[front[-1]] or points[i] == points[front[-1]]:
             front.append(i)
     return front
-
-
-def _same(i: int, j: int, seconds: Sequence[float], errors: Sequence[float]) -> bool:
-    return seconds[i] == seconds[j] and errors[i] == errors[j]
 
 
 def draw_time_and_accuracy(rows: Sequence[Mapping[str, Any]]) -> Figure:

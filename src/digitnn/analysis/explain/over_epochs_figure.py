@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from digitnn.analysis.explain.mosaic import SIGNED, show_mosaic
-from digitnn.analysis.explain.over_epochs import UNITS_SHOWN, LayerPath, OverEpochs
+from digitnn.analysis.explain.over_epochs import UNITS_SHOWN, OverEpochs
 from digitnn.plotting import COLOURS, new_figure, use_log_scale
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
 PLANE_INCHES = 0.62
@@ -70,9 +69,13 @@ def _draw_curves(panel: Figure | SubFigure, found: OverEpochs) -> None:
     norm, from_start, an_epoch, error = panel.subplots(4, 1, sharex=True)
     colours = _colours(len(found.layers))
     for path, colour in zip(found.layers, colours, strict=True):
-        _draw_path(norm, found.epochs, path.norm, colour, path)
-        _draw_path(from_start, found.epochs, path.from_start, colour, path)
-        _draw_path(an_epoch, found.epochs, path.an_epoch, colour, path)
+        for axes, lengths in (
+            (norm, path.norm),
+            (from_start, path.from_start),
+            (an_epoch, path.an_epoch),
+        ):
+            known = np.array(lengths, float)  # None becomes NaN, which is not drawn
+            axes.plot(found.epochs, known, color=colour, marker=".", label=path.name)
     epochs = [epoch for epoch, _, _ in found.history]
     marker = "." if len(epochs) < 30 else None
     for label, colour, place in (("training", COLOURS[0], 1), ("validation", COLOURS[1], 2)):
@@ -89,7 +92,7 @@ def _draw_curves(panel: Figure | SubFigure, found: OverEpochs) -> None:
     error.set_xlim(-0.2, 1.15 * found.epochs[-1])
     ticks = _ticks(found.epochs[-1])
     error.set_xticks(ticks, [str(tick) for tick in ticks])
-    error.xaxis.set_minor_locator(_no_ticks())
+    error.xaxis.minorticks_off()
     for axes in (norm, from_start, an_epoch, error):
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
@@ -98,19 +101,6 @@ def _draw_curves(panel: Figure | SubFigure, found: OverEpochs) -> None:
     from_start.legend(frameon=False, fontsize=8, ncols=columns)
     if epochs:
         error.legend(frameon=False, fontsize=8)
-
-
-def _draw_path(
-    axes: Axes,
-    epochs: Sequence[float],
-    values: Sequence[float | None],
-    colour: str,
-    path: LayerPath,
-) -> None:
-    known = [(e, v) for e, v in zip(epochs, values, strict=True) if v is not None]
-    axes.plot(
-        [e for e, _ in known], [v for _, v in known], color=colour, marker=".", label=path.name
-    )
 
 
 def _colours(n: int) -> Sequence[str]:
@@ -129,9 +119,3 @@ def _ticks(last: float) -> list[int]:
     for power in range(len(f"{last:.0f}")):
         ticks += [step * 10**power for step in (1, 2, 5) if step * 10**power <= last]
     return ticks
-
-
-def _no_ticks() -> Any:
-    from matplotlib.ticker import NullLocator
-
-    return NullLocator()

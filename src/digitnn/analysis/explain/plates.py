@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,40 +67,24 @@ def plates(
     try:
         weights = first_layer(network, params)
     except NetworkError:
-        weights = None
-    if weights is not None:
-        yield Plate(
-            weights.kind,
-            "Weights of the first layer",
-            describe_first_layer(weights),
-            draw_first_layer(weights),
-            weights.to_json(),
-        )
+        pass
+    else:
+        title = "Weights of the first layer"
+        yield _plate(weights.kind, title, weights, describe_first_layer, draw_first_layer)
     if has_snapshots(run):
-        found = weights_over_epochs(run)
-        yield Plate(
+        yield _plate(
             "over-epochs",
             "Weights over the epochs",
-            describe_weights_over_epochs(found),
-            draw_weights_over_epochs(found),
-            found.to_json(),
+            weights_over_epochs(run),
+            describe_weights_over_epochs,
+            draw_weights_over_epochs,
         )
-    steps = stages_of(network, params, image)
-    yield Plate(
-        "stages",
-        "One image through the network",
-        describe_stages(steps),
-        draw_stages(steps),
-        steps.to_json(),
-    )
+    title = "One image through the network"
+    stages = stages_of(network, params, image)
+    yield _plate("stages", title, stages, describe_stages, draw_stages)
+    title = "Saliency: the pixels that change the answer"
     explained = saliency(network, params, image)
-    yield Plate(
-        "saliency",
-        "Saliency: the pixels that change the answer",
-        describe_saliency(explained),
-        draw_saliency(explained),
-        explained.to_json(),
-    )
+    yield _plate("saliency", title, explained, describe_saliency, draw_saliency)
     one = hidden_features(network, params, image[None])[0]
     hidden = nearest_by_features(hidden_features(network, params, train.images), one, train)
     pixels = nearest_by_pixels(image, train)
@@ -113,6 +97,16 @@ def plates(
     )
     if with_map:
         yield _map_plate(run, valid, index)
+
+
+def _plate(
+    name: str,
+    title: str,
+    found: Any,
+    describe: Callable[[Any], str],
+    draw: Callable[[Any], Figure],
+) -> Plate:
+    return Plate(name, title, describe(found), draw(found), found.to_json())
 
 
 def _map_plate(run: Run, valid: Dataset, index: int | None) -> Plate:

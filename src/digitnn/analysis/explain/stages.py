@@ -123,16 +123,22 @@ def _height(stage: Stage) -> float:
     return 0.55 * -(-min(len(stage.output), MAX_PLANES_DRAWN) // PLANES_PER_ROW)
 
 
+def stage_planes(output: Float32[ndarray, "*shape"]) -> tuple[Float32[ndarray, "n h w"], int, int]:
+    """Return what to draw of a stage, with columns and gap: units, or the most active planes."""
+    if output.ndim == 1:
+        return output[:, None, None], UNITS_PER_ROW, 0
+    order = np.argsort(-output.max(axis=(1, 2)), kind="stable")[:MAX_PLANES_DRAWN]
+    return output[np.sort(order)], PLANES_PER_ROW, 1
+
+
 def _draw_stage(axes: Axes, stage: Stage) -> None:
     """Draw planes, or units as a strip of squares; each stage has its own scale."""
-    output, gap = stage.output, 1
+    output = stage.output
     least, largest = min(0.0, float(output.min())), float(output.max())
+    planes, columns, gap = stage_planes(output)
     if output.ndim == 1:
-        planes, columns, gap = output[:, None, None], UNITS_PER_ROW, 0
         many = f"{np.count_nonzero(output)} of them non-zero"
     else:
-        order = np.argsort(-output.max(axis=(1, 2)), kind="stable")[:MAX_PLANES_DRAWN]
-        planes, columns = output[np.sort(order)], PLANES_PER_ROW
         most = f", the {MAX_PLANES_DRAWN} most active" if len(output) > MAX_PLANES_DRAWN else ""
         many = f"{len(output)} planes of {output.shape[1]} × {output.shape[2]}{most}"
     show_mosaic(axes, planes, columns, gap, cmap=AMOUNT, vmin=least, vmax=largest)

@@ -151,35 +151,30 @@ SUSPECTS_IN_TEXT = 10
 """Suspects listed in the text; the files list all."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AuditResult:
     """The result of an audit. recalls: of the published list, if the test split is MNIST's."""
 
-    collection: str
-    recipe: str
-    engine: str
-    folds: int
-    seed: int
-    n: int
+    audit: Audit
     suspects: tuple[Suspect, ...]
     recalls: tuple[Recall, ...]
 
     @property
     def accuracy(self) -> float:
         """The share of labels that the networks agree with."""
-        return 1 - len(self.suspects) / self.n
+        return 1 - len(self.suspects) / len(self.audit.data)
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `digitnn audit --json` prints."""
         known = {"source": SOURCE, "recall": [asdict(one) for one in self.recalls]}
         return {
             "schema": 1,
-            "collection": self.collection,
-            "recipe": self.recipe,
-            "engine": self.engine,
-            "folds": self.folds,
-            "seed": self.seed,
-            "n": self.n,
+            "collection": self.audit.data.name,
+            "recipe": self.audit.recipe.name,
+            "engine": self.audit.engine,
+            "folds": self.audit.folds,
+            "seed": self.audit.seed,
+            "n": len(self.audit.data),
             "accuracy": self.accuracy,
             "suspects": [asdict(one) for one in self.suspects],
             **({"known": known} if self.recalls else {}),
@@ -196,16 +191,8 @@ def summarise_audit(
     """
     suspects = find_suspects(log_probabilities, audit.data.labels, n_train)
     known = frozenset(one.index for one in find_disputed(test_sha256))
-    return AuditResult(
-        collection=audit.data.name,
-        recipe=audit.recipe.name,
-        engine=audit.engine,
-        folds=audit.folds,
-        seed=audit.seed,
-        n=len(audit.data),
-        suspects=tuple(suspects),
-        recalls=tuple(recall_at(suspects, known, "test", RECALL_RANKS)) if known else (),
-    )
+    recalls = recall_at(suspects, known, "test", RECALL_RANKS) if known else []
+    return AuditResult(audit, tuple(suspects), tuple(recalls))
 
 
 def audit_to_text(found: AuditResult) -> str:
@@ -215,29 +202,29 @@ def audit_to_text(found: AuditResult) -> str:
         f"{percent(one.probability)}"
         for one in found.suspects[:SUSPECTS_IN_TEXT]
     ]
+    audit = found.audit
     lines = [
-        f"of {found.n:,} labels, {len(found.suspects):,} are contradicted by networks not trained "
-        f"on them ({found.recipe}, {found.folds} folds, {percent(found.accuracy)} agree)",
+        f"of {len(audit.data):,} labels, {len(found.suspects):,} are contradicted by networks not "
+        f"trained on them ({audit.recipe.name}, {audit.folds} folds, {percent(found.accuracy)} "
+        "agree)",
         "rank  part   index  label -> proposal, its probability",
         *rows,
-        *_recall_lines(found.recalls),
     ]
+    if found.recalls:
+        shares = ", ".join(f"{one.found} among the first {one.k}" for one in found.recalls)
+        lines.append(
+            f"of the {found.recalls[0].known} disputed test labels ({SOURCE}): {shares} test "
+            "suspects"
+        )
     return "\n".join(lines)
 
 
-def write_audit(audit: Audit, result: AuditResult) -> list[Path]:
+def write_audit(found: AuditResult) -> list[Path]:
     """Write the list of suspects, a sheet of them, and the result as JSON; return their paths."""
-    table, sheet, whole = (
-        audit.folder / name for name in ("suspects.csv", "suspects.png", "audit.json")
-    )
-    write_text(table, suspects_to_csv(result.suspects))
-    write_text(whole, json.dumps(result.to_json(), indent=2) + "\n")
-    write_figure(sheet, draw_suspects(result.suspects, audit.data.images, audit.data.name))
-    return [table, sheet, whole]
-
-
-def _recall_lines(recalls: Sequence[Recall]) -> list[str]:
-    if not recalls:
-        return []
-    shares = ", ".join(f"{one.found} among the first {one.k}" for one in recalls)
-    return [f"of the {recalls[0].known} disputed test labels ({SOURCE}): {shares} test suspects"]
+    audit = found.audit
+    names = ("suspects.csv", "suspects.png", "audit.json")
+    table, sheet, whole = written = [audit.folder / name for name in names]
+    write_text(table, suspects_to_csv(found.suspects))
+    write_text(whole, json.dumps(found.to_json(), indent=2) + "\n")
+    write_figure(sheet, draw_suspects(found.suspects, audit.data.images, audit.data.name))
+    return written

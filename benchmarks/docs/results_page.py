@@ -143,7 +143,7 @@ page. The test split is used for these numbers only: recipes were chosen on the 
 An accurate network may have poorly calibrated probabilities: trained with smoothed labels, it is
 underconfident. The temperature, one number fitted on the validation split, corrects that. The error
 rate is lower among the images with the highest confidence. For the
-[15 test images](statistics.md#labels-in-dispute) with disputed labels, a correct answer only means
+[15 test images](statistics.md#disputed-labels) with disputed labels, a correct answer only means
 agreement with the label.
 
 {confidence(recipes)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digitnn.cli.console import print_json, print_text, say
-from digitnn.cli.fetching import ensure
+from digitnn.cli.fetching import fetch_collection
 from digitnn.cli.options import (
     AsJson,
     CollectionOption,
@@ -82,7 +82,7 @@ def audit(
     find_engine(chosen_engine)
     new_figure(1, 1)
     check_writable(out, "--out")
-    ensure(data, data_dir)
+    fetch_collection(data, data_dir)
     train, test = load(data, "train", data_dir), load(data, "test", data_dir)
     what = Audit(replace(train + test, name=data), chosen, chosen_engine, folds, seed, out)
     with stop_on_interrupt() as stop:

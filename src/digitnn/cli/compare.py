@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digitnn.cli.console import print_json, print_text, say
-from digitnn.cli.fetching import ensure
+from digitnn.cli.fetching import fetch_collection
 from digitnn.cli.options import AsJson, DataDir, DeviceOption, EpochsOption, ThreadsOption, at_least
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def compare(
     plan.check_engines()
     new_figure(1, 1)
     check_writable(results)
-    ensure(COLLECTION, data_dir)
+    fetch_collection(COLLECTION, data_dir)
     data = load_training_data(COLLECTION, data_dir)
     test = load(COLLECTION, "test", data_dir)  # no network sees it before all are trained
     check_same_test(plan.runs, test)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from digitnn.cli.console import print_json, print_text, say
-from digitnn.cli.fetching import ensure
+from digitnn.cli.fetching import fetch_collection
 from digitnn.cli.options import AsJson, DataDir
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def fetch(
     collection: CollectionArgument = "mnist", data_dir: DataDir = None, as_json: AsJson = False
 ) -> None:
     """Download the missing files of a collection, and print its path."""
-    found = ensure(collection, data_dir)
+    found = fetch_collection(collection, data_dir)
     if as_json:
         about = {"collection": collection, "path": str(found.path), "format": found.format.name}
         print_json({"schema": 1, **about, "parts": list(found.parts)})
@@ -48,7 +48,7 @@ def info(
     """Show the path of a collection, the number of images per digit, and fingerprints."""
     from digitnn.runs.experiment import load_training_data
 
-    found = ensure(collection, data_dir)
+    found = fetch_collection(collection, data_dir)
     training = load_training_data(collection, data_dir, seed)
     splits = {"train": training.train, "valid": training.valid}
     if "test" in found.parts:
@@ -100,7 +100,7 @@ def export(
 
     target = to or infer_format(out)
     destinations(out, target, force)  # refuse before the work, not after it
-    found = ensure(collection, data_dir)
+    found = fetch_collection(collection, data_dir)
     train, test = (found.read(part, f"{collection} {part}") for part in PARTS)
     say(f"writing {len(train) + len(test):,} images to {out} ({target})")
     made = [str(path) for path in export_to(train, test, out, target, force)]

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from digitnn.cli.console import print_json, print_text, say
-from digitnn.cli.fetching import ensure
+from digitnn.cli.fetching import fetch_collection
 from digitnn.cli.options import AsJson, DataDir, DeviceOption, EngineOption, ThreadsOption
 from digitnn.cli.robustness import Corruptions, Robustness, measure_and_print
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from digitnn.analysis.comparison.external_data import Share
+    from digitnn.analysis.comparison.external_data import PartAccuracy
     from digitnn.runs.evaluate_run import RecordedEvaluation
     from digitnn.runs.protocol import Trained
 
@@ -66,38 +66,42 @@ def evaluate(
 
     Every evaluation is recorded in the run's report.json.
     """
-    from digitnn.analysis.comparison.external_data import EXTERNAL_SPLIT, count_known, qmnist_shares
+    from digitnn.analysis.comparison.external_data import (
+        EXTERNAL_SPLIT,
+        count_images_of_splits,
+        evaluate_qmnist_parts,
+    )
     from digitnn.data.formats.labelled import read_labelled
     from digitnn.machine.resources import use_resources
     from digitnn.runs.ensembles import load_run
     from digitnn.runs.evaluate_run import evaluate_run, load_split_of
 
     if figures is not None:
-        _check_drawable(figures)
+        _check_can_draw(figures)
     _check_options(split, on, labels)
     use_resources(threads, device)
     trained = load_run(run)
     classifier = trained.classifier(engine)
     external = read_labelled(on, labels) if on else None
-    found = ensure(trained.about["data"]["collection"], data_dir)
+    found = fetch_collection(trained.about["data"]["collection"], data_dir)
     shared: dict[str, int] = {}
     if external is None:
         name: str = split or "valid"
         dataset = load_split_of(trained, name, data_dir)
     else:
         name, dataset = EXTERNAL_SPLIT, external
-        shared = count_known(trained, dataset, "test" in found.parts, data_dir)
+        shared = count_images_of_splits(trained, dataset, "test" in found.parts, data_dir)
     recorded = evaluate_run(trained, name, dataset, classifier, data_dir, shared)
-    shares = qmnist_shares(dataset, recorded.evaluation.predictions)
+    qmnist_parts = evaluate_qmnist_parts(dataset, recorded.evaluation.predictions)
     if not as_json:
-        print_text(_to_text(recorded, shared, shares))
+        print_text(_to_text(recorded, shared, qmnist_parts))
     notify = say if as_json else print_text
-    changed = measure_and_print(
+    robustness_values = measure_and_print(
         trained, classifier, dataset, recorded.evaluation, corruptions, robustness, notify
     )
     drawn = _draw(trained, recorded, figures) if figures else []
     if as_json:
-        value = _to_json(run, recorded, shared, shares) | changed
+        value = _to_json(run, recorded, shared, qmnist_parts) | robustness_values
         print_json(value | ({"figures": drawn} if figures else {}))
     elif drawn:
         print_text("\n".join(drawn))
@@ -113,7 +117,7 @@ def _check_options(split: str | None, on: Path | None, labels: Path | None) -> N
         raise UsageError("--labels names the labels of the images of --on: give both options")
 
 
-def _check_drawable(folder: Path) -> None:
+def _check_can_draw(folder: Path) -> None:
     """Raise unless matplotlib is installed and `folder` is writable; call it before evaluating."""
     from digitnn.analysis.comparison.results_folder import check_writable
     from digitnn.plotting import new_figure
@@ -123,7 +127,9 @@ def _check_drawable(folder: Path) -> None:
 
 
 def _to_text(
-    recorded: "RecordedEvaluation", shared: "Mapping[str, int]", shares: "Sequence[Share]"
+    recorded: "RecordedEvaluation",
+    shared: "Mapping[str, int]",
+    qmnist_parts: "Sequence[PartAccuracy]",
 ) -> str:
     """Return a line about the accuracy, the lines about external data, and the other scores."""
     from digitnn.analysis.comparison.external_data import EXTERNAL_SPLIT, describe_external
@@ -141,7 +147,7 @@ def _to_text(
         f"{'these images' if external else f'the {split} split'} {count(recorded.reads, 'time')}"
     )
     return "\n".join(
-        [headline, *describe_external(shared, shares), *describe_summary(recorded.summary)]
+        [headline, *describe_external(shared, qmnist_parts), *describe_summary(recorded.summary)]
     )
 
 
@@ -149,7 +155,7 @@ def _to_json(
     run: Path,
     recorded: "RecordedEvaluation",
     shared: "Mapping[str, int]",
-    shares: "Sequence[Share]",
+    qmnist_parts: "Sequence[PartAccuracy]",
 ) -> dict[str, Any]:
     from digitnn.analysis.comparison.external_data import EXTERNAL_SPLIT
 
@@ -163,7 +169,7 @@ def _to_json(
     if recorded.split == EXTERNAL_SPLIT:
         dataset = recorded.dataset
         value["data"] = {"name": dataset.name, "sha256": dataset.fingerprint()}
-        value |= {"shared": dict(shared), "qmnist": [vars(share) for share in shares]}
+        value |= {"shared": dict(shared), "qmnist": [vars(part) for part in qmnist_parts]}
     return value | recorded.summary.to_json()
 
 

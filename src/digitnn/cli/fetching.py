@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from digitnn.data.formats.storage import Found
 
 
-def ensure(collection: str, data_dir: Path | None = None) -> "Found":
-    """Fetch `collection` if it is not there yet, and return where it is. Raises as `find`."""
+def fetch_collection(collection: str, data_dir: Path | None = None) -> "Found":
+    """Download `collection` if it is missing, and return its files. Raises like `find`."""
     from digitnn.data.fetch.sources import find
 
     with _progress() as (notify, meter):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from digitnn.cli.console import print_json, print_text, say
-from digitnn.cli.fetching import ensure
+from digitnn.cli.fetching import fetch_collection
 from digitnn.cli.options import (
     AsJson,
     CollectionOption,
@@ -88,7 +88,7 @@ def ladder(
     check_rungs(chosen, engine)
     new_figure(1, 1)
     check_writable(out, "--out")
-    ensure(data, data_dir)
+    fetch_collection(data, data_dir)
     parts = load_training_data(data, data_dir)
     asked = parts.valid if split == "valid" else load(data, "test", data_dir)
     sizes = sizes_to_measure(train, by_size, len(parts.train))

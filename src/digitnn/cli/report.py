@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from digitnn.cli.console import print_json, print_text, say
-from digitnn.cli.fetching import ensure
+from digitnn.cli.fetching import fetch_collection
 from digitnn.cli.options import AsJson, DataDir, ThreadsOption, at_least
 
 ROBUSTNESS_IMAGES = 1000
@@ -68,7 +68,7 @@ def report(
     path = out or named.with_name(f"{named.name}.html")
     check_libraries()
     _check_free(path)
-    ensure(trained.about["data"]["collection"], data_dir)
+    fetch_collection(trained.about["data"]["collection"], data_dir)
     command = _command(run, out, split, robustness_images, beside or (), data_dir, threads)
     wanted = PageRequest(split, data_dir, robustness_images, beside or (), command)
     measured = measure_run(trained, wanted, say)

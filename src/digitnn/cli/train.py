@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from digitnn.cli.console import print_json, print_text, say
-from digitnn.cli.fetching import ensure
+from digitnn.cli.fetching import fetch_collection
 from digitnn.cli.options import (
     AsJson,
     CollectionOption,
@@ -153,7 +153,7 @@ def train(
     scalars = tensorboard and tensorboard / f"{chosen.name}-{chosen_engine}-seed{seed}"
     if scalars:
         prepare_folder(scalars)
-    ensure(data, data_dir)
+    fetch_collection(data, data_dir)
     parts = load_training_data(data, data_dir, split_seed)
     checkpointing = Checkpointing(command, say, checkpoint_every, resume, snapshots)
     stopping = Stopping(patience, keep, max_seconds)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digitnn.cli.console import print_json, print_text, say
-from digitnn.cli.fetching import ensure
+from digitnn.cli.fetching import fetch_collection
 from digitnn.cli.options import AsJson, DataDir, ThreadsOption, at_least
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def understand(
     new_figure(1, 1)
     check_writable(out, "--out")
     about = trained.about["data"]
-    ensure(about["collection"], data_dir)
+    fetch_collection(about["collection"], data_dir)
     valid = load_split_of(trained, "valid", data_dir)
     train = load_training_data(about["collection"], data_dir, about["split_seed"]).train
     index = None if picture else image or 0

@@ -8,7 +8,7 @@ import pytest
 from commands import CommandLine, assert_one_error_line
 
 from digitnn.analysis.comparison import external_data as external
-from digitnn.analysis.comparison.external_data import count_shared, qmnist_shares
+from digitnn.analysis.comparison.external_data import count_shared, evaluate_qmnist_parts
 from digitnn.data.dataset import Dataset
 from digitnn.data.formats.idx import write_idx, write_idx_folder
 from digitnn.data.formats.labelled import read_labelled
@@ -169,13 +169,13 @@ def test_shared_images_are_counted_and_a_runs_own_splits_rejected(
 
 def test_only_the_complete_qmnist_has_two_parts(digits, monkeypatch):
     named = Dataset(digits.images[:40], digits.labels[:40], IMAGES)
-    assert qmnist_shares(named, named.labels) == ()
+    assert evaluate_qmnist_parts(named, named.labels) == ()
     monkeypatch.setattr(external, "QMNIST_IMAGES", 40)
     monkeypatch.setattr(external, "REBUILT_IMAGES", 30)
-    assert qmnist_shares(Dataset(named.images, named.labels, "images"), named.labels) == ()
+    assert evaluate_qmnist_parts(Dataset(named.images, named.labels, "images"), named.labels) == ()
     predictions = named.labels.copy()
     predictions[[3, 29, 30]] ^= 1
-    rebuilt, lost = qmnist_shares(named, predictions)
+    rebuilt, lost = evaluate_qmnist_parts(named, predictions)
     assert (rebuilt.n, rebuilt.errors, lost.n, lost.errors) == (30, 2, 10, 1)
     assert (rebuilt.accuracy, lost.accuracy) == (28 / 30, 0.9)
     assert rebuilt.interval == wilson_interval(28, 30)

@@ -1,7 +1,7 @@
 """Handle images from other sources: overlap with a run's own splits, and QMNIST's two parts.
 
-Evaluating on external images does not count as a test as long as they are other images, hence the
-overlap is counted. Axes: n images.
+An evaluation on external images does not count as one on the test split, provided that they are
+other images. Therefore the images in common are counted. Axes: n images.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,14 +21,14 @@ from digitnn.runs.protocol import Trained
 from digitnn.wording import percent
 
 EXTERNAL_SPLIT = "external"
-"""The name of the split for such an evaluation in report.json."""
+"""The split name of an evaluation on external images, in report.json."""
 
 QMNIST_IMAGES, REBUILT_IMAGES = 60_000, 10_000
 """QMNIST's test images, of which the first ones are MNIST's own, rebuilt."""
 
 
 @dataclass(frozen=True)
-class Share:
+class PartAccuracy:
     """A network's accuracy on a part of the images. interval: 95 % Wilson."""
 
     name: str
@@ -38,12 +38,12 @@ class Share:
     interval: Interval
 
 
-def count_known(
+def count_images_of_splits(
     run: Trained, dataset: Dataset, with_test: bool, data_dir: Path | None
 ) -> dict[str, int]:
-    """Count the images of `dataset` that lie in the splits `run` was trained, chosen and tested on.
+    """Count the images of `dataset` that are also in the train, valid and test split of `run`.
 
-    with_test: whether the run's collection has a test split. Raises as `count_shared`.
+    with_test: whether the run's collection has a test split. Raises like `count_shared`.
     """
     data = run.about["data"]
     training = load_training_data(data["collection"], data_dir, data["split_seed"])
@@ -76,7 +76,9 @@ def count_shared(dataset: Dataset, splits: Mapping[str, Dataset]) -> dict[str, i
     return shared
 
 
-def qmnist_shares(dataset: Dataset, predictions: UInt8[ndarray, " n"]) -> tuple[Share, ...]:
+def evaluate_qmnist_parts(
+    dataset: Dataset, predictions: UInt8[ndarray, " n"]
+) -> tuple[PartAccuracy, ...]:
     """Return the accuracy on the rebuilt and on the lost part of QMNIST's test images.
 
     The first 10,000 are MNIST's test images, rebuilt from the forms; the other 50,000 were left out
@@ -85,21 +87,24 @@ def qmnist_shares(dataset: Dataset, predictions: UInt8[ndarray, " n"]) -> tuple[
     if not dataset.name.startswith(QMNIST_TEST) or len(dataset) != QMNIST_IMAGES:
         return ()
     right = predictions == dataset.labels
-    return (_share("rebuilt", right[:REBUILT_IMAGES]), _share("lost", right[REBUILT_IMAGES:]))
+    return (
+        _part_accuracy("rebuilt", right[:REBUILT_IMAGES]),
+        _part_accuracy("lost", right[REBUILT_IMAGES:]),
+    )
 
 
-def _share(name: str, right: ndarray) -> Share:
+def _part_accuracy(name: str, right: ndarray) -> PartAccuracy:
     n, hits = len(right), int(right.sum())
-    return Share(name, n, n - hits, hits / n, wilson_interval(hits, n))
+    return PartAccuracy(name, n, n - hits, hits / n, wilson_interval(hits, n))
 
 
-def describe_external(shared: Mapping[str, int], shares: Sequence[Share]) -> list[str]:
+def describe_external(shared: Mapping[str, int], qmnist_parts: Sequence[PartAccuracy]) -> list[str]:
     """Return a line for each part of QMNIST, and one for each split that has images in common."""
     titles = {"rebuilt": "MNIST's test digits rebuilt", "lost": "the lost digits"}
     lines = [
         f"{titles[one.name]}: accuracy {percent(one.accuracy)} on {one.n:,} "
         f"({percent(one.interval[0])} to {percent(one.interval[1])}), {one.errors:,} wrong"
-        for one in shares
+        for one in qmnist_parts
     ]
     for name, n in shared.items():
         if n:

@@ -116,9 +116,9 @@ def _is_finished(path: Path) -> bool:
 def summarise_run(path: Path) -> RunSummary:
     """Return what the run at `path` has recorded. Raises `RunError`."""
     run = load_run(path)
-    readings = read_evaluations(path)
+    evaluations = read_evaluations(path)
     stopping = run.about.get("stopping") or {}
-    decided = stopping.get("keep") == "best" or stopping.get("patience") is not None
+    chose_epoch = stopping.get("keep") == "best" or stopping.get("patience") is not None
     return RunSummary(
         path=path,
         recipe=run.recipe,
@@ -126,91 +126,94 @@ def summarise_run(path: Path) -> RunSummary:
         settings=settings_of(run.about),
         seeds=tuple(run.about.get("seeds", [run.about["seed"]])),
         complete=bool(run.about.get("complete", True)),
-        chosen_on="valid" if decided else None,
-        test_reads=count_evaluations(readings, "test"),
-        valid=_measured_on_valid(run, readings),
-        test=_last(readings, "test"),
+        chosen_on="valid" if chose_epoch else None,
+        test_reads=count_evaluations(evaluations, "test"),
+        valid=_measured_on_valid(run, evaluations),
+        test=_last_accuracy(evaluations, "test"),
     )
 
 
 def _measured_on_valid(
-    run: Trained, readings: Sequence[Mapping[str, Any]]
+    run: Trained, evaluations: Sequence[Mapping[str, Any]]
 ) -> MeasuredAccuracy | None:
     """Return the last recorded accuracy on valid, or else that of the kept epoch in training."""
     sha256 = run.about["data"]["valid"]["sha256"]
-    if noted := _last(readings, "valid"):
-        return MeasuredAccuracy(noted.accuracy, sha256)
+    if recorded := _last_accuracy(evaluations, "valid"):
+        return MeasuredAccuracy(recorded.accuracy, sha256)
     kept = run.kept if isinstance(run, Run) else None
     return MeasuredAccuracy(kept.valid_accuracy, sha256) if kept else None
 
 
-def _last(readings: Sequence[Mapping[str, Any]], split: str) -> MeasuredAccuracy | None:
+def _last_accuracy(evaluations: Sequence[Mapping[str, Any]], split: str) -> MeasuredAccuracy | None:
     """Return the newest evaluation on `split`, if possible one that records its data."""
-    mine = [reading for reading in readings if reading["split"] == split]
-    if not mine:
+    on_split = [evaluation for evaluation in evaluations if evaluation["split"] == split]
+    if not on_split:
         return None
-    newest = next((one for one in reversed(mine) if "data" in one), mine[-1])
+    newest = next((one for one in reversed(on_split) if "data" in one), on_split[-1])
     return MeasuredAccuracy(float(newest["accuracy"]), newest.get("data", {}).get("sha256"))
 
 
-def rank(entries: Sequence[RunSummary], split: SplitName) -> Leaderboard:
+def rank(summaries: Sequence[RunSummary], split: SplitName) -> Leaderboard:
     """Rank recipes by their mean accuracy on `split`.
 
     Raises `RunError` if runs were measured on different data, or if none can be ranked.
     """
     groups: dict[str, list[RunSummary]] = {}
     unranked: list[tuple[str, str]] = []
-    for entry in entries:
-        group = groups.get(entry.settings, [])
-        if reason := _reason_against(entry, group, split):
-            unranked.append((str(entry.path), reason))
+    for summary in summaries:
+        group = groups.get(summary.settings, [])
+        if reason := _reason_against(summary, group, split):
+            unranked.append((str(summary.path), reason))
         else:
-            groups.setdefault(entry.settings, []).append(entry)
+            groups.setdefault(summary.settings, []).append(summary)
     if not groups:
         path, reason = unranked[0]
         more = f" (and {len(unranked) - 1} more)" if len(unranked) > 1 else ""
         raise RunError(f"nothing to rank on {split}: {path}{more}: {reason}")
     sha256 = _check_same_data([one for group in groups.values() for one in group], split)
     rows = sorted(groups.values(), key=lambda group: -fmean(_accuracies(group, split)))
-    standings = tuple(_stand(number, group, split) for number, group in enumerate(rows, 1))
+    standings = tuple(_make_standing(number, group, split) for number, group in enumerate(rows, 1))
     return Leaderboard(split, sha256, standings, tuple(unranked))
 
 
-def _reason_against(entry: RunSummary, group: Sequence[RunSummary], split: SplitName) -> str | None:
-    """Return why `entry` cannot be ranked with `group`, the runs of equal settings, or None."""
-    if not entry.complete:
+def _reason_against(
+    summary: RunSummary, group: Sequence[RunSummary], split: SplitName
+) -> str | None:
+    """Return why `summary` cannot be ranked with `group`, the runs of equal settings, or None."""
+    if not summary.complete:
         return "it was not trained to the end"
-    measured = _on(entry, split)
+    measured = _accuracy_on(summary, split)
     if measured is None:
-        return f"never evaluated on {split}: run `digitnn evaluate {entry.path} --split {split}`"
+        return f"never evaluated on {split}: run `digitnn evaluate {summary.path} --split {split}`"
     if measured.sha256 is None:
         return (
             f"an older digitnn did not record which {split} data it was evaluated on: run "
-            f"`digitnn evaluate {entry.path} --split {split}`"
+            f"`digitnn evaluate {summary.path} --split {split}`"
         )
     for other in group:
-        if shared := set(entry.seeds) & set(other.seeds):
+        if shared := set(summary.seeds) & set(other.seeds):
             return f"same recipe and seed {min(shared)} as {other.path}: only one counts"
     return None
 
 
-def _check_same_data(entries: Iterable[RunSummary], split: SplitName) -> str:
+def _check_same_data(summaries: Iterable[RunSummary], split: SplitName) -> str:
     seen: dict[str, Path] = {}
-    for entry in entries:
-        measured = _on(entry, split)
+    for summary in summaries:
+        measured = _accuracy_on(summary, split)
         assert measured is not None
         assert measured.sha256 is not None
-        seen.setdefault(measured.sha256, entry.path)
+        seen.setdefault(measured.sha256, summary.path)
     if len(seen) > 1:
-        (first, one), (second, two), *_ = seen.items()
+        (sha256, path), (other_sha256, other_path), *_ = seen.items()
         raise RunError(
-            f"{one} and {two} were measured on different {split} data (fingerprints {first[:12]} "
-            f"and {second[:12]}): they cannot be ranked together; name runs of the same data"
+            f"{path} and {other_path} were measured on different {split} data (fingerprints "
+            f"{sha256[:12]} and {other_sha256[:12]}): they cannot be ranked together; name runs of "
+            "the same data"
         )
     return next(iter(seen))
 
 
-def _stand(rank: int, group: Sequence[RunSummary], split: SplitName) -> Standing:
+def _make_standing(rank: int, group: Sequence[RunSummary], split: SplitName) -> Standing:
     accuracies = _accuracies(group, split)
     first, mean, best = group[0], fmean(accuracies), max(accuracies)
     return Standing(
@@ -219,7 +222,7 @@ def _stand(rank: int, group: Sequence[RunSummary], split: SplitName) -> Standing
         engine=first.engine,
         settings=first.settings[:8],
         n=len(group),
-        seeds=tuple(seed for entry in group for seed in entry.seeds),
+        seeds=tuple(seed for summary in group for seed in summary.seeds),
         mean=mean,
         interval=t_interval(accuracies),
         spread=stdev(accuracies) if len(group) > 1 else None,
@@ -227,8 +230,8 @@ def _stand(rank: int, group: Sequence[RunSummary], split: SplitName) -> Standing
         excess=best - mean,
         by_validation=_choose_by_validation(group) if split == "test" else None,
         chosen_on=first.chosen_on,
-        test_reads=sum(entry.test_reads for entry in group),
-        runs=tuple(str(entry.path) for entry in group),
+        test_reads=sum(summary.test_reads for summary in group),
+        runs=tuple(str(summary.path) for summary in group),
     )
 
 
@@ -238,17 +241,21 @@ def _choose_by_validation(group: Sequence[RunSummary]) -> float | None:
     None if a run has no validation accuracy.
     """
     pairs = [
-        (entry.valid.accuracy, entry.test.accuracy)
-        for entry in group
-        if entry.valid is not None and entry.test is not None
+        (summary.valid.accuracy, summary.test.accuracy)
+        for summary in group
+        if summary.valid is not None and summary.test is not None
     ]
     best = max(pairs, key=lambda pair: pair[0], default=None)
     return best[1] if best is not None and len(pairs) == len(group) else None
 
 
-def _on(entry: RunSummary, split: SplitName) -> MeasuredAccuracy | None:
-    return entry.test if split == "test" else entry.valid
+def _accuracy_on(summary: RunSummary, split: SplitName) -> MeasuredAccuracy | None:
+    return summary.test if split == "test" else summary.valid
 
 
 def _accuracies(group: Sequence[RunSummary], split: SplitName) -> list[float]:
-    return [one.accuracy for one in (_on(entry, split) for entry in group) if one is not None]
+    return [
+        one.accuracy
+        for one in (_accuracy_on(summary, split) for summary in group)
+        if one is not None
+    ]

@@ -21,8 +21,8 @@ settings.load_profile("patient")
 # Not where bad values are refused by our own errors, nor where bytes are parsed: fuzzing would
 # take minutes. Nor in kernels.py, whose functions numba compiles as they stand.
 rooms = (
-    "network.network evaluation training.pixel_selection training.scipy_minimise "
-    "training.training training.records training.minibatch training.fullbatch "
+    "network.network evaluation training.scipy_minimise "
+    "training.training training.minibatch training.fullbatch "
     "engines.protocols engines.pytorch data.augmentation.apply data.augmentation.resampling "
     "analysis.comparison.lockstep analysis.comparison.comparison analysis.comparison.leaderboard "
     "analysis.robustness.corrupted analysis.robustness.sweeps "

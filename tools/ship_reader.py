@@ -26,8 +26,8 @@ from digitnn.data.synthesis import SyntheticMix
 from digitnn.data.synthesis.generate import add_synthetic
 from digitnn.engines.find import find_engine
 from digitnn.errors import DigitnnError, RunError
-from digitnn.evaluation.calibration import append_non_digit_logit, fit_temperature
 from digitnn.evaluation.evaluation import mean_nats
+from digitnn.evaluation.scores import append_non_digit_logit, fit_temperature
 from digitnn.network.network import Network
 from digitnn.network.storage.safetensors import save_safetensors
 from digitnn.network.storage.saved_network import NETWORK, PARAMS, dequantise, quantise

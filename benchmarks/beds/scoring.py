@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from digitnn.evaluation.intervals import wilson_interval
+from digitnn.evaluation.statistics import wilson_interval
 
 REJECTED = "?"
 THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(1, 100))

@@ -28,7 +28,7 @@ from digitnn.engines.find import find_engine
 from digitnn.evaluation.evaluation import evaluate
 from digitnn.network.initialisation import initial_parameters
 from digitnn.recipes.builtin import find_recipe
-from digitnn.training.pixel_selection import expand, features, restrict, varying_pixels
+from digitnn.training.fullbatch import expand, features, restrict, varying_pixels
 from digitnn.training.scipy_minimise import minimise
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from digitnn.engines.gradient_check import check_gradient
     from digitnn.errors import DigitnnError, GradientError, PictureError
     from digitnn.evaluation.evaluation import evaluate
-    from digitnn.evaluation.mcnemar import compare_paired
+    from digitnn.evaluation.statistics import compare_paired
     from digitnn.network.network import Network
     from digitnn.network.storage.pickles.loading import load_pickle
     from digitnn.reader.reader import Reader, Reading
@@ -33,7 +33,7 @@ _HOMES = {
     "engines.gradient_check": ("check_gradient",),
     "errors": ("DigitnnError", "GradientError", "PictureError"),
     "evaluation.evaluation": ("evaluate",),
-    "evaluation.mcnemar": ("compare_paired",),
+    "evaluation.statistics": ("compare_paired",),
     "network.network": ("Network",),
     "network.storage.pickles.loading": ("load_pickle",),
     "reader.reader": ("Reader", "Reading"),

@@ -5,9 +5,9 @@ import pytest
 import torch
 from gradients import assert_is_gradient
 
+from digitnn.engines.protocols import kept_units
 from digitnn.engines.pytorch.modules import MODULES
 from digitnn.engines.scratch.layers import dropout_training
-from digitnn.engines.step import kept_units
 from digitnn.network.layers import Conv2d, Dense, Dropout, Flatten, Relu
 from digitnn.network.network import Network
 

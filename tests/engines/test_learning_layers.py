@@ -12,12 +12,12 @@ from torch.nn import functional
 
 from digitnn.data.dataset import NON_DIGIT
 from digitnn.engines.find import find_engine
+from digitnn.engines.protocols import kept_units
 from digitnn.engines.pytorch.modules import build
 from digitnn.engines.scratch import blocks, optimisers
 from digitnn.engines.scratch.backpropagation import forward_training
 from digitnn.engines.scratch.losses import softmax_cross_entropy
 from digitnn.engines.scratch.parameter_vector import Layout
-from digitnn.engines.step import kept_units
 from digitnn.errors import DataError
 from digitnn.network.initialisation import initial_parameters
 from digitnn.network.layers import (

@@ -10,7 +10,7 @@ import torch
 from both_engines import assert_equal_steps, steps
 from small_trainings import CNN, bits
 
-from digitnn.engines.pytorch import muon as in_pytorch
+from digitnn.engines.pytorch import optimisers as in_pytorch
 from digitnn.engines.pytorch.optimisers import build_optimiser
 from digitnn.engines.scratch.newton_schulz import orthogonalise
 from digitnn.engines.scratch.optimisers import init, update

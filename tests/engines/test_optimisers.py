@@ -230,9 +230,9 @@ def test_weights_are_where_arrays_of_two_or_more_axes_lie():
 @every_optimiser
 def test_the_state_of_another_network_is_refused(optimiser, step):
     state = init(optimiser, np.zeros(20, np.float32))
-    with pytest.raises(ShapeError, match=r"another network, of 20 float32 .* has 30 float32:"):
+    with pytest.raises(ShapeError, match=r"parameters, \(30,\) float32, got \(20,\) float32"):
         step(optimiser, np.zeros(30, np.float32), np.zeros(30, np.float32), state, 0.1)
-    with pytest.raises(ShapeError, match=r"another network, of 20 float32 .* has 20 float64:"):
+    with pytest.raises(ShapeError, match=r"parameters, \(20,\) float64, got \(20,\) float32"):
         step(optimiser, np.zeros(20), np.zeros(20), state, 0.1)
     assert state["steps"] == 0
 
@@ -240,7 +240,7 @@ def test_the_state_of_another_network_is_refused(optimiser, step):
 @pytest.mark.parametrize("step", [update, update_in_place])
 def test_the_state_of_another_optimiser_is_refused(step):
     params = np.zeros(3)
-    with pytest.raises(UsageError, match=r"Adam continues from .*sum.*, got .*velocity.*: begin"):
+    with pytest.raises(UsageError, match="must hold steps, sum, square_sum, got steps, velocity:"):
         step(Adam(0.1), params, params.copy(), init(Sgd(0.1), params), 0.1)
 
 
@@ -248,7 +248,7 @@ def test_the_state_of_another_optimiser_is_refused(step):
 @every_optimiser
 def test_a_gradient_that_does_not_fit_is_refused(optimiser, gradient):
     params = np.zeros(3)
-    with pytest.raises(ShapeError, match=r"a gradient of 3 float64 parameters .* got \("):
+    with pytest.raises(ShapeError, match=r"gradient must .* \(3,\) float64, got \("):
         update(optimiser, params, gradient, init(optimiser, params), 0.1)
 
 

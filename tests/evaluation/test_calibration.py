@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
 
-from digitnn.evaluation.calibration import (
+from digitnn.evaluation.evaluation import mean_nats
+from digitnn.evaluation.scores import (
     BINS,
     append_non_digit_logit,
     bin_confidences,
     calibration_error,
     fit_temperature,
 )
-from digitnn.evaluation.evaluation import mean_nats
 
 
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from digitnn.evaluation.mcnemar import adjust_by_holm, compare_paired
+from digitnn.evaluation.statistics import adjust_by_holm, compare_paired
 
 
 def test_mcnemar_of_a_split_known_by_hand() -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from digitnn.evaluation.intervals import wilson_interval
 from digitnn.evaluation.risk_coverage import COVERAGES, log_odds, measure_risk_coverage
+from digitnn.evaluation.statistics import wilson_interval
 
 
 def test_ten_answers_known_by_hand() -> None:

@@ -5,8 +5,8 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import brier_score_loss, precision_recall_fscore_support
 
-from digitnn.evaluation.intervals import wilson_interval
 from digitnn.evaluation.scores import brier_score, find_most_wrong, score_classes
+from digitnn.evaluation.statistics import wilson_interval
 
 
 @pytest.fixture

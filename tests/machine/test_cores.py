@@ -13,7 +13,7 @@ import threadpoolctl
 from digitnn.engines.scratch.blocks import run_blocks
 from digitnn.machine import blas
 from digitnn.machine.blas import one_core_blas
-from digitnn.machine.cores import available_cores, quota_in_cores
+from digitnn.machine.resources import available_cores, quota_in_cores
 
 
 def blas_threads():

@@ -12,7 +12,7 @@ from PIL import Image
 
 import digitnn
 from digitnn.analysis.robustness.sweeps import Curve
-from digitnn.evaluation.intervals import predict_next_test
+from digitnn.evaluation.statistics import predict_next_test
 from digitnn.plotting import COLOURS, GREY, new_figure
 from digitnn.report.charts import draw_next_test, draw_sweeps
 from digitnn.report.elements import VARIABLES, coloured, ink, inline_svg, outlined

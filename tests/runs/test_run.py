@@ -16,7 +16,8 @@ from digitnn.recipes.builtin import find_recipe
 from digitnn.runs.experiment import TrainingData, run_experiment
 from digitnn.runs.recorded_evaluations import record_evaluation
 from digitnn.runs.run import Run, check_free, load_single_run, save_run
-from digitnn.training.training import Record, Training
+from digitnn.training.records import Record
+from digitnn.training.training import Training
 
 
 @pytest.fixture(scope="module")

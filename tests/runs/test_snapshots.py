@@ -17,7 +17,7 @@ from digitnn.runs.experiment import TrainingData, run_experiment
 from digitnn.runs.resume import Checkpointing
 from digitnn.runs.snapshots import saved_snapshots, snapshot_epochs, snapshot_path
 from digitnn.training.minibatch import streams
-from digitnn.training.stopping import Stopping
+from digitnn.training.records import Stopping
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ from both_engines import in_double
 from digitnn.engines.scratch.backpropagation import forward
 from digitnn.network.layers import Dense, Flatten, Tanh
 from digitnn.network.network import Standardise
-from digitnn.training.pixel_selection import expand, features, restrict, varying_pixels
+from digitnn.training.fullbatch import expand, features, restrict, varying_pixels
 
 LAYERS = (Flatten(), Dense(6), Tanh(), Dense(10))
 

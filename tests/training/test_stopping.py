@@ -16,8 +16,7 @@ from digitnn.runs.experiment import TrainingData, run_experiment
 from digitnn.runs.resume import Checkpointing
 from digitnn.runs.run import load_single_run
 from digitnn.training import training as training_module
-from digitnn.training.records import Clock, EpochRecord
-from digitnn.training.stopping import Stopping, best_epoch
+from digitnn.training.records import Clock, EpochRecord, Stopping, best_epoch
 
 pytestmark = pytest.mark.slow
 
@@ -101,10 +100,10 @@ def test_patience_ends_after_so_many_epochs_without_a_better_one(accuracies, ove
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"patience": 0}, "patience must be a whole number of at least 1, got 0"),
+        ({"patience": 0}, "patience must be a whole number .* 1, got 0"),
         ({"patience": True}, "patience must be"),
         ({"keep": "first"}, "keep must be best or last, got 'first'"),
-        ({"max_seconds": 0}, "max_seconds must be a number above 0, got 0"),
+        ({"max_seconds": 0}, "max_seconds must be a finite number above 0, got 0"),
         ({"max_seconds": float("nan")}, "max_seconds must be"),
     ],
 )

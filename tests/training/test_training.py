@@ -20,8 +20,9 @@ from digitnn.network.initialisation import initial_parameters
 from digitnn.network.layers import Dense, Flatten, SoftmaxCrossEntropy
 from digitnn.recipes.optimisers import Adam, LBfgs
 from digitnn.recipes.schedules import Constant, OneCycle
-from digitnn.training.pixel_selection import varying_pixels
-from digitnn.training.training import EpochRecord, StepRecord, Training
+from digitnn.training.fullbatch import varying_pixels
+from digitnn.training.records import EpochRecord, StepRecord
+from digitnn.training.training import Training
 
 every_recipe = pytest.mark.parametrize(
     ("recipe", "engine"),

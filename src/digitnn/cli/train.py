@@ -139,7 +139,7 @@ def train(
     from digitnn.runs.experiment import load_training_data, run_experiment
     from digitnn.runs.resume import Checkpointing
     from digitnn.runs.run import check_free, default_path
-    from digitnn.training.stopping import Stopping
+    from digitnn.training.records import Stopping
     from digitnn.training.tensorboard import prepare_folder
 
     chosen = choose_recipe(recipe).with_epochs(epochs)

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from digitnn.evaluation.intervals import Interval, wilson_interval
+from digitnn.evaluation.statistics import Interval, wilson_interval
 
 SOURCE = (
     "Northcutt, Athalye and Mueller 2021, Pervasive Label Errors in Test Sets Destabilize "

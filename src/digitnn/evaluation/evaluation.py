@@ -13,7 +13,7 @@ from numpy import ndarray
 
 from digitnn.data.dataset import Dataset
 from digitnn.errors import DataError
-from digitnn.evaluation.intervals import Interval, wilson_interval
+from digitnn.evaluation.statistics import Interval, wilson_interval
 from digitnn.network.network import Classifier
 
 MAX_LOGIT = 1e36

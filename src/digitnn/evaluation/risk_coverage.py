@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 from numpy import ndarray
 
-from digitnn.evaluation.intervals import Interval, wilson_interval
+from digitnn.evaluation.statistics import Interval, wilson_interval
 
 COVERAGES = (0.5, 0.8, 0.9, 0.95, 0.99)
 MAX_POINTS = 200

@@ -1,18 +1,90 @@
-"""Scores besides accuracy: Brier score, scores of each digit, and the most confident mistakes.
+"""Scores besides accuracy: of the probabilities, of each digit, and the most confident mistakes.
 
 Axes: n images, k classes.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from math import exp, log
 
 import numpy as np
 from jaxtyping import Float32, Int, UInt8
 from numpy import ndarray
 
-from digitnn.evaluation.evaluation import log_softmax
-from digitnn.evaluation.intervals import Interval, f1_interval, wilson_interval
+from digitnn.evaluation.evaluation import log_softmax, mean_nats
 from digitnn.evaluation.risk_coverage import log_odds
+from digitnn.evaluation.statistics import Interval, f1_interval, wilson_interval
+
+MAX_LOG_TEMPERATURE = log(20.0)
+"""Temperatures are searched from 1/20 to 20."""
+BINS = 15
+"""The number of bins of Guo, Pleiss, Sun and Weinberger (2017)."""
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The n images with a confidence in (low, high].
+
+    confidence: its mean; accuracy: the share classified correctly; both None without images.
+    """
+
+    low: float
+    high: float
+    n: int
+    confidence: float | None
+    accuracy: float | None
+
+
+def bin_confidences(
+    logits: Float32[ndarray, "n k"], labels: UInt8[ndarray, " n"]
+) -> tuple[Bin, ...]:
+    """Return the bins of the reliability diagram: 15 of equal width, by confidence."""
+    log_p = log_softmax(logits).astype(float)
+    confidence = np.exp(log_p.max(axis=1)).clip(0, 1)
+    right = logits.argmax(axis=1) == labels
+    edges = np.linspace(0, 1, BINS + 1)
+    place = np.searchsorted(edges[1:-1], confidence)
+    counts = np.bincount(place, minlength=BINS)
+    sums = (np.bincount(place, weights, minlength=BINS) for weights in (confidence, right))
+    columns = (column.tolist() for column in (edges[:-1], edges[1:], counts, *sums))
+    return tuple(
+        Bin(low, high, n, c / n if n else None, r / n if n else None)
+        for low, high, n, c, r in zip(*columns, strict=True)
+    )
+
+
+def calibration_error(bins: tuple[Bin, ...]) -> float:
+    """Return the expected calibration error, sum over bins of n_b / n |accuracy_b - confidence_b|.
+
+    Guo et al. 2017, eq. 3. It is biased upwards, even for a calibrated model.
+    """
+    n = sum(one.n for one in bins)
+    gaps = (
+        one.n * abs(one.accuracy - one.confidence)
+        for one in bins
+        if one.accuracy is not None and one.confidence is not None
+    )
+    return sum(gaps) / n
+
+
+def append_non_digit_logit(logits: Float32[ndarray, "n k"]) -> Float32[ndarray, "n j"]:
+    """Append the implicit logit of a network that rejects, fixed at 0, which means a non-digit."""
+    return np.pad(logits, ((0, 0), (0, 1)))
+
+
+def fit_temperature(logits: Float32[ndarray, "n k"], labels: UInt8[ndarray, " n"]) -> float:
+    """Return the T that minimises the cross-entropy of softmax(logits / T) (Guo et al. 2017).
+
+    It is one number for all classes, so it changes the confidence but not the predicted class.
+    """
+    from scipy.optimize import minimize_scalar
+
+    found = minimize_scalar(
+        lambda log_t: mean_nats(logits / np.float32(exp(log_t)), labels),
+        bounds=(-MAX_LOG_TEMPERATURE, MAX_LOG_TEMPERATURE),
+        method="bounded",
+        options={"xatol": 1e-4},
+    )
+    return exp(float(found.x))
 
 
 def brier_score(logits: Float32[ndarray, "n k"], labels: UInt8[ndarray, " n"]) -> float:
@@ -42,10 +114,6 @@ class ClassScore:
     precision_interval: Interval | None
     f1: float | None
     f1_interval: Interval | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return asdict(self)
 
 
 def score_classes(confusion: Int[ndarray, "k k"]) -> tuple[ClassScore, ...]:

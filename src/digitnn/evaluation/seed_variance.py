@@ -19,15 +19,14 @@ v_both / n, the mean over m seeds v_seed / m + v_digit / n + v_both / (m n).
 Axes: m networks, n digits.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import sqrt
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from digitnn.evaluation.intervals import Interval, clipped_interval
+from digitnn.evaluation.statistics import Interval, clipped_interval
 
 
 @dataclass(frozen=True)
@@ -50,10 +49,6 @@ class SeedVariance:
     other_digits: float
     seed_alone: float
     interval: Interval
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return asdict(self)
 
 
 def partition_variance(y: Bool[ndarray, "m n"] | Float[ndarray, "m n"]) -> SeedVariance:

@@ -11,20 +11,18 @@ from jaxtyping import Float32
 from numpy import ndarray
 
 from digitnn.data.dataset import Dataset
-from digitnn.evaluation.calibration import (
-    Bin,
-    bin_confidences,
-    calibration_error,
-    fit_temperature,
-)
 from digitnn.evaluation.disputed_labels import Disputed, find_disputed, score_disputed
 from digitnn.evaluation.evaluation import Evaluation, mean_nats
 from digitnn.evaluation.risk_coverage import RiskCoverage, log_odds, measure_risk_coverage
 from digitnn.evaluation.scores import (
+    Bin,
     ClassScore,
     Mistake,
+    bin_confidences,
     brier_score,
+    calibration_error,
     find_most_wrong,
+    fit_temperature,
     score_classes,
 )
 from digitnn.wording import count, percent
@@ -82,7 +80,7 @@ class EvaluationSummary:
             "bins": [asdict(one) for one in self.bins],
             "temperature": self.temperature,
             "tempered": self.tempered.to_json(),
-            "per_class": [score.to_json() for score in self.classes],
+            "per_class": [asdict(score) for score in self.classes],
             "confusion": confusion,
             "risk_coverage": self.risk_coverage.to_json(),
             "most_wrong": [asdict(mistake) for mistake in self.most_wrong],
@@ -135,8 +133,13 @@ def _temper(
 
 def describe_summary(summary: EvaluationSummary) -> list[str]:
     """Return the main results besides the accuracy, one per line."""
-    lines = [_describe_probabilities(summary), _describe_risk_coverage(summary.risk_coverage)]
-    lines += _describe_digits(summary)
+    points = summary.risk_coverage.points[1:]
+    rates = ", ".join(f"{100 * p.coverage:.0f} %: {percent(p.error)}" for p in points)
+    lines = [
+        _describe_probabilities(summary),
+        f"error rate of the most confident {rates}",
+        *_describe_digits(summary),
+    ]
     if summary.disputed:
         lines.append(_describe_disputed(summary.disputed))
     return lines
@@ -150,11 +153,6 @@ def _describe_probabilities(summary: EvaluationSummary) -> str:
         f"{percent(summary.calibration_error)}, or {percent(after.calibration_error)} with "
         f"temperature {summary.temperature:.2f}, fitted on {where}"
     )
-
-
-def _describe_risk_coverage(curve: RiskCoverage) -> str:
-    parts = [f"{100 * p.coverage:.0f} %: {percent(p.error)}" for p in curve.points[1:]]
-    return "error rate of the most confident " + ", ".join(parts)
 
 
 def _describe_digits(summary: EvaluationSummary) -> list[str]:

@@ -6,8 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from digitnn.machine.cores import available_cores
-from digitnn.machine.resources import device, threads
+from digitnn.machine.resources import available_cores, device, threads
 
 PACKAGES = ("digitnn", "numpy", "scipy", "torch", "scikit-learn")
 
@@ -35,18 +34,12 @@ def source_commit() -> str | None:
     root = Path(__file__).parents[3]
     if not (root / ".git").exists():
         return None
+    command = ["git", "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=+changes"]
     try:
-        commit = _git(root, "rev-parse", "--short=12", "HEAD")
-        return commit + ("+changes" if _git(root, "status", "--porcelain", "-uno") else "")
+        found = subprocess.run(command, cwd=root, capture_output=True, check=True, timeout=10)
     except (OSError, subprocess.SubprocessError):
         return None
-
-
-def _git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=10
-    )
-    return done.stdout.strip()
+    return found.stdout.decode().strip()
 
 
 def _processor() -> str:

@@ -7,8 +7,8 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from digitnn.evaluation.disputed_labels import SOURCE
-from digitnn.evaluation.intervals import Interval
 from digitnn.evaluation.scores import ClassScore
+from digitnn.evaluation.statistics import Interval
 from digitnn.report.charts import draw_digits
 from digitnn.report.elements import Chart, Table, ink, inline_svg
 from digitnn.report.measured import Measurements

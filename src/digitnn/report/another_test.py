@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from digitnn.evaluation.intervals import NextTest, predict_next_test
+from digitnn.evaluation.statistics import NextTest, predict_next_test
 from digitnn.report.charts import draw_next_test, draw_seeds
 from digitnn.report.elements import Chart, Table, inline_svg
 from digitnn.report.measured import Measurements, Siblings

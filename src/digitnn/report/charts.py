@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from digitnn.evaluation.intervals import NextTest
+    from digitnn.evaluation.statistics import NextTest
 
 FULL_WIDTH_INCHES, HALF_WIDTH_INCHES = 4.8, 3.4
 """Width of a chart alone on a line and of one of two side by side."""

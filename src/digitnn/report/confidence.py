@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from digitnn.analysis.comparison.confidence_figures import draw_reliability, draw_risk_coverage
-from digitnn.evaluation.calibration import Bin
+from digitnn.evaluation.scores import Bin
 from digitnn.evaluation.summary import EvaluationSummary
 from digitnn.report.elements import Chart, Table, inline_svg
 from digitnn.report.measured import Measurements

@@ -27,7 +27,7 @@ from digitnn.analysis.explain.stages import stages_of
 from digitnn.analysis.robustness.corruptions.suite import CORRUPTIONS
 from digitnn.analysis.robustness.measure import Record, StageStart, measure_robustness
 from digitnn.data.dataset import Dataset
-from digitnn.engines.scratch.inspection import hidden_features
+from digitnn.engines.scratch.engine import hidden_features
 from digitnn.errors import DataError, MissingExtraError, NetworkError, RunError
 from digitnn.evaluation.evaluation import Evaluation, evaluate
 from digitnn.evaluation.seed_variance import partition_variance

@@ -29,8 +29,7 @@ from digitnn.runs.run import (
     save_run,
     write_run,
 )
-from digitnn.training.records import Record
-from digitnn.training.stopping import Stopping
+from digitnn.training.records import Record, Stopping
 from digitnn.training.training import Training
 
 Watch: TypeAlias = Callable[[Training], Iterable[Record]]

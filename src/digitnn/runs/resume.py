@@ -32,7 +32,8 @@ from digitnn.runs.checkpoints import (
 from digitnn.runs.evaluation_log import EvaluationLog
 from digitnn.runs.identity import differences, fingerprint
 from digitnn.runs.snapshots import SNAPSHOTS, Snapshots
-from digitnn.training.training import EpochRecord, Record, Training
+from digitnn.training.records import EpochRecord, Record
+from digitnn.training.training import Training
 from digitnn.wording import Notify
 
 CHECKPOINT, LOCK, TRAINING, LOG = "checkpoint", "lock", "training.json", "evaluations.log"

@@ -1,9 +1,12 @@
-"""Full-batch training: one iteration after another over all images.
+"""Full-batch training: one iteration after another over all images, without constant pixels.
 
 SciPy's internal state cannot be saved, but its iterations depend only on the values of the
 objective. So these are cached: a resumed training starts again, takes the cached values instead of
 computing them, and arrives at the same state to the bit.
-Axes: p parameters.
+
+Pixels that hardly vary, mostly those of the margin, are left out of the training. The result is an
+ordinary network whose first weights are zero there; training has fewer columns to multiply.
+Axes: n images, d = 784 pixels of an image, f of them kept, p parameters.
 """
 
 from collections.abc import Iterator
@@ -11,17 +14,16 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 
 from digitnn.data.dataset import Dataset
 from digitnn.engines.protocols import Engine, Objective, Outcome
-from digitnn.network.network import Params
+from digitnn.network.network import Params, Standardise
 from digitnn.recipes.optimisers import FullBatchOptimiser
 from digitnn.recipes.recipe import Recipe
-from digitnn.training.pixel_selection import expand, features, restrict, varying_pixels
 from digitnn.training.records import Clock, Stage
-from digitnn.training.scipy_minimise import METHODS, minimise
+from digitnn.training.scipy_minimise import METHODS, from_vector, minimise, to_vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +72,7 @@ class FullBatchLoop:
         self._point = restrict(start, self._kept)
         x = features(train.images, recipe.standardise, self._kept)
         objective = engine.objective(recipe.network(), x, train.labels, recipe.loss)
-        self._objective: Objective = objective
-        if cache is not None:
-            self._objective = CachedObjective(objective, cache, clock)
+        self._objective = objective if cache is None else CachedObjective(objective, cache, clock)
 
     def params(self) -> dict[str, ndarray]:
         """Return the parameters after the last iteration, for all pixels."""
@@ -104,23 +104,53 @@ class CachedObjective:
 
     def __call__(self, params: Params) -> tuple[Outcome, dict[str, ndarray]]:
         """Return the loss and its gradient by name."""
-        point = _joined(params)
+        point = to_vector(params)
         if (known := self.cache.find(point)) is not None:
             self.clock.advance_to(known.seconds)
-            return known.outcome, _parted(known.gradient, params)
+            return known.outcome, from_vector(known.gradient, params)
         outcome, gradients = self.objective(params)
-        gradient = _joined({name: gradients[name] for name in params})
+        gradient = to_vector({name: gradients[name] for name in params})
         self.cache.add(point, EvaluatedPoint(outcome, gradient, self.clock.seconds()))
         return outcome, gradients
 
 
-def _joined(params: Params) -> Float32[ndarray, " p"]:
-    return np.concatenate([np.ravel(p) for p in params.values()])
+FIRST_WEIGHT = "1.weight"
+"""The weights of the pixels, in a network that begins with Flatten, Dense."""
 
 
-def _parted(vector: Float32[ndarray, " p"], like: Params) -> dict[str, ndarray]:
-    ends = np.cumsum([p.size for p in like.values()])
-    parts = np.split(vector, ends[:-1])
-    return {
-        name: part.reshape(p.shape) for (name, p), part in zip(like.items(), parts, strict=True)
-    }
+def varying_pixels(images: UInt8[ndarray, "n h w"], least_std: float) -> Bool[ndarray, " d"]:
+    """Return which pixels, 0..255, have a standard deviation over `images` of at least `least_std`.
+
+    One pass with integer sums: exact, and without a float copy of the images.
+    """
+    n = len(images)
+    pixels = images.reshape(n, -1)
+    total = pixels.sum(axis=0, dtype=np.int64)
+    squares = np.zeros(pixels.shape[1], np.int64)
+    for start in range(0, n, 1000):
+        block = pixels[start : start + 1000].astype(np.int32)
+        squares += (block * block).sum(axis=0, dtype=np.int64)
+    variance = squares / n - (total / n) ** 2
+    kept: ndarray = np.sqrt(np.maximum(variance, 0)) >= least_std
+    return kept
+
+
+def features(
+    images: UInt8[ndarray, "n h w"], standardise: Standardise, kept: Bool[ndarray, " d"]
+) -> Float32[ndarray, "n f"]:
+    """Return a row per image of its kept pixels, standardised."""
+    pixels = np.compress(kept, images.reshape(len(images), -1), axis=1)
+    return standardise(pixels)[:, 0]
+
+
+def restrict(params: Params, kept: Bool[ndarray, " d"]) -> dict[str, ndarray]:
+    """Return the parameters of the network that takes the kept pixels only."""
+    return {**params, FIRST_WEIGHT: np.ascontiguousarray(params[FIRST_WEIGHT][:, kept])}
+
+
+def expand(params: Params, kept: Bool[ndarray, " d"]) -> dict[str, ndarray]:
+    """Return the parameters for all pixels, zero at those left out: the inverse of `restrict`."""
+    narrow = params[FIRST_WEIGHT]
+    weight = np.zeros((len(narrow), len(kept)), narrow.dtype)
+    weight[:, kept] = narrow
+    return {**params, FIRST_WEIGHT: weight}

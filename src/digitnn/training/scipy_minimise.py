@@ -13,19 +13,16 @@ from queue import Queue
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float
 from numpy import ndarray
 
 from digitnn.engines.protocols import Objective, Outcome, precision
 from digitnn.errors import TrainingError
 from digitnn.machine.blas import one_core_blas
-from digitnn.network.layers import Shape
 from digitnn.network.network import Params
 from digitnn.recipes.optimisers import ConjugateGradient, FullBatchOptimiser, LBfgs
 
 Method: TypeAlias = Literal["CG", "L-BFGS-B"]
-
-FLOAT32 = np.dtype(np.float32)
 
 METHODS: Mapping[type[FullBatchOptimiser], Method] = {ConjugateGradient: "CG", LBfgs: "L-BFGS-B"}
 """SciPy's name for the method of each description."""
@@ -51,22 +48,16 @@ class Iterate:
     evaluations: int
 
 
-def to_vector(params: Params) -> Float64[ndarray, " p"]:
-    """Return all parameters one after the other, in float64, as SciPy works."""
-    return np.concatenate([np.ravel(p) for p in params.values()]).astype(np.float64)
+def to_vector(params: Params) -> Float[ndarray, " p"]:
+    """Return all parameters one after the other."""
+    return np.concatenate([np.ravel(p) for p in params.values()])
 
 
-def from_vector(
-    vector: Float64[ndarray, " p"],
-    shapes: Mapping[str, Shape],
-    dtype: np.dtype[Any] = FLOAT32,
-) -> dict[str, ndarray]:
-    """Return the parameters of `vector` by name, in the precision of the engine."""
-    ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes.values()])
-    parts = np.split(vector.astype(dtype), ends[:-1])
-    return {
-        name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)
-    }
+def from_vector(vector: Float[ndarray, " p"], like: Params) -> dict[str, ndarray]:
+    """Return the parts of `vector`, by the names and in the shapes of `like`."""
+    ends = np.cumsum([p.size for p in like.values()])
+    parts = zip(like.items(), np.split(vector, ends[:-1]), strict=True)
+    return {name: part.reshape(p.shape) for (name, p), part in parts}
 
 
 def minimise(
@@ -80,14 +71,14 @@ def minimise(
     that is not finite, conjugate gradient takes the step back and L-BFGS ends. Raises
     `TrainingError` where the loss or its gradient is not finite at an iterate.
     """
-    shapes, dtype = {name: p.shape for name, p in start.items()}, precision(start)
+    dtype = precision(start)
     evaluated: dict[bytes, Outcome] = {}
     count = 0
 
     def value_and_gradient(vector: ndarray) -> tuple[float, ndarray]:
         nonlocal count
         count += 1
-        params = from_vector(vector, shapes, dtype)
+        params = from_vector(vector.astype(dtype), start)
         outcome, gradients = objective(params)
         evaluated[vector.tobytes()] = outcome
         value = outcome.total
@@ -95,14 +86,16 @@ def minimise(
             if p.ndim >= 2:
                 value += l2 / 2 * float(np.vdot(p, p))
                 gradients[name] = gradients[name] + dtype.type(l2) * p
-        return value / n, to_vector({name: gradients[name] for name in shapes}) / n
+        gradient = to_vector({name: gradients[name] for name in start})
+        return value / n, gradient.astype(np.float64) / n
 
     def to_iterate(vector: ndarray, value: float) -> Iterate:
         outcome = evaluated[vector.tobytes()]
         evaluated.clear()
-        return Iterate(from_vector(vector, shapes, dtype), outcome, value, count)
+        return Iterate(from_vector(vector.astype(dtype), start), outcome, value, count)
 
-    return _iterations(value_and_gradient, to_vector(start), iterations, method, to_iterate)
+    x = to_vector(start).astype(np.float64)
+    return _iterations(value_and_gradient, x, iterations, method, to_iterate)
 
 
 class _Stop(Exception):

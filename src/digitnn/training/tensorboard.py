@@ -48,7 +48,7 @@ def log_scalars(training: Training, records: Iterable[Record], folder: Path) -> 
     writer = None
     try:
         for record in records:
-            step = _steps(training, record)
+            step = round(record.done * _total_steps(training))
             if writer is None:
                 # tensorboardX names files by the second: a second file would overwrite the first
                 own = f".{time_ns()}"
@@ -62,11 +62,6 @@ def log_scalars(training: Training, records: Iterable[Record], folder: Path) -> 
     finally:
         if writer is not None:
             writer.close()
-
-
-def _steps(training: Training, record: Record) -> int:
-    """Return how many steps had been taken in total."""
-    return round(record.done * _total_steps(training))
 
 
 def _total_steps(training: Training) -> int:

@@ -11,20 +11,24 @@ from typing import Any
 from numpy import ndarray
 
 from digitnn.data.dataset import Dataset
-from digitnn.engines.protocols import Engine
-from digitnn.engines.step import check_size
+from digitnn.engines.protocols import Engine, check_size
 from digitnn.errors import CheckpointError, DataError, ShapeError, TrainingError
 from digitnn.evaluation.evaluation import evaluate
 from digitnn.network.initialisation import initial_parameters
 from digitnn.recipes.optimisers import FullBatchOptimiser
 from digitnn.recipes.recipe import Recipe
-from digitnn.training.fullbatch import FullBatchLoop, PointCache
+from digitnn.training.fullbatch import FullBatchLoop, PointCache, expand, restrict, varying_pixels
 from digitnn.training.minibatch import MiniBatchLoop, diverged, streams
-from digitnn.training.pixel_selection import expand, restrict, varying_pixels
-from digitnn.training.records import Clock, EpochRecord, Record, Stage, StepRecord
-from digitnn.training.stopping import Reason, Stopping, best_epoch
-
-__all__ = ["Checkpoint", "EpochRecord", "Record", "StepRecord", "Training"]
+from digitnn.training.records import (
+    Clock,
+    EpochRecord,
+    Reason,
+    Record,
+    Stage,
+    StepRecord,
+    Stopping,
+    best_epoch,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,14 +220,10 @@ class Training:
         self._last_params = params
         seconds = self._clock.seconds()
         record = EpochRecord(
-            done=stage.done,
-            epoch=stage.epoch,
-            loss=stage.outcome.total / stage.seen,
-            accuracy=stage.outcome.correct / stage.seen,
+            **asdict(_step_record(stage, seconds)),
             valid_loss=evaluation.loss_nats,
             valid_accuracy=evaluation.accuracy,
             seconds=seconds,
-            images_per_second=stage.images / seconds,
             evaluations=stage.evaluations,
         )
         self.history.append(record)

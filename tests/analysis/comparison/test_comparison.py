@@ -27,7 +27,7 @@ from digitnn.data.dataset import Dataset
 from digitnn.engines.find import find_engine
 from digitnn.errors import RunError
 from digitnn.evaluation.evaluation import Evaluation, evaluate
-from digitnn.evaluation.intervals import wilson_interval
+from digitnn.evaluation.statistics import wilson_interval
 from digitnn.network.storage.pickles.loading import load_pickle, save_pickle
 from digitnn.recipes.builtin import find_recipe
 from digitnn.runs.recorded_evaluations import record_evaluation

@@ -11,8 +11,8 @@ from PIL import Image
 from digitnn.analysis.comparison.confidence_figures import draw_reliability, draw_risk_coverage
 from digitnn.data.dataset import Dataset
 from digitnn.evaluation.evaluation import evaluate
-from digitnn.evaluation.intervals import wilson_interval
 from digitnn.evaluation.risk_coverage import errors_in_best_order
+from digitnn.evaluation.statistics import wilson_interval
 from digitnn.evaluation.summary import EvaluationSummary, summarise_evaluation
 from digitnn.plotting import COLOURS
 

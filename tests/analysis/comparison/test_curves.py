@@ -19,8 +19,7 @@ from digitnn.runs.ensembles import load_run, make_ensemble
 from digitnn.runs.experiment import TrainingData, run_experiment
 from digitnn.runs.histories import History, read_histories
 from digitnn.runs.resume import Checkpointing
-from digitnn.training.records import Clock, EpochRecord
-from digitnn.training.stopping import Stopping
+from digitnn.training.records import Clock, EpochRecord, Stopping
 
 KEEPING = Checkpointing("digitnn train cnn --resume", notify=lambda line: None, every=0)
 

@@ -14,7 +14,7 @@ from digitnn.data.formats.idx import write_idx, write_idx_folder
 from digitnn.data.formats.labelled import read_labelled
 from digitnn.data.formats.npz import write_npz
 from digitnn.errors import FormatError, UsageError
-from digitnn.evaluation.intervals import wilson_interval
+from digitnn.evaluation.statistics import wilson_interval
 
 IMAGES, LABELS = "qmnist-test-images-idx3-ubyte", "qmnist-test-labels-idx2-int"
 

@@ -22,8 +22,7 @@ from digitnn.analysis.explain.neighbours import (
 from digitnn.analysis.explain.saliency import draw_saliency, saliency
 from digitnn.analysis.explain.stages import draw_stages, stages_of
 from digitnn.engines.scratch.backpropagation import forward
-from digitnn.engines.scratch.engine import ScratchEngine
-from digitnn.engines.scratch.inspection import activations, hidden_features
+from digitnn.engines.scratch.engine import ScratchEngine, activations, hidden_features
 from digitnn.errors import DataError, NetworkError
 from digitnn.network.initialisation import initial_parameters
 from digitnn.network.layers import Conv2d, Crop, Dense, Flatten, MaxPool2d, Relu

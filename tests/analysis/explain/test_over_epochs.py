@@ -22,7 +22,7 @@ from digitnn.runs.experiment import TrainingData, run_experiment
 from digitnn.runs.resume import Checkpointing
 from digitnn.runs.run import Run, load_single_run
 from digitnn.runs.snapshots import saved_snapshots, snapshot_path
-from digitnn.training.stopping import Stopping
+from digitnn.training.records import Stopping
 
 
 def train(digits, path, recipe, watch=iter, stopping=None) -> Run:

@@ -27,8 +27,7 @@ from digitnn.analysis.robustness.sweeps import (
     turn,
 )
 from digitnn.data.dataset import Dataset
-from digitnn.engines.scratch.engine import ScratchClassifier
-from digitnn.engines.scratch.inspection import pixel_gradient
+from digitnn.engines.scratch.engine import ScratchClassifier, pixel_gradient
 from digitnn.errors import DataError, UsageError
 from digitnn.evaluation.evaluation import evaluate
 from digitnn.network.layers import Dense, Flatten

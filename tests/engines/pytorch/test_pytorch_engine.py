@@ -10,7 +10,7 @@ from torch.nn import functional
 from digitnn.engines.pytorch.engine import LOSSES, PytorchEngine, to_input
 from digitnn.engines.pytorch.modules import build
 from digitnn.engines.scratch.losses import LOSSES as SCRATCH_LOSSES
-from digitnn.engines.scratch.objective import SplitObjective
+from digitnn.engines.scratch.trainer import SplitObjective
 from digitnn.network.initialisation import initial_parameters
 from digitnn.network.layers import (
     Conv2d,

@@ -15,7 +15,7 @@ from digitnn.engines.scratch.blocks import block_size
 from digitnn.network.initialisation import initial_parameters
 from digitnn.network.layers import Dense, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from digitnn.recipes.builtin import RECIPES
-from digitnn.training.pixel_selection import features, restrict, varying_pixels
+from digitnn.training.fullbatch import features, restrict, varying_pixels
 from digitnn.training.scipy_minimise import minimise
 from digitnn.training.training import Training
 

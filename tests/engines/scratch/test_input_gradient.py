@@ -5,7 +5,7 @@ import pytest
 from both_engines import in_double
 from small_trainings import CLASSIC, CNN
 
-from digitnn.engines.scratch.inspection import input_gradient
+from digitnn.engines.scratch.engine import input_gradient
 from digitnn.network.initialisation import initial_parameters
 from digitnn.recipes.builtin import RECIPES
 

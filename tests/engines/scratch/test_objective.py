@@ -5,11 +5,11 @@ import threading
 import numpy as np
 import pytest
 
-from digitnn.engines.scratch import blocks, objective
+from digitnn.engines.scratch import blocks, trainer
 from digitnn.engines.scratch.backpropagation import forward
 from digitnn.engines.scratch.blocks import PARTS, run_blocks
 from digitnn.engines.scratch.losses import LOSSES
-from digitnn.engines.scratch.objective import SplitObjective
+from digitnn.engines.scratch.trainer import SplitObjective
 from digitnn.network.layers import Dense, Flatten, Sigmoid, SigmoidCrossEntropy, SoftmaxCrossEntropy
 
 LAYERS = (Flatten(), Dense(8), Sigmoid(), Dense(10))
@@ -17,7 +17,7 @@ LAYERS = (Flatten(), Dense(8), Sigmoid(), Dense(10))
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(objective, "block_size", lambda _: 7)
+    monkeypatch.setattr(trainer, "block_size", lambda _: 7)
 
 
 def split_of(n, rng):

@@ -7,7 +7,7 @@ from gradients import assert_is_gradient
 from torch import nn
 
 from digitnn.engines.scratch.backpropagation import FORWARD, forward, forward_to_pixels
-from digitnn.engines.scratch.inspection import pixel_gradient
+from digitnn.engines.scratch.engine import pixel_gradient
 from digitnn.engines.scratch.pooling import conv_relu_pool
 from digitnn.network.layers import (
     BatchNorm,

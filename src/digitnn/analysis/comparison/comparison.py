@@ -16,9 +16,13 @@ from numpy import ndarray
 from digitnn.data.dataset import Dataset
 from digitnn.errors import RunError
 from digitnn.evaluation.evaluation import Evaluation
-from digitnn.evaluation.intervals import t_interval, wilson_interval
-from digitnn.evaluation.mcnemar import adjust_by_holm, compare_paired
 from digitnn.evaluation.seed_variance import partition_variance
+from digitnn.evaluation.statistics import (
+    adjust_by_holm,
+    compare_paired,
+    t_interval,
+    wilson_interval,
+)
 from digitnn.machine.describe import describe_machine
 from digitnn.runs.identity import distinguish_settings, settings_of
 from digitnn.runs.protocol import Trained
@@ -113,7 +117,7 @@ def make_row(group: Sequence[EvaluatedRun], test: Dataset) -> dict[str, Any]:
     if len(set(seeds)) == len(group) > 1 < n:
         row |= {
             "seeds_interval": t_interval(accuracies),
-            "variance": partition_variance(np.stack([one.right(test) for one in group])).to_json(),
+            "variance": asdict(partition_variance(np.stack([one.right(test) for one in group]))),
         }
     return row
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from digitnn.evaluation.calibration import Bin
-from digitnn.evaluation.intervals import wilson_interval
 from digitnn.evaluation.risk_coverage import errors_in_best_order
+from digitnn.evaluation.scores import Bin
+from digitnn.evaluation.statistics import wilson_interval
 from digitnn.evaluation.summary import EvaluationSummary
 from digitnn.plotting import COLOURS, GREY, new_figure
 from digitnn.wording import percent

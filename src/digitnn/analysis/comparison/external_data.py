@@ -14,7 +14,7 @@ from numpy import ndarray
 from digitnn.data.dataset import Dataset
 from digitnn.data.formats.labelled import QMNIST_TEST
 from digitnn.errors import DataError, UsageError
-from digitnn.evaluation.intervals import Interval, wilson_interval
+from digitnn.evaluation.statistics import Interval, wilson_interval
 from digitnn.runs.evaluate_run import load_split_of
 from digitnn.runs.experiment import load_training_data
 from digitnn.runs.protocol import Trained

@@ -11,7 +11,7 @@ from statistics import fmean, stdev
 from typing import Any, Literal
 
 from digitnn.errors import RunError
-from digitnn.evaluation.intervals import Interval, t_interval
+from digitnn.evaluation.statistics import Interval, t_interval
 from digitnn.runs.ensembles import load_run
 from digitnn.runs.identity import settings_of
 from digitnn.runs.protocol import Trained

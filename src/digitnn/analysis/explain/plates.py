@@ -27,7 +27,7 @@ from digitnn.analysis.explain.over_epochs_figure import draw_weights_over_epochs
 from digitnn.analysis.explain.saliency import describe_saliency, draw_saliency, saliency
 from digitnn.analysis.explain.stages import describe_stages, draw_stages, stages_of
 from digitnn.data.dataset import Dataset
-from digitnn.engines.scratch.inspection import hidden_features
+from digitnn.engines.scratch.engine import hidden_features
 from digitnn.errors import NetworkError
 from digitnn.runs.run import Run
 

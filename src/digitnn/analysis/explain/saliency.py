@@ -17,7 +17,7 @@ from numpy import ndarray
 
 from digitnn.analysis.explain.mosaic import show_image, show_signed
 from digitnn.engines.scratch.backpropagation import forward
-from digitnn.engines.scratch.inspection import input_gradient
+from digitnn.engines.scratch.engine import input_gradient
 from digitnn.evaluation.evaluation import log_softmax
 from digitnn.network.network import Network, Params
 from digitnn.plotting import new_figure

@@ -14,7 +14,7 @@ from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
 from digitnn.analysis.explain.mosaic import AMOUNT, show_image, show_mosaic
-from digitnn.engines.scratch.inspection import activations
+from digitnn.engines.scratch.engine import activations
 from digitnn.network.layers import Conv2d, Crop, Dense, Dropout, Flatten, Layer
 from digitnn.network.network import Architecture, Network, Params
 from digitnn.plotting import COLOURS, GREY, new_figure

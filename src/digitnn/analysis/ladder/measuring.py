@@ -22,7 +22,7 @@ from digitnn.atomic_files import write_text
 from digitnn.data.dataset import Dataset
 from digitnn.errors import DigitnnError, RunError, UsageError
 from digitnn.evaluation.evaluation import evaluate
-from digitnn.evaluation.intervals import wilson_interval
+from digitnn.evaluation.statistics import wilson_interval
 from digitnn.machine.describe import describe_conditions
 from digitnn.network.storage.saved_network import read_json
 

@@ -19,7 +19,7 @@ from digitnn.analysis.robustness.corrupted import (
 )
 from digitnn.analysis.robustness.sweeps import SWEEPS, Curve, Sweep, measure_steps
 from digitnn.data.dataset import Dataset
-from digitnn.engines.scratch.inspection import pixel_gradient
+from digitnn.engines.scratch.engine import pixel_gradient
 from digitnn.evaluation.evaluation import Evaluation
 from digitnn.network.network import Classifier
 from digitnn.runs.protocol import Trained

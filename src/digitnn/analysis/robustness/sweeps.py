@@ -17,7 +17,7 @@ from digitnn.analysis.robustness.corruptions.suite import BLOCK_IMAGES
 from digitnn.data.augmentation.resampling import change_thickness
 from digitnn.data.dataset import Dataset
 from digitnn.evaluation.evaluation import Evaluation, evaluate
-from digitnn.evaluation.intervals import wilson_interval
+from digitnn.evaluation.statistics import wilson_interval
 from digitnn.network.network import Classifier
 
 Change: TypeAlias = Callable[[ndarray, float], ndarray]

@@ -12,11 +12,10 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from digitnn.data.dataset import check_images
-from digitnn.engines.protocols import Outcome, check_state, precision
+from digitnn.engines.protocols import Outcome, check_batch, check_state, kept_units, precision
 from digitnn.engines.pytorch.losses import LOSSES, SplitObjective
-from digitnn.engines.pytorch.modules import build, chosen_device, parameters_of, to_array
+from digitnn.engines.pytorch.modules import build, chosen_device, to_array
 from digitnn.engines.pytorch.optimisers import build_optimiser
-from digitnn.engines.step import check_batch, kept_units
 from digitnn.machine.resources import threads
 from digitnn.network.layers import Loss
 from digitnn.network.network import Network, Params, Standardise
@@ -61,10 +60,7 @@ class PytorchTrainer:
         self._optimiser = build_optimiser(optimiser, self._module.parameters())
 
     def step(
-        self,
-        images: UInt8[ndarray, "n 28 28"],
-        labels: UInt8[ndarray, " n"],
-        learning_rate: float,
+        self, images: UInt8[ndarray, "n 28 28"], labels: UInt8[ndarray, " n"], learning_rate: float
     ) -> Outcome:
         """Take one step, see `Trainer.step`."""
         check_batch(self._network, images, labels)
@@ -90,8 +86,9 @@ class PytorchTrainer:
         return outcome
 
     def parameters(self) -> dict[str, ndarray]:
-        """Return a copy of the current parameters and buffers."""
-        return parameters_of(self._module, self._network)
+        """Return a copy of the current parameters and buffers, without BatchNorm's batch count."""
+        state = self._module.state_dict()
+        return {name: to_array(state[name]) for name in self._network.state_shapes()}
 
     def state(self) -> dict[str, ndarray]:
         """Return a copy of the module's arrays and of the optimiser's state of each parameter."""

@@ -32,7 +32,7 @@ def chosen_device() -> torch.device:
 class GivenDropout(nn.Module):
     """Dropout with a given mask `kept`, True where a unit is kept.
 
-    A trainer sets it before each step, so that both engines keep the same units (`engines.step`).
+    A trainer sets it before each step, so that both engines keep the same units (`kept_units`).
     """
 
     kept: Tensor
@@ -88,15 +88,6 @@ def build(network: Network, params: Params, dtype: torch.dtype = torch.float32) 
     tensors = {name: torch.tensor(p, dtype=dtype) for name, p in params.items()}
     module.load_state_dict(tensors, assign=True)
     return module
-
-
-def parameters_of(module: nn.Module, network: Network) -> dict[str, Any]:
-    """Return a copy of a module's state as NumPy arrays, by name.
-
-    PyTorch's count of the batches that BatchNorm has seen is left out: nothing here reads it.
-    """
-    state = module.state_dict()
-    return {name: to_array(state[name]) for name in network.state_shapes()}
 
 
 def to_array(tensor: Tensor) -> Any:

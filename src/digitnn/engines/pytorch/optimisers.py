@@ -1,92 +1,120 @@
-"""An optimiser description as an optimiser of `torch.optim`, with the same formulas."""
+"""An optimiser description as an optimiser of `torch.optim`, with the same formulas; and our Muon.
+
+Muon takes orthogonalised steps for hidden weights, and fused Adam's for all other parameters. The
+formulas and their source are those of `recipes.optimisers.Muon`. `orthogonalise` makes the
+operations of `scratch.newton_schulz`, which derives them. A step of a small network takes
+milliseconds, so there are few calls per tensor.
+Axes: r rows, k columns.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
+from math import sqrt
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from digitnn.engines.pytorch import muon as orthogonalised
-from digitnn.recipes.optimisers import Adadelta, Adam, AdamW, MiniBatchOptimiser, Muon, RmsProp, Sgd
+from digitnn.recipes import optimisers
+from digitnn.recipes.optimisers import NEWTON_SCHULZ, MiniBatchOptimiser
 
 Groups = list[dict[str, Any]]
 
-
-def sgd(optimiser: Sgd, groups: Groups) -> torch.optim.Optimizer:
-    """Return SGD, with dampening 0, PyTorch's default."""
-    return torch.optim.SGD(
-        groups,
-        lr=optimiser.learning_rate,
-        momentum=optimiser.momentum,
-        nesterov=optimiser.nesterov,
-        fused=True,
-    )
+A, B, C = NEWTON_SCHULZ
+NORM_EPSILON = 1e-7
+FUSED_STEPS = 3
 
 
-def rms_prop(optimiser: RmsProp, groups: Groups) -> torch.optim.Optimizer:
-    """Return RMSprop, not centred; PyTorch has no fused form of it."""
-    return torch.optim.RMSprop(
-        groups,
-        lr=optimiser.learning_rate,
-        alpha=optimiser.alpha,
-        eps=optimiser.epsilon,
-        momentum=optimiser.momentum,
-    )
+class Muon(torch.optim.Optimizer):
+    """Updates two groups: hidden weights, of two or more axes, and the parameters of Adam.
+
+    `torch.optim.Muon` scales by other rules, takes hidden weights only and computes in half
+    precision, for large networks. `state` holds the state of both groups; a hidden weight has its
+    velocity, "momentum_buffer", zero at first.
+    """
+
+    def __init__(self, optimiser: optimisers.Muon, groups: Groups) -> None:
+        weights, biases = groups
+        *hidden, last = weights["params"]
+        others = {"params": [last, *biases["params"]], "fused": True}
+        super().__init__([{"params": hidden}, dict(others)], {"lr": optimiser.learning_rate})
+        self._optimiser = optimiser
+        self._adam = OPTIMISERS[optimisers.Adam](optimiser.others, [others])
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> Any:
+        """Take one step along the gradients, which `closure`, if given, computes first."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        hidden, others = self.param_groups
+        for p in hidden["params"]:
+            if p.grad is not None:
+                self._update(p, p.grad, hidden["lr"])
+        self._adam.state = self.state
+        for group in self._adam.param_groups:
+            group["lr"] = others["lr"] * self._optimiser.other_rate
+        self._adam.step()
+        return loss
+
+    def _update(self, p: Tensor, gradient: Tensor, rate: float) -> None:
+        """p = p - rate sqrt(max(r, k)) orthogonalise(G + momentum U), after U = momentum U + G."""
+        optimiser, velocity = self._optimiser, self.state[p]["momentum_buffer"]
+        velocity.mul_(optimiser.momentum).add_(gradient)
+        along = gradient.add(velocity, alpha=optimiser.momentum).flatten(1)
+        step = orthogonalise(along, optimiser.iterations)
+        if optimiser.weight_decay:
+            p.mul_(1 - rate * optimiser.weight_decay)
+        p.sub_(step.reshape(p.shape), alpha=rate * sqrt(max(along.shape)))
 
 
-def adadelta(optimiser: Adadelta, groups: Groups) -> torch.optim.Optimizer:
-    """Return Adadelta; PyTorch has no fused form of it."""
-    return torch.optim.Adadelta(
-        groups, lr=optimiser.learning_rate, rho=optimiser.rho, eps=optimiser.epsilon
-    )
+def orthogonalise(x: Float[Tensor, "r k"], iterations: int) -> Float[Tensor, "r k"]:
+    """Return `x` with its singular values moved to about 1, unless they are tiny."""
+    if x.shape[0] > x.shape[1]:
+        return orthogonalise(x.T, iterations).T
+    x = x / (x.norm() + NORM_EPSILON)
+    for done in range(0, iterations, FUSED_STEPS):
+        x = _factor(x @ x.T, min(FUSED_STEPS, iterations - done)) @ x
+    return x
 
 
-def adam(optimiser: Adam, groups: Groups) -> torch.optim.Adam:
-    """Return Adam, fused: one pass over each parameter."""
-    return torch.optim.Adam(
-        groups,
-        lr=optimiser.learning_rate,
-        betas=(optimiser.beta1, optimiser.beta2),
-        eps=optimiser.epsilon,
-        fused=True,
-    )
+def _factor(gram: Float[Tensor, "r r"], count: int) -> Float[Tensor, "r r"]:
+    """Return the product of the matrices by which `count` steps multiply X."""
+    factor = step = _step(gram)
+    for _ in range(count - 1):
+        gram = step @ gram @ step
+        step = _step(gram)
+        factor = step @ factor
+    return factor
 
 
-def adam_w(optimiser: AdamW, groups: Groups) -> torch.optim.Optimizer:
-    """Return AdamW, fused."""
-    return torch.optim.AdamW(
-        groups,
-        lr=optimiser.learning_rate,
-        betas=(optimiser.beta1, optimiser.beta2),
-        eps=optimiser.epsilon,
-        fused=True,
-    )
-
-
-def muon(optimiser: Muon, groups: Groups) -> torch.optim.Optimizer:
-    """Return our Muon: that of `torch.optim` scales by other rules, takes hidden weights only and
-    computes in half precision, for large networks."""
-    weights, biases = groups
-    *hidden, last = weights["params"]
-    return orthogonalised.Muon(
-        hidden,
-        adam(optimiser.others, [{"params": [last, *biases["params"]]}]),
-        lr=optimiser.learning_rate,
-        momentum=optimiser.momentum,
-        iterations=optimiser.iterations,
-        other_rate=optimiser.other_rate,
-        weight_decay=optimiser.weight_decay,
-    )
+def _step(gram: Float[Tensor, "r r"]) -> Float[Tensor, "r r"]:
+    """Return a + b X X^T + c (X X^T)^2."""
+    step = torch.addmm(gram, gram, gram, beta=B, alpha=C)
+    step.diagonal().add_(A)
+    return step
 
 
 OPTIMISERS: Mapping[type[MiniBatchOptimiser], Callable[[Any, Groups], torch.optim.Optimizer]] = {
-    Sgd: sgd,
-    RmsProp: rms_prop,
-    Adadelta: adadelta,
-    Adam: adam,
-    AdamW: adam_w,
-    Muon: muon,
+    optimisers.Sgd: lambda own, groups: torch.optim.SGD(
+        groups, own.learning_rate, own.momentum, nesterov=own.nesterov, fused=True
+    ),
+    optimisers.RmsProp: lambda own, groups: torch.optim.RMSprop(
+        groups, own.learning_rate, own.alpha, own.epsilon, momentum=own.momentum
+    ),
+    optimisers.Adadelta: lambda own, groups: torch.optim.Adadelta(
+        groups, own.learning_rate, own.rho, own.epsilon
+    ),
+    optimisers.Adam: lambda own, groups: torch.optim.Adam(
+        groups, own.learning_rate, (own.beta1, own.beta2), own.epsilon, fused=True
+    ),
+    optimisers.AdamW: lambda own, groups: torch.optim.AdamW(
+        groups, own.learning_rate, (own.beta1, own.beta2), own.epsilon, fused=True
+    ),
+    optimisers.Muon: Muon,
 }
+"""The optimiser of each description; PyTorch has no fused form of RMSprop and Adadelta."""
 
 
 def build_optimiser(
@@ -99,7 +127,7 @@ def build_optimiser(
     create it in the first step.
     """
     found = list(parameters)
-    decay = 0.0 if isinstance(optimiser, Adam) else optimiser.weight_decay
+    decay = 0.0 if isinstance(optimiser, optimisers.Adam) else optimiser.weight_decay
     groups = [
         {"params": [p for p in found if p.ndim >= 2], "weight_decay": decay},
         {"params": [p for p in found if p.ndim < 2], "weight_decay": 0.0},
@@ -119,13 +147,13 @@ def build_optimiser(
 def state_names(optimiser: MiniBatchOptimiser, group: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what `torch.optim` calls the state of each parameter of the group."""
     match optimiser:
-        case Sgd():
+        case optimisers.Sgd():
             return ("momentum_buffer",) if optimiser.momentum else ()
-        case RmsProp():
+        case optimisers.RmsProp():
             return ("step", "square_avg", *(("momentum_buffer",) if optimiser.momentum else ()))
-        case Adadelta():
+        case optimisers.Adadelta():
             return ("step", "square_avg", "acc_delta")
-        case Muon() if not group.get("fused"):  # a hidden weight
+        case optimisers.Muon() if not group.get("fused"):  # a hidden weight
             return ("momentum_buffer",)
         case _:
             return ("step", "exp_avg", "exp_avg_sq")

@@ -1,10 +1,11 @@
-"""The interface of the from-scratch engine to the rest of digitnn.
+"""The interface of the from-scratch engine: training, prediction, and what the analyses ask.
 
-Axes: n images, f features, k classes.
+Axes: n images, b images of a block, f features, d hidden features, k classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
@@ -12,11 +13,13 @@ from numpy import ndarray
 
 from digitnn.data.dataset import check_images
 from digitnn.engines.protocols import Objective, Trainer
-from digitnn.engines.scratch.backpropagation import forward
+from digitnn.engines.scratch.backpropagation import forward, forward_to_pixels, layer_by_layer
 from digitnn.engines.scratch.blocks import block_size, run_blocks
+from digitnn.engines.scratch.losses import softmax_cross_entropy
+from digitnn.errors import NetworkError
 from digitnn.machine.blas import one_core_blas
 from digitnn.machine.resources import threads
-from digitnn.network.layers import Loss
+from digitnn.network.layers import Dense, Loss, SoftmaxCrossEntropy
 from digitnn.network.network import Network, Params
 from digitnn.recipes.optimisers import MiniBatchOptimiser
 
@@ -31,15 +34,7 @@ class ScratchClassifier:
     def logits(self, images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n k"]:
         """Return a row of logits per image. Raises `DataError` for anything but raw pixels."""
         check_images(images, "input")
-        logits = np.empty((len(images), len(self.network.labels)), np.float32)
-
-        def some_blocks(blocks: Sequence[slice]) -> None:
-            for block in blocks:
-                x = self.network.standardise(images[block])
-                logits[block] = forward(self.network.layers, self.params, x)[0]
-
-        run_blocks(some_blocks, len(images), block_size(self.network.layers))
-        return logits
+        return output_of(len(self.network.layers), self.network, self.params, images)
 
 
 @dataclass(frozen=True)
@@ -70,6 +65,90 @@ class ScratchEngine:
         loss: Loss,
     ) -> Objective:
         """Return the loss over all images, computed block by block."""
-        from digitnn.engines.scratch.objective import SplitObjective
+        from digitnn.engines.scratch.trainer import SplitObjective
 
         return SplitObjective(network.layers, features, labels, loss)
+
+
+LogitsGradient: TypeAlias = Callable[[Float32[ndarray, "b k"], slice], Float32[ndarray, "b k"]]
+"""Maps the logits of a block of images, and the block's place among them, to dL/dlogits."""
+
+
+def output_of(
+    count: int, network: Network, params: Params, images: UInt8[ndarray, "n 28 28"]
+) -> Float32[ndarray, "n ..."]:
+    """Return the output of the first `count` layers, computed block by block on all cores."""
+    output = np.empty((len(images), *network.shapes()[count]), np.float32)
+
+    def some_blocks(blocks: Sequence[slice]) -> None:
+        for block in blocks:
+            x = network.standardise(images[block])
+            output[block] = forward(network.layers[:count], params, x)[0]
+
+    run_blocks(some_blocks, len(images), block_size(network.layers))
+    return output
+
+
+def activations(
+    network: Network, params: Params, images: UInt8[ndarray, "n 28 28"]
+) -> list[Float32[ndarray, "n ..."]]:
+    """Return the output of every layer, the last of them the logits; for few images at a time."""
+    return layer_by_layer(network.layers, params, network.standardise(images))
+
+
+def hidden_features(
+    network: Network, params: Params, images: UInt8[ndarray, "n 28 28"]
+) -> Float32[ndarray, "n d"]:
+    """Return the input of the last dense layer: all that the decision depends on.
+
+    Raises `NetworkError` for a network without a dense layer.
+    """
+    dense = [index for index, layer in enumerate(network.layers) if isinstance(layer, Dense)]
+    if not dense:
+        raise NetworkError("a network without a dense layer has no last hidden layer")
+    return output_of(dense[-1], network, params, images)
+
+
+def input_gradient(
+    network: Network,
+    params: Params,
+    images: UInt8[ndarray, "n 28 28"] | Float32[ndarray, "n 28 28"],
+    dlogits_of: LogitsGradient,
+) -> tuple[Float32[ndarray, "n k"], Float32[ndarray, "n 28 28"]]:
+    """Return the logits of `images`, and dL/dpixel, for pixels on the scale 0 to 255.
+
+    Training stops backpropagation at the first layer with parameters; here it goes on to the image.
+    images: uint8, or float32 of the same range for non-integer pixels.
+    A network begins with x = (pixel - mean) / std, so dL/dpixel = dL/dx / std.
+    """
+    logits = np.empty((len(images), len(network.labels)), np.float32)
+    gradient = np.empty(images.shape, np.float32)
+
+    def some_blocks(blocks: Sequence[slice]) -> None:
+        for block in blocks:
+            x = network.standardise.standardise_floats(images[block])
+            logits[block], backward = forward_to_pixels(network.layers, params, x)
+            gradient[block] = backward(dlogits_of(logits[block], block))[:, 0]
+
+    run_blocks(some_blocks, len(images), block_size(network.layers))
+    gradient /= np.float32(network.standardise.std)
+    return logits, gradient
+
+
+def pixel_gradient(
+    network: Network,
+    params: Params,
+    images: UInt8[ndarray, "n h w"] | Float32[ndarray, "n h w"],
+    labels: UInt8[ndarray, " n"],
+) -> Float32[ndarray, "n h w"]:
+    """Return dL/dpixel of the cross-entropy L in nats, summed over the images.
+
+    L is a sum of terms that each depend on one image, so every image has the gradient of its own
+    loss. images: as in `input_gradient`.
+    """
+    loss = SoftmaxCrossEntropy(no_digit=network.rejects)
+
+    def dlogits_of(logits: ndarray, block: slice) -> ndarray:
+        return softmax_cross_entropy(loss, logits, labels[block])[1]
+
+    return input_gradient(network, params, images, dlogits_of)[1]

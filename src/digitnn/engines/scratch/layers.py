@@ -142,7 +142,7 @@ def dropout_training(
 
     kept is True with probability 1 - p, so the expectation of y is x: "inverted" dropout, as in
     PyTorch. The original (Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov 2014) scales
-    the weights in prediction instead. `engines.step` draws `kept`, the same for both engines.
+    the weights in prediction instead. `protocols.kept_units` draws `kept`, for both engines.
     """
     scale = 1 / (1 - layer.p)
     y = x * kept

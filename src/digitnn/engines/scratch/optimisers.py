@@ -207,22 +207,16 @@ def update(
 
 def check(optimiser: MiniBatchOptimiser, params: Vector, gradient: Vector, state: State) -> None:
     """Raise the errors of `update` unless the vectors and the state fit."""
-    expected, name = ["steps", *RULES[type(optimiser)][1]], type(optimiser).__name__
-    if set(state) != set(expected):
+    (_, names), name = RULES[type(optimiser)], type(optimiser).__name__
+    if state.keys() != {"steps", *names}:
         raise UsageError(
-            f"{name} continues from {expected}, got {list(state)}: begin with "
-            "init(optimiser, params)"
+            f"{name}: the state must hold steps, {', '.join(names)}, got {', '.join(state)}: "
+            "begin with init(optimiser, params)"
         )
-    if (gradient.shape, gradient.dtype) != (params.shape, params.dtype):
-        raise ShapeError(
-            f"{name}: the gradient must have the shape and type of the parameters, "
-            f"{params.shape} {params.dtype}, got {gradient.shape} {gradient.dtype}"
-        )
-    for what in expected[1:]:
-        vector = state[what]
+    vectors = {"the gradient": gradient} | {f"the state's {key}": state[key] for key in names}
+    for what, vector in vectors.items():
         if (vector.shape, vector.dtype) != (params.shape, params.dtype):
             raise ShapeError(
-                f"{name}: {what} of the state belongs to another network, of {len(vector)} "
-                f"{vector.dtype} parameters; this one has {len(params)} {params.dtype}: "
-                "begin with init(optimiser, params)"
+                f"{name}: {what} must have the shape and type of the parameters, {params.shape} "
+                f"{params.dtype}, got {vector.shape} {vector.dtype}"
             )

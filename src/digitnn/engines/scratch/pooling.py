@@ -130,10 +130,7 @@ def relu_pool(
 
 
 def _compiled_relu_pool(
-    kernels: Any,
-    pool: layers.MaxPool2d,
-    bias: Float[ndarray, " u"],
-    v: Float[ndarray, "h w n u"],
+    kernels: Any, pool: layers.MaxPool2d, bias: Float[ndarray, " u"], v: Float[ndarray, "h w n u"]
 ) -> tuple[Float[ndarray, "a b n u"], BackwardTail]:
     """Compute `relu_pool` in one compiled pass each way, see `kernels`."""
     size = pool.size

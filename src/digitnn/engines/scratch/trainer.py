@@ -1,26 +1,27 @@
-"""Training on mini-batches: forward, backward, one step of the optimiser.
+"""The loss and its gradient: of a mini-batch, for one step of the optimiser, and of a whole split.
 
-Axes: n images of the batch, p parameters.
+Axes: n images of the batch or split, f features, k classes, p parameters.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
-from digitnn.engines.protocols import Outcome, check_state
+from digitnn.engines.protocols import Outcome, check_batch, check_state, kept_units
 from digitnn.engines.scratch import optimisers
-from digitnn.engines.scratch.backpropagation import forward_training
+from digitnn.engines.scratch.backpropagation import forward, forward_training
 from digitnn.engines.scratch.blocks import block_size, run_blocks
 from digitnn.engines.scratch.compiled import compiled
+from digitnn.engines.scratch.layers import Gradients
 from digitnn.engines.scratch.losses import LOSSES
 from digitnn.engines.scratch.normalisation import Statistics
 from digitnn.engines.scratch.optimisers_in_place import update_in_place
 from digitnn.engines.scratch.parameter_vector import Layout
-from digitnn.engines.step import check_batch, kept_units
 from digitnn.network.layers import BatchNorm, Loss
-from digitnn.network.network import Network, Params
+from digitnn.network.network import Architecture, Network, Params
 from digitnn.recipes.optimisers import MiniBatchOptimiser
 
 
@@ -49,10 +50,7 @@ class ScratchTrainer:
         self._state = optimisers.init(optimiser, self._vector)
 
     def step(
-        self,
-        images: UInt8[ndarray, "n 28 28"],
-        labels: UInt8[ndarray, " n"],
-        learning_rate: float,
+        self, images: UInt8[ndarray, "n 28 28"], labels: UInt8[ndarray, " n"], learning_rate: float
     ) -> Outcome:
         """Take one step, see `Trainer.step`."""
         check_batch(self._network, images, labels)
@@ -99,7 +97,7 @@ class ScratchTrainer:
         self, images: UInt8[ndarray, "n 28 28"], labels: UInt8[ndarray, " n"]
     ) -> tuple[Outcome, Float[ndarray, " p"], Statistics]:
         """Return the summed loss, the gradient of the mean loss, and new running statistics."""
-        n, network, loss_function = len(labels), self._network, LOSSES[type(self._loss)]
+        n, network = len(labels), self._network
         block = n if self._one_block else block_size(network.layers)
         params = self._params()
         kept = kept_units(network, n, self._seed, int(self._state["steps"]))
@@ -114,13 +112,57 @@ class ScratchTrainer:
                 own = {index: units[at] for index, units in kept.items()}
                 logits, backward, moved = forward_training(network.layers, params, x, own)
                 statistics.update(moved)
-                total, dlogits = loss_function(self._loss, logits, labels[at])
+                added, dlogits = _outcome(self._loss, logits, labels[at])
                 dlogits /= n
                 self._layout.write(backward(dlogits), rows[at.start // block])
-                correct = int(np.count_nonzero(logits.argmax(axis=1) == labels[at]))
-                outcome += Outcome(total, correct)
+                outcome += added
             return outcome
 
         outcomes = run_blocks(some_blocks, n, block)
         gradient = rows[0] if len(rows) == 1 else rows.sum(axis=0)
         return sum(outcomes, Outcome(0.0, 0)), gradient, statistics
+
+
+@dataclass(frozen=True, eq=False)
+class SplitObjective:
+    """Computes the loss summed over all n images, in the precision of the features.
+
+    The sums over blocks are added in a fixed order, so equal inputs give equal bits.
+    """
+
+    architecture: Architecture
+    features: Float[ndarray, "n f"]
+    labels: UInt8[ndarray, " n"]
+    loss: Loss
+
+    def __call__(self, params: Params) -> tuple[Outcome, Gradients]:
+        """Return the loss and the gradient of each parameter."""
+
+        def of_block(block: slice) -> tuple[Outcome, Gradients]:
+            logits, backward = forward(self.architecture, params, self.features[block])
+            outcome, dlogits = _outcome(self.loss, logits, self.labels[block])
+            return outcome, backward(dlogits)
+
+        n, block = len(self.labels), block_size(self.architecture)
+        return _sum(run_blocks(lambda part: _sum(map(of_block, part)), n, block))
+
+
+def _outcome(
+    loss: Loss, logits: Float[ndarray, "n k"], labels: UInt8[ndarray, " n"]
+) -> tuple[Outcome, Float[ndarray, "n k"]]:
+    """Return the outcome of a block, and dL/dlogits of its summed loss."""
+    total, dlogits = LOSSES[type(loss)](loss, logits, labels)
+    return Outcome(total, int(np.count_nonzero(logits.argmax(axis=1) == labels))), dlogits
+
+
+def _sum(parts: Iterable[tuple[Outcome, Gradients]]) -> tuple[Outcome, Gradients]:
+    """Return the summed outcome, and the summed gradients in the arrays of the first part."""
+    outcome, total = Outcome(0.0, 0), Gradients()
+    for more, gradients in parts:
+        outcome += more
+        for name, gradient in gradients.items():
+            if name in total:
+                total[name] += gradient
+            else:
+                total[name] = gradient
+    return outcome, total

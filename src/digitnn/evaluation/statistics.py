@@ -1,6 +1,8 @@
-"""95 % intervals of proportions, of F1, of a mean over seeds, and of the errors on another test.
+"""Intervals and tests: how far chance explains an accuracy, or the difference of two.
 
-Axes: e numbers of errors.
+95 % intervals of proportions, of F1, of a mean over seeds, and of the errors on another test;
+McNemar's test of whether one classifier is better than another on the same images.
+Axes: n images, e numbers of errors.
 """
 
 from collections.abc import Sequence
@@ -9,7 +11,7 @@ from math import sqrt
 from statistics import fmean, stdev
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 Interval = tuple[float, float]
@@ -88,3 +90,54 @@ def predict_next_test(count: int, n: int) -> NextTest:
     low, high, first, last = (int(found.ppf(q)) for q in (0.025, 0.975, 0.0005, 0.9995))
     errors = np.arange(min(first, count), max(last, count) + 1)
     return NextTest(count, n, low, high, errors, found.pmf(errors))
+
+
+@dataclass(frozen=True)
+class PairedComparison:
+    """Two classifiers on the same images.
+
+    only_first, only_second: images that only one classifies correctly; p_value: the probability of
+    a split at least as unequal if both classifiers were equally good.
+    """
+
+    both_right: int
+    only_first: int
+    only_second: int
+    both_wrong: int
+    p_value: float
+
+
+def compare_paired(first: Bool[ndarray, " n"], second: Bool[ndarray, " n"]) -> PairedComparison:
+    """Return the exact McNemar test (McNemar 1947) of which images each classifies correctly.
+
+    Images that both classify alike carry no information about the difference. If the classifiers
+    are equally good, each of the others favours either with probability 1/2, so the p-value is that
+    of the two-sided binomial test.
+    """
+    from scipy.stats import binomtest
+
+    only_first = int(np.count_nonzero(first & ~second))
+    only_second = int(np.count_nonzero(second & ~first))
+    discordant = only_first + only_second
+    p_value = float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
+    return PairedComparison(
+        both_right=int(np.count_nonzero(first & second)),
+        only_first=only_first,
+        only_second=only_second,
+        both_wrong=int(np.count_nonzero(~(first | second))),
+        p_value=p_value,
+    )
+
+
+def adjust_by_holm(p_values: Sequence[float]) -> list[float]:
+    """Return the p-values of m tests, adjusted for multiple testing (Holm 1979).
+
+    The j-th smallest is multiplied by m + 1 - j, and none falls below the one before it. This
+    bounds the probability of rejecting any true hypothesis, whatever the dependence of the tests.
+    """
+    m = len(p_values)
+    adjusted, largest = [0.0] * m, 0.0
+    for rank, index in enumerate(sorted(range(m), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, (m - rank) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted

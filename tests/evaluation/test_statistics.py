@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, ttest_1samp
 
-from digitnn.evaluation.intervals import f1_interval, t_interval, wilson_interval
+from digitnn.evaluation.statistics import f1_interval, t_interval, wilson_interval
 
 
 @pytest.mark.parametrize(("correct", "n"), [(0, 10), (5, 10), (9327, 10_000), (10_000, 10_000)])

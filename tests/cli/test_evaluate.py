@@ -87,7 +87,7 @@ def test_disputed_labels_are_listed_for_their_own_data_only(
     assert found.evaluation.accuracy == 599 / 600
     assert (found.disputed.without.accuracy, found.disputed.corrected.accuracy) == (1, 1)
     assert (
-        "without them 100.00 %, corrected 100.00 %, on them alone 0 of 1"
+        "without these images 100.00 %, with corrected labels 100.00 %; of these images 0 of 1"
         in describe_summary(found)[-1]
     )
 
@@ -106,7 +106,7 @@ def test_a_network_without_errors_is_described_too(digits: Dataset) -> None:
     )
     assert found.most_wrong == ()
     assert found.risk_coverage.area == 0
-    assert "0.00 % of 99 %" in describe_summary(found)[1]
+    assert "99 %: 0.00 %" in describe_summary(found)[1]
     json.dumps(found.to_json(), allow_nan=False)
 
 

@@ -147,7 +147,7 @@ def test_an_evaluation_that_cannot_be_recorded_is_not_shown(
         raise OSError(30, "Read-only file system")
 
     with monkeypatch.context() as patch:
-        patch.setattr("digitnn.runs.recorded_evaluations.write_text", full)
+        patch.setattr("digitnn.runs.evaluate_run.write_text", full)
         done = digitnn("evaluate", "run", "--split", "test")
     assert_one_error_line(done, 1, "run/report.json", "Read-only file system", "not shown")
     (run / "report.json").mkdir()

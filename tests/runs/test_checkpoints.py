@@ -11,8 +11,12 @@ from small_trainings import CLASSIC, CNN, bits
 from digitnn.engines.protocols import Outcome
 from digitnn.errors import CheckpointError, RunError, TrainingError
 from digitnn.recipes.optimisers import Adam
-from digitnn.runs.checkpoints import load_checkpoint, save_checkpoint, saved_checkpoints
-from digitnn.runs.evaluation_log import EvaluationLog
+from digitnn.runs.checkpoints import (
+    EvaluationLog,
+    load_checkpoint,
+    save_checkpoint,
+    saved_checkpoints,
+)
 from digitnn.runs.experiment import TrainingData, run_experiment
 from digitnn.runs.resume import Checkpointing, lock_checkpoint
 from digitnn.runs.run import check_free, load_single_run

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from digitnn.cli.inspect import inspect
+from digitnn.cli.data import inspect
 from digitnn.data.formats.idx import write_idx
 from digitnn.errors import FormatError
 from digitnn.network.storage.pickles.loading import save_pickle

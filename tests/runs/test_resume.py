@@ -15,8 +15,12 @@ from digitnn.network.initialisation import initial_parameters
 from digitnn.network.layers import BatchNorm, Conv2d, Crop, Dense, Dropout, Flatten, MaxPool2d, Relu
 from digitnn.recipes.averaging import Averaging
 from digitnn.recipes.optimisers import Adadelta, AdamW, LBfgs, Muon, RmsProp, Sgd
-from digitnn.runs.checkpoints import load_checkpoint, save_checkpoint, saved_checkpoints
-from digitnn.runs.evaluation_log import EvaluationLog
+from digitnn.runs.checkpoints import (
+    EvaluationLog,
+    load_checkpoint,
+    save_checkpoint,
+    saved_checkpoints,
+)
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,8 @@ from digitnn.errors import RunError
 from digitnn.evaluation.evaluation import evaluate
 from digitnn.network.storage.safetensors import load_safetensors, save_safetensors
 from digitnn.recipes.builtin import find_recipe
+from digitnn.runs.evaluate_run import record_evaluation
 from digitnn.runs.experiment import TrainingData, run_experiment
-from digitnn.runs.recorded_evaluations import record_evaluation
 from digitnn.runs.run import Run, check_free, load_single_run, save_run
 from digitnn.training.records import Record
 from digitnn.training.training import Training

@@ -17,9 +17,8 @@ from digitnn.recipes.recipe import Recipe
 from digitnn.runs.checkpoints import write_checked_json
 from digitnn.runs.ensembles import load_run
 from digitnn.runs.identity import settings_of
-from digitnn.runs.recorded_evaluations import read_evaluations
 from digitnn.runs.resume import CHECKPOINT, TRAINING
-from digitnn.runs.run import load_single_run
+from digitnn.runs.run import load_single_run, read_evaluations
 
 pytestmark = pytest.mark.slow
 

@@ -17,8 +17,8 @@ from digitnn.data.dataset import Dataset
 from digitnn.evaluation.evaluation import Evaluation
 from digitnn.evaluation.seed_variance import SeedVariance
 from digitnn.evaluation.summary import EvaluationSummary
+from digitnn.runs.ensembles import Trained
 from digitnn.runs.histories import History
-from digitnn.runs.protocol import Trained
 
 
 @dataclass(frozen=True, eq=False)

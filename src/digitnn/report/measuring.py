@@ -35,11 +35,10 @@ from digitnn.evaluation.summary import EvaluationSummary
 from digitnn.machine.blas import one_core_blas
 from digitnn.machine.describe import describe_machine
 from digitnn.report.measured import Insight, Measurements, PageRequest, SeedResult, Siblings
-from digitnn.runs.ensembles import load_run
+from digitnn.runs.ensembles import Trained, load_run
 from digitnn.runs.evaluate_run import evaluate_and_record, evaluate_run, load_split_of
 from digitnn.runs.experiment import load_training_data
 from digitnn.runs.histories import History, read_histories
-from digitnn.runs.protocol import Trained
 from digitnn.runs.run import Run
 from digitnn.wording import Notify, count
 

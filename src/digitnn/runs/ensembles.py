@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -32,6 +32,7 @@ from digitnn.evaluation.evaluation import log_softmax
 from digitnn.machine.describe import describe_machine
 from digitnn.network.network import Classifier
 from digitnn.network.storage.saved_network import PARAMS
+from digitnn.runs.resume import CHECKPOINT
 from digitnn.runs.run import (
     MEMBERS,
     RECIPE,
@@ -42,9 +43,6 @@ from digitnn.runs.run import (
     read_about,
 )
 from digitnn.training.records import EpochRecord
-
-NOT_COPIED = ("checkpoint",)
-"""A member's files that are left out: it is not trained further inside the ensemble."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +86,11 @@ class Ensemble:
         return AveragedClassifier(tuple(member.classifier(engine) for member in self.members))
 
 
-def load_run(path: Path | str) -> Run | Ensemble:
+Trained: TypeAlias = Run | Ensemble
+"""A trained classifier in its folder, with a name, an engine, parameters and a history."""
+
+
+def load_run(path: Path | str) -> Trained:
     """Load what `digitnn train` or `digitnn ensemble` wrote. Raises `RunError`."""
     path = Path(path)
     if not (path / MEMBERS).is_dir():
@@ -120,11 +122,9 @@ def make_ensemble(paths: Sequence[Path], out: Path) -> Ensemble:
     try:
         with new_directory(out) as folder:
             for number, member in enumerate(members):
-                shutil.copytree(
-                    member.path,
-                    folder / MEMBERS / str(number),
-                    ignore=shutil.ignore_patterns(*NOT_COPIED),
-                )
+                # without its checkpoint: it is not trained further inside the ensemble
+                ignored = shutil.ignore_patterns(CHECKPOINT)
+                shutil.copytree(member.path, folder / MEMBERS / str(number), ignore=ignored)
             write_text(folder / RECIPE, json.dumps(about, indent=2) + "\n")
     except OSError as error:
         raise RunError(f"cannot write the ensemble to {out}: {error.strerror or error}") from None

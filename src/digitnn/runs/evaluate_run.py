@@ -4,19 +4,23 @@ Every evaluation that a user sees is made here, so report.json counts all evalua
 split.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from digitnn.atomic_files import write_text
 from digitnn.data.dataset import Dataset
 from digitnn.data.fetch.sources import load
-from digitnn.errors import DataError
+from digitnn.errors import DataError, RunError
 from digitnn.evaluation.evaluation import Evaluation, evaluate
 from digitnn.evaluation.summary import EvaluationSummary, summarise_evaluation
 from digitnn.network.network import Classifier
+from digitnn.runs.ensembles import Trained
 from digitnn.runs.experiment import load_training_data
-from digitnn.runs.protocol import Trained
-from digitnn.runs.recorded_evaluations import count_evaluations, read_evaluations, record_evaluation
+from digitnn.runs.run import REPORT, read_evaluations
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +69,7 @@ def evaluate_and_record(
 
     No temperature is fitted. classifier: that of the run, if the caller has it already.
     """
-    evaluation = _evaluate(run, dataset, classifier or run.classifier())
+    evaluation = evaluate(classifier or run.classifier(), dataset, str(run.path))
     record_evaluation(run, split, evaluation, dataset)
     return evaluation
 
@@ -84,16 +88,56 @@ def evaluate_run(
 
     classifier: that of the run, on any engine; shared: see `record_evaluation`.
     """
-    evaluation = _evaluate(run, dataset, classifier)
+    evaluation = evaluate(classifier, dataset, str(run.path))
     validation = None
     if split != "valid":
         valid = load_split_of(run, "valid", data_dir)
-        validation = _evaluate(run, valid, classifier), valid
+        validation = evaluate(classifier, valid, str(run.path)), valid
     summary = summarise_evaluation(evaluation, dataset, validation)
     reads = record_evaluation(run, split, evaluation, dataset, shared)
     test_reads = count_evaluations(read_evaluations(run.path), "test")
     return RecordedEvaluation(split, dataset, summary, reads, test_reads)
 
 
-def _evaluate(run: Trained, dataset: Dataset, classifier: Classifier) -> Evaluation:
-    return evaluate(classifier, dataset, str(run.path))
+def record_evaluation(
+    run: Trained,
+    split: str,
+    evaluation: Evaluation,
+    dataset: Dataset,
+    shared: Mapping[str, int] | None = None,
+) -> int:
+    """Add an evaluation to the run's report.json; return the number of evaluations on that data.
+
+    That number counts every evaluation on the split or, for external data, on the same images.
+
+    dataset: the images, whose fingerprint is recorded too; shared: for external data, the number
+    of its images that are also in each split of the run.
+    """
+    path = run.path / REPORT
+    evaluations = list(read_evaluations(run.path))
+    evaluations.append(
+        {
+            "split": split,
+            "when": datetime.now(UTC).isoformat(timespec="seconds"),
+            "data": {"name": dataset.name, "sha256": dataset.fingerprint()},
+            **({"shared": dict(shared)} if shared else {}),
+            **evaluation.to_json(),
+        }
+    )
+    try:
+        text = json.dumps({"schema": 1, "readings": evaluations}, indent=2, allow_nan=False)
+        write_text(path, text + "\n")
+    except OSError as error:
+        raise RunError(
+            f"cannot record the evaluation on {split} in {path} ({error.strerror}), so its result "
+            "is not shown: make the run writable, or copy it"
+        ) from None
+    if split in ("valid", "test"):
+        return count_evaluations(evaluations, split)
+    data = evaluations[-1]["data"]["sha256"]
+    return sum(one["split"] == split and one["data"]["sha256"] == data for one in evaluations)
+
+
+def count_evaluations(evaluations: Sequence[Mapping[str, Any]], split: str) -> int:
+    """Count the evaluations on `split`."""
+    return sum(one["split"] == split for one in evaluations)

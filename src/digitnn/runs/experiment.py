@@ -81,7 +81,8 @@ def run_experiment(
         return _run_kept(path, training, identity, watch, checkpointing)
     check_free(path)
     try:
-        _exhaust(watch(training))
+        for _ in watch(training):
+            pass
     except TrainingError as error:
         run = _save(path, training, engine, data)
         raise TrainingError(f"{error}; saved in {run.path}") from None
@@ -109,14 +110,13 @@ def _run_kept(
     if not (checkpointing.resume and is_unfinished(path)):
         check_free(path)
     with lock_checkpoint(path) as folder:
-        if (
-            run := _finished(path, identity, checkpointing)
-        ) is not None:  # by another process, just now
-            return run
+        if (run := _finished(path, identity, checkpointing)) is not None:
+            return run  # finished by another process, just now
         unfinished = UnfinishedRun(folder, training, identity, checkpointing)
         unfinished.begin()
         try:
-            _exhaust(unfinished.follow(watch(training)))
+            for _ in unfinished.follow(watch(training)):
+                pass
         except TrainingError as error:
             _write(path, training, identity, checkpointing)
             remove_checkpoint(path)  # resuming would fail in the same way
@@ -160,11 +160,6 @@ def _has_used_its_time(about: Mapping[str, Any], identity: Mapping[str, Any]) ->
         and limit is not None
         and limit <= about["stopping"].get("max_seconds", 0)
     )
-
-
-def _exhaust(records: Iterable[Record]) -> None:
-    for _ in records:
-        pass
 
 
 def _write(

@@ -10,7 +10,7 @@ from digitnn.errors import CheckpointError, NetworkError, RunError
 from digitnn.recipes.recipe import Recipe
 from digitnn.runs.ensembles import Ensemble, load_run
 from digitnn.runs.resume import is_unfinished, read_unfinished
-from digitnn.runs.run import RECIPE, Run
+from digitnn.runs.run import RECIPE
 from digitnn.training.records import EpochRecord
 
 
@@ -51,21 +51,13 @@ def read_histories(path: Path) -> list[History]:
         return [_so_far(path)]
     trained = load_run(path)
     if isinstance(trained, Ensemble):
-        return [_of_run(member) for member in trained.members]
-    whole = _of_run(trained)
+        return [_history(run.path, run.about, run.history) for run in trained.members]
+    whole = _history(path, trained.about, trained.history)
     if not is_unfinished(path) or whole.recipe.is_full_batch:
         return [whole]
     # Only the run has the epoch in which training stopped; if training was resumed since, the
     # checkpoint has more.
-    return [max(whole, _so_far(path), key=_done)]
-
-
-def _done(history: History) -> float:
-    return history.records[-1].done if history.records else 0.0
-
-
-def _of_run(run: Run) -> History:
-    return _history(run.path, run.about, run.history)
+    return [max(whole, _so_far(path), key=lambda history: history.epochs[-1:])]
 
 
 def _so_far(path: Path) -> History:

@@ -69,10 +69,6 @@ def inspect_path(path: Path) -> Inspection:
     raise FormatError(f"{path}: {kind_of(head_of(path))}; known kinds: {KINDS}")
 
 
-def _is_idx(head: bytes) -> bool:
-    return len(head) > 3 and head[:2] == b"\0\0" and head[2] in idx.TYPES
-
-
 def _is_nearly_idx(head: bytes) -> bool:
     """Match gzipped, little-endian and unknown types too: the IDX reader knows what is wrong."""
     is_little_endian = len(head) > 3 and head[2:4] == b"\0\0" and head[1] in idx.TYPES
@@ -82,10 +78,6 @@ def _is_nearly_idx(head: bytes) -> bool:
 def _is_safetensors(head: bytes) -> bool:
     """Match a JSON object after its length in eight bytes, the highest two of which are zero."""
     return head[6:9] == b"\0\0{"
-
-
-def _is_pickle(head: bytes) -> bool:
-    return len(head) > 1 and head[0] == 0x80 and head[1] < 32
 
 
 def _may_be_old_pickle(path: Path, head: bytes) -> bool:
@@ -138,7 +130,11 @@ def _inspect_folder(path: Path) -> Inspection:
     from digitnn.runs.run import MEMBERS, RECIPE
 
     if (path / MEMBERS).is_dir() and (path / RECIPE).is_file():
-        arrays = tuple(_arrays_of_members(path))
+        arrays = tuple(
+            replace(array, name=f"{params.parent.relative_to(path).as_posix()}/{array.name}")
+            for params in sorted((path / MEMBERS).glob(f"*/{PARAMS}"))
+            for array in _inspect_safetensors(params).arrays
+        )
         return Inspection("ensemble", arrays, _about_run(path / RECIPE))
     if (path / PARAMS).is_file():
         arrays = _inspect_safetensors(path / PARAMS).arrays
@@ -153,17 +149,6 @@ def _inspect_folder(path: Path) -> Inspection:
     if png_folder.png_parts(path):
         return Inspection("image-folder", tuple(_class_folders(path)))
     raise FormatError(f"{path}: a folder without known content; known kinds: {KINDS}")
-
-
-def _arrays_of_members(path: Path) -> Iterator[ArrayHeader]:
-    """Yield the members' arrays under names such as members/0/0.weight."""
-    from digitnn.network.storage.saved_network import PARAMS
-    from digitnn.runs.run import MEMBERS
-
-    for params in sorted((path / MEMBERS).glob(f"*/{PARAMS}")):
-        for array in _inspect_safetensors(params).arrays:
-            name = f"{params.parent.relative_to(path).as_posix()}/{array.name}"
-            yield replace(array, name=name)
 
 
 def _about_run(path: Path) -> dict[str, Any]:
@@ -199,9 +184,9 @@ def _png_size(path: Path) -> tuple[int, int]:
 
 
 _KINDS: tuple[tuple[Callable[[bytes], bool], Callable[[Path], Inspection]], ...] = (
-    (_is_idx, _inspect_idx),
+    (lambda head: len(head) > 3 and head[:2] == b"\0\0" and head[2] in idx.TYPES, _inspect_idx),
     (_is_safetensors, _inspect_safetensors),
-    (_is_pickle, _inspect_pickle),
+    (lambda head: len(head) > 1 and head[0] == 0x80 and head[1] < 32, _inspect_pickle),
     (_is_nearly_idx, _inspect_idx),
     (lambda head: head.startswith(b"MATLAB"), lambda path: Inspection("mat", mat_headers(path))),
     (lambda head: head.startswith(NPY), lambda path: Inspection("npy", npy_headers(path))),

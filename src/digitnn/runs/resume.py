@@ -2,8 +2,8 @@
 
     lock             held by the process that trains, until it ends
     training.json    the training's identity, its conditions, and the command that resumes it
-    step-...         mini-batches: see `checkpoints`
-    evaluations.log  full batch: see `evaluation_log`
+    step-...         checkpoints of a mini-batch training: see `checkpoints`
+    evaluations.log  evaluations of a full-batch training: see `checkpoints`
 
 The folder is removed when the run is finished. If the process is killed at any time before, the
 training can be resumed from the folder.
@@ -23,15 +23,15 @@ from digitnn.atomic_files import remove_leftovers
 from digitnn.errors import CheckpointError, RunError
 from digitnn.machine.describe import describe_conditions
 from digitnn.runs.checkpoints import (
+    EvaluationLog,
     load_checkpoint,
     read_checked_json,
     save_checkpoint,
     saved_checkpoints,
     write_checked_json,
 )
-from digitnn.runs.evaluation_log import EvaluationLog
 from digitnn.runs.identity import differences, fingerprint
-from digitnn.runs.snapshots import SNAPSHOTS, Snapshots
+from digitnn.runs.snapshots import SNAPSHOTS, save_snapshot
 from digitnn.training.records import EpochRecord, Record
 from digitnn.training.training import Training
 from digitnn.wording import Notify
@@ -118,7 +118,7 @@ def lock_checkpoint(run: Path) -> Iterator[Path]:
             remove_leftovers(place)
         yield folder
     finally:
-        if not _has_progress(folder):
+        if not saved_checkpoints(folder) and not (folder / LOG).exists():
             shutil.rmtree(folder, ignore_errors=True)
             with suppress(OSError):
                 run.rmdir()  # if it is empty
@@ -172,10 +172,16 @@ class UnfinishedRun:
         """
         run, notify = self._folder.parent, self._checkpointing.notify
         wanted = self._checkpointing.snapshots or (run / SNAPSHOTS).is_dir()
-        snapshots = Snapshots(run, self._training, notify) if wanted else None
+        failed = False
         for record in records:
-            if snapshots and isinstance(record, EpochRecord):
-                snapshots.take(record)
+            if wanted and isinstance(record, EpochRecord):
+                try:
+                    save_snapshot(run, self._training, record)
+                except OSError as error:
+                    if not failed:
+                        why = error.strerror or error
+                        notify(f"cannot write to {run / SNAPSHOTS} ({why}): training continues")
+                    failed = True
             due = monotonic() - self._saved_at >= self._checkpointing.every
             if isinstance(record, EpochRecord) or due:
                 self.save()
@@ -253,10 +259,6 @@ def require_same(run: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> N
             f"{run} is another training: {'; '.join(differ)}: give the same options, or choose "
             "another --out"
         )
-
-
-def _has_progress(folder: Path) -> bool:
-    return bool(saved_checkpoints(folder)) or (folder / LOG).exists()
 
 
 def _read_training(folder: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@
     params.safetensors   its parameters
     recipe.json          recipe, engine, seed, data, machine, training time
     history.jsonl        one record per epoch
-    report.json          every evaluation: split, data, time, result; see `recorded_evaluations`
+    report.json          every evaluation: split, data, time, result; see `evaluate_run`
     snapshots/           with --snapshots: parameters during training; see `snapshots`
     checkpoint/          during training only; see `resume`
 
@@ -31,13 +31,12 @@ from digitnn.network.storage.safetensors import save_safetensors
 from digitnn.network.storage.saved_network import NETWORK, PARAMS, load_network, read_json
 from digitnn.recipes.recipe import EngineName
 from digitnn.runs.identity import identify
-from digitnn.runs.recorded_evaluations import read_evaluations
 from digitnn.runs.resume import is_unfinished, resume_command
 from digitnn.training.records import EpochRecord
 from digitnn.training.training import Training
 
 RUN_FORMAT = 2
-RECIPE, HISTORY = "recipe.json", "history.jsonl"
+RECIPE, HISTORY, REPORT = "recipe.json", "history.jsonl", "report.json"
 MEMBERS = "members"
 """The folder that an ensemble has instead of a network: see `ensembles`."""
 
@@ -184,15 +183,7 @@ def read_about(path: Path) -> dict[str, Any]:
         )
     _check_about(about, path / RECIPE)
     read_evaluations(path)
-    return _migrate(about)
-
-
-def _migrate(about: dict[str, Any]) -> dict[str, Any]:
-    """Return recipe.json in the current format.
-
-    In format 1, written by digitnn 0.1.0, the recipe's field `synthetic_mix` is named `beside`. An
-    ensemble stores only the name of its recipe.
-    """
+    # In format 1, of digitnn 0.1.0, `synthetic_mix` is named `beside`. Ensembles have neither.
     if about["format"] == 1 and "members" not in about:
         about["recipe"]["synthetic_mix"] = about["recipe"].pop("beside", None)
     return about
@@ -229,3 +220,25 @@ def _read_history(path: Path) -> tuple[EpochRecord, ...]:
         return tuple(EpochRecord(**json.loads(line)) for line in lines)
     except (OSError, ValueError, TypeError) as error:
         raise RunError(f"{path} is damaged: {error}") from None
+
+
+def read_evaluations(folder: Path) -> list[dict[str, Any]]:
+    """Return the evaluations recorded in the run `folder`, the oldest first.
+
+    Each has at least `split` and `accuracy`; those of early versions lack `data`. Raises `RunError`
+    if report.json is damaged.
+    """
+    path = folder / REPORT
+    evaluations = read_json(path).get("readings") if path.exists() else []
+    if not isinstance(evaluations, list) or not all(map(_is_evaluation, evaluations)):
+        raise RunError(f"{path} is damaged: readings must be a list of evaluations")
+    return evaluations
+
+
+def _is_evaluation(value: Any) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("split"), str):
+        return False
+    if not isinstance(value.get("accuracy"), int | float):
+        return False
+    data = value.get("data", {"sha256": ""})
+    return isinstance(data, dict) and isinstance(data.get("sha256"), str)

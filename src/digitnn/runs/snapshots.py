@@ -14,23 +14,22 @@ from pathlib import Path
 from digitnn.network.storage.safetensors import save_safetensors
 from digitnn.training.records import EpochRecord
 from digitnn.training.training import Training
-from digitnn.wording import Notify
 
 SNAPSHOTS = "snapshots"
 MAX_SNAPSHOTS = 12
 """Epochs that are kept, not counting the parameters before training."""
 
 
-def snapshot_epochs(epochs: int, most: int = MAX_SNAPSHOTS) -> tuple[int, ...]:
-    """Return the epochs to keep: all if there are at most `most`, else `most` of them.
+def snapshot_epochs(epochs: int) -> tuple[int, ...]:
+    """Return the epochs to keep: all if there are at most `MAX_SNAPSHOTS`, else so many of them.
 
     The first and the last are kept. In between, each is the free integer nearest to the constant
     ratio that leads from the previous one to the last.
     """
-    if epochs <= most:
+    if epochs <= MAX_SNAPSHOTS:
         return tuple(range(1, epochs + 1))
     kept = [1]
-    while (left := most - len(kept)) > 0:
+    while (left := MAX_SNAPSHOTS - len(kept)) > 0:
         ratio = (epochs / kept[-1]) ** (1 / left)
         kept.append(max(kept[-1] + 1, round(kept[-1] * ratio)))
     return tuple(kept)
@@ -51,35 +50,16 @@ def saved_snapshots(run: Path) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
-class Snapshots:
-    """Saves snapshots of `training` in the folder `run`.
+def save_snapshot(run: Path, training: Training, record: EpochRecord) -> None:
+    """Save the current parameters if the epoch of `record`, just finished, is to be kept.
 
-    notify: receives one line if the disk is full or read-only; training continues.
+    A resumed training overwrites them with the same bytes. An epoch that --max-seconds cut short is
+    not kept. Raises `OSError` if the disk is full or read-only.
     """
-
-    def __init__(self, run: Path, training: Training, notify: Notify) -> None:
-        self._run, self._training, self._notify = run, training, notify
-        self._epochs = frozenset(snapshot_epochs(training.recipe.epochs))
-        self._failed = False
-
-    def take(self, record: EpochRecord) -> None:
-        """Save the current parameters if the epoch of `record`, just finished, is to be kept.
-
-        A resumed training overwrites them with the same bytes. An epoch that --max-seconds cut
-        short is not kept.
-        """
-        whole = isclose(record.done * self._training.recipe.epochs, record.epoch)
-        if not whole or record.epoch not in self._epochs:
-            return
-        try:
-            first = snapshot_path(self._run, 0)
-            if not first.exists():
-                save_safetensors(first, self._training.initial_params())
-            save_safetensors(snapshot_path(self._run, record.epoch), self._training.last_params())
-        except OSError as error:
-            if not self._failed:
-                where = self._run / SNAPSHOTS
-                self._notify(
-                    f"cannot write to {where} ({error.strerror or error}): training continues"
-                )
-            self._failed = True
+    whole = isclose(record.done * training.recipe.epochs, record.epoch)
+    if not whole or record.epoch not in snapshot_epochs(training.recipe.epochs):
+        return
+    first = snapshot_path(run, 0)
+    if not first.exists():
+        save_safetensors(first, training.initial_params())
+    save_safetensors(snapshot_path(run, record.epoch), training.last_params())

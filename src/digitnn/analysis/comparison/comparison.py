@@ -24,9 +24,9 @@ from digitnn.evaluation.statistics import (
     wilson_interval,
 )
 from digitnn.machine.describe import describe_machine
+from digitnn.runs.ensembles import Trained
 from digitnn.runs.identity import distinguish_settings, settings_of
-from digitnn.runs.protocol import Trained
-from digitnn.runs.recorded_evaluations import read_evaluations
+from digitnn.runs.run import read_evaluations
 
 REPORTED: tuple[Mapping[str, Any], ...] = (
     {"recipe": "original, from scratch", "accuracy": 0.9327, "train_seconds": 37.0},

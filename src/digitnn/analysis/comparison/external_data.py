@@ -15,9 +15,9 @@ from digitnn.data.dataset import Dataset
 from digitnn.data.formats.labelled import QMNIST_TEST
 from digitnn.errors import DataError, UsageError
 from digitnn.evaluation.statistics import Interval, wilson_interval
+from digitnn.runs.ensembles import Trained
 from digitnn.runs.evaluate_run import load_split_of
 from digitnn.runs.experiment import load_training_data
-from digitnn.runs.protocol import Trained
 from digitnn.wording import percent
 
 EXTERNAL_SPLIT = "external"

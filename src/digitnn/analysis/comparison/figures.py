@@ -10,7 +10,7 @@ import numpy as np
 from digitnn.analysis.comparison.comparison import EvaluatedRun
 from digitnn.data.dataset import CLASSES, Dataset
 from digitnn.plotting import COLOURS, GREY, new_figure, use_log_scale
-from digitnn.runs.protocol import Trained
+from digitnn.runs.ensembles import Trained
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,11 +12,10 @@ from typing import Any, Literal
 
 from digitnn.errors import RunError
 from digitnn.evaluation.statistics import Interval, t_interval
-from digitnn.runs.ensembles import load_run
+from digitnn.runs.ensembles import Trained, load_run
+from digitnn.runs.evaluate_run import count_evaluations
 from digitnn.runs.identity import settings_of
-from digitnn.runs.protocol import Trained
-from digitnn.runs.recorded_evaluations import count_evaluations, read_evaluations
-from digitnn.runs.run import RECIPE, Run, is_run
+from digitnn.runs.run import RECIPE, Run, is_run, read_evaluations
 
 SplitName = Literal["valid", "test"]
 

@@ -22,7 +22,7 @@ from digitnn.data.dataset import Dataset
 from digitnn.engines.scratch.engine import pixel_gradient
 from digitnn.evaluation.evaluation import Evaluation
 from digitnn.network.network import Classifier
-from digitnn.runs.protocol import Trained
+from digitnn.runs.ensembles import Trained
 from digitnn.runs.run import Run
 
 

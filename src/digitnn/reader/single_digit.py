@@ -146,16 +146,8 @@ def mask_variants(
 def _inner_components(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
     """Return the mask of the components that do not touch the border."""
     found = find_components(ink > EDGE_INK)
-    inside = np.concatenate([[False], ~touch_border(found.boxes, ink.shape)])[found.labels]
+    inside = found.mask(~touch_border(found.boxes, ink.shape))
     return inside if (ink * inside).max(initial=0) > CORE_INK else np.zeros_like(inside)
-
-
-def _largest_component(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
-    """Return the mask of the component with the most ink."""
-    found = find_components(ink > EDGE_INK)
-    weights = np.bincount(found.labels.ravel(), ink.ravel(), len(found.areas) + 1)
-    weights[0] = 0
-    return (found.labels == weights.argmax()) & (weights.max() > 0)
 
 
 def _trimmed_components(ink: Float32[ndarray, "y x"]) -> Iterator[Bool[ndarray, "y x"]]:
@@ -163,9 +155,10 @@ def _trimmed_components(ink: Float32[ndarray, "y x"]) -> Iterator[Bool[ndarray, 
 
     These slices may belong to a neighbour that touches the digit and extends beyond the picture.
     """
-    component = _largest_component(ink)
-    if not component.any():
+    found = find_components(ink > EDGE_INK)
+    if not len(found.areas):
         return
+    component = found.labels == found.sums(ink).argmax() + 1
     h, w = ink.shape
     whole = make_piece(component, 0, 0, 0, 0.0)
     left, top, right, bottom = whole.box

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Bool, Int32, Int64
+from jaxtyping import Bool, Float32, Float64, Int32, Int64
 from numpy import ndarray
 
 Box: TypeAlias = tuple[int, int, int, int]
@@ -23,6 +23,18 @@ class Components:
     labels: Int32[ndarray, "h w"]
     areas: Int64[ndarray, " m"]
     boxes: Int64[ndarray, "m 4"]
+
+    def sums(self, values: Float32[ndarray, "h w"]) -> Float64[ndarray, " m"]:
+        """Return the sum of `values` over each component."""
+        return np.bincount(self.labels.ravel(), values.ravel(), len(self.areas) + 1)[1:]
+
+    def counts(self, where: Bool[ndarray, "h w"]) -> Int64[ndarray, " m"]:
+        """Return the number of pixels of each component that are also in `where`."""
+        return np.bincount(self.labels[where], minlength=len(self.areas) + 1)[1:]
+
+    def mask(self, chosen: Bool[ndarray, " m"]) -> Bool[ndarray, "h w"]:
+        """Return the pixels of the chosen components."""
+        return np.concatenate([[False], chosen])[self.labels]
 
 
 def find_components(ink: Bool[ndarray, "h w"]) -> Components:

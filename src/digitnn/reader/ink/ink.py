@@ -84,7 +84,8 @@ def find_ink(
     values = reduced if light_paper else 255 - reduced
     coarse = coarse if light_paper else 255 - coarse
     if evenly_lit:
-        paper: ndarray | np.float32 = _even_paper_luminance(coarse)
+        bright = coarse[coarse > otsu(coarse)]
+        paper: ndarray | np.float32 = np.float32(np.median(bright if bright.size else coarse))
     else:
         paper = _uneven_paper_luminance(coarse, values.shape)
     contrast = 1 - values / np.maximum(paper, np.float32(1))
@@ -229,12 +230,6 @@ def dilate_by_square(values: Float32[ndarray, "h w"], size: int) -> Float32[ndar
 
 def _reduce(grey: UInt8[ndarray, "h w"], factor: int) -> UInt8[ndarray, "h w"]:
     return grey if factor <= 1 else np.asarray(Image.fromarray(grey).reduce(factor))
-
-
-def _even_paper_luminance(coarse: UInt8[ndarray, "h w"]) -> np.float32:
-    """Return the median luminance of the pixels above Otsu's threshold; of all if none are."""
-    paper = coarse[coarse > otsu(coarse)]
-    return np.float32(np.median(paper if paper.size else coarse))
 
 
 def _uneven_paper_luminance(

@@ -79,7 +79,8 @@ def image_from_ink(
 
     Every glyph is normalised here, whether it is alone in its picture or on a page.
     """
-    square = crop_to_square(ink * _with_soft_edge(digit), bounding_box(digit))
+    # Soft edges have a faint outside, below `EDGE_INK`: dilate the mask by one pixel.
+    square = crop_to_square(ink * dilate_by_square(np.pad(digit, 1), 3), bounding_box(digit))
     square, notes = thicken_thin_strokes(square)
     return centre_by_mass(scale_to_box(square)), notes
 
@@ -93,24 +94,20 @@ def choose_digit(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
     ink is scattered: see `MIN_LARGEST_SHARE`.
     """
     found = find_components(ink > EDGE_INK)
-    weights = np.bincount(found.labels.ravel(), ink.ravel(), len(found.areas) + 1)[1:]
-    has_core = np.zeros(len(found.areas) + 1, bool)
-    has_core[found.labels[ink > CORE_INK]] = True
-    h, w = ink.shape
+    weights = found.sums(ink)
     touches = touch_border(found.boxes, ink.shape)
-    has_core[1:] &= ~_are_border_strips(found.boxes, w, h)
-    counted = weights * has_core[1:] / np.where(touches, 3, 1)
+    has_core = (found.counts(ink > CORE_INK) > 0) & ~_are_border_strips(found.boxes, *ink.shape)
+    counted = weights * has_core / np.where(touches, 3, 1)
     kept = counted >= counted.max() / 10
     if not counted.any() or weights[kept].max() < MIN_LARGEST_SHARE * weights.sum():
         return np.zeros_like(found.labels, bool)
-    digit = np.concatenate([[False], kept])[found.labels]
-    dots = (
-        ~kept & has_core[1:] & ~touches & _are_dots(found.boxes, bounding_box(digit), ink * digit)
-    )
-    return np.concatenate([[False], kept | dots])[found.labels] if dots.any() else digit
+    digit = found.mask(kept)
+    are_dots = _are_dots(found.boxes, bounding_box(digit), ink * digit)
+    dots = ~kept & has_core & ~touches & are_dots
+    return found.mask(kept | dots) if dots.any() else digit
 
 
-def _are_border_strips(boxes: Int64[ndarray, "m 4"], w: int, h: int) -> Bool[ndarray, " m"]:
+def _are_border_strips(boxes: Int64[ndarray, "m 4"], h: int, w: int) -> Bool[ndarray, " m"]:
     """Return which boxes are strips along one whole side of the picture: a sheet's edge, a shadow.
 
     A digit that fills its picture touches the opposite side too.
@@ -140,11 +137,6 @@ def _are_dots(
         & (np.maximum(above, below) >= 0)
         & (np.maximum(above, below) <= height / 2)
     )
-
-
-def _with_soft_edge(digit: Bool[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
-    """Dilate the mask by one pixel: soft edges have a faint outside, below `EDGE_INK`."""
-    return dilate_by_square(np.pad(digit, 1), 3)
 
 
 def crop_to_square(ink: Float32[ndarray, "y x"], box: Box) -> Float32[ndarray, "s s"]:

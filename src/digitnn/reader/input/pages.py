@@ -58,7 +58,8 @@ def pages_of(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> tuple[Pa
         return (Page(1, 1, partial(open_picture, source, limits)),)
     name, data = read_bytes(source, limits)
     if data.startswith(b"%PDF"):
-        count = _count_pdf(data, name)
+        with _PDFIUM, closing(_document(data, name)) as document:
+            count = len(document)
         openers = [partial(_open_pdf, data, name, limits, index) for index in range(count)]
     else:
         image = open_header(data, name)
@@ -67,11 +68,6 @@ def pages_of(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> tuple[Pa
     if count > MAX_PAGES:
         raise PictureError(f"{name}: {count:,} pages; at most {MAX_PAGES:,} are read")
     return tuple(Page(number, count, opener) for number, opener in enumerate(openers, 1))
-
-
-def _count_pdf(data: bytes, name: str) -> int:
-    with _PDFIUM, closing(_document(data, name)) as document:
-        return len(document)
 
 
 def _open_pdf(data: bytes, name: str, limits: Limits, index: int) -> Picture:

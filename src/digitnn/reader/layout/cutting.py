@@ -1,4 +1,4 @@
-"""Cut touching digits min_distance: seams from top to bottom through little ink.
+"""Cut touching digits apart: seams from top to bottom through little ink.
 
 A seam of least ink moves at most one column per row, so it follows slanted writing and bends around
 strokes. Other seams connect valleys of the outline. All seams are only proposals; `best_path`

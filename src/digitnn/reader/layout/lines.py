@@ -1,7 +1,9 @@
 """Group the connected components of a page into text lines, from top to bottom.
 
-A line is a chain of neighbours, so that it may slope and bend; a projection profile would merge
-sloping lines. A body is a group of components that is large enough to be a digit.
+    components -> bodies (stacked halves are one) -> lines, with the small parts of their bodies
+
+A body is a group of components that is large enough to be a digit. A line is a chain of neighbours,
+so that it may slope and bend; a projection profile would merge sloping lines.
 Axes: h w pixels of the page's ink, m components or bodies.
 """
 
@@ -9,13 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Float32, Float64, Int64
 from numpy import ndarray
 
 from digitnn.reader.ink.components import Components, find_components, touch_border
 from digitnn.reader.ink.normalise import CORE_INK, EDGE_INK, MIN_LARGEST_SHARE
 from digitnn.reader.layout.glyphs import InkPiece, union_box
-from digitnn.reader.layout.grouping import find_owners, group_pieces, weighted_median
 
 MIN_COMPONENT_SIDE = 0.2
 """A component whose longer side is below this share of the digit height is a speck."""
@@ -29,6 +30,18 @@ MIN_ISOLATED_HEIGHT = 0.5
 MAX_TAIL_BODIES, MAX_OFFSET, GAP_WEIGHT = 4, 0.7, 0.01
 """A line continues as its last bodies point. The next body's centre is at most this share of the
 digit height off; the weight of the gap, in digit heights, makes the nearer of two lines win."""
+
+MAX_STACK_HEIGHT, MAX_STACK_GAP = 1.3, 0.12
+"""Stacked components are one digit if together they are at most this much higher than their line,
+and the gap between them is at most this share of their height together."""
+
+MAX_FRAGMENT_HEIGHT, MAX_STROKE_BREAK = 0.8, 0.08
+"""So are the parts of a broken stroke: each is lower than the first share of the whole, and the gap
+is at most the second."""
+
+MAX_PART_HEIGHT, MAX_SIDE_DISTANCE, MAX_VERTICAL_DISTANCE = 0.5, 0.4, 0.2
+"""A part (a bar, a fragment) of a body is lower than this share of the body's height, and at most
+these shares of it to the side, and above or below."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +60,7 @@ def find_rows(ink: Float32[ndarray, "h w"]) -> list[Row]:
     found = find_components(ink > EDGE_INK)
     if not len(found.areas):
         return []
-    cores = core_areas(found, ink)
+    cores = found.counts(ink > CORE_INK)
     chosen = np.flatnonzero(_are_digits_or_parts(found, cores))
     if len(chosen) > MAX_COMPONENTS:
         chosen = np.sort(chosen[np.argsort(-cores[chosen], kind="stable")[:MAX_COMPONENTS]])
@@ -57,11 +70,6 @@ def find_rows(ink: Float32[ndarray, "h w"]) -> list[Row]:
         mask = found.labels[top:bottom, left:right] == number + 1
         pieces.append(InkPiece(mask, (left, top, right, bottom), int(number)))
     return rows_from_pieces(pieces)
-
-
-def core_areas(found: Components, ink: Float32[ndarray, "h w"]) -> Int64[ndarray, " m"]:
-    """Return the number of pixels above `CORE_INK` of each component."""
-    return np.bincount(found.labels[ink > CORE_INK], minlength=len(found.areas) + 1)[1:]
 
 
 def _are_digits_or_parts(found: Components, cores: Int64[ndarray, " m"]) -> Bool[ndarray, " m"]:
@@ -106,6 +114,92 @@ def rows_from_pieces(pieces: Sequence[InkPiece]) -> list[Row]:
             line = [piece for number in numbers for piece in members[number]]
             rows.append(Row(tuple(sorted(line, key=lambda piece: piece.middle[0])), height))
     return sorted(rows, key=lambda row: np.mean([piece.middle[1] for piece in row.pieces]))
+
+
+def group_pieces(pieces: Sequence[InkPiece]) -> list[list[InkPiece]]:
+    """Return the pieces in groups; a group may be one digit."""
+    boxes = np.array([piece.box for piece in pieces])
+    groups = [[number] for number in range(len(pieces))]
+    group_of = list(range(len(pieces)))
+    for upper, lower in _joinable_pairs(boxes):
+        one, other = group_of[upper], group_of[lower]
+        together = groups[one] + groups[other]
+        if one != other and _fits_its_line(boxes, together):
+            groups[one], groups[other] = together, []
+            for number in together:
+                group_of[number] = one
+    return [[pieces[number] for number in group] for group in groups if group]
+
+
+def _joinable_pairs(boxes: Int64[ndarray, "m 4"]) -> list[tuple[int, int]]:
+    """Return pairs (upper, lower) that may be parts of one digit, the closest first.
+
+    Either they share half of the narrower one's columns, or a stroke continues from one to the
+    other: together they are clearly higher than each alone.
+    """
+    left, top, right, bottom = boxes.T
+    heights = bottom - top
+    pairs = []
+    for number in range(len(boxes)):
+        shared = np.minimum(right, right[number]) - np.maximum(left, left[number])
+        narrower = np.minimum(right - left, right[number] - left[number])
+        gap = np.maximum(top - bottom[number], 0)
+        together = np.maximum(bottom, bottom[number]) - np.minimum(top, top[number])
+        below = top + bottom > top[number] + bottom[number]
+        stacked = (shared >= narrower / 2) & (gap <= MAX_STACK_GAP * together)
+        higher = np.maximum(heights, heights[number]) <= MAX_FRAGMENT_HEIGHT * together
+        distance = np.hypot(gap, np.maximum(-shared, 0))
+        continues = higher & (distance <= MAX_STROKE_BREAK * together)
+        for other in np.flatnonzero(below & (stacked | continues)):
+            pairs.append((int(gap[other]), number, int(other)))
+    return [(number, other) for _, number, other in sorted(pairs)]
+
+
+def _fits_its_line(boxes: Int64[ndarray, "m 4"], group: Sequence[int]) -> bool:
+    """Return whether `group` is about as high as the components at the same height of the page.
+
+    A group that is alone in its line fits: lines of one digit each are further apart.
+    """
+    top, bottom = boxes[group, 1].min(), boxes[group, 3].max()
+    shared = np.minimum(boxes[:, 3], bottom) - np.maximum(boxes[:, 1], top)
+    heights = boxes[:, 3] - boxes[:, 1]
+    same_line = shared > heights / 2
+    same_line[list(group)] = False
+    if not same_line.any():
+        return True
+    tall = weighted_median(heights[same_line].astype(np.float64), heights[same_line] ** 2.0)
+    return bool(bottom - top <= MAX_STACK_HEIGHT * tall)
+
+
+def find_owners(boxes: Int64[ndarray, "m 4"]) -> Int64[ndarray, " m"]:
+    """Return for each part the index of the body that it most likely belongs to; -1 for bodies."""
+    left, top, right, bottom = boxes.T.astype(np.float64)
+    heights, middles = bottom - top, (top + bottom) / 2
+    found = np.full(len(boxes), -1)
+    for number in range(len(boxes)):
+        higher = MAX_PART_HEIGHT * heights > heights[number]
+        side = np.maximum(left - right[number], left[number] - right)
+        vertical = np.maximum(top - middles[number], middles[number] - bottom)
+        near = (
+            higher
+            & (side <= MAX_SIDE_DISTANCE * heights)
+            & (vertical <= MAX_VERTICAL_DISTANCE * heights)
+        )
+        if near.any():
+            distance = np.maximum(side, 0) + np.maximum(vertical, 0)
+            found[number] = np.where(near, distance, np.inf).argmin()
+    # A dot next to the bar of a 5 belongs to the 5. Owners are higher than parts, so this ends.
+    while (found[found[found >= 0]] >= 0).any():
+        part_of_part = (found >= 0) & (found[found] >= 0)
+        found[part_of_part] = found[found[part_of_part]]
+    return found
+
+
+def weighted_median(values: Float64[ndarray, " m"], weights: Float64[ndarray, " m"]) -> float:
+    """Return the value at which half of the total weight is reached; 0 if there are none."""
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(total, total[-1] / 2)]) if len(values) else 0.0
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from jaxtyping import Float32
 from numpy import ndarray
 
 from digitnn.reader.ink.components import find_components
-from digitnn.reader.ink.normalise import EDGE_INK
-from digitnn.reader.layout.lines import core_areas, typical_digit_height
+from digitnn.reader.ink.normalise import CORE_INK, EDGE_INK
+from digitnn.reader.layout.lines import typical_digit_height
 from digitnn.reader.layout.straight_lines import LineSegment, find_level_strokes, run_lengths
 
 MIN_RULING_LENGTH, MIN_SPAN = 2.5, 0.9
@@ -55,7 +55,7 @@ def remove_rulings(ink: Float32[ndarray, "h w"]) -> Float32[ndarray, "h w"]:
 def _digit_height(ink: Float32[ndarray, "h w"]) -> float:
     """Return the height of a typical digit; 0 if there is no component."""
     found = find_components(ink > EDGE_INK)
-    return typical_digit_height(found, core_areas(found, ink))
+    return typical_digit_height(found, found.counts(ink > CORE_INK))
 
 
 def _rulings(
@@ -124,7 +124,8 @@ def _erase(ink: Float32[ndarray, "h w"], strokes: Sequence[LineSegment]) -> Floa
     rest = ink.copy()
     runs = run_lengths(ink > EDGE_INK)
     for stroke in strokes:
-        columns, rows, inside = stroke.band(int(stroke.thickness / 2 + 2), len(ink))
+        columns = np.arange(stroke.start, stroke.stop)
+        rows, inside = stroke.band(columns, int(stroke.thickness / 2 + 2), len(ink))
         longest = np.where(inside, runs[rows, columns], 0).max(axis=0)
         cleared = inside & (longest <= 1.2 * stroke.thickness + 1)
         rest[rows[cleared], np.broadcast_to(columns, rows.shape)[cleared]] = 0

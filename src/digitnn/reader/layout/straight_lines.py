@@ -49,16 +49,15 @@ class LineSegment:
         return self.intercept + self.slope * x
 
     def band(
-        self, reach: int, h: int
-    ) -> tuple[Int64[ndarray, " n"], Int64[ndarray, "b n"], Bool[ndarray, "b n"]]:
-        """Return the columns, the rows within `reach` at each column, and which are inside 0..h-1.
+        self, columns: Int64[ndarray, " n"], reach: int, h: int
+    ) -> tuple[Int64[ndarray, "b n"], Bool[ndarray, "b n"]]:
+        """Return the rows within `reach` at each of `columns`, and which are inside 0..h - 1.
 
         Rows outside are replaced by the nearest inside.
         """
-        columns = np.arange(self.start, self.stop)
         middle = np.rint(self.row_at(columns)).astype(np.int64)
         rows = middle + np.arange(-reach, reach + 1)[:, None]
-        return columns, np.clip(rows, 0, h - 1), (rows >= 0) & (rows < h)
+        return np.clip(rows, 0, h - 1), (rows >= 0) & (rows < h)
 
 
 def run_lengths(ink: Bool[ndarray, "h w"]) -> Int64[ndarray, "h w"]:
@@ -91,7 +90,9 @@ def find_level_strokes(ink: Bool[ndarray, "h w"], min_length: int) -> list[LineS
         stroke = _extend(stroke, ink, thin)
         if stroke.length >= max(min_length, MIN_ELONGATION * stroke.thickness):
             strokes.append(stroke)
-            _clear(free, stroke)
+            columns = np.arange(stroke.start, stroke.stop)
+            rows, inside = stroke.band(columns, int(stroke.thickness / 2 + 1.5), h)
+            free[rows[inside], np.broadcast_to(columns, rows.shape)[inside]] = False
     return sorted(strokes, key=lambda stroke: -stroke.length)
 
 
@@ -129,10 +130,7 @@ def _extend(
     columns = np.arange(w)
     reach = int(stroke.thickness / 2 + 1.5)
     for _ in range(MAX_FITS):
-        rows = np.rint(stroke.row_at(columns)).astype(np.int64)
-        near = rows[None] + np.arange(-reach, reach + 1)[:, None]
-        valid = (near >= 0) & (near < h)
-        near = np.clip(near, 0, h - 1)
+        near, valid = stroke.band(columns, reach, h)
         here = (ink[near, columns] & valid).any(axis=0)
         thin_here = thin[near, columns] & valid
         max_gap = max(4, max(h, w) // 200, int(MAX_GAP * stroke.length))
@@ -171,9 +169,3 @@ def _reach(
                 break
         ends.append(end)
     return ends[1], ends[0] + 1
-
-
-def _clear(free: Bool[ndarray, "h w"], stroke: LineSegment) -> None:
-    """Mark the stroke's pixels as used."""
-    columns, rows, inside = stroke.band(int(stroke.thickness / 2 + 1.5), len(free))
-    free[rows[inside], np.broadcast_to(columns, rows.shape)[inside]] = False

@@ -18,23 +18,23 @@ import digitnn
 from digitnn.cli.console import complain
 from digitnn.errors import DigitnnError, Interruption
 
-COMMANDS = (
-    "data",
-    "recipes",
-    "train",
-    "inspect",
-    "evaluate",
-    "ensemble",
-    "compare",
-    "leaderboard",
-    "curves",
-    "understand",
-    "report",
-    "ladder",
-    "audit",
-    "read",
-)
-"""Each has a module of its name with a function of that name, or a group of commands `app`."""
+COMMANDS = {
+    "data": "data",
+    "recipes": "recipes",
+    "train": "train",
+    "inspect": "data",
+    "evaluate": "evaluate",
+    "ensemble": "several_runs",
+    "compare": "compare",
+    "leaderboard": "several_runs",
+    "curves": "several_runs",
+    "understand": "understand",
+    "report": "report",
+    "ladder": "ladder",
+    "audit": "audit",
+    "read": "read.command",
+}
+"""The module of each command, in which it is a function of its name or a group of commands."""
 
 
 def _program(arguments: Sequence[str]) -> typer.Typer:
@@ -51,11 +51,11 @@ def _program(arguments: Sequence[str]) -> typer.Typer:
     program.callback()(root)
     called = next((word for word in arguments if not word.startswith("-")), None)
     for name in (called,) if called in COMMANDS else COMMANDS:
-        command = vars(import_module(f"digitnn.cli.{name}"))
-        if "app" in command:
-            program.add_typer(command["app"], name=name)
+        command = vars(import_module(f"digitnn.cli.{COMMANDS[name]}"))[name]
+        if isinstance(command, typer.Typer):
+            program.add_typer(command, name=name)
         else:
-            program.command(name)(command[name])
+            program.command(name)(command)
     return program
 
 
@@ -107,7 +107,7 @@ def run_program(program: typer.Typer, name: str, arguments: Sequence[str] | None
         if debug:
             traceback.print_exc()
         complain(_one_line(error))
-        return _exit_code(error)
+        return error.exit_code if isinstance(error, typer.TyperException | DigitnnError) else 1
 
 
 def _make_printing_safe() -> None:
@@ -131,7 +131,3 @@ def _one_line(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "out of memory"
     return f"unexpected {type(error).__name__}: {error} (--debug shows where)"
-
-
-def _exit_code(error: Exception) -> int:
-    return error.exit_code if isinstance(error, typer.TyperException | DigitnnError) else 1

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitnn.cli.console import print_json, print_text, say
-from digitnn.cli.fetching import fetch_collection
+from digitnn.cli.console import print_result, say
 from digitnn.cli.options import (
     AsJson,
     CollectionOption,
@@ -19,12 +18,13 @@ from digitnn.cli.options import (
     ThreadsOption,
     at_least,
 )
+from digitnn.cli.progress import Stop, fetch_collection, stop_on_interrupt
+from digitnn.errors import Interruption, UsageError
 
 if TYPE_CHECKING:
     from numpy import ndarray
 
     from digitnn.analysis.label_audit.folds import Audit
-    from digitnn.cli.progress import Stop
 
 
 def audit(
@@ -64,10 +64,8 @@ def audit(
     from digitnn.analysis.comparison.results_folder import check_writable
     from digitnn.analysis.label_audit.folds import Audit
     from digitnn.analysis.label_audit.suspects import audit_to_text, summarise_audit, write_audit
-    from digitnn.cli.progress import stop_on_interrupt
     from digitnn.data.fetch.sources import load
     from digitnn.engines.find import find_engine
-    from digitnn.errors import Interruption, UsageError
     from digitnn.machine.resources import use_resources
     from digitnn.plotting import new_figure
     from digitnn.recipes.toml_reader import choose_recipe
@@ -95,22 +93,18 @@ def audit(
     found = summarise_audit(what, answers, len(train), test.fingerprint())
     written = write_audit(found)
     say("written: " + ", ".join(map(str, written)))
-    if as_json:
-        print_json(found.to_json())
-    else:
-        print_text(audit_to_text(found))
+    print_result(found.to_json(), audit_to_text(found), as_json)
 
 
-def _ask(what: "Audit", stop: "Stop") -> tuple["ndarray", int]:
+def _ask(what: "Audit", stop: Stop) -> tuple["ndarray", int]:
     """Return the log-probabilities of every image, 0 for folds not done, and the folds done."""
     import numpy as np
 
     from digitnn.analysis.label_audit.folds import predict_folds
-    from digitnn.cli.progress import until, watch_until
     from digitnn.data.dataset import CLASSES
 
     answers, done = np.zeros((len(what.data), CLASSES), np.float32), 0
-    for fold in until(stop, predict_folds(what, watch_until(stop))):
+    for fold in stop.until(predict_folds(what, stop.watch)):
         answers[fold.indices] = fold.log_probabilities
         done += 1
         labels = what.data.labels[fold.indices]

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitnn.cli.console import print_json, print_text, say
-from digitnn.cli.fetching import fetch_collection
+from digitnn.cli.console import print_result, say
 from digitnn.cli.options import AsJson, DataDir, DeviceOption, EpochsOption, ThreadsOption, at_least
+from digitnn.cli.progress import fetch_collection, stop_on_interrupt
+from digitnn.errors import Interruption
 
 if TYPE_CHECKING:
     from digitnn.analysis.comparison.plan import ComparisonPlan
@@ -86,21 +87,15 @@ def compare(
     evaluated = [EvaluatedRun(run, evaluate_and_record(run, "test", test)) for run in finished]
     comparison = make_comparison(evaluated, test, gaps)
     written = write_results(results, comparison, evaluated, test)
-    if as_json:
-        print_json(comparison)
-    else:
-        print_text(comparison_to_markdown(comparison))
+    print_result(comparison, comparison_to_markdown(comparison), as_json)
     say("written: " + ", ".join(str(path) for path in written))
 
 
 def _train_all(plan: "ComparisonPlan", data: "TrainingData", folder: Path) -> list["Run"]:
     """Train the networks of the plan. After Ctrl-C the runs saved so far are kept."""
-    from digitnn.cli.progress import stop_on_interrupt, watch_until
-    from digitnn.errors import Interruption
-
     trained: list[Run] = []
     with stop_on_interrupt() as stop:
-        for run in plan.train(data, folder, watch_until(stop)):
+        for run in plan.train(data, folder, stop.watch):
             trained.append(run)
             if stop.signal_number is not None:
                 whole = sum(run.about["complete"] for run in trained)

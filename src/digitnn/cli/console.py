@@ -36,6 +36,14 @@ def print_text(text: str) -> None:
     sys.stdout.flush()
 
 
+def print_result(value: dict[str, Any], text: str, as_json: bool) -> None:
+    """Print a result as JSON or as text."""
+    if as_json:
+        print_json(value)
+    else:
+        print_text(text)
+
+
 def print_json(value: dict[str, Any]) -> None:
     """Print a result for programs on stdout as one JSON object. Raises `ValueError` for NaN."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")

@@ -1,36 +1,35 @@
-"""`digitnn data`: fetch, describe or export a collection of images."""
+"""`digitnn data`: fetch, describe or export a collection; `digitnn inspect`: describe a file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from digitnn.cli.console import print_json, print_text, say
-from digitnn.cli.fetching import fetch_collection
+from digitnn.cli.console import print_result, say
 from digitnn.cli.options import AsJson, DataDir
+from digitnn.cli.progress import fetch_collection
+from digitnn.wording import count
 
 if TYPE_CHECKING:
     from digitnn.data.dataset import Dataset
+    from digitnn.runs.inspection import Inspection
 
-app = typer.Typer(help="Fetch, describe or export a collection of images.")
+data = typer.Typer(help="Fetch, describe or export a collection of images.")
 
 CollectionArgument = Annotated[str, typer.Argument(help="The images: mnist or fashion-mnist.")]
 
 
-@app.command()
+@data.command()
 def fetch(
     collection: CollectionArgument = "mnist", data_dir: DataDir = None, as_json: AsJson = False
 ) -> None:
     """Download the missing files of a collection, and print its path."""
     found = fetch_collection(collection, data_dir)
-    if as_json:
-        about = {"collection": collection, "path": str(found.path), "format": found.format.name}
-        print_json({"schema": 1, **about, "parts": list(found.parts)})
-        return
-    print_text(str(found.path))
+    about = {"collection": collection, "path": str(found.path), "format": found.format.name}
+    print_result({"schema": 1, **about, "parts": list(found.parts)}, str(found.path), as_json)
 
 
-@app.command()
+@data.command()
 def info(
     collection: CollectionArgument = "mnist",
     seed: Annotated[
@@ -64,20 +63,17 @@ def info(
         "pixel_std": std,
         "splits": {
             name: {
-                "n": len(data),
-                "counts": data.counts().tolist(),
-                "fingerprint": data.fingerprint(),
+                "n": len(images),
+                "counts": images.counts().tolist(),
+                "fingerprint": images.fingerprint(),
             }
-            for name, data in splits.items()
+            for name, images in splits.items()
         },
     }
-    if as_json:
-        print_json(about)
-        return
-    print_text(_as_text(about, f"{found.format.title} in {found.path}"))
+    print_result(about, _splits_table(about, f"{found.format.title} in {found.path}"), as_json)
 
 
-@app.command()
+@data.command()
 def export(
     out: Annotated[Path, typer.Argument(help="A folder; or a file name ending in .mat or .npz.")],
     collection: CollectionArgument = "mnist",
@@ -104,22 +100,20 @@ def export(
     train, test = (found.read(part, f"{collection} {part}") for part in PARTS)
     say(f"writing {len(train) + len(test):,} images to {out} ({target})")
     made = [str(path) for path in export_to(train, test, out, target, force)]
-    if as_json:
-        print_json({"schema": 1, "collection": collection, "to": target, "files": made})
-        return
-    print_text("\n".join(made))
+    value = {"schema": 1, "collection": collection, "to": target, "files": made}
+    print_result(value, "\n".join(made), as_json)
 
 
-def _pixel_moments(data: "Dataset") -> tuple[float, float]:
+def _pixel_moments(dataset: "Dataset") -> tuple[float, float]:
     """Return mean and standard deviation of all pixels, 0 to 255, without a float copy."""
     import numpy as np
 
-    mean = float(data.images.mean())
-    mean_square = float(np.square(data.images, dtype=np.uint16).mean())
+    mean = float(dataset.images.mean())
+    mean_square = float(np.square(dataset.images, dtype=np.uint16).mean())
     return mean, (mean_square - mean**2) ** 0.5
 
 
-def _as_text(about: dict[str, Any], place: str) -> str:
+def _splits_table(about: dict[str, Any], place: str) -> str:
     """Return `about` as a table: a line per split, a column per digit."""
     splits = about["splits"].items()
     counts = [
@@ -138,3 +132,45 @@ def _as_text(about: dict[str, Any], place: str) -> str:
             *prints,
         ]
     )
+
+
+def inspect(
+    file: Annotated[
+        Path, typer.Argument(help="A file of data or weights, a run, or a folder of images.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show what a data or weights file holds.
+
+    That is its kind, and its arrays with shapes and types. Kinds: IDX (also gzipped), .mat,
+    .npz, .npy, pickle, safetensors, a run, folders of images. The content decides the kind, not
+    the name. No code in a pickle is run.
+    """
+    from digitnn.runs.inspection import inspect_path
+
+    found = inspect_path(file)
+    print_result(found.to_json(), _arrays_table(file, found), as_json)
+
+
+def _arrays_table(file: Path, found: "Inspection") -> str:
+    """Return a line for the kind, one per array in columns, and one per other property."""
+    rows = [
+        (_printable(array.name), " x ".join(map(str, array.shape)) or "one", array.dtype)
+        for array in found.arrays
+    ]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(2)]
+    return "\n".join(
+        [
+            f"{_printable(str(file))}: {found.kind}, {count(len(rows), 'array')}",
+            *(f"  {name:{widths[0]}}  {shape:{widths[1]}}  {dtype}" for name, shape, dtype in rows),
+            *(
+                f"{key.replace('_', ' ')}: {_printable(str(value))}"
+                for key, value in found.about.items()
+            ),
+        ]
+    )
+
+
+def _printable(text: str) -> str:
+    """Return text from a file on one line, with terminal control characters escaped."""
+    return text if text.isprintable() else ascii(text)[1:-1]

@@ -1,40 +1,24 @@
-"""`digitnn evaluate`: how good a trained network is."""
+"""`digitnn evaluate`: how good a trained network is, and how robust."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from digitnn.cli.console import print_json, print_text, say
-from digitnn.cli.fetching import fetch_collection
 from digitnn.cli.options import AsJson, DataDir, DeviceOption, EngineOption, ThreadsOption
-from digitnn.cli.robustness import Corruptions, Robustness, measure_and_print
+from digitnn.cli.progress import fetch_collection
+from digitnn.errors import RunError, UsageError
+from digitnn.wording import Notify, count, percent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from digitnn.analysis.comparison.external_data import PartAccuracy
+    from digitnn.analysis.robustness.corrupted import CorruptionSummary
+    from digitnn.analysis.robustness.measure import Record
+    from digitnn.network.network import Classifier
+    from digitnn.runs.ensembles import Trained
     from digitnn.runs.evaluate_run import RecordedEvaluation
-    from digitnn.runs.protocol import Trained
-
-On = Annotated[
-    Path | None,
-    typer.Option(
-        "--on",
-        metavar="PATH",
-        help="Evaluate on other labelled images instead of a split: an IDX file of images (also "
-        "QMNIST's), or a folder, .mat or .npz file, whose test part is used.",
-    ),
-]
-Labels = Annotated[
-    Path | None,
-    typer.Option(
-        "--labels",
-        metavar="FILE",
-        help="With --on: the IDX file of labels. Default: the file in the same folder with "
-        "'labels' instead of 'images' in its name.",
-    ),
-]
 
 
 def evaluate(
@@ -43,11 +27,36 @@ def evaluate(
         Literal["valid", "test"] | None,
         typer.Option("--split", help="The split to evaluate on. Default: valid."),
     ] = None,
-    on: On = None,
-    labels: Labels = None,
+    on: Annotated[
+        Path | None,
+        typer.Option(
+            "--on",
+            metavar="PATH",
+            help="Evaluate on other labelled images instead of a split: an IDX file of images "
+            "(also QMNIST's), or a folder, .mat or .npz file, whose test part is used.",
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--labels",
+            metavar="FILE",
+            help="With --on: the IDX file of labels. Default: the file in the same folder with "
+            "'labels' instead of 'images' in its name.",
+        ),
+    ] = None,
     engine: EngineOption = None,
-    corruptions: Corruptions = False,
-    robustness: Robustness = False,
+    corruptions: Annotated[
+        bool,
+        typer.Option("--corruptions", help="Also evaluate on MNIST-C's fifteen corruptions."),
+    ] = False,
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            "--robustness",
+            help="Also evaluate on shifted, rotated, resized, thickened and adversarial images.",
+        ),
+    ] = False,
     figures: Annotated[
         Path | None,
         typer.Option(
@@ -96,8 +105,8 @@ def evaluate(
     if not as_json:
         print_text(_to_text(recorded, shared, qmnist_parts))
     notify = say if as_json else print_text
-    robustness_values = measure_and_print(
-        trained, classifier, dataset, recorded.evaluation, corruptions, robustness, notify
+    robustness_values = _print_robustness(
+        trained, classifier, recorded, corruptions, robustness, notify
     )
     drawn = _draw(trained, recorded, figures) if figures else []
     if as_json:
@@ -109,8 +118,6 @@ def evaluate(
 
 def _check_options(split: str | None, on: Path | None, labels: Path | None) -> None:
     """Raise `UsageError` for options that contradict each other."""
-    from digitnn.errors import UsageError
-
     if on is not None and split is not None:
         raise UsageError("--on and --split name different images: give only one of them")
     if labels is not None and on is None:
@@ -128,13 +135,12 @@ def _check_can_draw(folder: Path) -> None:
 
 def _to_text(
     recorded: "RecordedEvaluation",
-    shared: "Mapping[str, int]",
+    shared: Mapping[str, int],
     qmnist_parts: "Sequence[PartAccuracy]",
 ) -> str:
     """Return a line about the accuracy, the lines about external data, and the other scores."""
     from digitnn.analysis.comparison.external_data import EXTERNAL_SPLIT, describe_external
     from digitnn.evaluation.summary import describe_summary
-    from digitnn.wording import count, percent
 
     evaluation, split = recorded.evaluation, recorded.split
     external = split == EXTERNAL_SPLIT
@@ -154,7 +160,7 @@ def _to_text(
 def _to_json(
     run: Path,
     recorded: "RecordedEvaluation",
-    shared: "Mapping[str, int]",
+    shared: Mapping[str, int],
     qmnist_parts: "Sequence[PartAccuracy]",
 ) -> dict[str, Any]:
     from digitnn.analysis.comparison.external_data import EXTERNAL_SPLIT
@@ -178,7 +184,6 @@ def _draw(trained: "Trained", recorded: "RecordedEvaluation", folder: Path) -> l
     from digitnn.analysis.comparison.comparison import EvaluatedRun
     from digitnn.analysis.comparison.confidence_figures import draw_reliability, draw_risk_coverage
     from digitnn.analysis.comparison.figures import draw_confusions
-    from digitnn.errors import RunError
     from digitnn.plotting import write_figure
 
     drawn = {
@@ -192,3 +197,75 @@ def _draw(trained: "Trained", recorded: "RecordedEvaluation", folder: Path) -> l
         except OSError as error:
             raise RunError(f"cannot write {path}: {error.strerror or error}") from None
     return [str(path) for path in drawn]
+
+
+def _print_robustness(
+    trained: "Trained",
+    classifier: "Classifier",
+    recorded: "RecordedEvaluation",
+    corruptions: bool,
+    robustness: bool,
+    notify: Notify,
+) -> dict[str, Any]:
+    """Print a line for each record and return all of them as JSON values."""
+    if not corruptions and not robustness:
+        return {}
+    from digitnn.analysis.robustness.measure import measure_robustness
+
+    def show(record: "Record") -> None:
+        if line := _line_of(record):
+            notify(line)
+
+    dataset, unchanged = recorded.dataset, recorded.evaluation
+    result = measure_robustness(
+        trained, classifier, dataset, unchanged, show, corruptions, robustness
+    )
+    if robustness and result.attacks is None:
+        say("no adversarial attacks: an ensemble has no single gradient; name one of its members")
+    return result.to_json()
+
+
+def _line_of(record: "Record") -> str:
+    from digitnn.analysis.robustness.adversarial import AdversarialRow
+    from digitnn.analysis.robustness.corrupted import CorruptionRow, CorruptionSummary
+    from digitnn.analysis.robustness.measure import StageStart, SweepPoint
+
+    match record:
+        case StageStart(stage="corruptions", reference=reference):
+            name = f"error relative to {reference.source['recipe']}" if reference else ""
+            return f"\n{'corruption':14} severity  accuracy  95 % interval       {name}".rstrip()
+        case CorruptionRow():
+            relative = f"  {record.relative:6.2f}" if record.relative is not None else ""
+            return (
+                f"{record.corruption:14} {record.severity:8}  {percent(record.accuracy):>8}  "
+                f"{_interval(record.interval)}{relative}"
+            )
+        case CorruptionSummary():
+            return _mean_line(record)
+        case SweepPoint(sweep=sweep):
+            head = f"\n{sweep.name}, {sweep.unit}\n" if record.amount == sweep.steps[0] else ""
+            return f"{head}{record.amount:8g}  {percent(record.accuracy):>8}"
+        case StageStart(stage="attacks"):
+            return "\nattack  epsilon of 255  steps  images  accuracy  95 % interval"
+        case AdversarialRow():
+            return (
+                f"{record.attack:6}  {record.epsilon:14}  {record.steps:5}  {record.n:6}  "
+                f"{percent(record.accuracy):>8}  {_interval(record.interval)}"
+            )
+    return ""
+
+
+def _mean_line(summary: "CorruptionSummary") -> str:
+    line = f"{'mean of 15':14} {'':8}  {percent(summary.mean):>8}"
+    if summary.reference and summary.relative is not None:
+        source = summary.reference.source
+        line += (
+            f"  {'':18}  {summary.relative:6.2f}\nthe reference: {source['recipe']}, "
+            f"mean of {len(source['seeds'])} seeds, {percent(source['mean'])}"
+        )
+    return line
+
+
+def _interval(interval: tuple[float, float]) -> str:
+    low, high = interval
+    return f"{100 * low:6.2f} to {percent(high):>8}"

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from digitnn.cli.console import print_json, print_text, say
-from digitnn.cli.fetching import fetch_collection
+from digitnn.cli.console import print_result, say
 from digitnn.cli.options import (
     AsJson,
     CollectionOption,
@@ -17,10 +16,12 @@ from digitnn.cli.options import (
     ThreadsOption,
     at_least,
 )
+from digitnn.cli.progress import Stop, fetch_collection, stop_on_interrupt
+from digitnn.errors import Interruption, UsageError
+from digitnn.wording import percent
 
 if TYPE_CHECKING:
     from digitnn.analysis.ladder.measuring import LadderPlan, RungResult
-    from digitnn.cli.progress import Stop
 
 
 def ladder(
@@ -74,9 +75,7 @@ def ladder(
     from digitnn.analysis.ladder.measuring import LadderPlan, sizes_to_measure
     from digitnn.analysis.ladder.results import write_ladder
     from digitnn.analysis.ladder.rungs import check_rungs, choose_rungs
-    from digitnn.cli.progress import stop_on_interrupt
     from digitnn.data.fetch.sources import load
-    from digitnn.errors import Interruption, UsageError
     from digitnn.machine.resources import use_resources
     from digitnn.plotting import new_figure
     from digitnn.runs.experiment import load_training_data
@@ -98,24 +97,19 @@ def ladder(
     if found:
         value, text, written = write_ladder(what, found, split)
         say("written: " + ", ".join(map(str, written)))
-        if as_json:
-            print_json(value)
-        else:
-            print_text(text)
+        print_result(value, text, as_json)
     if stop.signal_number is not None:
         message = f"interrupted; {len(found)} of {len(what.cells())} are saved in {out}"
         raise Interruption(f"{message}: the same command continues", stop.signal_number)
 
 
-def _climb(what: "LadderPlan", stop: "Stop") -> "list[RungResult]":
+def _climb(what: "LadderPlan", stop: Stop) -> "list[RungResult]":
     """Measure until `stop`, and say each result."""
     from digitnn.analysis.ladder.measuring import measure_ladder
-    from digitnn.cli.progress import until, watch_until
-    from digitnn.wording import percent
 
     found = []
     total = len(what.cells())
-    for one, kept in until(stop, measure_ladder(what, watch_until(stop))):
+    for one, kept in stop.until(measure_ladder(what, stop.watch)):
         found.append(one)
         how = "kept" if kept else f"trained in {one.train_seconds:.1f} s"
         say(

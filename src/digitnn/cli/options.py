@@ -1,8 +1,9 @@
 """Options that several commands share, each written once."""
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,6 +32,18 @@ def above_zero(text: str) -> float:
     if not 0 < number < float("inf"):
         raise typer.BadParameter(f"expected a number above 0, got {text}")
     return number
+
+
+def command_line(
+    words: Sequence[str], options: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> str:
+    """Return `words` and the options that differ from their defaults (None where not named)."""
+    words = list(words)
+    for name, value in options.items():
+        for one in value if isinstance(value, list) else [value]:
+            if one != defaults.get(name):
+                words += [f"--{name.replace('_', '-')}", *([] if one is True else [str(one)])]
+    return shlex.join(words)
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]

@@ -1,22 +1,34 @@
-"""A training as a user follows it: its progress on stderr, and how a signal ends it early.
+"""Show the progress of downloads and trainings on stderr, and end a training at a signal.
 
 Progress is a bar on a terminal and plain lines elsewhere. Ctrl-C or SIGTERM ends a training after
 its current step; a second one ends the process at once.
 """
 
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Column
 
 from digitnn.cli.console import messages, say
-from digitnn.training.records import EpochRecord, Record
-from digitnn.training.training import Training
-from digitnn.wording import percent
+from digitnn.wording import Notify, percent
+
+if TYPE_CHECKING:
+    from digitnn.data.fetch.transports import Meter
+    from digitnn.data.formats.storage import Found
+    from digitnn.training.records import EpochRecord, Record
+    from digitnn.training.training import Training
 
 N_PLAIN_LINES = 10
 """Lines that a training prints, approximately, if stderr is not a terminal."""
@@ -29,6 +41,17 @@ class Stop:
     """A request to end: the number of the signal that made it, None before."""
 
     signal_number: int | None = None
+
+    def until(self, items: Iterable[Yielded]) -> Iterator[Yielded]:
+        """Yield `items` until the request is made."""
+        for item in items:
+            yield item
+            if self.signal_number is not None:
+                return
+
+    def watch(self, training: "Training", title: str) -> Iterator["Record"]:
+        """Yield the records of `training` and show each, until the request is made."""
+        return self.until(follow(training, title))
 
 
 @contextmanager
@@ -53,29 +76,12 @@ def stop_on_interrupt() -> Iterator[Stop]:
         restore()
 
 
-def until(stop: Stop, items: Iterable[Yielded]) -> Iterator[Yielded]:
-    """Yield `items` until `stop` is requested."""
-    for item in items:
-        yield item
-        if stop.signal_number is not None:
-            return
-
-
-def watch_until(stop: Stop) -> Callable[[Training, str], Iterator[Record]]:
-    """Return a function of a training and a title that shows its records until `stop`."""
-
-    def watch(training: Training, title: str) -> Iterator[Record]:
-        return until(stop, follow(training, title))
-
-    return watch
-
-
-def follow(training: Training, title: str) -> Iterator[Record]:
+def follow(training: "Training", title: str) -> Iterator["Record"]:
     """Yield the records of `training`, and show each."""
     return _with_bar(training, title) if messages().is_terminal else _with_lines(training, title)
 
 
-def _epoch_line(training: Training, record: EpochRecord) -> str:
+def _epoch_line(training: "Training", record: "EpochRecord") -> str:
     """Return `epoch 3  loss 0.0812  train 97.51 %  valid 98.20 % ...`."""
     unit = "iteration" if training.recipe.is_full_batch else "epoch"
     return (
@@ -85,7 +91,9 @@ def _epoch_line(training: Training, record: EpochRecord) -> str:
     )
 
 
-def _with_lines(training: Training, title: str) -> Iterator[Record]:
+def _with_lines(training: "Training", title: str) -> Iterator["Record"]:
+    from digitnn.training.records import EpochRecord
+
     shown = 0
     for record in training:
         due = int(N_PLAIN_LINES * record.done + 1e-9)
@@ -95,7 +103,9 @@ def _with_lines(training: Training, title: str) -> Iterator[Record]:
         yield record
 
 
-def _with_bar(training: Training, title: str) -> Iterator[Record]:
+def _with_bar(training: "Training", title: str) -> Iterator["Record"]:
+    from digitnn.training.records import EpochRecord
+
     columns = (
         TextColumn("{task.description}", table_column=Column(no_wrap=True)),
         BarColumn(None, table_column=Column(min_width=4, ratio=1)),
@@ -117,3 +127,36 @@ def _with_bar(training: Training, title: str) -> Iterator[Record]:
             )
             progress.update(task, completed=record.done, figures=figures)
             yield record
+
+
+def fetch_collection(collection: str, data_dir: Path | None = None) -> "Found":
+    """Download `collection` if it is missing, and return its files. Raises like `find`."""
+    from digitnn.data.fetch.sources import find
+
+    with _download_bars() as (notify, meter):
+        return find(collection, data_dir, notify=notify, meter=meter)
+
+
+@contextmanager
+def _download_bars() -> Iterator[tuple[Notify, "Meter"]]:
+    """Yield (notify, meter) for one download; the bars disappear at the end."""
+    from digitnn.data.fetch.transports import no_meter
+
+    if not messages().is_terminal:
+        yield say, no_meter
+        return
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=messages(), transient=True) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def meter(what: str, done: int, total: int | None) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=None)
+            progress.update(tasks[what], completed=done, total=total)
+
+        yield say, meter

@@ -5,33 +5,33 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitnn.cli.console import print_json, print_text
+from digitnn.cli.console import print_result
 from digitnn.cli.options import AsJson
+from digitnn.errors import NetworkError, RunError
 
 if TYPE_CHECKING:
     from digitnn.recipes.recipe import Recipe
 
-app = typer.Typer()
+recipes = typer.Typer()
 
 
-@app.callback(invoke_without_command=True)
-def recipes(context: typer.Context, as_json: AsJson = False) -> None:
+@recipes.callback(invoke_without_command=True)
+def list_recipes(context: typer.Context, as_json: AsJson = False) -> None:
     """List the recipes; `show` prints one of them."""
     from digitnn.recipes.builtin import RECIPES
 
     if context.invoked_subcommand is not None:
         return
-    if as_json:
-        found = [recipe.to_json() for recipe in RECIPES.values()]
-        print_json({"schema": 1, "recipes": found})
-        return
-    width = max(map(len, RECIPES))
-    for recipe in RECIPES.values():
-        engines = " or ".join(recipe.engines)
-        print_text(f"{recipe.name:{width}}  {recipe.summary} ({engines})")
+    found, width = RECIPES.values(), max(map(len, RECIPES))
+    lines = [
+        f"{recipe.name:{width}}  {recipe.summary} ({' or '.join(recipe.engines)})"
+        for recipe in found
+    ]
+    value = {"schema": 1, "recipes": [recipe.to_json() for recipe in found]}
+    print_result(value, "\n".join(lines), as_json)
 
 
-@app.command()
+@recipes.command()
 def show(
     recipe: Annotated[
         str, typer.Argument(help="A name that `digitnn recipes` lists, a TOML file, or a run.")
@@ -42,15 +42,11 @@ def show(
     from digitnn.recipes.toml_writer import recipe_to_toml
 
     shown = _recipe_of(recipe)
-    if as_json:
-        print_json({"schema": 1, **shown.to_json()})
-    else:
-        print_text(recipe_to_toml(shown))
+    print_result({"schema": 1, **shown.to_json()}, recipe_to_toml(shown), as_json)
 
 
 def _recipe_of(name: str) -> "Recipe":
     """Return a recipe by name, from a file, or from a run; a run's gets a name that is free."""
-    from digitnn.errors import NetworkError, RunError
     from digitnn.recipes.builtin import RECIPES
     from digitnn.recipes.recipe import Recipe
     from digitnn.recipes.toml_reader import choose_recipe, with_free_name

@@ -1,18 +1,20 @@
 """`digitnn report`: everything about one run as one page of HTML."""
 
-import shlex
-from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated, Literal
 
 import typer
 
-from digitnn.cli.console import print_json, print_text, say
-from digitnn.cli.fetching import fetch_collection
-from digitnn.cli.options import AsJson, DataDir, ThreadsOption, at_least
+from digitnn.cli.console import print_result, say
+from digitnn.cli.options import AsJson, DataDir, ThreadsOption, at_least, command_line
+from digitnn.cli.progress import fetch_collection
+from digitnn.errors import RunError
 
 ROBUSTNESS_IMAGES = 1000
 """The default of --robustness-images: half a minute of work for the recipe `cnn`."""
+DEFAULTS = {"split": "valid", "robustness_images": ROBUSTNESS_IMAGES}
+"""Those that are not None."""
 
 
 def report(
@@ -55,6 +57,7 @@ def report(
     It shows accuracy, calibration, errors, robustness and the influence of the seed. The file
     contains no scripts and loads no other files. The evaluation is recorded in the run.
     """
+    options = {name: value for name, value in locals().items() if name not in ("run", "as_json")}
     from digitnn.atomic_files import replace_file
     from digitnn.machine.resources import use_resources
     from digitnn.report.measured import PageRequest
@@ -69,61 +72,29 @@ def report(
     check_libraries()
     _check_free(path)
     fetch_collection(trained.about["data"]["collection"], data_dir)
-    command = _command(run, out, split, robustness_images, beside or (), data_dir, threads)
+    command = command_line(["digitnn", "report", str(run)], options, DEFAULTS)
     wanted = PageRequest(split, data_dir, robustness_images, beside or (), command)
     measured = measure_run(trained, wanted, say)
     say("writing the page")
     page = render(measured)
     with replace_file(path) as file:
         file.write(page)
-    if as_json:
-        print_json(
-            {
-                "schema": 1,
-                "run": str(run),
-                "split": split,
-                "path": str(path),
-                "bytes": len(page),
-                "seconds": measured.seconds,
-                "reads": measured.reads,
-                "test_reads": measured.test_reads,
-                "accuracy": measured.evaluation_summary.evaluation.accuracy,
-            }
-        )
-        return
-    print_text(str(path))
-
-
-def _command(
-    run: Path,
-    out: Path | None,
-    split: str,
-    robustness_images: int,
-    beside: Sequence[Path],
-    data_dir: Path | None,
-    threads: int | None,
-) -> str:
-    """Return the command that writes this page again, without options that have their default."""
-    words = ["digitnn", "report", str(run)]
-    for option, value, default in (
-        ("--out", out, None),
-        ("--split", split, "valid"),
-        ("--robustness-images", robustness_images, ROBUSTNESS_IMAGES),
-        *(("--beside", path, None) for path in beside),
-        ("--data-dir", data_dir, None),
-        ("--threads", threads, None),
-    ):
-        if value != default:
-            words += [option, str(value)]
-    return shlex.join(words)
+    value = {
+        "schema": 1,
+        "run": str(run),
+        "split": split,
+        "path": str(path),
+        "bytes": len(page),
+        "seconds": measured.seconds,
+        "reads": measured.reads,
+        "test_reads": measured.test_reads,
+        "accuracy": measured.evaluation_summary.evaluation.accuracy,
+    }
+    print_result(value, str(path), as_json)
 
 
 def _check_free(path: Path) -> None:
     """Raise `RunError` unless a page can be written at `path`; call it before the work."""
-    from tempfile import TemporaryFile
-
-    from digitnn.errors import RunError
-
     if path.is_dir():
         raise RunError(f"cannot write a page to {path}: it is a folder; name a file with --out")
     if path.suffix.lower() not in (".html", ".htm"):  # never overwrite, say, report.json

@@ -1,6 +1,5 @@
 """`digitnn train`."""
 
-import shlex
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -8,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from digitnn.cli.console import print_json, print_text, say
-from digitnn.cli.fetching import fetch_collection
+from digitnn.cli.console import print_result, say
 from digitnn.cli.options import (
     AsJson,
     CollectionOption,
@@ -21,10 +19,13 @@ from digitnn.cli.options import (
     ThreadsOption,
     above_zero,
     at_least,
+    command_line,
 )
+from digitnn.cli.progress import Stop, fetch_collection, follow, stop_on_interrupt
+from digitnn.errors import Interruption
+from digitnn.wording import count, percent
 
 if TYPE_CHECKING:
-    from digitnn.cli.progress import Stop
     from digitnn.runs.run import Run
     from digitnn.training.records import Record
     from digitnn.training.training import Training
@@ -41,71 +42,6 @@ OutOption = Annotated[
     Path | None,
     typer.Option("--out", help="The new run's folder. Default: a new folder in runs/."),
 ]
-SplitSeedOption = Annotated[
-    int | None,
-    typer.Option(
-        "--split-seed",
-        parser=at_least(0),
-        metavar="N",
-        help="Shuffle the training file with this seed before it is split. Default: keep its "
-        "order; the last images become the validation split.",
-    ),
-]
-MaxSecondsOption = Annotated[
-    float | None,
-    typer.Option(
-        "--max-seconds",
-        parser=above_zero,
-        metavar="SECONDS",
-        help="Stop after the first step that exceeds this training time; --resume with more time, "
-        "or without a limit, continues.",
-    ),
-]
-PatienceOption = Annotated[
-    int | None,
-    typer.Option(
-        "--patience",
-        parser=at_least(1),
-        metavar="N",
-        help="Stop after N epochs in a row without a better validation accuracy.",
-    ),
-]
-KeepOption = Annotated[
-    Literal["best", "last"],
-    typer.Option("--keep", help="The epoch to save: the best on validation, or the last."),
-]
-ResumeOption = Annotated[
-    bool,
-    typer.Option(
-        "--resume",
-        help="Continue from the checkpoint in --out. If there is none, start from the beginning.",
-    ),
-]
-CheckpointOption = Annotated[
-    float,
-    typer.Option(
-        "--checkpoint-every",
-        min=0,
-        metavar="SECONDS",
-        help="Write a checkpoint at least this often, and at the end of each epoch.",
-    ),
-]
-SnapshotsOption = Annotated[
-    bool,
-    typer.Option(
-        "--snapshots",
-        help="Also save the initial parameters and those after at most 12 epochs, more often at "
-        "the beginning.",
-    ),
-]
-TensorBoardOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--tensorboard",
-        metavar="DIR",
-        help="Also write loss and accuracy for TensorBoard here.",
-    ),
-]
 
 
 def train(
@@ -118,21 +54,78 @@ def train(
     out: OutOption = None,
     data: CollectionOption = "mnist",
     data_dir: DataDir = None,
-    split_seed: SplitSeedOption = None,
-    max_seconds: MaxSecondsOption = None,
-    patience: PatienceOption = None,
-    keep: KeepOption = "last",
-    resume: ResumeOption = False,
-    checkpoint_every: CheckpointOption = 30.0,
-    snapshots: SnapshotsOption = False,
-    tensorboard: TensorBoardOption = None,
+    split_seed: Annotated[
+        int | None,
+        typer.Option(
+            "--split-seed",
+            parser=at_least(0),
+            metavar="N",
+            help="Shuffle the training file with this seed before it is split. Default: keep its "
+            "order; the last images become the validation split.",
+        ),
+    ] = None,
+    max_seconds: Annotated[
+        float | None,
+        typer.Option(
+            "--max-seconds",
+            parser=above_zero,
+            metavar="SECONDS",
+            help="Stop after the first step that exceeds this training time; --resume with more "
+            "time, or without a limit, continues.",
+        ),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            "--patience",
+            parser=at_least(1),
+            metavar="N",
+            help="Stop after N epochs in a row without a better validation accuracy.",
+        ),
+    ] = None,
+    keep: Annotated[
+        Literal["best", "last"],
+        typer.Option("--keep", help="The epoch to save: the best on validation, or the last."),
+    ] = "last",
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Continue from the checkpoint in --out. If there is none, start from the "
+            "beginning.",
+        ),
+    ] = False,
+    checkpoint_every: Annotated[
+        float,
+        typer.Option(
+            "--checkpoint-every",
+            min=0,
+            metavar="SECONDS",
+            help="Write a checkpoint at least this often, and at the end of each epoch.",
+        ),
+    ] = 30.0,
+    snapshots: Annotated[
+        bool,
+        typer.Option(
+            "--snapshots",
+            help="Also save the initial parameters and those after at most 12 epochs, more often "
+            "at the beginning.",
+        ),
+    ] = False,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(
+            "--tensorboard",
+            metavar="DIR",
+            help="Also write loss and accuracy for TensorBoard here.",
+        ),
+    ] = None,
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Train one network. To continue after an interruption, add --resume to the same command."""
     options = dict(locals())  # every argument by name, before anything else has one
-    from digitnn.cli.progress import stop_on_interrupt
     from digitnn.engines.find import find_engine
     from digitnn.machine.resources import use_resources
     from digitnn.recipes.toml_reader import choose_recipe
@@ -163,22 +156,18 @@ def train(
         run = run_experiment(
             chosen, chosen_engine, seed, parts, path, watch, checkpointing, stopping
         )
-    if as_json:
-        print_json(_to_json(run))
-    else:
-        print_text(str(run.path))
+    print_result(_to_json(run), str(run.path), as_json)
     _say_how_it_ended(run, stop, options)
 
 
 def _watch(
-    training: "Training", title: str, scalars: Path | None, stop: "Stop"
+    training: "Training", title: str, scalars: Path | None, stop: Stop
 ) -> "Iterator[Record]":
     """Show the records of `training`, write them to the folder `scalars`, and end at `stop`."""
-    from digitnn.cli.progress import follow, until
     from digitnn.training.tensorboard import log_scalars
 
     records = follow(training, title)
-    return until(stop, log_scalars(training, records, scalars) if scalars else records)
+    return stop.until(log_scalars(training, records, scalars) if scalars else records)
 
 
 def _to_json(run: "Run") -> dict[str, Any]:
@@ -192,11 +181,8 @@ def _to_json(run: "Run") -> dict[str, Any]:
     }
 
 
-def _say_how_it_ended(run: "Run", stop: "Stop", options: Mapping[str, Any]) -> None:
+def _say_how_it_ended(run: "Run", stop: Stop, options: Mapping[str, Any]) -> None:
     """Say why training ended and how good the network is. Raises `Interruption` after a signal."""
-    from digitnn.errors import Interruption
-    from digitnn.wording import count, percent
-
     stopped, epochs = run.about["stopped"], len(run.history)
     all_epochs = run.about["recipe"]["epochs"]
     if stop.signal_number is not None and not run.about["complete"] and not stopped:
@@ -225,10 +211,6 @@ def _say_how_it_ended(run: "Run", stop: "Stop", options: Mapping[str, Any]) -> N
 
 def _resuming_command(options: Mapping[str, Any], out: Path) -> str:
     """Return the command line that continues: the options that were given, and --resume."""
+    repeated = {name: options[name] for name in REPEATED}
     words = ["digitnn", "train", str(options["recipe"])]
-    for name in REPEATED:
-        value = options[name]
-        if value is not None and value != DEFAULTS.get(name):
-            option = "--" + name.replace("_", "-")
-            words += [option] if value is True else [option, str(value)]
-    return shlex.join([*words, "--out", str(out), "--resume"])
+    return command_line(words, {**repeated, "out": out, "resume": True}, DEFAULTS)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digitnn.cli.console import print_json, print_text, say
-from digitnn.cli.fetching import fetch_collection
 from digitnn.cli.options import AsJson, DataDir, ThreadsOption, at_least
+from digitnn.cli.progress import fetch_collection
 
 if TYPE_CHECKING:
     from numpy import ndarray

@@ -1,5 +1,1 @@
 """`digitnn read`: its options, its inputs, its work in threads, its output."""
-
-from digitnn.cli.read.command import read
-
-__all__ = ["read"]

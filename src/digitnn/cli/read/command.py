@@ -2,16 +2,12 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from digitnn.cli.options import AsJson, above_zero
 from digitnn.errors import UsageError
-
-if TYPE_CHECKING:
-    from digitnn.cli.read.inputs import PictureFile
-    from digitnn.cli.read.job import Drawings
 
 
 def read(
@@ -83,7 +79,7 @@ def read(
     subfolders. The exit code is 1 if a picture cannot be opened; the others are still read.
     """
     from digitnn.cli.read.inputs import find_pictures, from_clipboard
-    from digitnn.cli.read.job import Job, with_progress
+    from digitnn.cli.read.job import Drawings, Job, with_progress
     from digitnn.cli.read.output import print_as_csv, print_as_json, print_as_text
     from digitnn.reader.input.opening import Limits
     from digitnn.reader.reader import Reader
@@ -96,27 +92,17 @@ def read(
         raise UsageError(f"--boxes and --explain cannot both write {boxes}")
     found = find_pictures(files or []) + (from_clipboard() if clipboard else [])
     reader = Reader.load(model, min_confidence, Limits(megapixels=max_megapixels))
-    job = Job(found, reader, single, _drawings(boxes, explain, found, reader.min_confidence))
+    paths, drawings = [file.path for file in found], []
+    if boxes:
+        from digitnn.reader.drawing.boxes import draw_boxes
+
+        drawings.append(Drawings(boxes, "boxes", paths, draw_boxes))
+    if explain:
+        from digitnn.reader.drawing.explanation import explain as draw_steps
+
+        draw = partial(draw_steps, min_confidence=reader.min_confidence)
+        drawings.append(Drawings(explain, "explained", paths, draw))
+    job = Job(found, reader, single, drawings)
     show = print_as_json if as_json else print_as_csv if as_csv else print_as_text
     if not show(with_progress(job.results(), len(found))):
         raise typer.Exit(1)
-
-
-def _drawings(
-    boxes: Path | None, explain: Path | None, found: list["PictureFile"], min_confidence: float
-) -> list["Drawings"]:
-    """Return the drawings asked for; without any, the drawing code is not imported."""
-    if not boxes and not explain:
-        return []
-    from digitnn.cli.read.job import drawings_to
-    from digitnn.reader.drawing.boxes import draw_boxes
-    from digitnn.reader.drawing.explanation import explain as draw_steps
-
-    paths = [file.path for file in found]
-    asked = []
-    if boxes:
-        asked.append(drawings_to(boxes, "boxes", paths, draw_boxes))
-    if explain:
-        steps = partial(draw_steps, min_confidence=min_confidence)
-        asked.append(drawings_to(explain, "explained", paths, steps))
-    return asked

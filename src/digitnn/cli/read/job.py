@@ -1,8 +1,10 @@
 """The work of `digitnn read`: open and read files in several threads, and save the drawings."""
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 
@@ -26,13 +28,36 @@ MIN_PROGRESS_FILES = 50
 class Drawings:
     """The drawings of one kind, "boxes" or "explained".
 
-    out: a .png file for a single picture, else a folder; stems: a file name for each picture.
+    out: a .png file for a single picture, else a folder; paths: of the pictures. Raises
+    `UsageError` if `out` cannot hold the drawings.
     """
 
     out: Path
     kind: str
-    stems: tuple[str, ...]
+    paths: Sequence[str]
     draw: Callable[[Picture, Reading], Image]
+
+    def __post_init__(self) -> None:
+        out, paths = self.out, self.paths
+        if self.is_file and len(paths) != 1:
+            raise UsageError(
+                f"{out} is one file, but there are {len(paths)} pictures: name a folder"
+            )
+        if self.is_file and out.exists() and Path(paths[0]).exists() and out.samefile(paths[0]):
+            raise UsageError(f"{out} is the picture that is read: choose another file")
+        if not self.is_file and out.is_file():
+            raise UsageError(f"{out} is a file: name a .png or a folder")
+
+    @cached_property
+    def _stems(self) -> list[str]:
+        """The file names without suffix, numbered if several are equal."""
+        times: Counter[str] = Counter()
+        stems = []
+        for path in self.paths:
+            stem = "stdin" if path == "-" else Path(path).stem
+            times[stem] += 1
+            stems.append(stem if times[stem] == 1 else f"{stem}-{times[stem]}")
+        return stems
 
     @property
     def is_file(self) -> bool:
@@ -44,7 +69,7 @@ class Drawings:
         suffix = f"-page{page}" if page else ""
         if self.is_file:
             return self.out.with_name(f"{self.out.stem}{suffix}.png") if suffix else self.out
-        return self.out / f"{self.stems[index]}{suffix}-{self.kind}.png"
+        return self.out / f"{self._stems[index]}{suffix}-{self.kind}.png"
 
     def save(self, index: int, page: int | None, picture: Picture, reading: Reading) -> None:
         """Draw, and write a PNG atomically; missing folders are created."""
@@ -52,31 +77,6 @@ class Drawings:
         self.draw(picture, reading).save(data, "PNG")
         with replace_file(self.path(index, page)) as file:
             file.write(data.getvalue())
-
-
-def drawings_to(
-    out: Path, kind: str, paths: Sequence[str], draw: Callable[[Picture, Reading], Image]
-) -> Drawings:
-    """Return the drawings to make; raise `UsageError` if `out` cannot hold them."""
-    drawings = Drawings(out, kind, _stems(paths), draw)
-    if drawings.is_file and len(paths) != 1:
-        raise UsageError(f"{out} is one file, but there are {len(paths)} pictures: name a folder")
-    if drawings.is_file and out.exists() and Path(paths[0]).exists() and out.samefile(paths[0]):
-        raise UsageError(f"{out} is the picture that is read: choose another file")
-    if not drawings.is_file and out.is_file():
-        raise UsageError(f"{out} is a file: name a .png or a folder")
-    return drawings
-
-
-def _stems(paths: Sequence[str]) -> tuple[str, ...]:
-    """Return the file names without suffix, numbered if several are equal."""
-    times: dict[str, int] = {}
-    stems = []
-    for path in paths:
-        stem = {"-": "stdin"}.get(path, Path(path).stem)
-        times[stem] = times.get(stem, 0) + 1
-        stems.append(stem if times[stem] == 1 else f"{stem}-{times[stem]}")
-    return tuple(stems)
 
 
 @dataclass(frozen=True)

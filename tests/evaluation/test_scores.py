@@ -44,7 +44,7 @@ def test_precision_recall_and_f1_agree_with_scikit_learn(answers) -> None:
     for score in found:
         hits = round(score.recall * score.images)
         assert score.recall_interval == wilson_interval(hits, score.images)
-        assert score.precision_interval == wilson_interval(hits, score.read)
+        assert score.precision_interval == wilson_interval(hits, score.predicted)
         assert score.f1_interval[0] < score.f1 < score.f1_interval[1]
 
 
@@ -62,6 +62,6 @@ def test_the_most_confident_mistakes_come_first() -> None:
     logits = np.zeros((4, 10), np.float32)
     logits[range(4), [3, 5, 1, 2]] = [2, 9, 4, 9]
     found = find_most_wrong(logits, np.array([0, 6, 1, 7], np.uint8), max_count=2)
-    assert [(one.index, one.label, one.read) for one in found] == [(1, 6, 5), (3, 7, 2)]
+    assert [(one.index, one.label, one.predicted) for one in found] == [(1, 6, 5), (3, 7, 2)]
     assert found[0].probability == pytest.approx(np.exp(9) / (np.exp(9) + 9))
     assert find_most_wrong(logits[2:3], np.array([1], np.uint8)) == ()

@@ -362,7 +362,7 @@ def test_a_digit_without_images_is_named(digits: Dataset, measured: Measurements
     found = replace(
         measured, dataset=some, evaluation_summary=summarise_evaluation(evaluation, some)
     )
-    assert "No image shows 3" in accuracy_section(found)["digits"].words
+    assert "There is no image of 3" in accuracy_section(found)["digits"].words
 
 
 def test_the_command_writes_the_page_and_prints_its_path(digitnn: CommandLine) -> None:

@@ -3,8 +3,9 @@
 Axes: n images, k classes.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import exp, log
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Int, UInt8
@@ -99,21 +100,26 @@ def brier_score(logits: Float32[ndarray, "n k"], labels: UInt8[ndarray, " n"]) -
 
 @dataclass(frozen=True)
 class ClassScore:
-    """The scores of one digit. images: of this digit; read: predicted as this digit.
+    """The scores of one digit.
 
-    recall: the share of its images that are predicted correctly; precision: the share of the images
-    predicted as it that show it; f1: their harmonic mean. None where a denominator is 0.
+    images: the number of images of this digit; predicted: the number of images classified as it;
+    recall: the share of its images that are classified correctly; precision: the share of the
+    images classified as it that are correct; f1: their harmonic mean. None if a denominator is 0.
     """
 
     label: int
     images: int
-    read: int
+    predicted: int
     recall: float | None
     recall_interval: Interval | None
     precision: float | None
     precision_interval: Interval | None
     f1: float | None
     f1_interval: Interval | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values, with `predicted` under its earlier name "read"."""
+        return _to_json(self)
 
 
 def score_classes(confusion: Int[ndarray, "k k"]) -> tuple[ClassScore, ...]:
@@ -123,41 +129,49 @@ def score_classes(confusion: Int[ndarray, "k k"]) -> tuple[ClassScore, ...]:
 
 def _score_class(confusion: Int[ndarray, "k k"], label: int) -> ClassScore:
     hits = int(confusion[label, label])
-    images, read = int(confusion[label].sum()), int(confusion[:, label].sum())
-    seen = images + read
+    images, predicted = int(confusion[label].sum()), int(confusion[:, label].sum())
+    total = images + predicted
     return ClassScore(
         label=label,
         images=images,
-        read=read,
+        predicted=predicted,
         recall=hits / images if images else None,
         recall_interval=wilson_interval(hits, images) if images else None,
-        precision=hits / read if read else None,
-        precision_interval=wilson_interval(hits, read) if read else None,
-        f1=2 * hits / seen if seen else None,
-        f1_interval=f1_interval(hits, read - hits, images - hits) if seen else None,
+        precision=hits / predicted if predicted else None,
+        precision_interval=wilson_interval(hits, predicted) if predicted else None,
+        f1=2 * hits / total if total else None,
+        f1_interval=f1_interval(hits, predicted - hits, images - hits) if total else None,
     )
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A misclassified image, by its index in the split; probability: the confidence."""
+    """A misclassified image, by its index in the split; probability: of the predicted digit."""
 
     index: int
     label: int
-    read: int
+    predicted: int
     probability: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values, with `predicted` under its earlier name "read"."""
+        return _to_json(self)
 
 
 def find_most_wrong(
     logits: Float32[ndarray, "n k"], labels: UInt8[ndarray, " n"], max_count: int = 20
 ) -> tuple[Mistake, ...]:
     """Return the mistakes of highest confidence, in descending order."""
-    read = logits.argmax(axis=1)
-    wrong = np.flatnonzero(read != labels)
+    predicted = logits.argmax(axis=1)
+    wrong = np.flatnonzero(predicted != labels)
     odds = log_odds(logits[wrong])
     p = 1 / (1 + np.exp(-odds))
     order = np.argsort(-odds, kind="stable")[:max_count]
     return tuple(
-        Mistake(int(i), int(labels[i]), int(read[i]), float(q))
+        Mistake(int(i), int(labels[i]), int(predicted[i]), float(q))
         for i, q in zip(wrong[order], p[order], strict=True)
     )
+
+
+def _to_json(value: ClassScore | Mistake) -> dict[str, Any]:
+    return {"read" if name == "predicted" else name: v for name, v in asdict(value).items()}

@@ -80,10 +80,10 @@ class EvaluationSummary:
             "bins": [asdict(one) for one in self.bins],
             "temperature": self.temperature,
             "tempered": self.tempered.to_json(),
-            "per_class": [asdict(score) for score in self.classes],
+            "per_class": [score.to_json() for score in self.classes],
             "confusion": confusion,
             "risk_coverage": self.risk_coverage.to_json(),
-            "most_wrong": [asdict(mistake) for mistake in self.most_wrong],
+            "most_wrong": [mistake.to_json() for mistake in self.most_wrong],
             "seconds": seconds,
             "disputed": self.disputed.to_json() if self.disputed else None,
         }

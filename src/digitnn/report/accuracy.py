@@ -29,11 +29,11 @@ def accuracy_section(measured: Measurements) -> dict[str, Any]:
         {
             "picture": ink(
                 measured.dataset.images[[one.index]],
-                f"Image {one.index}, labelled {one.label}, classified as {one.read}",
+                f"Image {one.index}, labelled {one.label}, classified as {one.predicted}",
                 zoom=3,
             ),
             "label": one.label,
-            "predicted": one.read,
+            "predicted": one.predicted,
             "probability": percent(one.probability),
         }
         for one in evaluation_summary.most_wrong

@@ -1,4 +1,4 @@
-"""Train one recipe on two engines step by step and measure how far they drift apart.
+"""Train one recipe on two engines step by step, and measure the differences of their logits.
 
 Both trainings start from the same weights and see the same batches, so any difference comes from
 arithmetic: the engines add the same single-precision numbers in different orders.
@@ -25,10 +25,10 @@ EPSILON = float(np.finfo(np.float32).eps)
 
 @dataclass(frozen=True)
 class Gap:
-    """How far two engines are apart after `steps` equal steps.
+    """The difference of two engines after the same number of `steps`.
 
-    largest_difference: of any logit on the validation images; largest_logit: its scale;
-    read_differently: of `n` images, those with different predictions.
+    largest_difference: of any logit on the validation images; largest_logit: for comparison;
+    read_differently: the number of the `n` images with different predictions.
     """
 
     steps: int

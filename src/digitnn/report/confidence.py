@@ -1,10 +1,8 @@
 """The confidence section: calibration, and the error rate when only confident answers count."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from digitnn.analysis.comparison.confidence_figures import draw_reliability, draw_risk_coverage
-from digitnn.evaluation.scores import Bin
 from digitnn.evaluation.summary import EvaluationSummary
 from digitnn.report.elements import Chart, Table, inline_svg
 from digitnn.report.measured import Measurements
@@ -69,22 +67,18 @@ def _reliability(evaluation_summary: EvaluationSummary) -> Chart:
         Table(
             "Bins of confidence, as trained",
             ("confidence", "images", "mean confidence", "accuracy"),
-            _bins(evaluation_summary.bins),
+            [
+                (
+                    percent_range((one.low, one.high)),
+                    f"{one.n:,}",
+                    percent(one.confidence),
+                    percent(one.accuracy),
+                )
+                for one in evaluation_summary.bins
+                if one.confidence is not None and one.accuracy is not None
+            ],
         ),
     )
-
-
-def _bins(bins: Sequence[Bin]) -> list[tuple[str, ...]]:
-    return [
-        (
-            percent_range((one.low, one.high)),
-            f"{one.n:,}",
-            percent(one.confidence),
-            percent(one.accuracy),
-        )
-        for one in bins
-        if one.confidence is not None and one.accuracy is not None
-    ]
 
 
 def _risk_coverage(evaluation_summary: EvaluationSummary) -> Chart:

@@ -15,6 +15,7 @@ from jaxtyping import Float, Float32
 from numpy import ndarray
 
 from digitnn.analysis.explain.first_layer import first_layer
+from digitnn.analysis.explain.stages import layer_name
 from digitnn.errors import FormatError, NetworkError, RunError, ShapeError
 from digitnn.network.layers import Conv2d, Dense
 from digitnn.network.network import Network
@@ -94,11 +95,11 @@ def weights_over_epochs(run: Run) -> OverEpochs:
     """
     moments = _moments(run)
     epochs = tuple(moments)
-    indices = [i for i, layer in enumerate(run.network.layers) if isinstance(layer, Conv2d | Dense)]
     paths = []
-    for index in indices:
-        weights = np.stack([np.ravel(params[f"{index}.weight"]) for params in moments.values()])
-        paths.append(_path_of(index, _name(run.network, index), weights.astype(float), epochs))
+    for index, layer in enumerate(run.network.layers):
+        if isinstance(layer, Conv2d | Dense):
+            weights = np.stack([np.ravel(found[f"{index}.weight"]) for found in moments.values()])
+            paths.append(_path_of(index, layer_name(layer), weights.astype(float), epochs))
     kind, planes = _planes(run.network, list(moments.values()))
     history = tuple((_reached(run, r), 1 - r.accuracy, 1 - r.valid_accuracy) for r in run.history)
     unit: Literal["epoch", "iteration"] = (
@@ -148,14 +149,6 @@ def _path_of(
 
 def _share(distance: float, length: float) -> float | None:
     return float(distance / length) if length > 0 else None
-
-
-def _name(network: Network, index: int) -> str:
-    layer = network.layers[index]
-    assert isinstance(layer, Conv2d | Dense)
-    if isinstance(layer, Conv2d):
-        return f"{layer.channels} filters {layer.kernel} × {layer.kernel}"
-    return f"{layer.units} units"
 
 
 def _planes(

@@ -59,7 +59,7 @@ def stages_of(network: Network, params: Params, image: UInt8[ndarray, "28 28"]) 
     found = [
         Stage(
             ", ".join(
-                _short(layer)
+                layer_name(layer)
                 for layer in network.layers[first : last + 1]
                 if _changes_values(layer)
             ),
@@ -88,7 +88,8 @@ def _changes_values(layer: Layer) -> bool:
     return not isinstance(layer, Flatten | Dropout | Crop)
 
 
-def _short(layer: Layer) -> str:
+def layer_name(layer: Layer) -> str:
+    """Return a layer's kind and size, for people: "16 filters 5 × 5"."""
     match layer:
         case Conv2d():
             return f"{layer.channels} filters {layer.kernel} × {layer.kernel}"

@@ -9,6 +9,8 @@ from benchmarks.docs import evaluations
 from benchmarks.docs.evaluations import KEYS, select
 from benchmarks.docs.results_page import conditions, confidence, corruptions, groups
 
+pytestmark = pytest.mark.slow
+
 MACHINE = {"processor": "a processor", "cores": 2, "versions": {"numpy": "2.0"}, "commit": "abc"}
 
 

@@ -52,6 +52,7 @@ def test_a_pytorch_run_classifies_without_torch(digitnn: CommandLine) -> None:
     assert scratch["loss_nats"] == pytest.approx(pytorch["loss_nats"], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_compare_prints_the_documented_json_object(digitnn: CommandLine) -> None:
     done = digitnn("compare", "--epochs", "2", "--json")
     assert done.code == 0, done.err
@@ -81,6 +82,7 @@ def test_compare_prints_the_documented_json_object(digitnn: CommandLine) -> None
     assert [model["test_accuracy"] for model in models] == [r["accuracy"] for r in found["rows"]]
 
 
+@pytest.mark.slow
 def test_several_seeds_give_means_and_spread(digitnn: CommandLine) -> None:
     found = digitnn("compare", "classic", "--seeds", "2", "--epochs", "2", "--json").json()
     (row,) = found["rows"]
@@ -96,6 +98,7 @@ def test_several_seeds_give_means_and_spread(digitnn: CommandLine) -> None:
     assert row["variance"]["other_seed"] == pytest.approx(row["spread"])
 
 
+@pytest.mark.slow
 def test_the_grid_trains_on_every_engine_and_measures_their_difference(
     digitnn: CommandLine,
 ) -> None:
@@ -261,6 +264,7 @@ def test_importing_digitnn_loads_no_heavy_library() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_a_usable_run(digits: Dataset, tmp_path: Path) -> None:
     write_digits(tmp_path / "data", digits)
     with subprocess.Popen(

@@ -356,6 +356,7 @@ def test_readings_are_printed_as_they_come(read, monkeypatch, capsys):
     assert [out for out in seen if out] == ["a.png: 5\n", "b.png: 5\n"]
 
 
+@pytest.mark.slow
 def test_five_hundred_files_are_read_in_order(read):
     names = [f"many/{n}.png" for n in range(500)]
     Path("many").mkdir()

@@ -112,6 +112,7 @@ def test_a_classifier_keeps_what_it_was_given_when_the_giver_learns_on(
     np.testing.assert_array_equal(classifier.logits(digits.images[:20]), before)
 
 
+@pytest.mark.slow
 @every_classifier
 def test_threads_may_share_a_classifier(engine, network, digits, rng):
     classifier = find_engine(engine).classifier(network, random_params(network, rng))

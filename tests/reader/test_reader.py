@@ -285,6 +285,7 @@ WHOLE = {
 FUZZED = Reader(always(5, 0.9), limits=Limits(megapixels=0.25))
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None, derandomize=True)
 @given(
     st.sampled_from(sorted(WHOLE)),

@@ -18,6 +18,8 @@ from digitnn.recipes.optimisers import ConjugateGradient
 from digitnn.training.minibatch import streams
 from digitnn.training.records import EpochRecord
 
+pytestmark = pytest.mark.slow
+
 
 def batches_of(recipe, digits, seed=0):
     """The images and labels of every step, and the training."""

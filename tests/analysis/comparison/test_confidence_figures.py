@@ -16,6 +16,8 @@ from digitnn.evaluation.statistics import wilson_interval
 from digitnn.evaluation.summary import EvaluationSummary, summarise_evaluation
 from digitnn.plotting import COLOURS
 
+pytestmark = pytest.mark.slow
+
 FILES = ["reliability.png", "risk-coverage.png", "confusion.png"]
 
 

@@ -21,6 +21,8 @@ from digitnn.runs.histories import History, read_histories
 from digitnn.runs.resume import Checkpointing
 from digitnn.training.records import Clock, EpochRecord, Stopping
 
+pytestmark = pytest.mark.slow
+
 KEEPING = Checkpointing("digitnn train cnn --resume", notify=lambda line: None, every=0)
 
 

@@ -16,6 +16,8 @@ from digitnn.data.formats.npz import write_npz
 from digitnn.errors import FormatError, UsageError
 from digitnn.evaluation.statistics import wilson_interval
 
+pytestmark = pytest.mark.slow
+
 IMAGES, LABELS = "qmnist-test-images-idx3-ubyte", "qmnist-test-labels-idx2-int"
 
 

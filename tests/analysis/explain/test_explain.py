@@ -30,6 +30,8 @@ from digitnn.network.network import Network, Standardise
 from digitnn.reader.digit_classifier import image_classifier
 from digitnn.recipes.builtin import RECIPES
 
+pytestmark = pytest.mark.slow
+
 PIXELS = Standardise(mean=0, std=51)
 
 

@@ -24,6 +24,8 @@ from digitnn.runs.run import Run, load_single_run
 from digitnn.runs.snapshots import saved_snapshots, snapshot_path
 from digitnn.training.records import Stopping
 
+pytestmark = pytest.mark.slow
+
 
 def train(digits, path, recipe, watch=iter, stopping=None) -> Run:
     data = TrainingData("mnist", None, digits[:400], digits[400:])

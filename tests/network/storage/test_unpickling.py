@@ -315,6 +315,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_or_damaged_pickle_is_refused_in_one_line(name: str, tmp_path: Path) -> None:
     content, reason = HOSTILE[name]
@@ -459,6 +460,7 @@ def assert_plain_or_refused(folder: Path, content: bytes) -> None:
     assert message.isprintable()
 
 
+@pytest.mark.slow
 @settings(QUICK, max_examples=800)
 @given(data=st.data())
 def test_mutated_pickles_give_plain_values_or_a_format_error(

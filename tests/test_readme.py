@@ -13,6 +13,7 @@ from commands import write_digits
 from pictures import five
 from PIL import Image
 
+import digitnn
 from digitnn.data.dataset import Dataset
 from digitnn.recipes.builtin import RECIPES
 from digitnn.recipes.optimisers import Adam
@@ -21,6 +22,7 @@ from digitnn.recipes.toml_reader import recipe_from_toml
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
@@ -103,3 +105,8 @@ def test_no_figure_is_missing_from_the_measured_table() -> None:
     table = README.split("<!-- recipes:")[1].split("<!-- end of recipes -->")[0]
     for recipe in ("cnn-98.7", "cnn-fast", "cnn-99.3", "cnn-99.5", "cnn-best"):
         assert re.search(rf"\| `{recipe}` \| \*\*9\d\.\d\d %\*\* \|", table)
+
+
+def test_the_newest_version_of_the_change_log_is_the_packages_own() -> None:
+    versions = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d\d-\d\d$", CHANGELOG, re.MULTILINE)
+    assert versions[0] == digitnn.__version__

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,4 @@ def test_no_figure_is_missing_from_the_measured_table() -> None:
 def test_the_newest_version_of_the_change_log_is_the_packages_own() -> None:
     versions = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d\d-\d\d$", CHANGELOG, re.MULTILINE)
     assert versions[0] == digitnn.__version__
+    assert version("digitnn") == digitnn.__version__  # what runs record; else `make setup` is due

@@ -1,0 +1,271 @@
+"""Glyphs to write pages with, and hands: one writer, one pen, one style for each page.
+
+A hand writes digits, letters and signs. Its digits come from MNIST's training split, from strokes
+(see `digitnn.data.synthesis.digits`), from fonts or from the segments of a display.
+Axes: h w pixels.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
+from numpy.random import Generator
+from PIL import Image, ImageDraw, ImageFont
+
+from digitnn.data.dataset import Dataset, split
+from digitnn.data.fetch.sources import load
+from digitnn.data.synthesis.digits import DRAWERS, Strokes, jitter_strokes
+from digitnn.data.synthesis.fonts import FONTS, fetch_fonts
+from digitnn.data.synthesis.pen import Stroke, arc
+from digitnn.data.synthesis.shapes import FIGURES, letter, scribble
+from tools.page_reader.fonts import PAGE_FONTS
+
+SOURCE_HEIGHT = 48
+"""Height of a digit in the pixels of a source, before it is scaled to its place on the page."""
+
+STROKE_HANDS = 500
+"""Number of hands that write strokes; each keeps its own form of every digit."""
+
+VARIANTS = 3
+"""How often a hand of strokes draws the same digit anew."""
+
+JUNK_SHAPES = 1500
+
+MNIST_SCALE = 2.4
+"""Magnification of MNIST's images: 20 pixels become `SOURCE_HEIGHT`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Glyph:
+    """The ink of one character, trimmed.
+
+    ink: 0 none to 255 full; baseline: the y of the line it stands on, in pixels from its top;
+    height: the height of a digit of the same size, in the same pixels.
+    """
+
+    ink: UInt8[ndarray, "h w"]
+    baseline: float
+    height: float
+
+
+Hand = Callable[[str, Generator], Glyph]
+"""Writes one character. Raises `KeyError` for one that it cannot write."""
+
+
+def trimmed(ink: UInt8[ndarray, "h w"], baseline: float, height: float) -> Glyph:
+    """Return the glyph without empty margins; at least one pixel stays."""
+    rows, columns = np.flatnonzero(ink.max(axis=1) > 40), np.flatnonzero(ink.max(axis=0) > 40)
+    if not len(rows):
+        return Glyph(ink, baseline, height)
+    top, left = rows[0], columns[0]
+    return Glyph(
+        np.ascontiguousarray(ink[top : rows[-1] + 1, left : columns[-1] + 1]),
+        baseline - float(top),
+        height,
+    )
+
+
+def draw_strokes(strokes: Strokes, pen: float) -> Glyph:
+    """Draw strokes, whose y goes from 0 to 1 for a digit, with a round pen.
+
+    pen: width as a share of the digit's height.
+    """
+    fine = 2 * SOURCE_HEIGHT
+    points = np.concatenate([np.asarray(stroke, float) for stroke in strokes])
+    margin = pen / 2 + 0.05
+    low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
+    size = np.maximum(np.ceil((high - low) * fine), 2).astype(int)
+    image = Image.new("L", (int(size[0]), int(size[1])))
+    canvas, width = ImageDraw.Draw(image), max(1, round(pen * fine))
+    for stroke in strokes:
+        at = [(float(x), float(y)) for x, y in (np.asarray(stroke, float) - low) * fine]
+        if len(at) > 1:
+            canvas.line(at, fill=255, width=width, joint="curve")
+        for x, y in (at[0], at[-1]):
+            r = width / 2
+            canvas.ellipse((x - r, y - r, x + r, y + r), fill=255)
+    ink = np.asarray(image.reduce(2))
+    return trimmed(ink, (1 - float(low[1])) * SOURCE_HEIGHT, SOURCE_HEIGHT)
+
+
+SIGNS = ".,-/:"
+
+
+def sign(character: str, rng: Generator) -> Strokes:
+    """Draw a point, comma, dash, slash or colon, of a size relative to digits from 0 to 1."""
+    match character:
+        case ".":
+            return [[(0, 0.97), (rng.uniform(0, 0.03), 0.97)]]
+        case ",":
+            return [[(0.06, 0.95), (rng.uniform(-0.06, 0.03), rng.uniform(1.08, 1.25))]]
+        case "-":
+            y, long = rng.uniform(0.45, 0.65), rng.uniform(0.25, 0.6)
+            return [[(0, y), (long, y + rng.uniform(-0.06, 0.06))]]
+        case "/":
+            lean = rng.uniform(0.25, 0.6)
+            return [[(lean, rng.uniform(-0.25, 0.0)), (0, rng.uniform(1.0, 1.25))]]
+        case ":":
+            return [[(0, 0.35), (0.02, 0.35)], [(0, 0.9), (0.02, 0.9)]]
+    raise KeyError(character)
+
+
+@cache
+def mnist() -> tuple[UInt8[ndarray, "n 28 28"], list[ndarray]]:
+    """Return the images of MNIST's training split, and the indices of each digit."""
+    train: Dataset = split(load("mnist", "train"))[0]
+    return train.images, [np.flatnonzero(train.labels == digit) for digit in range(10)]
+
+
+def mnist_hand(rng: Generator) -> Hand:
+    """Return a hand that writes MNIST's digits, a few forms of each, with one pen."""
+    images, indices = mnist()
+    chosen = [rng.choice(own, 4) for own in indices]
+    threshold, gain = rng.uniform(0.25, 0.72), rng.uniform(1.2, 3.5)
+    side = round(28 * MNIST_SCALE)
+    pen = rng.uniform(0.05, 0.13)
+
+    def write(character: str, rng: Generator) -> Glyph:
+        if not character.isdigit():
+            return draw_strokes(sign(character, rng), pen)
+        image = images[chosen[int(character)][rng.integers(4)]]
+        large = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+        ink = (np.asarray(large, np.float32) / 255 - threshold) * gain + 0.5
+        glyph = trimmed((np.clip(ink, 0, 1) * 255).astype(np.uint8), 0.0, 1.0)
+        h, w = glyph.ink.shape
+        # MNIST's digits fit a box: a flat one was wide before, not low
+        return Glyph(glyph.ink, h, max(h, 0.75 * w))
+
+    return write
+
+
+@lru_cache(STROKE_HANDS * 15 * VARIANTS)
+def _stroke_glyph(hand: int, character: str, variant: int) -> Glyph:
+    style = np.random.default_rng([hand, ord(character)])
+    own = np.random.default_rng([hand, ord(character), variant])
+    pen = np.random.default_rng(hand).uniform(0.035, 0.16)
+    if character.isdigit():
+        strokes = DRAWERS[int(character)](style)
+    elif character in SIGNS:
+        strokes = sign(character, style)
+    else:  # some letter, always the same for one character
+        strokes = letter(style)
+    turn = own.normal(scale=0.04)
+    size = own.normal(1, 0.05, 2)
+    shear = np.array([[size[0], turn], [-turn, size[1]]])
+    moved = [np.asarray(stroke, float) @ shear for stroke in jitter_strokes(strokes, 0.012, own)]
+    return draw_strokes([[tuple(point) for point in stroke] for stroke in moved], pen)
+
+
+def stroke_hand(rng: Generator) -> Hand:
+    """Return a hand that draws strokes, in the same form each time."""
+    number = int(rng.integers(STROKE_HANDS))
+
+    def write(character: str, rng: Generator) -> Glyph:
+        return _stroke_glyph(number, character, int(rng.integers(VARIANTS)))
+
+    return write
+
+
+def mixed_hand(rng: Generator) -> Hand:
+    """Return a hand with MNIST's digits, but 1 and 7, or 4 and 9, of one style in strokes."""
+    often, styled = mnist_hand(rng), stroke_hand(rng)
+    own = ("17", "17", "179", "49", "9")[rng.integers(5)]
+
+    def write(character: str, rng: Generator) -> Glyph:
+        return (styled if character in own else often)(character, rng)
+
+    return write
+
+
+@cache
+def _fonts() -> list[ImageFont.FreeTypeFont]:
+    files = fetch_fonts({**FONTS, **PAGE_FONTS})
+    return [ImageFont.truetype(str(file), round(1.4 * SOURCE_HEIGHT)) for file in files]
+
+
+@lru_cache(6000)
+def _font_glyph(number: int, character: str) -> Glyph:
+    font = _fonts()[number]
+    top, digit_bottom = font.getbbox("8", anchor="ls")[1::2]
+    side = 3 * SOURCE_HEIGHT
+    image = Image.new("L", (side, side))
+    baseline = round(1.8 * SOURCE_HEIGHT)
+    ImageDraw.Draw(image).text((20, baseline), character, fill=255, font=font, anchor="ls")
+    height = max(float(digit_bottom - top), 8.0)
+    return trimmed(np.asarray(image), baseline + float(digit_bottom), height)
+
+
+def font_hand(rng: Generator) -> Hand:
+    """Return a hand that prints in one font, sometimes bold."""
+    number = int(rng.integers(len(_fonts())))
+
+    def write(character: str, rng: Generator) -> Glyph:
+        return _font_glyph(number, character)
+
+    return write
+
+
+SEGMENTS = ("abcdef", "bc", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "abc", "abcdefg", "abfgcd")
+"""The lit segments of the ten digits of a display; a is at the top, then clockwise, g amid."""
+
+
+def display_hand(rng: Generator) -> Hand:
+    """Return a display of seven segments."""
+    w, gap, lean, pen = rng.uniform(0.4, 0.6), rng.uniform(0, 0.07), rng.uniform(0, 0.12), 0.0
+    pen = rng.uniform(0.08, 0.16)
+    ends = {
+        "a": ((gap, 0), (w - gap, 0)), "b": ((w, gap), (w, 0.5 - gap)),
+        "c": ((w, 0.5 + gap), (w, 1 - gap)), "d": ((gap, 1), (w - gap, 1)),
+        "e": ((0, 0.5 + gap), (0, 1 - gap)), "f": ((0, gap), (0, 0.5 - gap)),
+        "g": ((gap, 0.5), (w - gap, 0.5)),
+    }  # fmt: skip
+    made: dict[str, Glyph] = {}
+
+    def write(character: str, rng: Generator) -> Glyph:
+        if character not in made:
+            if character.isdigit():
+                lit = [ends[segment] for segment in SEGMENTS[int(character)]]
+                strokes: Strokes = [[(x + lean * (1 - y), y) for x, y in line] for line in lit]
+            else:
+                strokes = sign(character, rng)
+            made[character] = draw_strokes(strokes, pen)
+        return made[character]
+
+    return write
+
+
+@lru_cache(JUNK_SHAPES)
+def junk(number: int) -> Glyph:
+    """Return a shape, letter of strokes or scribble that is no character of a line."""
+    rng = np.random.default_rng([number, 77])
+    drawer = scribble if number % 4 == 0 else FIGURES[number % len(FIGURES)]
+    strokes = drawer(rng)
+    points = np.concatenate([np.asarray(stroke, float) for stroke in strokes])
+    low, extent = points.min(axis=0), max(float(np.ptp(points, axis=0).max()), 1e-6)
+    scaled: list[Stroke] = [
+        [tuple(point) for point in (np.asarray(stroke, float) - low) / extent]
+        for stroke in strokes
+    ]
+    return draw_strokes(scaled, rng.uniform(0.03, 0.16))
+
+
+def ring(rng: Generator) -> Strokes:
+    """Return a ring, as a stamp or a logo has it."""
+    return [arc((0.5, 0.5), (0.5, rng.uniform(0.3, 0.5)), 0, 360, 40)]
+
+
+def some_hand(rng: Generator) -> tuple[Hand, bool]:
+    """Return a random hand, and whether it can write letters."""
+    kind = rng.random()
+    if kind < 0.45:
+        return mnist_hand(rng), False
+    if kind < 0.57:
+        return mixed_hand(rng), False
+    if kind < 0.74:
+        return stroke_hand(rng), False
+    if kind < 0.98:
+        return font_hand(rng), True
+    return display_hand(rng), False

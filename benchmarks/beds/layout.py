@@ -82,7 +82,7 @@ def write_page(
             word, before = "", 0.0
             for place in range(count):
                 glyph, digit, _ = next(source)
-                glyph = _scale_upright(glyph, lean, unit * rng.uniform(*layout.heights))
+                glyph = scale_upright(glyph, lean, unit * rng.uniform(*layout.heights))
                 width = float(np.concatenate(glyph)[:, 0].max())
                 pen = layout.pen * layout.height
                 if layout.box_width:
@@ -107,7 +107,7 @@ def write_page(
     return WrittenPage(turned, shape, "\n".join(text), tuple(baselines), tuple(boxes))
 
 
-def _scale_upright(glyph: Strokes, lean: float, height: float) -> Strokes:
+def scale_upright(glyph: Strokes, lean: float, height: float) -> Strokes:
     """Slant a glyph and scale it to `height` pixels, left at x = 0 and baseline at y = 0.
 
     A flat glyph is limited by its width instead.

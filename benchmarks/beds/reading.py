@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from benchmarks.beds import digits, non_digits, pages, styles
+from benchmarks.beds import digits, non_digits, pages, scenes, styles
 from benchmarks.beds.samples import Sample
 from benchmarks.beds.scoring import RawReading, format_summary, summarise_answers, threshold_curve
 from benchmarks.measuring import print_result
@@ -29,9 +29,10 @@ def read_all(reader: Reader, samples: Iterable[Sample], single: bool) -> list[Ra
         try:
             reading = reader.read(sample.picture, single=single)
             confidences = tuple(digit.confidence for digit in reading.digits)
-            found.append(RawReading(sample.content, reading.text, confidences))
+            text = reading.text
         except PictureError:
-            found.append(RawReading(sample.content, "", ()))
+            text, confidences = "", ()
+        found.append(RawReading(sample.content, text, confidences, sample.letters))
     return found
 
 
@@ -45,6 +46,8 @@ def all_beds(n: int, seed: int) -> Iterator[tuple[str, str, bool, Iterator[Sampl
     for name in pages.PAGES:
         count = min(max(5, n // 10), pages.MAX_SAMPLES.get(name, n))
         yield "pages", name, False, pages.samples(name, count, seed)
+    for name in scenes.SCENES:
+        yield "scenes", name, False, scenes.samples(name, max(5, n // 10), seed)
     for name in non_digits.NON_DIGITS:
         yield "junk", name, True, non_digits.samples(name, n // 2, seed)
 

@@ -13,15 +13,20 @@ import numpy as np
 from digitnn.evaluation.statistics import wilson_interval
 
 REJECTED = "?"
+DIGITS = "0123456789"
 THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(1, 100))
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The true and the read text, as in `Reading.text`; text is "" if nothing was read."""
+    """The true and the read text, as in `Reading.text`; text is "" if nothing was read.
+
+    letters: how many letters a page of text has, none of which is a digit.
+    """
 
     truth: str
     text: str
+    letters: int = 0
 
     @property
     def correct(self) -> bool:
@@ -31,7 +36,17 @@ class Answer:
     @property
     def accepted(self) -> bool:
         """Whether any digit was read."""
-        return any(character.isdigit() for character in self.text)
+        return bool(digits_of(self.text))
+
+    @property
+    def digits_correct(self) -> bool:
+        """Whether the digits of each line agree, whatever stands between them."""
+        return digit_lines(self.text) == digit_lines(self.truth)
+
+    @property
+    def digit_edits(self) -> int:
+        """The edit distance of the digits in reading order; lines and gaps do not matter."""
+        return edit_distance(digits_of(self.truth), digits_of(self.text))
 
     @property
     def rejected(self) -> bool:
@@ -39,6 +54,16 @@ class Answer:
         pairs = zip_longest(self.text, self.truth)
         agree = all(read in (true, REJECTED) for read, true in pairs)
         return not self.correct and (agree or not self.accepted)
+
+
+def digits_of(text: str) -> str:
+    """Return the digits of a text in order."""
+    return "".join(character for character in text if character in DIGITS)
+
+
+def digit_lines(text: str) -> list[str]:
+    """Return the digits of each line that has any."""
+    return [digits for line in text.split("\n") if (digits := digits_of(line))]
 
 
 def edit_distance(truth: Sequence[str], text: Sequence[str]) -> int:
@@ -64,20 +89,33 @@ def character_error_rate(answers: Sequence[Answer]) -> float:
     return sum(edit_distance(a.truth, a.text) for a in answers) / max(wanted, 1)
 
 
+def digit_error_rate(answers: Sequence[Answer]) -> float:
+    """Return edits of digits divided by true digits; "?", gaps and lines do not count."""
+    wanted = sum(len(digits_of(answer.truth)) for answer in answers)
+    return sum(answer.digit_edits for answer in answers) / max(wanted, 1)
+
+
 def summarise_answers(answers: Sequence[Answer]) -> dict[str, Any]:
     """Summarise the answers of one kind as plain builtins.
 
     Rejected answers count against the accuracy; its interval is Wilson's of 95 %. Texts longer than
-    one character add a character error rate. Non-digits, whose truth is "", have the number and the
-    share of accepted ones instead.
+    one character add a character error rate, and how many are right and how many digits are wrong
+    if digits alone are compared. Non-digits, whose truth is "", have the number and the share of
+    accepted ones instead; pages of text add how many of their letters were read as digits.
     """
     n = len(answers)
     if not any(a.truth for a in answers):
         accepted = sum(a.accepted for a in answers)
         interval = list(wilson_interval(accepted, n))
-        return {"n": n, "accepted": accepted, "share": accepted / n, "interval": interval}
+        found: dict[str, Any] = {
+            "n": n, "accepted": accepted, "share": accepted / n, "interval": interval
+        }  # fmt: skip
+        if letters := sum(a.letters for a in answers):
+            found["letters"] = letters
+            found["letters_read"] = sum(len(digits_of(a.text)) for a in answers)
+        return found
     right, refused = sum(a.correct for a in answers), sum(a.rejected for a in answers)
-    found: dict[str, Any] = {
+    found = {
         "n": n,
         "right": right,
         "wrong": n - right - refused,
@@ -87,6 +125,8 @@ def summarise_answers(answers: Sequence[Answer]) -> dict[str, Any]:
     }
     if any(len(a.truth) > 1 for a in answers):
         found["character_error_rate"] = character_error_rate(answers)
+        found["digits_right"] = sum(a.digits_correct for a in answers)
+        found["digit_error_rate"] = digit_error_rate(answers)
     return found
 
 
@@ -101,16 +141,23 @@ def format_summary(name: str, found: dict[str, Any]) -> str:
         parts.append(f"wrong {found['wrong']:4}  rejected {found['refused']:4}")
     if "character_error_rate" in found:
         parts.append(f"characters {100 * found['character_error_rate']:.2f} %")
+        parts.append(f"digits {found['digits_right']} {100 * found['digit_error_rate']:.2f} %")
+    if "letters" in found:
+        parts.append(f"letters {found['letters_read']} of {found['letters']}")
     return "  ".join(parts)
 
 
 @dataclass(frozen=True)
 class RawReading:
-    """A picture's true and read text without rejection, with the confidence of each digit."""
+    """A picture's true and read text without rejection, with the confidence of each digit.
+
+    letters: as in `Answer`.
+    """
 
     truth: str
     text: str
     confidences: tuple[float, ...]
+    letters: int = 0
 
     def answer_at(self, threshold: float) -> Answer:
         """Return the answer if digits with a confidence below `threshold` are rejected."""
@@ -118,7 +165,7 @@ class RawReading:
         text = "".join(
             c if c in " \n" else c if next(left) >= threshold else REJECTED for c in self.text
         )
-        return Answer(self.truth, text)
+        return Answer(self.truth, text, self.letters)
 
 
 def threshold_curve(

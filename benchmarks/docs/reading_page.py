@@ -26,6 +26,7 @@ GROUPS = {
     "digits": "MNIST's validation digits, redrawn in other media",
     "styles": "hand-made strokes, in styles that are rare in MNIST",
     "pages": "whole pages of numbers",
+    "scenes": "scenes: numbers in surroundings, beside print and signs, and scenes without a digit",
     "junk": "non-digits",
     "test": "MNIST's test split, through the whole reader",
 }
@@ -67,6 +68,8 @@ def _group(group: str, title: str, result: dict[str, Any]) -> str:
         return "\n".join(
             [*lines, f"\nNot in the total, since some pass for digits: {left_out}.", ""]
         )
+    if group == "scenes":
+        return _scenes(title, rows)
     characters = group == "pages"
     lines = [
         f"| {title} | n | correct | wrong | rejected |{' character error rate |' if characters else ''}",
@@ -76,6 +79,23 @@ def _group(group: str, title: str, result: dict[str, Any]) -> str:
         shares = " | ".join(percent(row[what] / row["n"]) for what in ("right", "wrong", "refused"))
         errors = f" {percent(row['character_error_rate'])} |" if characters else ""
         lines.append(f"| {name} | {row['n']:,} | {shares} |{errors}")
+    return "\n".join(lines) + "\n"
+
+
+def _scenes(title: str, rows: dict[str, dict[str, Any]]) -> str:
+    """Return the table of the scenes, some of which have no digit; a dash stands for no value."""
+    lines = [
+        f"| {title} | n | text correct | digits correct | digits wrong | accepted | letters read as digits |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, row in rows.items():
+        n = row["n"]
+        letters = row["letters_read"] / row["letters"] if "letters" in row else None
+        right = None if "share" in row else row["right"] / n
+        digits = row["digits_right"] / n if "digits_right" in row else right
+        shares = (right, digits, row.get("digit_error_rate"), row.get("share"), letters)
+        values = ("–" if share is None else percent(share) for share in shares)
+        lines.append(f"| {name} | {n:,} | {' | '.join(values)} |")
     return "\n".join(lines) + "\n"
 
 

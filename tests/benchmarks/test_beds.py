@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import ndimage
 
-from benchmarks.beds import digits, handwriting, non_digits, pages, styles
+from benchmarks.beds import digits, handwriting, non_digits, pages, scenes, styles
 from benchmarks.beds.fragments import NON_DIGIT_HALVES
 from benchmarks.beds.layout import NUMBER_GAPS, Layout, draw_line_lengths, write_page
 from benchmarks.beds.pens import Place, draw
@@ -14,13 +14,17 @@ from benchmarks.beds.scoring import (
     Answer,
     RawReading,
     character_error_rate,
+    digit_error_rate,
+    digit_lines,
     edit_distance,
     format_summary,
     summarise_answers,
     threshold_curve,
 )
 from benchmarks.beds.styles import STYLES, catmull_rom
+from benchmarks.beds.surroundings import bordered, dark_table, on_ground, patterned
 from benchmarks.beds.tracing import fit_box, thin, trace
+from benchmarks.beds.writing import hide_symbols, new_hand
 from digitnn.data.dataset import Dataset
 
 QUICK = [name for name in digits.DRAWINGS if name not in digits.MAX_SAMPLES]
@@ -28,7 +32,13 @@ QUICK_PAGES = ["row, drawn", "page, pencil", "page, touching", "page, squared", 
 QUICK_NON_DIGITS = [
     name for name in non_digits.NON_DIGITS if not name.startswith(("letters", "clothes"))
 ]
-"""Beds that need neither fonts nor Fashion-MNIST."""
+QUICK_SCENES = [
+    name
+    for name in scenes.SCENES
+    if name not in ("text, handwriting font", "words, numbers beside")
+    and not name.endswith(("letters", "clothes"))
+]
+"""Beds that need neither fonts from the network nor Fashion-MNIST."""
 
 
 def as_image(strokes):
@@ -198,6 +208,54 @@ def test_lines_hold_numbers_of_one_to_six_digits():
     assert all(1 <= count <= 6 for words in found for count in words)
 
 
+@pytest.mark.parametrize("name", QUICK_SCENES)
+def test_a_scene_is_the_same_each_time_and_says_what_it_shows(name):
+    (scene,), (again,) = scenes.samples(name, 1), scenes.samples(name, 1)
+    assert same(scene, again)
+    assert set(scene.content) <= set("0123456789? \n")
+    assert hide_symbols(scene.symbols or scene.content) == scene.content
+    empty = name.startswith(("cell", "text")) or name == "default, noise"
+    assert (scene.content == "") == empty
+    assert (scene.letters > 0) == name.startswith("text")
+    assert min(scene.pixels().shape[:2]) >= 20
+
+
+def test_a_sheet_covers_the_share_of_the_picture_that_its_margins_leave():
+    rng = np.random.default_rng(0)
+    scene, mask = on_ground(np.ones((80, 120), np.float32), dark_table, rng, 0, (0.3, 0.3))
+    wide, high = (np.flatnonzero(mask.max(axis=axis) > 0.5) for axis in (0, 1))
+    assert np.ptp(wide) / scene.shape[1] == pytest.approx(0.7, abs=0.05)
+    assert np.ptp(high) / scene.shape[0] == pytest.approx(0.7, abs=0.05)
+    assert scene[mask == 1].min() > 0.99
+    assert scene[mask == 0].max() < 0.6
+
+
+def test_the_ground_is_a_reflectance_of_the_picture_s_shape():
+    for ground in (dark_table, patterned):
+        for seed in range(6):
+            found = ground((70, 90), np.random.default_rng(seed))
+            assert found.shape == (70, 90)
+            assert 0 < found.min() <= found.max() <= 1
+
+
+def test_a_border_leaves_the_picture_as_it_is():
+    pixels = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    found = bordered(pixels, 255, 2, 4)
+    assert found.shape == (6, 11, 3)
+    assert_array_equal(found[2:-2, 4:-4], pixels)
+    assert (found[:2] == 255).all()
+    assert (found[:, -4:] == 255).all()
+
+
+def test_a_pattern_is_written_with_its_symbols_below_and_between_the_digits():
+    word = new_hand((3,), 50, 4, np.random.default_rng(3))("dd.d,d-d/d:d")
+    assert len(word.text) == 12
+    assert hide_symbols(word.text) == "".join("?" if c in ".,-/:" else c for c in word.text)
+    point = new_hand((3,), 50, 4, np.random.default_rng(3))(".").strokes[0]
+    assert -5 < point[:, 1].min() < point[:, 1].max() < 5
+    assert word.moved(10, 0).width() == pytest.approx(word.width() + 10)
+
+
 @pytest.mark.parametrize("name", QUICK_NON_DIGITS)
 def test_a_non_digit_is_the_same_each_time_and_has_no_content(name):
     few, more = list(non_digits.samples(name, 1)), list(non_digits.samples(name, 2))
@@ -231,6 +289,23 @@ def test_the_edit_distance_agrees_with_values_by_hand(truth, text, edits):
 def test_the_character_error_rate_is_edits_per_true_character():
     answers = [Answer("1234", "1234"), Answer("56 78", "5678"), Answer("9", "?")]
     assert character_error_rate(answers) == pytest.approx(2 / 10)
+
+
+def test_digits_alone_are_compared_line_by_line():
+    assert digit_lines("4 0?5\n??\n-7") == ["405", "7"]
+    assert Answer("40?5 1\n2", "405 1\n?\n2").digits_correct
+    assert not Answer("12\n3", "1\n23").digits_correct
+    assert Answer("12\n3", "1\n23").digit_edits == 0
+    answers = [Answer("12 34", "1? 3"), Answer("5", "57"), Answer("", "8")]
+    assert digit_error_rate(answers) == pytest.approx(4 / 5)
+    summary = summarise_answers([Answer("1?2", "12"), Answer("34", "3")])
+    assert (summary["right"], summary["digits_right"], summary["digit_error_rate"]) == (0, 1, 0.25)
+
+
+def test_a_summary_of_text_counts_the_letters_read_as_digits():
+    summary = summarise_answers([Answer("", "?1 0?", 30), Answer("", "??", 10)])
+    assert (summary["accepted"], summary["letters"], summary["letters_read"]) == (1, 40, 2)
+    assert "letters 2 of 40" in format_summary("text", summary)
 
 
 def test_a_summary_counts_correct_wrong_and_rejected():

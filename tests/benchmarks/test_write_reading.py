@@ -37,9 +37,17 @@ def result():
         "beds": {
             "digits": {"chalk": ROW, "camera": ROW},
             "pages": {"page, ruled": {**ROW, "character_error_rate": 0.0123}},
+            "scenes": {
+                "sheet": {**ROW, "digits_right": 195, "digit_error_rate": 0.0123},
+                "text": {"n": 15, "accepted": 3, "share": 0.2, "letters": 200, "letters_read": 5},
+                "looped 9": ROW,
+            },
             "junk": {"shapes, 28": {"n": 75, "accepted": 3, "share": 0.04, "interval": [0, 1]}},
         },
-        "totals": {"digits": {**ROW, "n": 400, "right": 380, "wrong": 8, "refused": 12}},
+        "totals": {
+            "digits": {**ROW, "n": 400, "right": 380, "wrong": 8, "refused": 12},
+            "scenes": {"n": 415, "accepted": 3, "share": 0.2},
+        },
         "not_in_junk_total": ["letters like digits, 28"],
         "curve": CURVE,
         "machine": MACHINE,
@@ -50,8 +58,11 @@ def test_every_bed_has_a_row_and_every_larger_group_a_total(result):
     text = tables(result, SPEED)
     assert "| chalk | 200 | 95.00 % | 2.00 % | 3.00 % |" in text
     assert "| **all** | 400 | 95.00 % | 2.00 % | 3.00 % |" in text
-    assert text.count("**all**") == 1
+    assert text.count("**all**") == 2
     assert "| page, ruled | 200 | 95.00 % | 2.00 % | 3.00 % | 1.23 % |" in text
+    assert "| sheet | 200 | 95.00 % | 97.50 % | 1.23 % | – | – |" in text
+    assert "| text | 15 | – | – | – | 20.00 % | 2.50 % |" in text
+    assert "| looped 9 | 200 | 95.00 % | 95.00 % | – | – | – |" in text
     assert "| shapes, 28 | 75 | 4.00 % |" in text
     assert "letters like digits, 28" in text
 

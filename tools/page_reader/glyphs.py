@@ -19,7 +19,7 @@ from digitnn.data.dataset import Dataset, split
 from digitnn.data.fetch.sources import load
 from digitnn.data.synthesis.digits import DRAWERS, Strokes, jitter_strokes
 from digitnn.data.synthesis.fonts import FONTS, fetch_fonts
-from digitnn.data.synthesis.pen import Stroke, arc
+from digitnn.data.synthesis.pen import Stroke
 from digitnn.data.synthesis.shapes import FIGURES, letter, scribble
 from tools.page_reader.fonts import PAGE_FONTS
 
@@ -186,24 +186,26 @@ def _fonts() -> list[ImageFont.FreeTypeFont]:
     return [ImageFont.truetype(str(file), round(1.4 * SOURCE_HEIGHT)) for file in files]
 
 
-@lru_cache(6000)
-def _font_glyph(number: int, character: str) -> Glyph:
+@lru_cache(9000)
+def _font_glyph(number: int, bold: int, character: str) -> Glyph:
     font = _fonts()[number]
     top, digit_bottom = font.getbbox("8", anchor="ls")[1::2]
     side = 3 * SOURCE_HEIGHT
     image = Image.new("L", (side, side))
     baseline = round(1.8 * SOURCE_HEIGHT)
-    ImageDraw.Draw(image).text((20, baseline), character, fill=255, font=font, anchor="ls")
+    ImageDraw.Draw(image).text(
+        (20, baseline), character, fill=255, font=font, anchor="ls", stroke_width=bold
+    )
     height = max(float(digit_bottom - top), 8.0)
     return trimmed(np.asarray(image), baseline + float(digit_bottom), height)
 
 
 def font_hand(rng: Generator) -> Hand:
     """Return a hand that prints in one font, sometimes bold."""
-    number = int(rng.integers(len(_fonts())))
+    number, bold = int(rng.integers(len(_fonts()))), int(rng.choice([0, 1, 3], p=[0.7, 0.15, 0.15]))
 
     def write(character: str, rng: Generator) -> Glyph:
-        return _font_glyph(number, character)
+        return _font_glyph(number, bold, character)
 
     return write
 
@@ -252,9 +254,16 @@ def junk(number: int) -> Glyph:
     return draw_strokes(scaled, rng.uniform(0.03, 0.16))
 
 
-def ring(rng: Generator) -> Strokes:
-    """Return a ring, as a stamp or a logo has it."""
-    return [arc((0.5, 0.5), (0.5, rng.uniform(0.3, 0.5)), 0, 360, 40)]
+@cache
+def _clothes() -> UInt8[ndarray, "n 28 28"]:
+    return load("fashion-mnist", "train").images
+
+
+def clothing(rng: Generator) -> Glyph:
+    """Return a piece of clothing, of Fashion-MNIST's training part."""
+    image = Image.fromarray(_clothes()[rng.integers(len(_clothes()))])
+    large = image.resize((SOURCE_HEIGHT, SOURCE_HEIGHT), Image.Resampling.BICUBIC)
+    return trimmed(np.asarray(large), SOURCE_HEIGHT, SOURCE_HEIGHT)
 
 
 def some_hand(rng: Generator) -> tuple[Hand, bool]:
@@ -266,6 +275,6 @@ def some_hand(rng: Generator) -> tuple[Hand, bool]:
         return mixed_hand(rng), False
     if kind < 0.74:
         return stroke_hand(rng), False
-    if kind < 0.98:
+    if kind < 0.97:
         return font_hand(rng), True
     return display_hand(rng), False

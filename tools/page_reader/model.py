@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from digitnn.reader.page_network import OTHER
+from digitnn.reader.page_network import ANSWERS
 
 FOCUS = 2.0
 """Exponent of the focal loss (Lin et al. 2017)."""
@@ -38,7 +38,7 @@ class Residual(nn.Module):
 class PageNetwork(nn.Module):
     """Cells of 4 pixels, seen with the context of cells of 8 and 16 pixels."""
 
-    def __init__(self, fine: int = 32, middle: int = 64, coarse: int = 96, head: int = 48) -> None:
+    def __init__(self, fine: int = 32, middle: int = 64, coarse: int = 96, head: int = 64) -> None:
         super().__init__()
         self.stem = ConvNorm(1, fine // 2, stride=2)
         self.to_fine = ConvNorm(fine // 2, fine, stride=2)
@@ -52,12 +52,12 @@ class PageNetwork(nn.Module):
         self.from_middle = ConvNorm(middle, head, kernel=1)
         self.from_fine = ConvNorm(fine, head, kernel=1)
         self.head = Residual(head)
-        self.answer = nn.Conv2d(head, 1 + 4 + OTHER + 1, 1)
+        self.answer = nn.Conv2d(head, ANSWERS, 1)
         with torch.no_grad():
-            self.answer.bias[0] = -4.0
+            self.answer.bias[:2] = -4.0
 
     def forward(self, pages: Tensor) -> Tensor:
-        """Return (n, 21, y, x): centre, four numbers of the box, sixteen characters."""
+        """Return (n, 22, y, x): see `digitnn.reader.page_network.ANSWERS`."""
         relu = functional.relu
         fine = self.fine(relu(self.to_fine(relu(self.stem(pages)))))
         middle = self.middle(relu(self.to_middle(fine)))
@@ -69,7 +69,7 @@ class PageNetwork(nn.Module):
 
 
 def loss_of(answer: Tensor, targets: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the parts of the loss: centres, boxes, characters; each a mean over the glyphs."""
+    """Return the parts of the loss; all but `closer` are means over the glyphs."""
     centres, counted = targets["centres"], targets["counted"]
     logit = answer[:, 0]
     p = torch.sigmoid(logit)
@@ -78,9 +78,13 @@ def loss_of(answer: Tensor, targets: dict[str, Tensor]) -> dict[str, Tensor]:
     false = -functional.logsigmoid(-logit) * p**FOCUS * (1 - centres) ** 4 * (1 - positive)
     count = positive.sum().clamp(min=1)
     weights = targets["weights"]
-    error = functional.smooth_l1_loss(answer[:, 1:5], targets["boxes"], reduction="none", beta=0.2)
-    cross = functional.cross_entropy(answer[:, 5:], targets["characters"], reduction="none")
+    error = functional.smooth_l1_loss(answer[:, 2:6], targets["boxes"], reduction="none", beta=0.2)
+    cross = functional.cross_entropy(answer[:, 6:], targets["characters"], reduction="none")
+    closer = functional.binary_cross_entropy_with_logits(
+        answer[:, 1], targets["closer"], reduction="none"
+    )
     return {
+        "closer": (closer * targets["closer_counted"]).mean(),
         "centres": ((found + false) * counted).sum() / count,
         "boxes": (error.mean(dim=1) * weights[:, 0]).sum() / weights[:, 0].sum().clamp(min=1),
         "characters": (cross * weights[:, 1]).sum() / weights[:, 1].sum().clamp(min=1),

@@ -258,14 +258,14 @@ def camera(picture: Float32[ndarray, "h w"], rng: Generator) -> UInt8[ndarray, "
 def draw_scene(rng: Generator, side: int = SIDE) -> Scene:
     """Return a random scene of `side` x `side` pixels."""
     h = w = side
-    small = rng.random() < 0.12
-    if small:  # a small picture, of a few digits, in the middle of its surrounding
-        h, w = (int(v) for v in rng.integers(24, side - 20, 2))
-        h = min(h, w) if rng.random() < 0.7 else h
+    small = rng.random() < 0.16
+    if small:  # a small picture, mostly of one digit, somewhere in its surrounding
+        h, w = (int(v) for v in np.exp(rng.uniform(np.log(18), np.log(side - 20), 2)))
+        w = h if rng.random() < 0.5 else w
     sheet = not small and rng.random() < 0.35
     view = draw_view(rng, h, w)
     spread = rng.uniform(0.35, 0.98, 2) if sheet else np.full(2, 1.35 if not small else 1.0)
-    page = write_page(w * spread[0], h * spread[1], rng, USUAL_HEIGHTS)
+    page = write_page(w * spread[0], h * spread[1], rng, USUAL_HEIGHTS, small)
     ink = np.zeros((h, w), np.float32)
     kept, found = [], []
     if page.glyphs:
@@ -294,12 +294,16 @@ def draw_scene(rng: Generator, side: int = SIDE) -> Scene:
             moved = np.roll(np.asarray(shadow, np.float32) / 255, rng.integers(-6, 7, 2), (0, 1))
             ground = ground * (1 - rng.uniform(0.1, 0.6) * moved)
         picture = mask * picture + (1 - mask) * ground
+        found = [(box, share * (_mean(mask, box) > 0.9)) for box, share in found]
     elif rng.random() < 0.06 and not small:  # writing on a rough ground itself
         picture = np.clip(draw_ground(rng, h, w) * 0.3 + 0.7 * paper, 0, 255) * (1 - contrast * ink)
     if rng.random() < 0.6:
         picture = picture * light(rng, h, w)
     if rng.random() < 0.06:
         finger(rng, picture)
+    if not page.glyphs and rng.random() < 0.3:  # noise instead of a page
+        cells = w / rng.uniform(1, 12)
+        picture = rng.uniform(60, 200) + rng.uniform(10, 80) * noise_field(rng, h, w, cells)
     grey = camera(picture, rng)
     if rng.random() < 0.25:
         grey = 255 - grey
@@ -314,6 +318,13 @@ def draw_scene(rng: Generator, side: int = SIDE) -> Scene:
         grey, shift = _surround(grey, side, rng)
         boxes += np.tile(shift, 2)
     return Scene(grey, boxes, names, heights, visible)
+
+
+def _mean(values: Float32[ndarray, "h w"], box: tuple[float, float, float, float]) -> float:
+    """Return the mean in a box; 0 outside the picture."""
+    left, top, right, bottom = (max(int(edge), 0) for edge in box)
+    part = values[top:bottom, left:right]
+    return float(part.mean()) if part.size else 0.0
 
 
 def _contrast(grey: UInt8[ndarray, "h w"], box: ndarray) -> float:

@@ -15,6 +15,9 @@ from tools.page_reader.scenes import MIN_VISIBLE, SIDE, Scene
 FOUND_HEIGHTS, IGNORED_HEIGHTS = (12.0, 40.0), (9.0, 56.0)
 """Digit heights in pixels that are found at this scale, and those that may be found."""
 
+CLOSER_HEIGHTS, MAYBE_CLOSER_HEIGHTS = (4.5, 11.0), (3.0, 16.0)
+"""Digit heights that ask for a closer look, and those that may."""
+
 CELLS = SIDE // STRIDE
 
 
@@ -24,7 +27,8 @@ class Targets:
 
     centres: 1 at the cell of a glyph's centre, falling off around it; counted: 0 where nothing is
     asked; boxes: what `box_code` gives; characters: an index into `CHARACTERS`, or `OTHER`;
-    weights: how much the box and the character of a cell count.
+    weights: how much the box and the character of a cell count; closer: 1 where writing is too
+    small to be read at this scale; closer_counted: 0 where it may be.
     """
 
     centres: Float32[ndarray, "y x"]
@@ -32,6 +36,8 @@ class Targets:
     boxes: Float32[ndarray, "4 y x"]
     characters: Int64[ndarray, "y x"]
     weights: Float32[ndarray, "2 y x"]
+    closer: Float32[ndarray, "y x"]
+    closer_counted: Float32[ndarray, "y x"]
 
 
 def targets_of(scene: Scene) -> Targets:
@@ -40,11 +46,18 @@ def targets_of(scene: Scene) -> Targets:
     centres, counted = np.zeros((CELLS, CELLS), np.float32), np.ones((CELLS, CELLS), np.float32)
     boxes, characters = np.zeros((4, CELLS, CELLS), np.float32), np.zeros((CELLS, CELLS), np.int64)
     weights, nearest = np.zeros((2, CELLS, CELLS), np.float32), np.zeros((CELLS, CELLS), np.float32)
+    closer, closer_counted = np.zeros_like(centres), np.ones_like(centres)
     rows = zip(scene.boxes, scene.characters, scene.heights, scene.visible, strict=True)
     for box, character, height, visible in rows:
         left, top, right, bottom = box / STRIDE
         middle_x, middle_y = (left + right) / 2, (top + bottom) / 2
         tall = height / STRIDE
+        if MAYBE_CLOSER_HEIGHTS[0] <= height <= MAYBE_CLOSER_HEIGHTS[1] and visible > 0:
+            part = np.s_[max(int(top), 0) : int(bottom) + 1, max(int(left), 0) : int(right) + 1]
+            if CLOSER_HEIGHTS[0] <= height <= CLOSER_HEIGHTS[1] and character:
+                closer[part] = 1
+            else:
+                closer_counted[part] = 0
         if not IGNORED_HEIGHTS[0] <= height <= IGNORED_HEIGHTS[1]:
             continue
         sx, sy = (max(0.18 * side, 0.45) for side in (min(right - left, tall), min(bottom - top, tall)))
@@ -72,4 +85,5 @@ def targets_of(scene: Scene) -> Targets:
         characters[part][own] = CHARACTERS.index(character) if known else OTHER
         weights[0][part][own] = bump[own] if character else 0
         weights[1][part][own] = bump[own]
-    return Targets(centres, counted, boxes, characters, weights)
+    closer_counted = np.maximum(closer_counted, closer)
+    return Targets(centres, counted, boxes, characters, weights, closer, closer_counted)

@@ -25,7 +25,7 @@ from tools.page_reader.targets import Targets, targets_of
 
 BATCH = 16
 SAVED_EVERY = 250
-WEIGHTS = {"centres": 1.0, "boxes": 2.0, "characters": 1.0}
+WEIGHTS = {"closer": 2.0, "centres": 1.0, "boxes": 2.0, "characters": 1.0}
 
 
 class Scenes(Dataset):

@@ -3,15 +3,17 @@
 Places are in page pixels: x to the right, y downwards, from the middle of the page.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.random import Generator
 
-from tools.page_reader.glyphs import SIGNS, Glyph, Hand, font_hand, junk, some_hand, stroke_hand
+from tools.page_reader.glyphs import SIGNS, Glyph, Hand, clothing, font_hand, junk, some_hand, stroke_hand
 
 CONSONANTS, VOWELS = "bcdfghjklmnprstvwz", "aeiou"
+CLEAR_LETTERS = "ACEFHKLMNPRUVWXdehkmnprxw"
+"""Letters that are letters even without a word around them."""
+
 OTHER_SIGNS = "+=()&%#?!*"
 
 
@@ -234,8 +236,11 @@ def boxes(page: Page, by: Writer, rng: Generator) -> None:
 def scattered(page: Page, by: Writer, rng: Generator) -> None:
     """Write a few numbers anywhere, without overlap; some in a size or darkness of their own."""
     taken: list[tuple[float, float, float]] = []
+    letters = rng.choice([0.0, 0.5], p=[0.75, 0.25])
     for _ in range(int(rng.integers(1, 14))):
         text = number(rng, 0.1)[: int(rng.integers(1, 4))]
+        if rng.random() < letters:
+            text = CLEAR_LETTERS[rng.integers(len(CLEAR_LETTERS))]
         reach = by.size * (0.5 + 0.5 * len(text))
         x = rng.uniform(-0.5, 0.5) * max(page.width - 2 * reach, 1)
         y = rng.uniform(-0.5, 0.5) * max(page.height - 1.4 * by.size, 1)
@@ -243,6 +248,48 @@ def scattered(page: Page, by: Writer, rng: Generator) -> None:
             taken.append((x, y, reach))
             tone = by.tone * rng.uniform(0.3, 1)
             write_word(page, text, x - reach + 0.2 * by.size, y + by.size / 2, by, rng, tone)
+
+
+def alone(page: Page, rng: Generator) -> None:
+    """Fill a small picture with a digit or a short number, in a cell or not, or leave it empty."""
+    by = writer(rng, (14, 30))
+    kind = rng.random()
+    n = 1 if rng.random() < 0.6 else int(rng.integers(2, 4))
+    size = min(page.height * rng.uniform(0.45, 0.95), page.width / (0.72 * n) * rng.uniform(0.6, 1))
+    by = replace(by, size=size)
+    if kind < 0.62:
+        text = "".join(str(digit) for digit in rng.integers(0, 10, n))
+        first = len(page.glyphs)
+        stop = write_word(page, text, 0.0, size / 2, by, rng)
+        shift = stop / 2 + rng.normal(0, 0.03) * page.width
+        for k in range(first, len(page.glyphs)):
+            page.glyphs[k] = replace(page.glyphs[k], x=page.glyphs[k].x - shift)
+    elif kind < 0.8:
+        text = CLEAR_LETTERS[rng.integers(len(CLEAR_LETTERS))]
+        glyph = (
+            by.letters(text, rng) if kind < 0.68 else clothing(rng) if kind < 0.74
+            else junk(int(rng.integers(1500)))
+        )  # fmt: skip
+        text = text if kind < 0.68 else ""
+        x = -size / 2 * glyph.ink.shape[1] / glyph.height
+        page.glyphs.append(Placed(glyph, text, x, size / 2, size, 0.0, by.tone))
+    if rng.random() < (0.25 if kind < 0.8 else 0.85):  # parts of a printed cell
+        w, h, tone = page.width / 2, page.height / 2, rng.uniform(0.2, 1)
+        width = max(0.7, size * rng.uniform(0.02, 0.15))
+        inset = rng.uniform(-0.02, 0.16, 4) * min(w, h)
+        edges = [(-w, inset[0] - h, w, inset[0] - h), (-w, h - inset[1], w, h - inset[1]),
+                 (inset[2] - w, -h, inset[2] - w, h), (w - inset[3], -h, w - inset[3], h)]  # fmt: skip
+        page.rulings += [Ruling(*edge, width, tone) for edge in edges if rng.random() < 0.65]
+
+
+def dust(page: Page, rng: Generator, size: float) -> None:
+    """Sprinkle specks, which are no signs."""
+    for _ in range(int(rng.integers(3, 60))):
+        x, y = rng.uniform(-0.5, 0.5) * page.width, rng.uniform(-0.5, 0.5) * page.height
+        r = size * rng.uniform(0.01, 0.09)
+        turn = rng.normal(scale=r, size=2)
+        width = max(0.6, r)
+        page.rulings.append(Ruling(x, y, x + turn[0], y + turn[1], width, round(rng.random(), 1)))
 
 
 def clutter(page: Page, rng: Generator, usual: tuple[float, float], most: int) -> None:
@@ -274,28 +321,30 @@ def rule_paper(page: Page, rng: Generator, size: float) -> None:
             page.rulings.append(Ruling(*map(float, ends), width * 3 * rng.random() + 0.5, rng.random()))
 
 
-def write_page(width: float, height: float, rng: Generator, usual: tuple[float, float]) -> Page:
+def write_page(
+    width: float, height: float, rng: Generator, usual: tuple[float, float], small: bool = False
+) -> Page:
     """Return a page of a random kind; most digits have a height within `usual` pixels."""
     page = Page(width, height)
+    if small and rng.random() < 0.75:
+        alone(page, rng)
+        return page
     by = writer(rng, usual)
     kind = rng.random()
-    if kind < 0.40:
+    if kind < 0.42:
         lines(page, by, rng, rng.choice([0.0, 0.25, 0.6], p=[0.7, 0.15, 0.15]))
-    elif kind < 0.52:
+    elif kind < 0.53:
         lines(page, by, rng, 1.0)
-    elif kind < 0.68:
+    elif kind < 0.69:
         table(page, by, rng)
-    elif kind < 0.78:
+    elif kind < 0.79:
         boxes(page, by, rng)
-    elif kind < 0.92:
+    elif kind < 0.95:
         scattered(page, by, rng)
-    if kind >= 0.92 or rng.random() < 0.12:
+    if kind >= 0.95 or rng.random() < 0.12:
         clutter(page, rng, usual, 12)
     if rng.random() < 0.15:
         rule_paper(page, rng, by.size)
+    if rng.random() < 0.12:
+        dust(page, rng, by.size)
     return page
-
-
-def characters(page: Page) -> Iterator[str]:
-    """Yield the characters of the page in the order they were written."""
-    return (placed.character for placed in page.glyphs)

@@ -1,194 +1,141 @@
-"""Segment a page into text lines of glyphs, each classified as one digit.
+"""Read a page: find its glyphs, classify them twice, and put them into lines.
 
-    picture -> ink -> remove rulings -> components -> rows -> pieces -> candidates -> best path
+    picture -> page network -> glyphs -> images -> digit classifier -> words -> lines
 
-Axes: h w pixels of the picture, y x pixels of its reduced ink, n images.
+The page network sees a glyph among its neighbours, the classifier sees it alone and in detail.
+Axes: h w pixels, n glyphs.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
-from itertools import pairwise
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
+from digitnn.data.dataset import NON_DIGIT
 from digitnn.reader.digit_classifier import ClassifyImages
-from digitnn.reader.ink.components import Box, enlarge_box
+from digitnn.reader.ink.components import Box
 from digitnn.reader.ink.ink import find_ink
-from digitnn.reader.input.opening import Picture
-from digitnn.reader.layout.best_path import best_path, find_candidates
-from digitnn.reader.layout.cutting import cut_into_slices
-from digitnn.reader.layout.glyphs import Glyph, InkPiece, Line, image_from_pieces, union_box
-from digitnn.reader.layout.lines import Row, find_rows
-from digitnn.reader.layout.rulings import remove_rulings
-from digitnn.reader.single_digit import MIN_FIRST_CONFIDENCE, find_single_digit
+from digitnn.reader.ink.normalise import MAX_DIGIT_INK_SIDE, image_from_ink
+from digitnn.reader.page_glyphs import find_glyphs
+from digitnn.reader.page_network import CHARACTERS, Detections, PageNetwork
+from digitnn.reader.reading_order import reading_order
 
-MAX_PAGE_INK_SIDE = 2048
-"""Longest side of a page's ink: a digit of a hundredth of the page has 20 pixels."""
+MIN_GLYPH_SCORE = 0.35
+"""Probability of a glyph below which nothing is reported, not even "?"."""
 
-MAX_RETRY_GLYPHS = 3
-"""With so few glyphs left without rulings, the page is also segmented with them."""
-
-MAX_CROP_SHARE = 0.6
-"""If the writing covers at most this share of a large picture, that part is segmented alone."""
-
-MIN_UNCUT_CONFIDENCE = 0.9
-"""A component with this confidence, and no wider than high, is not cut."""
+MARGIN = 0.3
+"""Paper around a glyph's box that shows what is ink, as a share of its longer side."""
 
 
-def segment(picture: Picture, classify: ClassifyImages) -> tuple[Line, ...]:
-    """Return the text lines of a page, top to bottom; none if it has no ink.
+@dataclass(frozen=True, eq=False)
+class Glyph:
+    """A glyph of a page.
 
-    If at most one glyph of low confidence is found, also try the picture as a single digit.
+    image: its ink, as `normalise` makes it; box: in pixels of the upright picture; probabilities:
+    of the ten digits and of "no digit"; sign: one of `CHARACTERS` if it is surely that sign.
     """
-    lines = _segment_components(picture, classify)
-    confidence = _mean_confidence(lines)
-    if sum(len(line.glyphs) for line in lines) <= 1 and confidence < MIN_FIRST_CONFIDENCE:
-        alone = find_single_digit(picture, classify)
-        if alone is not None and alone.confidence > max(confidence, 0.5):
-            return (Line((alone,), (False,)),)
-    return lines
+
+    image: UInt8[ndarray, "28 28"]
+    box: Box
+    probabilities: Float32[ndarray, " 11"]
+    sign: str = ""
+
+    @property
+    def confidence(self) -> float:
+        """The probability of the most likely digit."""
+        return float(self.probabilities[:NON_DIGIT].max())
 
 
-def _segment_components(picture: Picture, classify: ClassifyImages) -> tuple[Line, ...]:
-    """Return the text lines of a page from its connected components alone."""
-    found = find_ink(picture.grey, MAX_PAGE_INK_SIDE)
-    if found.blank:
-        return ()
-    plain = remove_rulings(found.ink)
-    rows = find_rows(plain)
-    crop = _crop_to_writing(picture, rows, found.reduction)
-    if crop is not None:
-        part, left, top = crop
-        if lines := _segment_components(part, classify):
-            return tuple(_shift(line, left, top) for line in lines)
-    shape = picture.grey.shape
-    lines = _classify_rows(plain, rows, classify, found.reduction, shape)
-    few = sum(len(line.glyphs) for line in lines) <= MAX_RETRY_GLYPHS
-    if plain is not found.ink and few:
-        # The stem of a 4 that fills its picture looks like a ruling: the higher confidence wins.
-        rows = find_rows(found.ink)
-        with_rulings = _classify_rows(found.ink, rows, classify, found.reduction, shape)
-        return max(lines, with_rulings, key=_mean_confidence)
-    return lines
+@dataclass(frozen=True)
+class Line:
+    """The glyphs of a text line from left to right; spaces[i]: if a wide gap precedes glyph i."""
+
+    glyphs: tuple[Glyph, ...]
+    spaces: tuple[bool, ...]
 
 
-def _classify_rows(
-    ink: Float32[ndarray, "y x"],
-    rows: Sequence[Row],
-    classify: ClassifyImages,
-    reduction: int,
-    shape: tuple[int, int],
+def read_page(
+    grey: UInt8[ndarray, "h w"], network: PageNetwork, classify: ClassifyImages
 ) -> tuple[Line, ...]:
-    """Return the glyphs of each row; the candidates of all rows are classified in one batch."""
-    pieces = _cut_rows(rows, ink, classify)
-    candidates = [find_candidates(own, row.height) for own, row in zip(pieces, rows, strict=True)]
-    images = [
-        [image_from_pieces(ink, own[candidate.start : candidate.stop]) for candidate in found]
-        for own, found in zip(pieces, candidates, strict=True)
+    """Return the lines of a page from top to bottom; none if nothing is written on it."""
+    found = find_glyphs(grey, network)
+    found = found[found.scores >= MIN_GLYPH_SCORE]
+    if not len(found):
+        return ()
+    images = np.stack([glyph_image(grey, box) for box in found.boxes])
+    probabilities = combine(found, classify(images))
+    signs = [_sign(own) for own in found.characters]
+    glyphs = [
+        Glyph(image, _whole_box(box, grey.shape), own, sign)
+        for image, box, own, sign in zip(images, found.boxes, probabilities, signs, strict=True)
     ]
-    page = []
-    parts = zip(pieces, candidates, images, _classify_all(images, classify), strict=True)
-    for own, found, drawn, probabilities in parts:
-        glyphs = []
-        for k in best_path(own, found, probabilities):
-            box = union_box(own[found[k].start : found[k].stop])
-            glyphs.append(Glyph(drawn[k], enlarge_box(box, reduction, shape), probabilities[k]))
-        page.append(glyphs)
-    heights = [row.height * reduction for row in rows]
-    wide = find_wide_gaps([[glyph.box for glyph in glyphs] for glyphs in page], heights)
-    return tuple(Line(tuple(glyphs), own) for glyphs, own in zip(page, wide, strict=True))
+    lines = []
+    for line in reading_order(found.boxes):
+        if kept := _words_with_digits([glyphs[k] for k in line.indices], line.spaces):
+            lines.append(kept)
+    return tuple(lines)
 
 
-def _mean_confidence(lines: Sequence[Line]) -> float:
-    """Return the mean confidence of all glyphs; 0 if there are none."""
-    confidences = [glyph.confidence for line in lines for glyph in line.glyphs]
-    return float(np.mean(confidences)) if confidences else 0.0
+def combine(
+    found: Detections, alone: Float32[ndarray, "n 11"]
+) -> Float32[ndarray, "n 11"]:
+    """Return the probabilities that both networks together give: their geometric mean."""
+    among = np.empty_like(alone)
+    among[:, :NON_DIGIT] = found.characters[:, :NON_DIGIT]
+    among[:, NON_DIGIT] = found.characters[:, NON_DIGIT:].sum(axis=1)
+    both = np.sqrt(among * alone)
+    return both / both.sum(axis=1, keepdims=True)
 
 
-def find_wide_gaps(
-    page: Sequence[Sequence[Box]], heights: Sequence[float]
-) -> list[tuple[bool, ...]]:
-    """Return for each box of each line whether a wide gap, a space, precedes it.
-
-    A gap is wide if it exceeds the narrow gaps of its line, or of the page, by 0.6 digit heights,
-    and by 0.6 of the narrow gaps where all digits are far apart.
-    page: the boxes of each line, from left to right; heights: the digit height of each line.
-    """
-    gaps = [
-        [(after[0] - before[2]) / height for before, after in pairwise(boxes)]
-        for boxes, height in zip(page, heights, strict=True)
-    ]
-    usual = _narrow_gap([gap for line in gaps for gap in line])
-    found = []
-    for boxes, line in zip(page, gaps, strict=True):
-        narrow = max(min(usual, _narrow_gap(line)), 0.0)
-        wide = narrow + max(0.6, 0.6 * narrow)
-        found.append((False,) * min(len(boxes), 1) + tuple(gap > wide for gap in line))
-    return found
+def _sign(characters: Float32[ndarray, " 16"]) -> str:
+    best = int(characters.argmax())
+    return CHARACTERS[best] if NON_DIGIT <= best < len(CHARACTERS) else ""
 
 
-def _narrow_gap(gaps: Sequence[float]) -> float:
-    """Return the 30th percentile; of one or two gaps, which may both be wide, a capped minimum."""
-    if len(gaps) < 3:
-        return min([*gaps, 0.7])  # in digit heights
-    return float(np.percentile(gaps, 30, method="lower"))
-
-
-def _crop_to_writing(
-    picture: Picture, rows: Sequence[Row], reduction: int
-) -> tuple[Picture, int, int] | None:
-    """Return the part with the writing, its left and top; None if it would gain no resolution."""
-    if reduction == 1 or not rows:
+def _words_with_digits(glyphs: list[Glyph], spaces: tuple[bool, ...]) -> Line | None:
+    """Return the line without words that hold no digit; None if none is left."""
+    words: list[list[Glyph]] = []
+    for glyph, space in zip(glyphs, spaces, strict=True):
+        if space or not words:
+            words.append([])
+        words[-1].append(glyph)
+    words = [word for word in words if any(glyph.confidence > 0.5 for glyph in word)]
+    if not words:
         return None
-    left, top, right, bottom = union_box([piece for row in rows for piece in row.pieces])
-    margin = int(max(row.height for row in rows))
-    box = (max(left - margin, 0), max(top - margin, 0), right + margin, bottom + margin)
-    left, top, right, bottom = enlarge_box(box, reduction, picture.grey.shape)
-    if max(right - left, bottom - top) > MAX_CROP_SHARE * max(picture.grey.shape):
-        return None
-    grey = np.ascontiguousarray(picture.grey[top:bottom, left:right])
-    return Picture(grey, picture.name, picture.notes), left, top
+    kept = tuple(glyph for word in words for glyph in word)
+    return Line(kept, tuple(k == 0 and i > 0 for i, w in enumerate(words) for k in range(len(w))))
 
 
-def _shift(line: Line, left: int, top: int) -> Line:
-    """Return `line`, found in a crop at `left`, `top`, with boxes in the whole picture's pixels."""
-    glyphs = []
-    for glyph in line.glyphs:
-        x, y, right, bottom = glyph.box
-        glyphs.append(replace(glyph, box=(x + left, y + top, right + left, bottom + top)))
-    return replace(line, glyphs=tuple(glyphs))
+def glyph_image(
+    grey: UInt8[ndarray, "h w"], box: Float32[ndarray, "4"]
+) -> UInt8[ndarray, "28 28"]:
+    """Return the ink inside a box, normalised; ink outside belongs to neighbours."""
+    left, top, right, bottom = box
+    margin = MARGIN * max(right - left, bottom - top, 4) + 2
+    h, w = grey.shape
+    x0, y0 = max(int(left - margin), 0), max(int(top - margin), 0)
+    x1, y1 = min(int(right + margin) + 1, w), min(int(bottom + margin) + 1, h)
+    image = np.zeros((28, 28), np.uint8)
+    if x1 - x0 < 3 or y1 - y0 < 3:
+        return image
+    ink = find_ink(np.ascontiguousarray(grey[y0:y1, x0:x1]), MAX_DIGIT_INK_SIDE)
+    if ink.blank:
+        return image
+    y, x = np.indices(ink.ink.shape)
+    slack = 0.04 * max(right - left, bottom - top)
+    inside = (
+        ((x + 0.5) * ink.reduction + x0 > left - slack)
+        & ((x + 0.5) * ink.reduction + x0 < right + slack)
+        & ((y + 0.5) * ink.reduction + y0 > top - slack)
+        & ((y + 0.5) * ink.reduction + y0 < bottom + slack)
+    )
+    mask = inside & (ink.ink > 0.3)
+    return image_from_ink(ink.ink, mask)[0] if mask.any() else image
 
 
-def _cut_rows(
-    rows: Sequence[Row], ink: Float32[ndarray, "y x"], classify: ClassifyImages
-) -> list[list[InkPiece]]:
-    """Return the components of each row, cut into slices unless they are surely one digit."""
-    whole = [[image_from_pieces(ink, [piece]) for piece in row.pieces] for row in rows]
-    cut_rows = []
-    for row, classified in zip(rows, _classify_all(whole, classify), strict=True):
-        pieces = []
-        for piece, probabilities in zip(row.pieces, classified, strict=True):
-            confident = probabilities[:10].max() >= MIN_UNCUT_CONFIDENCE
-            sure = confident and piece.width <= piece.height
-            narrow = piece.width < 0.4 * row.height
-            if sure or narrow or piece.height < 0.5 * row.height:
-                pieces.append(piece)
-            else:
-                left, top, right, bottom = piece.box
-                pieces += cut_into_slices(piece, ink[top:bottom, left:right], row.height)
-        cut_rows.append(sorted(pieces, key=lambda piece: piece.middle[0]))
-    return cut_rows
-
-
-def _classify_all(
-    images: Sequence[Sequence[ndarray]], classify: ClassifyImages
-) -> list[Float32[ndarray, "n 11"]]:
-    """Classify the images of all lines in one batch; return the probabilities line by line."""
-    flat = [image for line in images for image in line]
-    if not flat:
-        return []
-    probabilities = classify(np.stack(flat))
-    ends = np.cumsum([len(line) for line in images])
-    return np.split(probabilities, ends[:-1])
+def _whole_box(box: Float32[ndarray, "4"], shape: tuple[int, int]) -> Box:
+    h, w = shape
+    left, top, right, bottom = (round(float(edge)) for edge in box)
+    left, top = min(max(left, 0), w - 1), min(max(top, 0), h - 1)
+    return left, top, min(max(right, left + 1), w), min(max(bottom, top + 1), h)

@@ -8,9 +8,22 @@ each half as large as the one before, covers all sizes.
 Axes: h w pixels, y x cells, n glyphs.
 """
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 from numpy import ndarray
+from numpy.lib.stride_tricks import sliding_window_view
+
+from digitnn.engines.scratch.large_images import convolve, enlarge
+from digitnn.errors import DigitnnError, RunError
+from digitnn.network.network import Params
+from digitnn.network.storage.safetensors import load_safetensors
+from digitnn.network.storage.saved_network import dequantise
+
+SHIPPED_FILE = Path(__file__).parent / "shipped" / "page.safetensors"
+"""The trained network; written by `tools.page_reader.ship`."""
 
 STRIDE = 4
 """Side of a cell, in pixels."""
@@ -20,6 +33,10 @@ CHARACTERS = "0123456789.,-/:"
 
 OTHER = len(CHARACTERS)
 """The class of letters, other signs and shapes."""
+
+ANSWERS = 1 + 1 + 4 + len(CHARACTERS) + 1
+"""Numbers for each cell: the logit of a glyph's centre, the logit of writing too small to be read,
+four of its box, and the logits of the characters and of `OTHER`."""
 
 UNIT = 24.0
 """Box sides are coded as log(side / UNIT), in pixels."""
@@ -38,3 +55,88 @@ def box_code(
     code[1] = (top + bottom) / 2 / STRIDE - y
     code[2], code[3] = np.log((right - left) / UNIT), np.log((bottom - top) / UNIT)
     return code
+
+
+@dataclass(frozen=True, eq=False)
+class PageNetwork:
+    """The trained network; `params` are named as in training, with BatchNorm folded in."""
+
+    params: Params
+
+    @classmethod
+    def load(cls, file: Path = SHIPPED_FILE) -> "PageNetwork":
+        """Load the shipped network, or another file of the same kind. Raises `RunError`."""
+        try:
+            return cls(dequantise(load_safetensors(file)))
+        except (OSError, DigitnnError) as error:
+            raise RunError(f"{file}: {error}") from None
+
+    def __call__(self, page: UInt8[ndarray, "h w"]) -> Float32[ndarray, "y x 22"]:
+        """Return the answers of all cells; the sides of the page must be multiples of 16."""
+        x = page[:, :, None].astype(np.float32)
+        x /= 255
+        x -= 0.5
+        fine = self._residual("fine", self._layer("to_fine", self._layer("stem", x, 2), 2))
+        middle = self._layer("to_middle", fine, 2)
+        for k in range(2):
+            middle = self._residual(f"middle.{k}", middle)
+        coarse = self._layer("to_coarse", middle, 2)
+        for k in range(3):
+            coarse = self._residual(f"coarse.{k}", coarse)
+        up = enlarge(self._layer("from_coarse", coarse, relu=False))
+        middle = self._layer("merged", np.maximum(middle + up, 0))
+        up = enlarge(self._layer("from_middle", middle, relu=False))
+        head = self._layer("from_fine", fine, shortcut=up)
+        return self._layer("answer", self._residual("head", head), relu=False)
+
+    def _layer(
+        self,
+        name: str,
+        x: Float32[ndarray, "h w c"],
+        stride: int = 1,
+        relu: bool = True,
+        shortcut: Float32[ndarray, "h w u"] | None = None,
+    ) -> Float32[ndarray, "h w u"]:
+        weight, bias = self.params[f"{name}.weight"], self.params[f"{name}.bias"]
+        return convolve(x, weight, bias, stride, relu, shortcut)
+
+    def _residual(self, name: str, x: Float32[ndarray, "h w c"]) -> Float32[ndarray, "h w c"]:
+        first = self._layer(f"{name}.first", x)
+        return self._layer(f"{name}.second", first, shortcut=x)
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """Glyphs that were found.
+
+    boxes: left, top, right, bottom in pixels; scores: the probability that there is a glyph;
+    characters: the probabilities of `CHARACTERS` and of `OTHER`, if there is one.
+    """
+
+    boxes: Float32[ndarray, "n 4"]
+    scores: Float32[ndarray, " n"]
+    characters: Float32[ndarray, "n 16"]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __getitem__(self, which: ndarray) -> "Detections":
+        return Detections(self.boxes[which], self.scores[which], self.characters[which])
+
+
+def decode(answers: Float32[ndarray, "y x 22"], min_score: float) -> Detections:
+    """Return the glyphs of one scale: the cells whose centre logit is the largest of 3 x 3."""
+    logits = answers[:, :, 0]
+    h, w = logits.shape
+    framed = np.pad(logits, 1, constant_values=-np.inf)
+    largest = sliding_window_view(framed, (3, 3)).max(axis=(2, 3))
+    y, x = np.nonzero((logits == largest) & (logits > np.log(min_score / (1 - min_score))))
+    own = answers[y, x]
+    middle = (np.stack([x, y], axis=1) + 0.5 + own[:, 2:4]) * STRIDE
+    half = UNIT * np.exp(np.clip(own[:, 4:6], -4, 3)) / 2
+    z = np.exp(own[:, 6:] - own[:, 6:].max(axis=1, keepdims=True, initial=-np.inf))
+    return Detections(
+        np.concatenate([middle - half, middle + half], axis=1).astype(np.float32),
+        1 / (1 + np.exp(-own[:, 0])),
+        z / z.sum(axis=1, keepdims=True),
+    )

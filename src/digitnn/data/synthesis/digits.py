@@ -141,7 +141,14 @@ def eight(rng: np.random.Generator) -> Strokes:
 
 
 def nine(rng: np.random.Generator) -> Strokes:
-    """Draw a ring and a tail: straight, slanted, or curled to the left."""
+    """Draw a ring and a tail: straight, slanted, or curled to the left; or a loop in one stroke."""
+    if rng.random() < 0.25:  # from the left across the stem, up and around, down
+        w, cross = rng.uniform(0.25, 0.45), rng.uniform(0.35, 0.5)
+        start = (-rng.uniform(0.1, 0.4), cross + rng.uniform(-0.08, 0.08))
+        loop = [(w * 0.5, cross - 0.02), (w, cross * 0.45), (w * 0.6, 0), (w * 0.1, cross * 0.4)]
+        foot = (rng.uniform(-0.12, 0.12), 1.0)
+        curl = [(foot[0] - rng.uniform(0.15, 0.35), 0.95)] if rng.random() < 0.3 else []
+        return [smooth([start, *loop, (0.02, cross + 0.1), foot, *curl])]
     w, ring = rng.uniform(0.38, 0.56), rng.uniform(0.38, 0.52)
     bow = arc((w / 2, ring / 2), (w / 2, ring / 2), rng.uniform(-60, -10), -370, 22)
     if rng.random() < 0.5:

@@ -1,0 +1,129 @@
+"""Find the glyphs of a picture at all sizes: the page network over a pyramid of pages.
+
+The first page holds at most `FIRST_PIXELS`; each further one is half as large, until a digit that
+fills the picture is small enough. Where the network says that the writing is too small to be read,
+that part is looked at again, twice as large.
+Axes: h w pixels, n glyphs.
+"""
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
+from PIL import Image
+
+from digitnn.reader.ink.components import Box
+from digitnn.reader.page_network import OTHER, STRIDE, Detections, PageNetwork, decode
+
+FIRST_PIXELS = 350_000
+"""Most pixels of the first page: a page of text lines is read at this size if a digit's height is
+a fiftieth of its side."""
+
+MOST_PIXELS = 2_500_000
+"""Most pixels of a page that is looked at more closely."""
+
+LARGEST_FACTOR = 2.0
+"""A picture is enlarged at most so much; more shows nothing new."""
+
+LEAST_SIDE = 40
+"""The last page's longest side is not below half of it: a digit that fills it is found."""
+
+MARGIN = 16
+"""Pixels around a page, in the tone of its border: digits may touch the border of a picture."""
+
+MIN_SCORE = 0.2
+"""Probability of a glyph below which a cell is not looked at."""
+
+SAME_GLYPH = 0.4
+"""Boxes that share so much of their union are the same glyph."""
+
+MIN_CLOSER_CELLS = 3
+"""Fewer cells that ask for a closer look are noise."""
+
+INSIDE = 0.75
+"""A box of which so much lies in another one is a part of that glyph."""
+
+
+def find_glyphs(grey: UInt8[ndarray, "h w"], network: PageNetwork) -> Detections:
+    """Return the glyphs of a picture, boxes in its pixels, the surest first."""
+    h, w = grey.shape
+    factor = LARGEST_FACTOR
+    while factor**2 * h * w > FIRST_PIXELS:
+        factor /= 2
+    found = []
+    smaller = factor / 2
+    while smaller * max(h, w) >= LEAST_SIDE / 2:
+        found.append(_look(grey, (0, 0, w, h), smaller, network)[0])
+        smaller /= 2
+    region: Box | None = (0, 0, w, h)
+    while region is not None:
+        glyphs, region = _look(grey, region, factor, network)
+        found.append(glyphs)
+        if factor >= LARGEST_FACTOR or region is None:
+            break
+        left, top, right, bottom = region
+        most = (MOST_PIXELS / ((right - left) * (bottom - top))) ** 0.5
+        if most < 1.3 * factor:
+            break
+        factor = min(2 * factor, most)
+    return merge(
+        Detections(
+            np.concatenate([glyphs.boxes for glyphs in found]),
+            np.concatenate([glyphs.scores for glyphs in found]),
+            np.concatenate([glyphs.characters for glyphs in found]),
+        )
+    )
+
+
+def _look(
+    grey: UInt8[ndarray, "h w"], region: Box, factor: float, network: PageNetwork
+) -> tuple[Detections, Box | None]:
+    """Return the glyphs of a region at one size, and the part to look at more closely, if any."""
+    left, top, right, bottom = region
+    part = Image.fromarray(np.ascontiguousarray(grey[top:bottom, left:right]))
+    size = (max(1, round(part.width * factor)), max(1, round(part.height * factor)))
+    method = Image.Resampling.BOX if factor < 1 else Image.Resampling.BICUBIC
+    page = np.asarray(part.resize(size, method) if factor != 1 else part)
+    edge = np.concatenate([page[0], page[-1], page[:, 0], page[:, -1]])
+    h, w = (-(-(side + 2 * MARGIN) // 16) * 16 for side in page.shape)
+    framed = np.full((h, w), np.median(edge), np.uint8)
+    framed[MARGIN : MARGIN + size[1], MARGIN : MARGIN + size[0]] = page
+    answers = network(framed)
+    glyphs = decode(answers, MIN_SCORE)
+    place = np.array([left, top, left, top], np.float32)
+    glyphs.boxes[:] = (glyphs.boxes - MARGIN) / np.float32(factor) + place
+    rows, columns = np.nonzero(answers[:, :, 1] > 0)
+    if len(rows) < MIN_CLOSER_CELLS:
+        return glyphs, None
+    cells = np.array([columns.min() - 2, rows.min() - 2, columns.max() + 3, rows.max() + 3])
+    x0, y0, x1, y1 = ((cells * STRIDE - MARGIN) / factor + place).astype(int)
+    h, w = grey.shape
+    closer = (max(int(x0), 0), max(int(y0), 0), min(int(x1), w), min(int(y1), h))
+    return glyphs, closer if closer[0] < closer[2] and closer[1] < closer[3] else None
+
+
+def merge(glyphs: Detections) -> Detections:
+    """Return each glyph once, though several pages show it: the surest box, the mean character.
+
+    A part of a larger glyph that was taken for a glyph is left out, unless it may be a sign.
+    """
+    glyphs = glyphs[np.argsort(-glyphs.scores, kind="stable")]
+    kept, left = [], np.arange(len(glyphs))
+    characters = glyphs.characters.copy()
+    areas = np.prod(glyphs.boxes[:, 2:] - glyphs.boxes[:, :2], axis=1)
+    signs = glyphs.characters[:, 10:OTHER].sum(axis=1) > 0.5
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(best)
+        low = np.maximum(glyphs.boxes[best, :2], glyphs.boxes[left, :2])
+        high = np.minimum(glyphs.boxes[best, 2:], glyphs.boxes[left, 2:])
+        shared = np.prod(np.clip(high - low, 0, None), axis=1)
+        union = shared / (areas[best] + areas[left] - shared)
+        same = left[union > SAME_GLYPH]
+        if len(same):
+            weights = np.append(glyphs.scores[same], glyphs.scores[best])
+            own = glyphs.characters[np.append(same, best)]
+            characters[best] = (weights[:, None] * own).sum(axis=0) / weights.sum()
+        inside = shared / np.minimum(areas[best], areas[left]) > INSIDE
+        inside &= ~signs[left] & ~signs[best]
+        left = left[~(inside | (union > SAME_GLYPH))]
+    return Detections(glyphs.boxes[kept], glyphs.scores[kept], characters[kept])

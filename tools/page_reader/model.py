@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from digitnn.reader.page_network import ANSWERS
+from digitnn.reader.page.network import ANSWERS
 
 FOCUS = 2.0
 """Exponent of the focal loss (Lin et al. 2017)."""
@@ -57,7 +57,7 @@ class PageNetwork(nn.Module):
             self.answer.bias[:2] = -4.0
 
     def forward(self, pages: Tensor) -> Tensor:
-        """Return (n, 22, y, x): see `digitnn.reader.page_network.ANSWERS`."""
+        """Return (n, 22, y, x): see `digitnn.reader.page.network.ANSWERS`."""
         relu = functional.relu
         fine = self.fine(relu(self.to_fine(relu(self.stem(pages)))))
         middle = self.middle(relu(self.to_middle(fine)))

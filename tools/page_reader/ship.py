@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from digitnn.network.storage.safetensors import save_safetensors
 from digitnn.network.storage.saved_network import quantise
-from digitnn.reader.page_network import SHIPPED_FILE
+from digitnn.reader.page.network import SHIPPED_FILE
 
 NORM_EPSILON = 1e-5
 

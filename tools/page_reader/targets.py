@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 from numpy import ndarray
 
-from digitnn.reader.page_network import CHARACTERS, OTHER, STRIDE, box_code
+from digitnn.reader.page.network import CHARACTERS, OTHER, STRIDE, box_code
 from tools.page_reader.scenes import MIN_VISIBLE, SIDE, Scene
 
 FOUND_HEIGHTS, IGNORED_HEIGHTS = (12.0, 40.0), (9.0, 56.0)

@@ -6,7 +6,7 @@ picture -> glyphs -> probabilities -> digits -> text
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from digitnn.errors import PictureError, UsageError
 from digitnn.machine.blas import one_core_blas
 from digitnn.machine.resources import threads as usual_threads
 from digitnn.reader.digit_classifier import ClassifyImages, load_image_classifier
+from digitnn.reader.glyphs import Glyph, Line
 from digitnn.reader.ink.components import Box
 from digitnn.reader.input.opening import (
     DEFAULT_LIMITS,
@@ -26,9 +27,9 @@ from digitnn.reader.input.opening import (
     PictureSource,
     open_picture,
 )
-from digitnn.reader.layout.glyphs import Glyph, Line
-from digitnn.reader.page import segment
-from digitnn.reader.single_digit import find_single_digit
+from digitnn.reader.page.network import PageNetwork, shipped_page_network
+from digitnn.reader.page.reading import read_page
+from digitnn.reader.single_digit import find_single_digit, whole_ink
 from digitnn.wording import brief
 
 DEFAULT_MIN_CONFIDENCE = 0.5
@@ -39,6 +40,12 @@ MIN_SURE_CONFIDENCE = 0.8
 
 REJECTED = "?"
 """Stands for a rejected glyph in the text."""
+
+SMALL_SIDE = 32
+"""A picture of at most this side is first taken for one digit, as MNIST's images are."""
+
+MIN_SMALL_CONFIDENCE = 0.9
+"""With this confidence it is one; else it is read like a page."""
 
 MAX_WAITING_PER_THREAD = 4
 """Results held for each thread until they are taken: this bounds the memory."""
@@ -53,7 +60,8 @@ class Digit:
 
     digit: None if rejected; confidence: the probability of the most likely digit; box: left, top,
     right, bottom in pixels of the upright picture, right and bottom exclusive; image: the input of
-    the network; probabilities: of 0 to 9 and, last, of "no digit".
+    the network; probabilities: of 0 to 9 and, last, of "no digit"; symbol: "." "," "-" "/" or ":" if
+    symbols are read and it is one, else "".
     """
 
     digit: int | None
@@ -61,6 +69,7 @@ class Digit:
     box: Box
     image: UInt8[ndarray, "28 28"]
     probabilities: Float32[ndarray, "11"]
+    symbol: str = ""
 
     @property
     def most_likely(self) -> int:
@@ -70,11 +79,13 @@ class Digit:
     @property
     def character(self) -> str:
         """The character that stands for it in `Reading.text`."""
-        return REJECTED if self.digit is None else str(self.digit)
+        return self.symbol or (REJECTED if self.digit is None else str(self.digit))
 
     @property
     def verdict(self) -> str:
         """What was decided, and with what probability, in words."""
+        if self.symbol:
+            return f"{self.symbol}: a symbol"
         share = f"{100 * self.confidence:.0f} %"
         if self.digit is not None:
             return f"{self.digit}: confidence {share}"
@@ -100,13 +111,19 @@ class Reading:
 class Reader:
     """Reads pictures. It holds no state between calls, so threads may share it.
 
+    symbols: read points, commas, dashes, slashes and colons as such, instead of rejecting them;
+    rotate: try a page that reads badly on its sides and upside down.
+
     >>> Reader.load().read("seven.jpg").text  # doctest: +SKIP
     '7'
     """
 
-    classify: ClassifyImages
+    classify_images: ClassifyImages
     min_confidence: float = DEFAULT_MIN_CONFIDENCE
     limits: Limits = DEFAULT_LIMITS
+    symbols: bool = False
+    rotate: bool = True
+    page_network: PageNetwork = field(default_factory=shipped_page_network)
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_confidence <= 1:
@@ -120,13 +137,17 @@ class Reader:
         model: Path | str | None = None,
         min_confidence: float | None = None,
         limits: Limits | None = None,
+        *,
+        symbols: bool = False,
+        rotate: bool = True,
     ) -> "Reader":
         """Return a reader with the shipped network, or with the run or ensemble `model`.
 
         Raises `RunError` if it is neither, `UsageError` if `min_confidence` is outside 0..1.
         """
         threshold = DEFAULT_MIN_CONFIDENCE if min_confidence is None else min_confidence
-        return cls(load_image_classifier(model), threshold, limits or DEFAULT_LIMITS)
+        classify = load_image_classifier(model)
+        return cls(classify, threshold, limits or DEFAULT_LIMITS, symbols, rotate)
 
     def read(self, source: PictureSource, single: bool = False) -> Reading:
         """Read a picture: a path, bytes, an open file, a Pillow image or an array.
@@ -138,15 +159,28 @@ class Reader:
 
     def read_picture(self, picture: Picture, single: bool = False) -> Reading:
         """Read a picture that is already open."""
-        lines: tuple[Line, ...]
-        if single:
-            glyph = find_single_digit(picture, self.classify)
-            lines = (Line((glyph,), (False,)),) if glyph else ()
-        else:
-            lines = segment(picture, self.classify)
+        lines, notes = self._find_lines(picture, single)
         digits = tuple(self._decide(glyph) for line in lines for glyph in line.glyphs)
-        notes = picture.notes if digits else (*picture.notes, "no ink that could be a digit")
-        return Reading(_text(lines, digits), digits, notes)
+        if not digits:
+            notes = (*notes, "nothing that could be a digit")
+        return Reading(_text(lines, digits), digits, picture.notes + notes)
+
+    def _find_lines(
+        self, picture: Picture, single: bool
+    ) -> tuple[tuple[Line, ...], tuple[str, ...]]:
+        """Return the lines of a picture, and notes."""
+        if single:
+            glyph = find_single_digit(picture, self.page_network, self.classify_images)
+            return _one_line(glyph), ()
+        if max(picture.grey.shape) <= SMALL_SIDE:
+            glyph = whole_ink(picture, self.classify_images)
+            if glyph is not None and glyph.confidence >= MIN_SMALL_CONFIDENCE:
+                return _one_line(glyph), ()
+        lines, quarters = read_page(
+            picture.grey, self.page_network, self.classify_images, self.rotate
+        )
+        turned = f"read after turning it by {90 * quarters} degrees anticlockwise"
+        return lines, (turned,) if quarters else ()
 
     def read_many(
         self, sources: Iterable[PictureSource], single: bool = False, threads: int | None = None
@@ -169,7 +203,12 @@ class Reader:
         most_likely = int(glyph.probabilities[:NON_DIGIT].argmax())
         confidence = min(float(glyph.probabilities[most_likely]), 1.0)
         digit = most_likely if confidence >= self.min_confidence else None
-        return Digit(digit, confidence, glyph.box, glyph.image, glyph.probabilities)
+        symbol = glyph.symbol if self.symbols and digit is None else ""
+        return Digit(digit, confidence, glyph.box, glyph.image, glyph.probabilities, symbol)
+
+
+def _one_line(glyph: Glyph | None) -> tuple[Line, ...]:
+    return (Line((glyph,), (False,)),) if glyph else ()
 
 
 def _text(lines: tuple[Line, ...], digits: tuple[Digit, ...]) -> str:

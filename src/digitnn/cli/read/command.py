@@ -22,6 +22,20 @@ def read(
     single: Annotated[
         bool, typer.Option("--single", help="Assume that each picture shows one digit.")
     ] = False,
+    symbols: Annotated[
+        bool,
+        typer.Option(
+            "--symbols",
+            help='Also read points, commas, dashes, slashes and colons; else each is a "?".',
+        ),
+    ] = False,
+    rotate: Annotated[
+        bool,
+        typer.Option(
+            "--rotate/--no-rotate",
+            help="Try a page that reads badly on its sides and upside down.",
+        ),
+    ] = True,
     model: Annotated[
         Path | None,
         typer.Option(
@@ -91,7 +105,8 @@ def read(
     if boxes and boxes == explain and boxes.suffix:
         raise UsageError(f"--boxes and --explain cannot both write {boxes}")
     found = find_pictures(files or []) + (from_clipboard() if clipboard else [])
-    reader = Reader.load(model, min_confidence, Limits(megapixels=max_megapixels))
+    limits = Limits(megapixels=max_megapixels)
+    reader = Reader.load(model, min_confidence, limits, symbols=symbols, rotate=rotate)
     paths, drawings = [file.path for file in found], []
     if boxes:
         from digitnn.reader.drawing.boxes import draw_boxes

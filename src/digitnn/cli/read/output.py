@@ -85,12 +85,15 @@ def _to_json(result: PictureResult) -> dict[str, Any]:
     page = {"page": result.page} if result.page else {}
     if isinstance(result.found, PictureError):
         error = one_line(result.found)
-        return {"path": result.path, **page, "text": "", "digits": [], "error": error}
+        return {"path": result.path, **page, "text": "", "digits": [], "notes": [], "error": error}
+    found = result.found
     digits = [
         {"digit": d.digit, "confidence": round(d.confidence, 6), "box": list(d.box)}
-        for d in result.found.digits
+        | ({"symbol": d.symbol} if d.symbol else {})
+        for d in found.digits
     ]
-    return {"path": result.path, **page, "text": result.found.text, "digits": digits, "error": None}
+    outcome = {"text": found.text, "digits": digits, "notes": list(found.notes), "error": None}
+    return {"path": result.path, **page, **outcome}
 
 
 def _places(reading: Reading) -> list[tuple[int, int]]:
@@ -107,8 +110,9 @@ def _layout(reading: Reading) -> str:
     unsure = [
         digit.verdict
         for digit in reading.digits
-        if digit.digit is None or digit.confidence < MIN_SURE_CONFIDENCE
+        if not digit.symbol and (digit.digit is None or digit.confidence < MIN_SURE_CONFIDENCE)
     ]
+    unsure = [note for note in reading.notes if "turning" in note] + unsure
     if not unsure:
         return text
     shown = "; ".join(unsure[:3]) + (f"; and {len(unsure) - 3} more" if len(unsure) > 3 else "")

@@ -12,7 +12,7 @@ from numpy import ndarray
 from PIL import Image
 
 from digitnn.reader.ink.components import Box
-from digitnn.reader.page_network import OTHER, STRIDE, Detections, PageNetwork, decode
+from digitnn.reader.page.network import OTHER, STRIDE, Detections, PageNetwork, decode
 
 FIRST_PIXELS = 350_000
 """Most pixels of the first page: a page of text lines is read at this size if a digit's height is
@@ -104,13 +104,13 @@ def _look(
 def merge(glyphs: Detections) -> Detections:
     """Return each glyph once, though several pages show it: the surest box, the mean character.
 
-    A part of a larger glyph that was taken for a glyph is left out, unless it may be a sign.
+    A part of a larger glyph that was taken for a glyph is left out, unless it may be a symbol.
     """
     glyphs = glyphs[np.argsort(-glyphs.scores, kind="stable")]
     kept, left = [], np.arange(len(glyphs))
     characters = glyphs.characters.copy()
     areas = np.prod(glyphs.boxes[:, 2:] - glyphs.boxes[:, :2], axis=1)
-    signs = glyphs.characters[:, 10:OTHER].sum(axis=1) > 0.5
+    symbols = glyphs.characters[:, 10:OTHER].sum(axis=1) > 0.5
     while len(left):
         best, left = left[0], left[1:]
         kept.append(best)
@@ -124,6 +124,6 @@ def merge(glyphs: Detections) -> Detections:
             own = glyphs.characters[np.append(same, best)]
             characters[best] = (weights[:, None] * own).sum(axis=0) / weights.sum()
         inside = shared / np.minimum(areas[best], areas[left]) > INSIDE
-        inside &= ~signs[left] & ~signs[best]
+        inside &= ~symbols[left] & ~symbols[best]
         left = left[~(inside | (union > SAME_GLYPH))]
     return Detections(glyphs.boxes[kept], glyphs.scores[kept], characters[kept])

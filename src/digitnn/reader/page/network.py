@@ -9,6 +9,7 @@ Axes: h w pixels, y x cells, n glyphs.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from digitnn.network.network import Params
 from digitnn.network.storage.safetensors import load_safetensors
 from digitnn.network.storage.saved_network import dequantise
 
-SHIPPED_FILE = Path(__file__).parent / "shipped" / "page.safetensors"
+SHIPPED_FILE = Path(__file__).parent.parent / "shipped" / "page.safetensors"
 """The trained network; written by `tools.page_reader.ship`."""
 
 STRIDE = 4
@@ -32,7 +33,7 @@ CHARACTERS = "0123456789.,-/:"
 """The characters that it tells apart."""
 
 OTHER = len(CHARACTERS)
-"""The class of letters, other signs and shapes."""
+"""The class of letters, other symbols and shapes."""
 
 ANSWERS = 1 + 1 + 4 + len(CHARACTERS) + 1
 """Numbers for each cell: the logit of a glyph's centre, the logit of writing too small to be read,
@@ -103,6 +104,12 @@ class PageNetwork:
     def _residual(self, name: str, x: Float32[ndarray, "h w c"]) -> Float32[ndarray, "h w c"]:
         first = self._layer(f"{name}.first", x)
         return self._layer(f"{name}.second", first, shortcut=x)
+
+
+@cache
+def shipped_page_network() -> PageNetwork:
+    """Return the network of the package; it is loaded once."""
+    return PageNetwork.load()
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,1 +1,0 @@
-"""Segment the ink of a page into text lines and glyphs."""

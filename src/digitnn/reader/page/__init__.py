@@ -1,0 +1,1 @@
+"""Reading of whole pages: a network finds the glyphs, geometry puts them into lines."""

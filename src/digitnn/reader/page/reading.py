@@ -1,0 +1,177 @@
+"""Read a page: find its glyphs, classify each twice, and put them into lines of words.
+
+    picture -> page network -> boxes -> images -> digit classifier -> lines -> words with digits
+
+The page network sees a glyph among its neighbours; the digit classifier sees it alone, as the ink
+in its box. Where they disagree, the confidence is low.
+Axes: h w pixels, n glyphs.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from numpy import ndarray
+
+from digitnn.data.dataset import NON_DIGIT
+from digitnn.reader.digit_classifier import ClassifyImages
+from digitnn.reader.glyphs import Glyph, Line
+from digitnn.reader.ink.components import Box
+from digitnn.reader.ink.ink import find_ink
+from digitnn.reader.ink.normalise import EDGE_INK, MAX_DIGIT_INK_SIDE, image_from_ink
+from digitnn.reader.page.network import CHARACTERS, Detections, PageNetwork
+from digitnn.reader.page.reading_order import reading_order
+from digitnn.reader.page.search import find_glyphs
+
+MIN_SCORE = 0.35
+"""Probability of a glyph below which nothing is reported, not even "?"."""
+
+PAPER = 0.3
+"""Paper around a box, as a share of its longer side, that shows what is ink."""
+
+SLACK = 0.04
+"""The ink of a glyph may exceed its box by this share of the box's longer side."""
+
+MIN_SURE, MIN_GAIN = 0.85, 1.25
+"""A page of lower mean confidence may lie on its side or upside down. It is turned if its digits'
+confidences then add up to so many times as much."""
+
+
+def read_page(
+    grey: UInt8[ndarray, "h w"],
+    network: PageNetwork,
+    classify: ClassifyImages,
+    rotate: bool = True,
+) -> tuple[tuple[Line, ...], int]:
+    """Return the lines of a page from top to bottom, and the quarter turns that set it upright.
+
+    rotate: also try the page turned by 90, 180 and 270 degrees if it reads badly as it is. Boxes
+    are in pixels of `grey` in any case. Without a digit there are no lines.
+    """
+    upright = read_lines(grey, network, classify)
+    if not rotate or _mean(upright) >= MIN_SURE:
+        return upright, 0
+    tried = [read_lines(np.rot90(grey, quarter), network, classify) for quarter in (1, 2, 3)]
+    best = max((1, 2, 3), key=lambda quarter: _sum(tried[quarter - 1]))
+    if _sum(tried[best - 1]) <= MIN_GAIN * _sum(upright):
+        return upright, 0
+    return tuple(_turn_back(line, best, grey.shape) for line in tried[best - 1]), best
+
+
+def read_lines(
+    grey: UInt8[ndarray, "h w"], network: PageNetwork, classify: ClassifyImages
+) -> tuple[Line, ...]:
+    """Return the lines of an upright page, without words that are no numbers."""
+    glyphs = classify_glyphs(grey, find_glyphs(grey, network), classify)
+    if not glyphs:
+        return ()
+    boxes = np.array([glyph.box for glyph in glyphs], np.float64)
+    lines = []
+    for line in reading_order(boxes):
+        own = _numbers([glyphs[k] for k in line.indices], line.spaces)
+        lines += [own] if own.glyphs else []
+    return tuple(lines)
+
+
+def classify_glyphs(
+    grey: UInt8[ndarray, "h w"], found: Detections, classify: ClassifyImages
+) -> list[Glyph]:
+    """Return what the detections are, as both networks together see them."""
+    found = found[found.scores >= MIN_SCORE]
+    if not len(found):
+        return []
+    images = np.stack([glyph_image(grey, box) for box in found.boxes])
+    probabilities = combine(found.characters, classify(images))
+    best = found.characters.argmax(axis=1)
+    symbols = [CHARACTERS[k] if NON_DIGIT <= k < len(CHARACTERS) else "" for k in best]
+    boxes = [_pixels(box, grey.shape) for box in found.boxes]
+    return [Glyph(*own) for own in zip(images, boxes, probabilities, symbols, strict=True)]
+
+
+def combine(
+    characters: Float32[ndarray, "n 16"], alone: Float32[ndarray, "n 11"]
+) -> Float32[ndarray, "n 11"]:
+    """Return the geometric mean of what the page network and the digit classifier say."""
+    among = np.empty_like(alone)
+    among[:, :NON_DIGIT] = characters[:, :NON_DIGIT]
+    among[:, NON_DIGIT] = characters[:, NON_DIGIT:].sum(axis=1)
+    both = np.sqrt(among * alone)
+    return both / np.maximum(both.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+
+
+def _numbers(glyphs: list[Glyph], spaces: tuple[bool, ...]) -> Line:
+    """Return the words of a line that have at least as many digits as letters.
+
+    A point, comma or colon at the end of a word is no part of the number.
+    """
+    words: list[list[Glyph]] = []
+    for glyph, space in zip(glyphs, spaces, strict=True):
+        if space or not words:
+            words.append([])
+        words[-1].append(glyph)
+    kept: list[list[Glyph]] = []
+    for word in words:
+        while word and word[-1].symbol in tuple(".,:"):
+            word = word[:-1]
+        shapes = [glyph for glyph in word if not glyph.symbol]
+        digits = sum(glyph.probabilities[NON_DIGIT] < 0.5 for glyph in shapes)
+        if digits and 2 * digits >= len(shapes):
+            kept.append(word)
+    starts = [place == 0 and at > 0 for at, word in enumerate(kept) for place in range(len(word))]
+    return Line(tuple(glyph for word in kept for glyph in word), tuple(starts))
+
+
+def glyph_image(
+    grey: UInt8[ndarray, "h w"], box: Float32[ndarray, "4"]
+) -> UInt8[ndarray, "28 28"]:
+    """Return the ink inside a box, normalised; blank if there is none. Other ink is left out."""
+    longer = float(max(box[2] - box[0], box[3] - box[1]))
+    left, top, right, bottom = _pixels(_grown(box, PAPER * longer + 2), grey.shape)
+    found = find_ink(np.ascontiguousarray(grey[top:bottom, left:right]), MAX_DIGIT_INK_SIDE)
+    inner = (_grown(box, SLACK * longer) - (left, top, left, top)) / found.reduction
+    rows, columns = (np.arange(side) + 0.5 for side in found.ink.shape)
+    inside = ((rows > inner[1]) & (rows < inner[3]))[:, None]
+    mask = inside & (columns > inner[0]) & (columns < inner[2]) & (found.ink > EDGE_INK)
+    if found.blank or not mask.any():
+        return np.zeros((28, 28), np.uint8)
+    return image_from_ink(found.ink, mask)[0]
+
+
+def _grown(box: Float32[ndarray, "4"], by: float) -> Float32[ndarray, "4"]:
+    return box + np.array([-by, -by, by, by], np.float32)
+
+
+def _pixels(box: Float32[ndarray, "4"], shape: tuple[int, int]) -> Box:
+    """Return a box in whole pixels, at least one, of a picture of this shape."""
+    h, w = shape
+    left, top = (min(max(int(edge), 0), side - 1) for edge, side in zip(box[:2], (w, h), strict=True))
+    right, bottom = (int(np.ceil(edge)) for edge in box[2:])
+    return left, top, min(max(right, left + 1), w), min(max(bottom, top + 1), h)
+
+
+def _confidences(lines: tuple[Line, ...]) -> list[float]:
+    return [glyph.confidence for line in lines for glyph in line.glyphs if not glyph.symbol]
+
+
+def _mean(lines: tuple[Line, ...]) -> float:
+    """Return the mean confidence of the digits; 1 if there are none, as in an empty picture."""
+    return float(np.mean(_confidences(lines) or [1.0]))
+
+
+def _sum(lines: tuple[Line, ...]) -> float:
+    """Return how much digit there is: the confidences above one half, added up."""
+    return sum(confidence for confidence in _confidences(lines) if confidence > 0.5)
+
+
+def _turn_back(line: Line, quarters: int, shape: tuple[int, int]) -> Line:
+    """Return a line of the page turned anticlockwise, with boxes in pixels of the page itself."""
+    glyphs = []
+    for glyph in line.glyphs:
+        corners, (h, w) = np.reshape(glyph.box, (2, 2)), shape
+        for quarter in range(quarters):  # (x, y) of the turned page is (w - y, x) of the one before
+            before = w if (quarters - quarter) % 2 else h
+            corners = np.stack([before - corners[:, 1], corners[:, 0]], axis=1)
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+        glyphs.append(replace(glyph, box=box))
+    return replace(line, glyphs=tuple(glyphs))

@@ -3,8 +3,8 @@
     python -m benchmarks.timing.classic --json
     python benchmarks/timing/classic.py --json
 
-`timing` measures speed and accuracy, `beds` draws the test pictures of the reader, `docs` writes
-measured figures into the documentation.
+`timing` measures speed and accuracy, `beds` draws the test pictures of the reader, `peers` compares
+the reader with OCR engines, `docs` writes measured figures into the documentation.
 """
 
 from pathlib import Path

@@ -16,7 +16,7 @@ help:
 	@echo "make lint            style, types and import rules"
 	@echo "make test-other-cpu  the tests that compare both engines, as without AVX-512"
 	@echo "make test-pages      check HTML pages in a browser; needs Chromium"
-	@echo "make weights         train the network that reads pictures, and put it into the package"
+	@echo "make weights         train the networks that read pictures, and put them into the package"
 	@echo "make setup           only create $(VENV) and install"
 	@echo "make clean           remove $(VENV)"
 	@echo "TORCH=cpu            with any of them: install PyTorch without CUDA, gigabytes less on Linux"
@@ -77,6 +77,8 @@ weights: data
 	$(BIN)/digitnn data fetch fashion-mnist
 	$(BIN)/digitnn train reader --seed 0 --threads 1 --out runs/reader --resume
 	$(BIN)/python -m tools.ship_reader runs/reader
+	$(BIN)/python -m tools.page_reader.train runs/page-reader
+	$(BIN)/python -m tools.page_reader.ship runs/page-reader
 
 # What a change should pass before each commit; `.ci/run` has everything.
 check: data lint

@@ -15,13 +15,14 @@ class Glyph:
 
     image: its ink, as `normalise` makes it; box: in pixels of the upright picture; probabilities:
     of the ten digits and of "no digit"; symbol: the point, comma, dash, slash or colon that it
-    probably is, "" for anything else.
+    probably is, "" for anything else; symbol_confidence: the probability of that.
     """
 
     image: UInt8[ndarray, "28 28"]
     box: Box
     probabilities: Float32[ndarray, " 11"]
     symbol: str = ""
+    symbol_confidence: float = 0.0
 
     @property
     def confidence(self) -> float:

@@ -58,7 +58,8 @@ _Result = TypeVar("_Result")
 class Digit:
     """One glyph of a picture.
 
-    digit: None if rejected; confidence: the probability of the most likely digit; box: left, top,
+    digit: None if rejected or a symbol; confidence: the probability of the most likely digit, or of
+    the symbol; box: left, top,
     right, bottom in pixels of the upright picture, right and bottom exclusive; image: the input of
     the network; probabilities: of 0 to 9 and, last, of "no digit"; symbol: "." "," "-" "/" or ":" if
     symbols are read and it is one, else "".
@@ -84,9 +85,9 @@ class Digit:
     @property
     def verdict(self) -> str:
         """What was decided, and with what probability, in words."""
-        if self.symbol:
-            return f"{self.symbol}: a symbol"
         share = f"{100 * self.confidence:.0f} %"
+        if self.symbol:
+            return f"{self.symbol}: confidence {share}"
         if self.digit is not None:
             return f"{self.digit}: confidence {share}"
         if (p := float(self.probabilities[NON_DIGIT])) > self.confidence:
@@ -204,6 +205,7 @@ class Reader:
         confidence = min(float(glyph.probabilities[most_likely]), 1.0)
         digit = most_likely if confidence >= self.min_confidence else None
         symbol = glyph.symbol if self.symbols and digit is None else ""
+        confidence = glyph.symbol_confidence if symbol else confidence
         return Digit(digit, confidence, glyph.box, glyph.image, glyph.probabilities, symbol)
 
 

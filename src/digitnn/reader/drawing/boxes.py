@@ -48,7 +48,7 @@ def draw_boxes(
 
 def colour_of(digit: Digit) -> str:
     """Return the colour for accepted, unsure or rejected."""
-    if digit.digit is None:
+    if digit.digit is None and not digit.symbol:
         return REJECTED_COLOUR
     return ACCEPTED_COLOUR if digit.confidence >= MIN_SURE_CONFIDENCE else UNSURE_COLOUR
 

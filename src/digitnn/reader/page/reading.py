@@ -82,10 +82,11 @@ def classify_glyphs(
         return []
     images = np.stack([glyph_image(grey, box) for box in found.boxes])
     probabilities = combine(found.characters, classify(images))
+    boxes = [_pixels(box, grey.shape) for box in found.boxes]
     best = found.characters.argmax(axis=1)
     symbols = [CHARACTERS[k] if NON_DIGIT <= k < len(CHARACTERS) else "" for k in best]
-    boxes = [_pixels(box, grey.shape) for box in found.boxes]
-    return [Glyph(*own) for own in zip(images, boxes, probabilities, symbols, strict=True)]
+    sure = found.characters.max(axis=1).tolist()
+    return [Glyph(*own) for own in zip(images, boxes, probabilities, symbols, sure, strict=True)]
 
 
 def combine(

@@ -2,9 +2,11 @@
 
 manifest.csv has the columns file, content and kind. The content is the digits from left to right,
 with "|" for a new line and a space for a wide gap; it is empty if there is no digit. A picture of
-at most one digit is read as by `digitnn read --single`, any other as by `digitnn read`.
+at most one digit is read as by `digitnn read --single`, any other as by `digitnn read`; with
+--default all are. A score compares whole texts, another the digits of each line, for manifests that
+list digits only.
 
-    python -m benchmarks.beds.pictures FOLDER [--model RUN] [--json] [--misread PNG]
+    python -m benchmarks.beds.pictures FOLDER [--default] [--model RUN] [--json] [--misread PNG]
 """
 
 import argparse
@@ -54,12 +56,18 @@ def read_manifest(folder: Path) -> list[ManifestEntry]:
         raise SystemExit(f"{manifest}: cannot be read ({error.strerror})") from None
 
 
-def read_pictures(reader: Reader, listed: Sequence[ManifestEntry]) -> list[Answer]:
-    """Read each picture in order; the text of one that cannot be opened is empty."""
+def read_pictures(
+    reader: Reader, listed: Sequence[ManifestEntry], default: bool = False
+) -> list[Answer]:
+    """Read each picture in order; the text of one that cannot be opened is empty.
+
+    default: whether pictures of at most one digit are read like all others.
+    """
     found: list[Answer] = []
     for entry in listed:
+        single = not default and len(entry.content) <= 1
         try:
-            text = reader.read(entry.path, single=len(entry.content) <= 1).text
+            text = reader.read(entry.path, single=single).text
         except PictureError:
             text = ""
         found.append(Answer(entry.content, text))
@@ -67,22 +75,29 @@ def read_pictures(reader: Reader, listed: Sequence[ManifestEntry]) -> list[Answe
 
 
 def rows_by(keys: Sequence[str], found: Sequence[Answer]) -> dict[str, Any]:
-    """Summarise the answers of each key, in alphabetical order."""
+    """Summarise the answers of each key, in alphabetical order.
+
+    "digits": how many agree if only the digits of each line are compared.
+    """
     groups: dict[str, list[Answer]] = defaultdict(list)
     for key, answer in zip(keys, found, strict=True):
         groups[key].append(answer)
-    return {key: summarise_answers(group) for key, group in sorted(groups.items())}
+    return {
+        key: {**summarise_answers(group), "digits": sum(answer.digits_correct for answer in group)}
+        for key, group in sorted(groups.items())
+    }
 
 
 def score(
-    reader: Reader, folder: Path, listed: Sequence[ManifestEntry]
+    reader: Reader, folder: Path, listed: Sequence[ManifestEntry], default: bool = False
 ) -> tuple[dict[str, Any], list[Answer]]:
     """Return summaries by the manifest's kinds and by the files' folders, and the answers."""
-    found = read_pictures(reader, listed)
+    found = read_pictures(reader, listed, default)
     folders = [entry.path.relative_to(folder).parent.as_posix() for entry in listed]
     result = {
         "schema": 1,
         "folder": folder.name,
+        "default": default,
         "min_confidence": reader.min_confidence,
         "kinds": rows_by([entry.kind for entry in listed], found),
         "folders": rows_by(folders, found),
@@ -130,10 +145,13 @@ def main() -> None:
     parser.add_argument("--min-confidence", type=float, metavar="P")
     parser.add_argument("--json", action="store_true", help="print JSON on one line only")
     parser.add_argument("--misread", type=Path, metavar="PNG", help="draw a contact sheet")
+    parser.add_argument(
+        "--default", action="store_true", help="read pictures of one digit without --single too"
+    )
     options = parser.parse_args()
     reader = Reader.load(options.model, options.min_confidence)
     listed = read_manifest(options.folder)
-    result, found = score(reader, options.folder, listed)
+    result, found = score(reader, options.folder, listed, options.default)
     if options.misread:
         wrong = [(e, a) for e, a in zip(listed, found, strict=True) if not a.correct]
         captions = [f"{a.truth} > {a.text}".replace("\n", "|") for _, a in wrong]
@@ -143,7 +161,8 @@ def main() -> None:
         return
     for part in ("folders", "kinds"):
         for name, found_row in result[part].items():
-            print(format_summary(f"{part[:-1]} {name}", found_row))
+            digits = f"digits alone {found_row['digits']}"
+            print(f"{format_summary(f'{part[:-1]} {name}', found_row)}  {digits}")
 
 
 if __name__ == "__main__":

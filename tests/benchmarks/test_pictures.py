@@ -55,6 +55,7 @@ def test_a_folder_is_scored_by_kinds_and_by_folders(folder):
     assert (photo["right"], photo["wrong"]) == (0, 1)
     assert photo["character_error_rate"] == pytest.approx(1 / 6)
     assert result["kinds"]["junk"]["accepted"] == 0
+    assert [result["kinds"][kind]["digits"] for kind in ("drawn", "junk", "photo")] == [1, 1, 0]
     assert set(result["folders"]) == {"a", "b"}
     assert [one["file"] for one in result["misread"]] == ["a/other.png", "b/page.png"]
 
@@ -64,6 +65,12 @@ def test_only_pictures_of_one_digit_or_none_are_read_as_single(folder):
     assert SINGLE == {
         "a/five.png": True, "a/other.png": True, "b/page.png": False, "b/broken.png": True
     }  # fmt: skip
+
+
+def test_all_pictures_are_read_alike_in_the_default_mode(folder):
+    result, _ = score(fake(), folder, read_manifest(folder), default=True)
+    assert result["default"]
+    assert set(SINGLE.values()) == {False}
 
 
 def test_a_manifest_without_its_columns_is_reported_in_one_line(tmp_path):

@@ -15,7 +15,10 @@ PAGE_FONTS = {
     "mali": (21804, "cd38e40d516ab13ab4ef21cdb01671bac4c326ef338b39d87eb1892c5fc17bbf"),
     "merriweather": (66996, "68f5bdf7a1f608fbcbdef6d9d9311491e79b3e39f94fc16b5798b805db67d89b"),
     "neucha": (14620, "b0c09e2ecd7d760fb997f926f2d15e53c57561802fb071a317832942536ca82a"),
-    "nothing-you-could-do": (18324, "454bff123de1c8224aff670f12797ca91cf54becf6f8359391bd37a6dd68a60e"),
+    "nothing-you-could-do": (
+        18324,
+        "454bff123de1c8224aff670f12797ca91cf54becf6f8359391bd37a6dd68a60e",
+    ),
     "open-sans": (17252, "8b3c81a3240d7c8cc9877cf5233d97051aa07730947217db840e500470a4d44a"),
     "orbitron": (8656, "ed24ba80492abd2432aad674ea939909e31f54953f73da029cc73fe20f8f8ae6"),
     "oswald": (15692, "5f3966ed3a8e59e0db0e44b18b1b143df55d6fabc9497764e1b5a8612a6a196d"),
@@ -27,7 +30,10 @@ PAGE_FONTS = {
     "source-serif-4": (24020, "777f0f04bfdacfb14959c0be7cb6329b257659017ebbfb8c9e36f27be06b7662"),
     "special-elite": (63412, "7df45f6160a8637988d6a8d436cce60d8a88c821a8a33b728c6f8eb468949cef"),
     "sriracha": (32536, "5d58be0698ba9a1b621ca2fa6d44e0b08b50fed7d913c956a4c0a9fd9fbfaa40"),
-    "sue-ellen-francisco": (15780, "e2c988155c07d4a26b81216397fa1841af0916c9737a61e05ea38bd1bd5361b1"),
+    "sue-ellen-francisco": (
+        15780,
+        "e2c988155c07d4a26b81216397fa1841af0916c9737a61e05ea38bd1bd5361b1",
+    ),
     "ubuntu": (17340, "4ed830600afe65057c2c165013dd64968b3d4fd3c358e7a0d0c2fc8762f632ff"),
     "vt323": (9752, "4bf46256dbaa7b6531febc80268b117fb6f71a56ccd9f859de9211b06fd5337c"),
 }

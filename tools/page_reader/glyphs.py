@@ -248,8 +248,7 @@ def junk(number: int) -> Glyph:
     points = np.concatenate([np.asarray(stroke, float) for stroke in strokes])
     low, extent = points.min(axis=0), max(float(np.ptp(points, axis=0).max()), 1e-6)
     scaled: list[Stroke] = [
-        [tuple(point) for point in (np.asarray(stroke, float) - low) / extent]
-        for stroke in strokes
+        [tuple(point) for point in (np.asarray(stroke, float) - low) / extent] for stroke in strokes
     ]
     return draw_strokes(scaled, rng.uniform(0.03, 0.16))
 

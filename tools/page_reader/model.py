@@ -54,7 +54,7 @@ class PageNetwork(nn.Module):
         self.head = Residual(head)
         self.answer = nn.Conv2d(head, ANSWERS, 1)
         with torch.no_grad():
-            self.answer.bias[:2] = -4.0
+            self.answer.bias[:2] = -4.0  # type: ignore[index]
 
     def forward(self, pages: Tensor) -> Tensor:
         """Return (n, 22, y, x): see `digitnn.reader.page.network.ANSWERS`."""

@@ -64,13 +64,13 @@ class View:
 
     def jacobians(self, points: ndarray) -> ndarray:
         """Return the derivatives (n, 2, 2) at `points`, by central differences of a pixel."""
-        dx = (self(points + (0.5, 0)) - self(points - (0.5, 0)))[:, :, None]
-        dy = (self(points + (0, 0.5)) - self(points - (0, 0.5)))[:, :, None]
-        return np.concatenate([dx, dy], axis=2)
+        right, down = np.array([0.5, 0]), np.array([0, 0.5])
+        dx, dy = (self(points + half) - self(points - half) for half in (right, down))
+        return np.stack([dx, dy], axis=2)
 
 
 def draw_view(rng: Generator, h: int, w: int) -> View:
-    """Return a random view: half of the pages lie straight, the others up to 15 degrees turned."""
+    """Return a random view: a fifth of the pages lie straight, the others up to 16 degrees turned."""
     kind = rng.random()
     turn = 0.0 if kind < 0.2 else rng.normal(scale=np.radians(2 if kind < 0.6 else 7))
     turn = float(np.clip(turn, -np.radians(16), np.radians(16)))
@@ -157,15 +157,16 @@ def paste(
     )  # fmt: skip
     top, left = max(-low[1], 0), max(-low[0], 0)
     part = patch[top : h - low[1], left : w - low[0]]
-    at = ink[low[1] + top : low[1] + top + part.shape[0], low[0] + left : low[0] + left + part.shape[1]]
+    y, x = low[1] + top, low[0] + left
+    at = ink[y : y + part.shape[0], x : x + part.shape[1]]
     np.maximum(at, part * np.float32(placed.tone / 255), out=at)
-    threshold = 0.3 * float(patch.max())
-    ys, xs = np.flatnonzero(patch.max(axis=1) > threshold), np.flatnonzero(patch.max(axis=0) > threshold)
+    ys, xs = (np.flatnonzero(patch.max(axis=axis) > 0.3 * float(patch.max())) for axis in (1, 0))
     if not len(ys):
         return None
     total = float(patch.sum())
-    box = (low[0] + xs[0], low[1] + ys[0], low[0] + xs[-1] + 1, low[1] + ys[-1] + 1)
-    return tuple(float(v) for v in box), float(part.sum()) / max(total, 1e-6)
+    left, right = float(low[0] + xs[0]), float(low[0] + xs[-1] + 1)
+    top, bottom = float(low[1] + ys[0]), float(low[1] + ys[-1] + 1)
+    return (left, top, right, bottom), float(part.sum()) / max(total, 1e-6)
 
 
 def draw_rulings(
@@ -181,7 +182,8 @@ def draw_rulings(
             if ruling.tone == tone:
                 ends = np.array([[ruling.x0, ruling.y0], [ruling.x1, ruling.y1]])
                 points = view(ends[0] + steps * (ends[1] - ends[0])) * 2
-                canvas.line(list(map(tuple, points)), fill=255, width=max(1, round(2 * ruling.width)))
+                width = max(1, round(2 * ruling.width))
+                canvas.line(list(map(tuple, points)), fill=255, width=width)
         ink = np.maximum(ink, np.asarray(image.reduce(2), np.float32) * np.float32(tone / 255))
     return ink
 
@@ -246,7 +248,8 @@ def camera(picture: Float32[ndarray, "h w"], rng: Generator) -> UInt8[ndarray, "
     strength = 10 * rng.random() ** 2
     grain = rng.standard_normal(picture.shape, np.float32)
     if rng.random() < 0.3:
-        grain = noise_field(rng, *picture.shape, picture.shape[1] / rng.uniform(1.5, 4))
+        h, w = picture.shape
+        grain = noise_field(rng, h, w, w / rng.uniform(1.5, 4))
     image = Image.fromarray(np.clip(noisy + strength * grain, 0, 255).astype(np.uint8))
     if rng.random() < 0.6:
         file = BytesIO()

@@ -1,12 +1,12 @@
 """Fold and quantise the trained page network, and write it into the package.
 
-    python -m tools.page_reader.ship runs/page-reader
+python -m tools.page_reader.ship runs/page-reader
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,12 +40,12 @@ def folded(state: Mapping[str, torch.Tensor]) -> dict[str, ndarray]:
     return {name: value.astype(np.float32) for name, value in found.items()}
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Ship the last checkpoint; print its size and step as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--out", type=Path, default=SHIPPED_FILE)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     kept = torch.load(options.run / "checkpoint.pt", weights_only=True)
     save_safetensors(options.out, quantise(folded(kept["model"])))
     result = {"step": kept["step"], "bytes": options.out.stat().st_size}

@@ -60,7 +60,8 @@ def targets_of(scene: Scene) -> Targets:
                 closer_counted[part] = 0
         if not IGNORED_HEIGHTS[0] <= height <= IGNORED_HEIGHTS[1]:
             continue
-        sx, sy = (max(0.18 * side, 0.45) for side in (min(right - left, tall), min(bottom - top, tall)))
+        sx = max(0.18 * min(right - left, tall), 0.45)
+        sy = max(0.18 * min(bottom - top, tall), 0.45)
         y0, y1 = max(int(middle_y - 3 * sy) - 1, 0), min(int(middle_y + 3 * sy) + 2, CELLS)
         x0, x1 = max(int(middle_x - 3 * sx) - 1, 0), min(int(middle_x + 3 * sx) + 2, CELLS)
         if y0 >= y1 or x0 >= x1:

@@ -1,16 +1,17 @@
 """Train the page network on scenes, resumable at any time.
 
-    python -m tools.page_reader.train runs/page-reader [--steps 9000] [--resume]
+    python -m tools.page_reader.train runs/page-reader [--steps 9000]
 
-Step k trains on scenes that k and the seed alone decide, so an interrupted training ends with the
-same bytes as an undisturbed one on the same kind of processor with the same number of threads.
+The same command goes on where an interrupted training was saved last. Step k trains on scenes that
+k and the seed alone decide, so it ends with the same bytes as an undisturbed one on the same kind
+of processor with the same number of threads.
 """
 
 import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -28,7 +29,7 @@ SAVED_EVERY = 250
 WEIGHTS = {"closer": 2.0, "centres": 1.0, "boxes": 2.0, "characters": 1.0}
 
 
-class Scenes(Dataset):
+class Scenes(Dataset[dict[str, np.ndarray]]):
     """Scene number k of a seed, with its answers."""
 
     def __init__(self, seed: int, first: int, last: int) -> None:
@@ -54,7 +55,8 @@ def one_thread(_: int) -> None:
 def batches(seed: int, first: int, last: int, workers: int) -> Iterator[dict[str, torch.Tensor]]:
     """Yield the batches of steps `first` to `last`."""
     data = Scenes(seed, first * BATCH, last * BATCH)
-    yield from DataLoader(data, BATCH, num_workers=workers, prefetch_factor=4,
+    ahead = 4 if workers else None
+    yield from DataLoader(data, BATCH, num_workers=workers, prefetch_factor=ahead,
                           worker_init_fn=one_thread)  # fmt: skip
 
 
@@ -66,7 +68,7 @@ def rate_at(step: int, steps: int, highest: float) -> float:
     return highest * 0.5 * (1 + float(np.cos(np.pi * (step - warm) / (steps - warm))))
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Train or resume, and print the losses."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -76,11 +78,12 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=1e9)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     load("mnist", "train")
-    model = PageNetwork().to(memory_format=torch.channels_last)
+    model = PageNetwork()
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(model.parameters(), lr=options.rate, weight_decay=0.01)
     options.folder.mkdir(parents=True, exist_ok=True)
     checkpoint, first = options.folder / "checkpoint.pt", 0
@@ -90,17 +93,18 @@ def main() -> None:
         optimiser.load_state_dict(kept["optimiser"])
         first = kept["step"]
     model.train()
-    started, seen = time.perf_counter(), {}
-    for step, batch in enumerate(batches(options.seed, first, options.steps, options.workers), first):
+    started, seen = time.perf_counter(), dict[str, float]()
+    steps = batches(options.seed, first, options.steps, options.workers)
+    for step, batch in enumerate(steps, first):
         for group in optimiser.param_groups:
             group["lr"] = rate_at(step, options.steps, options.rate)
         page = batch.pop("page").to(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             answer = model(page)
         parts = loss_of(answer.float(), batch)
-        total = sum(WEIGHTS[name] * part for name, part in parts.items())
+        total = sum((WEIGHTS[name] * part for name, part in parts.items()), torch.zeros(()))
         optimiser.zero_grad(set_to_none=True)
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimiser.step()
         for name, part in parts.items():

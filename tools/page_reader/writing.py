@@ -8,7 +8,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.random import Generator
 
-from tools.page_reader.glyphs import SIGNS, Glyph, Hand, clothing, font_hand, junk, some_hand, stroke_hand
+from tools.page_reader.glyphs import (
+    SIGNS,
+    Glyph,
+    Hand,
+    clothing,
+    font_hand,
+    junk,
+    some_hand,
+    stroke_hand,
+)
 
 CONSONANTS, VOWELS = "bcdfghjklmnprstvwz", "aeiou"
 CLEAR_LETTERS = "ACEFHKLMNPRUVWXdehkmnprxw"
@@ -123,7 +132,9 @@ def word(rng: Generator) -> str:
     )[: int(rng.integers(2, 9))]
     if rng.random() < 0.2:
         letters = "".join(chr(rng.integers(65, 91)) for _ in range(int(rng.integers(2, 7))))
-    return letters.upper() if rng.random() < 0.2 else letters.title() if rng.random() < 0.3 else letters
+    if rng.random() < 0.2:
+        return letters.upper()
+    return letters.title() if rng.random() < 0.3 else letters
 
 
 def number(rng: Generator, signs: float) -> str:
@@ -174,7 +185,10 @@ def table(page: Page, by: Writer, rng: Generator) -> None:
     single = rng.random() < 0.45
     digits = 1 if single else int(rng.integers(1, 5))
     cell_h = by.size * rng.uniform(1.15, 2.4)
-    cell_w = cell_h * rng.uniform(0.7, 1.3) if single else by.size * (0.9 * digits + rng.uniform(0.2, 1.5))
+    if single:
+        cell_w = cell_h * rng.uniform(0.7, 1.3)
+    else:
+        cell_w = by.size * (0.9 * digits + rng.uniform(0.2, 1.5))
     columns = max(1, min(int(page.width / cell_w), 12))
     rows = max(1, min(int(page.height / cell_h), 12))
     left, top = -columns * cell_w / 2, -rows * cell_h / 2
@@ -277,8 +291,9 @@ def alone(page: Page, rng: Generator) -> None:
         w, h, tone = page.width / 2, page.height / 2, rng.uniform(0.2, 1)
         width = max(0.7, size * rng.uniform(0.02, 0.15))
         inset = rng.uniform(-0.02, 0.16, 4) * min(w, h)
-        edges = [(-w, inset[0] - h, w, inset[0] - h), (-w, h - inset[1], w, h - inset[1]),
-                 (inset[2] - w, -h, inset[2] - w, h), (w - inset[3], -h, w - inset[3], h)]  # fmt: skip
+        top, bottom, left, right = inset[0] - h, h - inset[1], inset[2] - w, w - inset[3]
+        edges = [(-w, top, w, top), (-w, bottom, w, bottom),
+                 (left, -h, left, h), (right, -h, right, h)]  # fmt: skip
         page.rulings += [Ruling(*edge, width, tone) for edge in edges if rng.random() < 0.65]
 
 
@@ -318,7 +333,9 @@ def rule_paper(page: Page, rng: Generator, size: float) -> None:
             ends = rng.uniform(-1, 1, 4) * (w, h, w, h)
             if rng.random() < 0.7:  # level or upright
                 ends[3 if rng.random() < 0.5 else 2] = ends[1 if rng.random() < 0.5 else 0]
-            page.rulings.append(Ruling(*map(float, ends), width * 3 * rng.random() + 0.5, rng.random()))
+            x0, y0, x1, y1 = map(float, ends)
+            thick = width * 3 * rng.random() + 0.5
+            page.rulings.append(Ruling(x0, y0, x1, y1, thick, rng.random()))
 
 
 def write_page(

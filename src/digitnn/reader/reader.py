@@ -61,7 +61,7 @@ class Digit:
     digit: None if rejected or a symbol; confidence: the probability of the most likely digit, or of
     the symbol; box: left, top,
     right, bottom in pixels of the upright picture, right and bottom exclusive; image: the input of
-    the network; probabilities: of 0 to 9 and, last, of "no digit"; symbol: "." "," "-" "/" or ":" if
+    the network; probabilities: of 0 to 9 and, last, of "no digit"; symbol: one of `.,-/:`, if
     symbols are read and it is one, else "".
     """
 

@@ -134,7 +134,6 @@ class Detections:
 def decode(answers: Float32[ndarray, "y x 22"], min_score: float) -> Detections:
     """Return the glyphs of one scale: the cells whose centre logit is the largest of 3 x 3."""
     logits = answers[:, :, 0]
-    h, w = logits.shape
     framed = np.pad(logits, 1, constant_values=-np.inf)
     largest = sliding_window_view(framed, (3, 3)).max(axis=(2, 3))
     y, x = np.nonzero((logits == largest) & (logits > np.log(min_score / (1 - min_score))))

@@ -122,9 +122,7 @@ def _numbers(glyphs: list[Glyph], spaces: tuple[bool, ...]) -> Line:
     return Line(tuple(glyph for word in kept for glyph in word), tuple(starts))
 
 
-def glyph_image(
-    grey: UInt8[ndarray, "h w"], box: Float32[ndarray, "4"]
-) -> UInt8[ndarray, "28 28"]:
+def glyph_image(grey: UInt8[ndarray, "h w"], box: Float32[ndarray, "4"]) -> UInt8[ndarray, "28 28"]:
     """Return the ink inside a box, normalised; blank if there is none. Other ink is left out."""
     longer = float(max(box[2] - box[0], box[3] - box[1]))
     left, top, right, bottom = _pixels(_grown(box, PAPER * longer + 2), grey.shape)
@@ -145,8 +143,8 @@ def _grown(box: Float32[ndarray, "4"], by: float) -> Float32[ndarray, "4"]:
 def _pixels(box: Float32[ndarray, "4"], shape: tuple[int, int]) -> Box:
     """Return a box in whole pixels, at least one, of a picture of this shape."""
     h, w = shape
-    left, top = (min(max(int(edge), 0), side - 1) for edge, side in zip(box[:2], (w, h), strict=True))
-    right, bottom = (int(np.ceil(edge)) for edge in box[2:])
+    left, top = min(max(int(box[0]), 0), w - 1), min(max(int(box[1]), 0), h - 1)
+    right, bottom = int(np.ceil(box[2])), int(np.ceil(box[3]))
     return left, top, min(max(right, left + 1), w), min(max(bottom, top + 1), h)
 
 

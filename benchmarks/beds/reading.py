@@ -14,7 +14,13 @@ from typing import Any
 
 from benchmarks.beds import digits, non_digits, pages, scenes, styles
 from benchmarks.beds.samples import Sample
-from benchmarks.beds.scoring import RawReading, format_summary, summarise_answers, threshold_curve
+from benchmarks.beds.scoring import (
+    Answer,
+    RawReading,
+    format_summary,
+    summarise_answers,
+    threshold_curve,
+)
 from benchmarks.measuring import print_result
 from benchmarks.timing import reading_speed
 from digitnn.data.fetch.sources import load
@@ -48,6 +54,8 @@ def all_beds(n: int, seed: int) -> Iterator[tuple[str, str, bool, Iterator[Sampl
         yield "pages", name, False, pages.samples(name, count, seed)
     for name in scenes.SCENES:
         yield "scenes", name, False, scenes.samples(name, max(5, n // 10), seed)
+    for name in scenes.WITH_SYMBOLS:
+        yield "symbols", name, False, scenes.with_symbols_read(name, max(5, n // 10), seed)
     for name in non_digits.NON_DIGITS:
         yield "junk", name, True, non_digits.samples(name, n // 2, seed)
 
@@ -62,15 +70,18 @@ def mnist_test() -> Iterator[Sample]:
 def measure(model: str | None, n: int, seed: int, test_split: bool) -> dict[str, Any]:
     """Return summaries by bed, totals by group, and the threshold curve, as plain builtins."""
     threshold = Reader.load(model).min_confidence
-    reader = Reader.load(model, 0.0)
+    reader, symbol_reader = Reader.load(model, 0.0), Reader.load(model, symbols=True)
 
-    def summarise(readings: Iterable[RawReading]) -> dict[str, Any]:
+    def summarise(group: str, readings: Iterable[RawReading]) -> dict[str, Any]:
+        if group == "symbols":  # only what is rejected as a digit can be a symbol
+            return summarise_answers([Answer(reading.truth, reading.text) for reading in readings])
         return summarise_answers([reading.answer_at(threshold) for reading in readings])
 
     read: dict[str, dict[str, list[RawReading]]] = {}
     for group, name, single, samples in all_beds(n, seed):
-        found = read.setdefault(group, {})[name] = read_all(reader, samples, single)
-        print(format_summary(name, summarise(found)), file=sys.stderr)
+        chosen = symbol_reader if group == "symbols" else reader
+        found = read.setdefault(group, {})[name] = read_all(chosen, samples, single)
+        print(format_summary(name, summarise(group, found)), file=sys.stderr)
     if test_split:
         read["test"] = {"mnist test": read_all(reader, mnist_test(), True)}
     together = {group: list(chain(*beds.values())) for group, beds in read.items()}
@@ -80,10 +91,10 @@ def measure(model: str | None, n: int, seed: int, test_split: bool) -> dict[str,
         "threshold": threshold,
         "seed": seed,
         "beds": {
-            group: {name: summarise(bed) for name, bed in beds.items()}
+            group: {name: summarise(group, bed) for name, bed in beds.items()}
             for group, beds in read.items()
         },
-        "totals": {group: summarise(readings) for group, readings in together.items()},
+        "totals": {group: summarise(group, readings) for group, readings in together.items()},
         "not_in_junk_total": sorted(set(read["junk"]) - set(counted)),
         "curve": threshold_curve(together["digits"] + together["styles"], together["junk"]),
     }

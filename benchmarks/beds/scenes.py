@@ -6,6 +6,7 @@ Axes: h w pixels.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from zlib import crc32
 
 import numpy as np
@@ -242,3 +243,13 @@ def samples(name: str, n: int, seed: int = 0) -> Iterator[Sample]:
     for at in range(n):
         own = (seed, crc32(name.encode()), at)
         yield SCENES[name](own, np.random.default_rng([*own, 7]))
+
+
+WITH_SYMBOLS = ("numbers, points", "numbers, signs", "print, display")
+"""Beds whose pictures show nothing but digits and symbols."""
+
+
+def with_symbols_read(name: str, n: int, seed: int = 0) -> Iterator[Sample]:
+    """Yield the samples of a bed of `WITH_SYMBOLS`; their content has the symbols."""
+    for sample in samples(name, n, seed):
+        yield replace(sample, content=sample.symbols or sample.content)

@@ -27,6 +27,7 @@ GROUPS = {
     "styles": "hand-made strokes, in styles that are rare in MNIST",
     "pages": "whole pages of numbers",
     "scenes": "scenes: numbers in surroundings, beside print and signs, and scenes without a digit",
+    "symbols": "numbers with symbols, read with `--symbols`",
     "junk": "non-digits",
     "test": "MNIST's test split, through the whole reader",
 }
@@ -70,7 +71,7 @@ def _group(group: str, title: str, result: dict[str, Any]) -> str:
         )
     if group == "scenes":
         return _scenes(title, rows)
-    characters = group == "pages"
+    characters = group in ("pages", "symbols")
     lines = [
         f"| {title} | n | correct | wrong | rejected |{' character error rate |' if characters else ''}",
         f"|---|---|---|---|---|{'---|' if characters else ''}",

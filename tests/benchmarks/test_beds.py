@@ -220,6 +220,13 @@ def test_a_scene_is_the_same_each_time_and_says_what_it_shows(name):
     assert min(scene.pixels().shape[:2]) >= 20
 
 
+def test_scenes_with_symbols_have_them_in_their_content():
+    for name in ("numbers, points", "numbers, signs"):
+        found = "".join(s.content for s in scenes.with_symbols_read(name, 3))
+        assert "?" not in found
+        assert set(found) & set(".,-/:")
+
+
 def test_a_sheet_covers_the_share_of_the_picture_that_its_margins_leave():
     rng = np.random.default_rng(0)
     scene, mask = on_ground(np.ones((80, 120), np.float32), dark_table, rng, 0, (0.3, 0.3))

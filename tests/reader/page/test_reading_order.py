@@ -13,7 +13,8 @@ from benchmarks.beds.pens import Place, draw
 from benchmarks.beds.samples import to_uint8
 from benchmarks.beds.styles import STYLES
 from digitnn.data.dataset import Dataset
-from digitnn.reader.page.reading_order import find_wide_gaps, reading_order
+from digitnn.reader.page.reading_order import find_spaces, reading_order
+from digitnn.reader.page.straightening import straighten
 
 Curve = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -145,14 +146,14 @@ def test_lines_of_two_slopes_are_told_apart():
     found = reading_order(np.concatenate([upper, lower]))
     line_of = np.concatenate([lines, more + 3])
     assert [set(line_of[list(line.indices)]) for line in found] == [{at} for at in range(6)]
-    assert [line.slope for line in found] == pytest.approx([-0.12] * 3 + [0.12] * 3, abs=0.04)
 
 
-def test_the_slope_of_a_line_is_that_of_its_writing():
-    boxes, _ = write_rows(np.random.default_rng(0), 5, 5)
+def test_straightened_lines_are_level():
+    boxes, line_of = write_rows(np.random.default_rng(0), 5, 5, jump=0.0, sizes=(1.0, 1.0))
     for degrees in (-15, -4, 0, 9):
-        for line in reading_order(warp(boxes, turned(degrees))):
-            assert np.degrees(np.arctan(line.slope)) == pytest.approx(degrees, abs=1.5)
+        straight = straighten(warp(boxes, turned(degrees)))
+        for line in range(5):
+            assert np.ptp(straight[line_of == line], axis=0)[[1, 3]].max() < 8  # of 40 pixels
 
 
 def test_a_page_without_boxes_has_no_lines():
@@ -240,6 +241,11 @@ def test_the_text_of_a_written_page_follows_from_its_boxes(name, written_boxes):
         assert "\n".join(lines) == content
 
 
+def line_at(lefts):
+    """Return boxes 20 pixels wide and 40 high."""
+    return np.array([(left, 0, left + 20, 40) for left in lefts], float)
+
+
 @pytest.mark.parametrize(
     ("lefts", "expected"),
     [
@@ -251,12 +257,10 @@ def test_the_text_of_a_written_page_follows_from_its_boxes(name, written_boxes):
     ],
 )
 def test_a_gap_much_wider_than_the_others_is_a_space(lefts, expected):
-    boxes = [(left, 0, left + 20, 40) for left in lefts]
-    assert find_wide_gaps([boxes], [40.0]) == [tuple(bool(space) for space in expected)]
+    assert find_spaces([line_at(lefts)], [40.0]) == [tuple(bool(space) for space in expected)]
 
 
 def test_a_line_of_spaced_digits_is_compared_with_the_page():
-    apart = [(left, 0, left + 20, 40) for left in (0, 80, 160, 240)]
-    close = [(left, 50, left + 20, 90) for left in (0, 30, 60, 90, 120, 150)]
-    assert find_wide_gaps([apart], [40.0]) == [(False, False, False, False)]
-    assert find_wide_gaps([apart, close], [40.0, 40.0])[0] == (False, True, True, True)
+    apart, close = line_at([0, 80, 160, 240]), line_at([0, 30, 60, 90, 120, 150])
+    assert find_spaces([apart], [40.0]) == [(False, False, False, False)]
+    assert find_spaces([apart, close], [40.0, 40.0])[0] == (False, True, True, True)

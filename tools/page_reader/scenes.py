@@ -70,7 +70,7 @@ class View:
 
 
 def draw_view(rng: Generator, h: int, w: int) -> View:
-    """Return a random view: a fifth of the pages lie straight, the others up to 16 degrees turned."""
+    """Return a random view: a fifth of the pages lie straight, others up to 16 degrees turned."""
     kind = rng.random()
     turn = 0.0 if kind < 0.2 else rng.normal(scale=np.radians(2 if kind < 0.6 else 7))
     turn = float(np.clip(turn, -np.radians(16), np.radians(16)))

@@ -18,7 +18,7 @@ from numpy import ndarray
 from numpy.lib.stride_tricks import sliding_window_view
 
 from digitnn.engines.scratch.large_images import convolve, enlarge
-from digitnn.errors import DigitnnError, RunError
+from digitnn.errors import DataError, FormatError, RunError
 from digitnn.network.network import Params
 from digitnn.network.storage.safetensors import load_safetensors
 from digitnn.network.storage.saved_network import dequantise
@@ -69,7 +69,11 @@ class PageNetwork:
         """Load the shipped network, or another file of the same kind. Raises `RunError`."""
         try:
             return cls(dequantise(load_safetensors(file)))
-        except (OSError, DigitnnError) as error:
+        except OSError as error:
+            raise RunError(f"{file}: cannot be read ({error.strerror or error})") from None
+        except FormatError as error:  # which names the file
+            raise RunError(str(error)) from None
+        except DataError as error:
             raise RunError(f"{file}: {error}") from None
 
     def __call__(self, page: UInt8[ndarray, "h w"]) -> Float32[ndarray, "y x 22"]:

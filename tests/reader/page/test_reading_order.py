@@ -264,3 +264,21 @@ def test_a_line_of_spaced_digits_is_compared_with_the_page():
     apart, close = line_at([0, 80, 160, 240]), line_at([0, 30, 60, 90, 120, 150])
     assert find_spaces([apart], [40.0]) == [(False, False, False, False)]
     assert find_spaces([apart, close], [40.0, 40.0])[0] == (False, True, True, True)
+
+
+def test_printed_words_are_told_apart_though_their_spaces_are_narrow():
+    rng = np.random.default_rng(0)
+    lengths = [5, 2, 4, 3, 6]
+    starts = np.cumsum(lengths)[:-1]
+    for _ in range(20):
+        steps = 20 + rng.uniform(1, 6, sum(lengths))
+        steps[starts] += 16  # 0.4 heights
+        (spaces,) = find_spaces([line_at(np.cumsum(steps))], [40.0])
+        assert np.flatnonzero(spaces).tolist() == starts.tolist()
+
+
+def test_unevenly_written_digits_are_one_number():
+    rng = np.random.default_rng(0)
+    for n in range(2, 30):
+        (spaces,) = find_spaces([line_at(np.cumsum(20 + rng.uniform(-4, 16, n)))], [40.0])
+        assert not any(spaces)

@@ -128,18 +128,24 @@ def find_spaces(
     """Return for each box of each line whether a wide gap, a space, precedes it.
 
     A gap is wide if it exceeds the narrow gaps of its line, or of the page, by 0.6 digit heights,
-    and by 0.6 of the narrow gaps where all digits are far apart.
+    and by 0.6 of the narrow gaps where all digits are far apart; or if no gap of the line is nearly
+    as wide but narrower, as between printed words. The more gaps, the more that says.
     lines: boxes from left to right; heights: the digit height of each line, in pixels.
     """
     gaps = [(own[1:, 0] - own[:-1, 2]) / height for own, height in zip(lines, heights, strict=True)]
     usual = _narrow_gap(np.concatenate(gaps))
-    narrow = [max(min(usual, _narrow_gap(own)), 0.0) for own in gaps]
-    wide = [own > least + 0.6 * max(1.0, least) for own, least in zip(gaps, narrow, strict=True)]
-    return [(False, *own.tolist()) for own in wide]
+    found = []
+    for own in gaps:
+        narrow = max(min(usual, _narrow_gap(own)), 0.0)
+        limit = narrow + 0.6 * max(1.0, narrow)
+        rest = np.sort(own[own >= narrow])
+        clear = rest[:-1][np.diff(rest) > 0.2 + 1.5 / max(len(own), 1)]
+        found.append((False, *(own > min([limit, *clear[:1]])).tolist()))
+    return found
 
 
 def _narrow_gap(gaps: Float[ndarray, " _"]) -> float:
     """Return the 30th percentile; of one or two gaps, which may both be wide, a capped minimum."""
     if len(gaps) < 3:
-        return min([*gaps.tolist(), 0.7])
+        return min([*gaps.tolist(), 0.5])
     return float(np.percentile(gaps, 30, method="lower"))

@@ -20,11 +20,13 @@ from digitnn.machine.resources import threads as usual_threads
 from digitnn.reader.digit_classifier import ClassifyImages, load_image_classifier
 from digitnn.reader.glyphs import Glyph, Line
 from digitnn.reader.ink.components import Box
+from digitnn.reader.input.arrays import ArraySource, digit_images
 from digitnn.reader.input.opening import (
     DEFAULT_LIMITS,
     Limits,
     Picture,
     PictureSource,
+    open_each,
     open_picture,
 )
 from digitnn.reader.page.network import PageNetwork, shipped_page_network
@@ -151,10 +153,10 @@ class Reader:
         return cls(classify, threshold, limits or DEFAULT_LIMITS, symbols, rotate)
 
     def read(self, source: PictureSource, single: bool = False) -> Reading:
-        """Read a picture: a path, bytes, an open file, a Pillow image or an array.
+        """Read a picture: a path, bytes, an open file, a Pillow image, an array or a tensor.
 
         single: take the picture for one digit at most. A picture without ink has no digits.
-        Raises `PictureError` if `source` is damaged or not a picture.
+        Raises `PictureError` if `source` is damaged, not a picture, or a batch of several.
         """
         return self.read_picture(open_picture(source, self.limits), single)
 
@@ -184,21 +186,40 @@ class Reader:
         return lines, (turned,) if quarters else ()
 
     def read_many(
-        self, sources: Iterable[PictureSource], single: bool = False, threads: int | None = None
+        self,
+        sources: Iterable[PictureSource] | ArraySource,
+        single: bool = False,
+        threads: int | None = None,
     ) -> Iterator[Reading | PictureError]:
-        """Yield a reading of each source in order, or its error if it cannot be read.
+        """Return an iterator of a reading of each source in order, or its error.
 
+        An array or tensor is a batch: a picture for each index of its first axis, all on one scale.
         Several threads open and read; only a few pictures are in memory at a time.
+        Raises `PictureError` if the shape of an array is not that of a batch.
         """
+        return self._read_opened(open_each(sources, self.limits), single, threads)
 
-        def attempt(source: PictureSource) -> Reading | PictureError:
+    def _read_opened(
+        self, pictures: Iterable[Callable[[], Picture]], single: bool, threads: int | None
+    ) -> Iterator[Reading | PictureError]:
+        def attempt(open_it: Callable[[], Picture]) -> Reading | PictureError:
             try:
-                return self.read(source, single)
+                return self.read_picture(open_it(), single)
             except PictureError as error:
                 return error
 
         with one_core_blas:
-            yield from map_in_order(attempt, sources, threads or usual_threads())
+            yield from map_in_order(attempt, pictures, threads or usual_threads())
+
+    def classify(self, images: ArraySource) -> Float32[ndarray, "n 11"]:
+        """Return the probabilities of the ten digits and, last, of "no digit" for each image.
+
+        images: n digits of 28 x 28 pixels as in MNIST, light ink on dark paper, centred: shape
+        (n, 28, 28), (n, 1, 28, 28) or (n, 784), or one image without n; any range. Unlike `read`,
+        this neither searches for the digit nor inverts, crops or centres anything.
+        Raises `PictureError` for other shapes, and for NaN and infinity.
+        """
+        return self.classify_images(digit_images(images))
 
     def _decide(self, glyph: Glyph) -> Digit:
         most_likely = int(glyph.probabilities[:NON_DIGIT].argmax())

@@ -1,6 +1,7 @@
 """Opening pictures: each pixel format gives the luminance, each bad file a one-line error."""
 
 import io
+import re
 import struct
 import sys
 import warnings
@@ -47,24 +48,6 @@ def test_every_mode_gives_the_luminance(mode):
     grey = np.where(GREY > 127, 255, 0).astype(np.uint8)
     image = Image.fromarray(grey).convert(mode)
     assert_allclose(open_picture(image).grey.astype(int), grey, atol=2)
-
-
-@pytest.mark.parametrize(
-    "array",
-    [
-        GREY.astype(bool),
-        GREY.astype(np.float64) / 255,
-        GREY.astype(np.int64),
-        GREY.astype(np.uint16) * 257,
-        np.repeat(GREY[:, :, None], 3, axis=2),
-        GREY[:, :, None],
-        np.asfortranarray(GREY),
-    ],
-    ids=["bool", "fractions", "int64", "16 bit", "colour", "one channel", "columns first"],
-)
-def test_an_array_of_any_type_gives_the_luminance(array):
-    wanted = GREY.astype(bool) * 255 if array.dtype == bool else GREY
-    assert_allclose(open_picture(array).grey.astype(int), wanted, atol=1)
 
 
 def test_sixteen_bits_keep_their_greys():
@@ -201,14 +184,6 @@ def png_white(width: int, height: int) -> bytes:
     return saved(Image.new("1", (width, height), 1), compress_level=1)
 
 
-@pytest.mark.parametrize(
-    "array", [np.zeros(9), np.zeros((9, 9, 5)), np.full((9, 9), np.nan), np.zeros((9, 9), complex)]
-)
-def test_arrays_that_are_no_picture_are_errors(array):
-    with pytest.raises(PictureError, match=r"expected shape|expected bools|no finite|at least"):
-        open_picture(array)
-
-
 def test_pillow_settings_and_warning_filters_are_restored():
     before, filters = Image.MAX_IMAGE_PIXELS, list(warnings.filters)
     open_picture(saved(Image.fromarray(GREY)))
@@ -235,6 +210,10 @@ def test_threads_open_pictures_side_by_side():
 WHOLE = {kind: saved(Image.fromarray(GREY), kind) for kind in SAVED}
 
 
+def has_memory_address(error: Exception) -> bool:
+    return re.search(r"0x[0-9a-f]{4}", str(error)) is not None
+
+
 @settings(max_examples=400, deadline=None)
 @given(
     st.sampled_from(SAVED),
@@ -250,23 +229,39 @@ def test_damaged_files_give_a_picture_or_a_one_line_error(kind, changes, kept):
         grey = open_picture(bytes(data[: int(kept * len(data))])).grey
     except PictureError as error:
         assert "\n" not in str(error)
-        assert "object at 0x" not in str(error)
+        assert not has_memory_address(error)
     else:
         assert grey.dtype == np.uint8
         assert grey.ndim == 2
 
 
 @pytest.mark.parametrize("kind", [*SAVED, "PDF"])
-def test_the_error_of_a_cut_file_holds_no_memory_address(kind):
+def test_the_error_of_a_cut_or_garbled_file_names_it_without_a_memory_address(kind, tmp_path):
     if kind == "PDF":
         pytest.importorskip("pypdfium2")
     data = saved(Image.fromarray(GREY), kind)
-    for kept in range(8, len(data), 7):
-        try:
-            for page in pages_of(io.BytesIO(data[:kept])):
-                page.open()
-        except PictureError as error:
-            assert "object at 0x" not in str(error)
+    path = tmp_path / "five.png"
+    errors = 0
+    for kept in range(8, len(data), 13):
+        for damaged in (data[:kept], data[:kept] + b"\xd7" * 8 + data[kept + 8 :]):
+            path.write_bytes(damaged)
+            for source, name in ((path, path), (io.BytesIO(damaged), "file")):
+                try:
+                    for page in pages_of(source):
+                        page.open()
+                except PictureError as error:
+                    errors += 1
+                    assert str(error).startswith(f"{name}: ")
+                    assert not has_memory_address(error)
+    assert errors
+
+
+def test_the_error_of_a_cut_pillow_image_names_its_file(tmp_path):
+    path = tmp_path / "five.png"
+    path.write_bytes(saved(Image.fromarray(GREY))[:200])
+    with Image.open(path) as image, pytest.raises(PictureError) as caught:
+        open_picture(image)
+    assert str(caught.value).startswith(f"{path}: damaged PNG (")
 
 
 def test_a_library_message_is_quoted_without_memory_addresses():

@@ -1,18 +1,14 @@
-"""Convert pixels of any kind (palette, transparency, CMYK, 16 bits, floats) to 8-bit luminance.
+"""Convert Pillow's images of any mode (palette, transparency, CMYK, 16 bits) to 8-bit luminance.
 
-Axes: h w pixels, c channels.
+Axes: h w pixels.
 """
 
 import numpy as np
-from jaxtyping import Shaped, UInt8
+from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image
 
-from digitnn.errors import PictureError
-
-FULL_SCALE_VALUES = (1, 255, 4095, 65535)
-"""White in arrays that are not uint8: fractions, bytes in a wider type, 12 bits (as of cameras), 16
-bits. The smallest that holds every pixel applies; beyond the last, the maximum pixel is white."""
+from digitnn.reader.input.arrays import find_scale
 
 MAX_ONE_TONE_SPREAD = 40
 """Visible pixels whose 10th and 90th percentiles (of 255) differ by less are the ink of one pen."""
@@ -24,37 +20,10 @@ def image_luminance(image: Image.Image, name: str) -> tuple[UInt8[ndarray, "h w"
         image.load()
         return _flatten_transparency(image.convert("RGBA"))
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return array_luminance(np.asarray(image), name), ()
+        pixels = np.asarray(image)
+        scale = find_scale(pixels)
+        return scale.to_bytes(pixels, name), scale.notes
     return np.asarray(image if image.mode == "L" else image.convert("L")), ()
-
-
-def array_luminance(array: Shaped[ndarray, "h w ..."], name: str) -> UInt8[ndarray, "h w"]:
-    """Convert bools, integers or floats of shape (h, w) or (h, w, c), with 1 to 4 channels."""
-    channels = 1 if array.ndim == 2 else array.shape[2]
-    if channels not in (1, 2, 3, 4) or array.dtype.kind not in "buif":
-        raise PictureError(
-            f"{name}: expected bools, integers or floats of shape (h, w) or (h, w, 1 to 4), "
-            f"got {array.dtype} {array.shape}"
-        )
-    pixels = array if array.dtype == np.uint8 else _to_bytes(array, name)
-    if channels == 1:
-        return pixels.reshape(array.shape[:2])
-    return image_luminance(Image.fromarray(np.ascontiguousarray(pixels)), name)[0]
-
-
-def _to_bytes(array: ndarray, name: str) -> UInt8[ndarray, "..."]:
-    """Scale pixels of a wider type to 0..255; see `FULL_SCALE_VALUES`."""
-    if array.dtype == bool:
-        return array * np.uint8(255)
-    values = array.astype(np.float32)
-    low, high = float(values.min()), float(values.max())
-    if not np.isfinite([low, high]).all():
-        raise PictureError(f"{name}: holds pixels that are no finite numbers")
-    if low < 0:
-        values, high = values - low, high - low
-    # Integers of 0 and 1 are a bilevel drawing, scaled like fractions up to 1.
-    white = next((scale for scale in FULL_SCALE_VALUES if high <= scale), high)
-    return np.rint(values * np.float32(255 / white)).astype(np.uint8)
 
 
 def _flatten_transparency(image: Image.Image) -> tuple[UInt8[ndarray, "h w"], tuple[str, ...]]:

@@ -7,31 +7,43 @@ Axes: h w pixels.
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from io import BytesIO
 from math import prod
 from os import PathLike, fspath
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Shaped, UInt8
 from numpy import ndarray
 from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from digitnn.errors import PictureError
-from digitnn.reader.input.luminance import array_luminance, image_luminance
+from digitnn.reader.input.arrays import (
+    SOURCE_KINDS,
+    ArraySource,
+    Scale,
+    as_picture,
+    batch_of_pictures,
+    describe,
+    find_scale,
+    is_array,
+    to_array,
+)
+from digitnn.reader.input.luminance import image_luminance
 from digitnn.reader.input.signatures import HEIF, detect_format
 from digitnn.wording import error_text
 
 BytesLike: TypeAlias = bytes | bytearray | memoryview
 FileSource: TypeAlias = str | PathLike[str] | BytesLike | BinaryIO
-PictureSource: TypeAlias = FileSource | Image.Image | ndarray
+PictureSource: TypeAlias = FileSource | Image.Image | ArraySource
 """Everything that can be opened."""
 
 _EXIF_ORIENTATION = 0x0112
@@ -81,16 +93,59 @@ def open_picture(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> Pict
 
     Raises `PictureError`: missing, a folder, empty, damaged, not a picture, too large.
     """
-    if isinstance(source, ndarray):
-        name = "array"
-        if source.ndim not in (2, 3):
-            raise PictureError(f"{name}: expected shape (h, w) or (h, w, c), got {source.shape}")
-        _check_size(source.shape[1], source.shape[0], limits, name)
-        return Picture(array_luminance(source, name), name)
     if isinstance(source, Image.Image):
-        return _decode(source, limits, source.format or "image")
-    name, data = read_bytes(source, limits)
+        file = str(getattr(source, "filename", ""))
+        return _decode(source, limits, file or source.format or "image")
+    if is_array(source):
+        array, name = to_array(source)
+        pixels, notes = as_picture(array, name)
+        return _open_pixels(pixels, find_scale(pixels), name, limits, notes)
+    name, data = read_bytes(cast("FileSource", source), limits)
     return open_bytes(data, name, limits)
+
+
+def open_each(
+    sources: Iterable[PictureSource] | ArraySource, limits: Limits = DEFAULT_LIMITS
+) -> Iterable[Callable[[], Picture]]:
+    """Return a function for each picture, in order, that opens it.
+
+    An array is a batch of pictures along its first axis, all on one scale; anything else is
+    iterated over. Raises `PictureError` for an array of another shape, and for a single file.
+    """
+    if isinstance(sources, str | PathLike | BytesLike | Image.Image):
+        kind = type(sources).__name__
+        raise PictureError(f"{kind}: expected several pictures, as a list, an iterator or a batch")
+    if is_array(sources) and not isinstance(sources, list | tuple):
+        batch, name = to_array(sources)
+        if batch.dtype.kind not in SOURCE_KINDS:
+            return _open_batch(batch, name, limits)
+    return (partial(open_picture, source, limits) for source in cast("Iterable[Any]", sources))
+
+
+def _open_batch(batch: ndarray, name: str, limits: Limits) -> Sequence[Callable[[], Picture]]:
+    pictures = batch_of_pictures(batch, name)
+    for pixels in pictures[:1]:  # all are of one size
+        _check_size(pixels.shape[1], pixels.shape[0], limits, f"{name}, {describe(batch)}")
+    scale = find_scale(batch)
+    return [
+        partial(_open_pixels, pixels, scale, f"{name}[{index}]", limits)
+        for index, pixels in enumerate(pictures)
+    ]
+
+
+def _open_pixels(
+    pixels: Shaped[ndarray, "h w ..."],
+    scale: Scale,
+    name: str,
+    limits: Limits,
+    notes: tuple[str, ...] = (),
+) -> Picture:
+    _check_size(pixels.shape[1], pixels.shape[0], limits, f"{name}, {describe(pixels)}")
+    grey, notes = scale.to_bytes(pixels, name), notes + scale.notes
+    if grey.ndim == 3:
+        grey, more = image_luminance(Image.fromarray(np.ascontiguousarray(grey)), name)
+        notes += more
+    return Picture(grey, name, notes)
 
 
 def open_bytes(data: bytes, name: str, limits: Limits, frame: int = 0) -> Picture:

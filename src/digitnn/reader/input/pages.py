@@ -10,15 +10,16 @@ from functools import partial
 from importlib import import_module
 from math import sqrt
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from numpy import ndarray
 from PIL import Image
 
 from digitnn.errors import PictureError
+from digitnn.reader.input.arrays import is_array
 from digitnn.reader.input.opening import (
     DEFAULT_LIMITS,
+    FileSource,
     Limits,
     Picture,
     PictureSource,
@@ -54,9 +55,9 @@ def pages_of(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> tuple[Pa
 
     Raises `PictureError` if the pages cannot even be counted, or are too many.
     """
-    if isinstance(source, ndarray | Image.Image):
+    if isinstance(source, Image.Image) or is_array(source):
         return (Page(1, 1, partial(open_picture, source, limits)),)
-    name, data = read_bytes(source, limits)
+    name, data = read_bytes(cast("FileSource", source), limits)
     if data.startswith(b"%PDF"):
         with _PDFIUM, closing(_document(data, name)) as document:
             count = len(document)

@@ -1,0 +1,245 @@
+"""Reading of pages: the ink of a box, two networks in one, words of digits, quarter turns."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from handwriting import write
+from numpy.testing import assert_allclose, assert_array_equal
+from page_glyphs import DarkBoxes, detections, row_of, typed
+from pictures import five, picture
+
+from digitnn.reader.digit_classifier import load_image_classifier
+from digitnn.reader.ink.normalise import normalise
+from digitnn.reader.page import reading
+from digitnn.reader.page.network import PageNetwork, shipped_page_network
+from digitnn.reader.page.reading import (
+    MIN_SCORE,
+    classify_glyphs,
+    combine,
+    glyph_image,
+    read_lines,
+    read_page,
+)
+
+NO_NETWORK = PageNetwork({})
+"""Where the search for glyphs is replaced, nobody asks the network."""
+
+
+def paper(h: int, w: int) -> np.ndarray:
+    return np.full((h, w), 255, np.uint8)
+
+
+def always(digit: int, p: float):
+    """Return a classifier that gives `digit` probability p, and "no digit" the rest."""
+
+    def classify(images):
+        row = np.zeros(11, np.float32)
+        row[[digit, 10]] = p, 1 - p
+        return np.tile(row, (len(images), 1))
+
+    return classify
+
+
+def unsure(images):
+    """A classifier that knows nothing, so that the page network decides."""
+    return np.full((len(images), 11), 1 / 11, np.float32)
+
+
+def text_of(lines) -> str:
+    """Return the most likely characters; "?" for letters."""
+    rows = []
+    for line in lines:
+        row = ""
+        for glyph, space in zip(line.glyphs, line.spaces, strict=True):
+            digit = int(glyph.probabilities.argmax())
+            row += (" " if space else "") + (glyph.symbol or (str(digit) if digit < 10 else "?"))
+        rows.append(row)
+    return "\n".join(rows)
+
+
+def test_the_ink_of_a_box_is_normalised_like_a_single_digit():
+    grey = paper(200, 260)
+    grey[50:150, 80:180] = five(100)
+    box = np.array([80 + 29, 50 + 14, 80 + 72, 50 + 84], np.float32)
+    image = glyph_image(grey, box)
+    assert_array_equal(image, normalise(picture(five(100))).image)
+    assert_array_equal(glyph_image(255 - grey, box), image)
+
+
+@pytest.mark.parametrize("ink", [0, 140])
+def test_ink_of_neighbours_is_left_out(ink):
+    alone = paper(200, 300)
+    alone[50:150, 100:200] = five(100)
+    box = np.array([129, 64, 172, 134], np.float32)
+    crowded = alone.copy()
+    crowded[50:150, 50:126] = five(100, ink=ink)[:, :76]
+    crowded[60:140, 176:182] = ink
+    crowded[138:142, 100:176] = ink
+    assert_array_equal(glyph_image(crowded, box), glyph_image(alone, box))
+
+
+def test_a_box_without_ink_gives_a_blank_image():
+    grey = paper(60, 90)
+    grey[:, 80:] = 0
+    for box in ([10, 10, 30, 40], [-50, -60, -20, -30], [200, 10, 230, 40], [20, 20, 20, 20]):
+        assert_array_equal(glyph_image(grey, np.array(box, np.float32)), np.zeros((28, 28)))
+
+
+def test_a_glyph_of_megapixels_is_reduced_in_place():
+    grey = paper(2000, 2400)
+    grey[100:1900, 300:2100] = five(1800)
+    image = glyph_image(grey, np.array([300 + 522, 100 + 250, 300 + 1296, 100 + 1512], np.float32))
+    expected = normalise(picture(five(1800))).image
+    assert_allclose(image.astype(int), expected, atol=60)  # reduced by 4 from another corner
+    assert np.abs(image.astype(int) - expected).mean() < 2
+
+
+def test_two_networks_together_are_the_geometric_mean():
+    """Exact in float64 up to rounding; the page network's symbols and shapes are no digits."""
+    characters = np.full((1, 16), 0.02, np.float32)
+    characters[0, [3, 12, 15]] = 0.5, 0.1, 0.14
+    alone = np.full((1, 11), 0.01, np.float32)
+    alone[0, [3, 10]] = 0.6, 0.31
+    expected = np.sqrt([*[0.02 * 0.01] * 10, 0.32 * 0.31])
+    expected[3] = np.sqrt(0.5 * 0.6)
+    assert_allclose(combine(characters, alone)[0], expected / expected.sum(), rtol=1e-5)
+
+
+def test_networks_that_exclude_each_other_give_no_probability_at_all():
+    one, other = np.eye(16, dtype=np.float32)[[3]], np.eye(11, dtype=np.float32)[[5]]
+    assert_array_equal(combine(one, other), np.zeros((1, 11)))
+
+
+def test_glyphs_below_the_threshold_are_not_classified():
+    seen = []
+
+    def counting(images):
+        seen.append(len(images))
+        return unsure(images)
+
+    found = detections(
+        ((0, 0, 20, 30), MIN_SCORE + 0.01, "1"), ((30, 0, 50, 30), MIN_SCORE - 0.01, "2")
+    )
+    (glyph,) = classify_glyphs(paper(60, 60), found, counting)
+    assert (glyph.probabilities.argmax(), glyph.box, seen) == (1, (0, 0, 20, 30), [1])
+    assert classify_glyphs(paper(60, 60), detections(), counting) == []
+    assert seen == [1]
+
+
+def test_boxes_are_whole_pixels_inside_the_picture():
+    found = detections(
+        ((-3.2, -0.5, 20.1, 30.9), 0.9, "1"), ((55.5, 57.7, 70.0, 90.0), 0.9, "."),
+        ((80.0, 10.0, 90.0, 20.0), 0.9, "x"),
+    )  # fmt: skip
+    glyphs = classify_glyphs(paper(58, 60), found, unsure)
+    assert [glyph.box for glyph in glyphs] == [(0, 0, 21, 31), (55, 57, 60, 58), (59, 10, 60, 20)]
+    assert [glyph.symbol for glyph in glyphs] == ["", ".", ""]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("2045 736\n91", "2045 736\n91"),
+        ("40.5", "40.5"),
+        ("1:30 -5 3/4 7,2 5-", "1:30 -5 3/4 7,2 5-"),
+        ("12. 34, 5: 6", "12 34 5 6"),
+        ("12.,:", "12"),
+        (". , 7", "7"),
+        ("..5", "..5"),
+        ("room 12 and 34", "12 34"),
+        ("abc\n12\nde", "12"),
+        ("4b", "4?"),
+        ("4bc 5", "5"),
+        ("c2d4", "?2?4"),
+        ("c.2,de", ""),
+        ("-", ""),
+        ("", ""),
+    ],
+)
+def test_words_of_more_letters_than_digits_and_points_at_their_ends_are_left_out(
+    written, read, monkeypatch
+):
+    monkeypatch.setattr(reading, "find_glyphs", lambda grey, network: typed(written))
+    lines = read_lines(paper(300, 900), NO_NETWORK, unsure)
+    assert text_of(lines) == read
+    assert all(line.glyphs for line in lines)
+
+
+@dataclass
+class Turned:
+    """A search that finds the dark rectangle of a page, as a 7 if the page is upright.
+
+    A page is upright with its light grey pixel at the top left; p: how sure the page network is
+    of the 7 on pages that are not.
+    """
+
+    p: float
+    asked: int = 0
+
+    def __call__(self, grey, network):
+        self.asked += 1
+        rows, columns = (np.flatnonzero((grey < 100).any(axis=axis)) for axis in (1, 0))
+        box = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+        found = detections((box, 0.9, "7"))
+        found.characters[:] = row_of("7", 0.97 if grey[0, 0] == 200 else self.p)
+        return found
+
+
+def marked_page() -> np.ndarray:
+    grey = paper(90, 140)
+    grey[0, 0] = 200
+    grey[20:50, 100:112] = 0
+    return grey
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_turned_page_is_read_upright_with_boxes_where_its_glyphs_are(quarters, monkeypatch):
+    monkeypatch.setattr(reading, "find_glyphs", Turned(0.4))
+    turned = np.rot90(marked_page(), -quarters)
+    (line,), found = read_page(turned, NO_NETWORK, always(7, 0.6))
+    assert found == quarters
+    rows, columns = (np.flatnonzero((turned < 100).any(axis=axis)) for axis in (1, 0))
+    box = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+    assert line.glyphs[0].box == box
+    assert all(type(edge) is int for edge in line.glyphs[0].box)
+
+
+def test_a_page_that_may_not_be_turned_is_read_as_it_lies(monkeypatch):
+    search = Turned(0.4)
+    monkeypatch.setattr(reading, "find_glyphs", search)
+    turned = np.rot90(marked_page())
+    (line,), found = read_page(turned, NO_NETWORK, always(7, 0.6), rotate=False)
+    assert (found, search.asked) == (0, 1)
+    assert line.glyphs[0].box == (20, 140 - 112, 50, 140 - 100)
+
+
+def test_a_page_that_reads_well_is_not_turned(monkeypatch):
+    search = Turned(0.4)
+    monkeypatch.setattr(reading, "find_glyphs", search)
+    assert read_page(marked_page(), NO_NETWORK, always(7, 0.6))[1] == 0
+    assert search.asked == 1
+
+
+def test_a_page_that_reads_little_better_on_its_side_is_not_turned(monkeypatch):
+    search = Turned(0.7)  # together 0.75 instead of 0.92
+    monkeypatch.setattr(reading, "find_glyphs", search)
+    assert read_page(np.rot90(marked_page()), NO_NETWORK, always(7, 0.6))[1] == 0
+    assert search.asked == 4
+
+
+@pytest.mark.parametrize("rotate", [True, False])
+def test_an_empty_page_has_no_lines(rotate):
+    assert read_page(paper(50, 80), DarkBoxes(), unsure, rotate) == ((), 0)
+
+
+def test_the_shipped_networks_read_a_page_upside_down():
+    page = write("2045 736\n91 8630")
+    lines, quarters = read_page(
+        np.rot90(page.grey, 2), shipped_page_network(), load_image_classifier()
+    )
+    assert (text_of(lines), quarters) == ("2045 736\n91 8630", 2)
+    h, w = page.grey.shape
+    boxes = np.array([glyph.box for line in lines for glyph in line.glyphs])
+    upright = np.stack([w - boxes[:, 2], h - boxes[:, 3], w - boxes[:, 0], h - boxes[:, 1]], axis=1)
+    assert_allclose(upright, page.boxes, atol=10)

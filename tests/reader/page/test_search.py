@@ -1,0 +1,169 @@
+"""Glyphs of all sizes: the pages that are looked at, and glyphs that several pages show."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from page_glyphs import Asking, DarkBoxes, detections, row_of
+
+from digitnn.reader.page.network import CHARACTERS
+from digitnn.reader.page.search import (
+    FIRST_PIXELS,
+    LARGEST_FACTOR,
+    MARGIN,
+    MIN_CLOSER_CELLS,
+    MOST_PIXELS,
+    find_glyphs,
+    merge,
+)
+
+
+def paper(h: int, w: int) -> np.ndarray:
+    return np.full((h, w), 255, np.uint8)
+
+
+def framed(shape: tuple[int, int], factor: float) -> tuple[int, int]:
+    """The shape of a picture at one size, with margins, in whole cells of the coarsest layer."""
+    h, w = (-(-(max(1, round(side * factor)) + 2 * MARGIN) // 16) * 16 for side in shape)
+    return h, w
+
+
+@pytest.mark.parametrize(
+    ("shape", "first", "last"),
+    [
+        ((1, 1), 2, 2),
+        ((5, 5), 2, 2),
+        ((28, 28), 2, 1),
+        ((100, 200), 2, 1 / 8),
+        ((700, 500), 1, 1 / 32),  # exactly as many pixels as are looked at first
+        ((701, 500), 1 / 2, 1 / 32),
+        ((3000, 4000), 1 / 8, 1 / 128),
+        ((7, 40_000), 1, 1 / 1024),
+    ],
+)
+def test_each_page_is_half_as_large_as_the_one_before(shape, first, last):
+    assert FIRST_PIXELS == 700 * 500
+    network = Asking()
+    assert len(find_glyphs(paper(*shape), network)) == 0
+    factors = [first]
+    while factors[-1] > last:
+        factors.append(factors[-1] / 2)
+    seen = [page.shape for page in network.seen]
+    assert sorted(seen) == sorted(framed(shape, factor) for factor in factors)
+
+
+@pytest.mark.parametrize("high", [6, 8, 12, 16, 24, 40, 64, 160, 416, 736])
+def test_glyphs_of_any_size_are_found_once_and_in_pixels_of_the_picture(high):
+    grey = paper(800, 1216)
+    unit = 32 if high > 40 else 4  # so that all edges lie on whole pixels of the page
+    wide, count = unit * max(1, high // unit // 3), 3
+    truth = []
+    for n in range(count):
+        left, top = unit * (1 + n * (max(2, 2 * wide // unit))), unit
+        grey[top : top + high, left : left + wide] = 0
+        truth.append([left, top, left + wide, top + high])
+    found = find_glyphs(grey, DarkBoxes())
+    boxes = found.boxes[np.argsort(found.boxes[:, 0])]
+    assert_allclose(boxes, truth, atol=1e-2)
+    assert all(CHARACTERS[at] == "7" for at in found.characters.argmax(axis=1))
+
+
+def test_glyphs_at_the_border_have_margins_in_its_tone():
+    grey = np.full((40, 56), 180, np.uint8)
+    grey[0:20, 0:8] = 10
+    network = DarkBoxes()
+    found = find_glyphs(grey, network)
+    assert_allclose(found.boxes, [[0, 0, 8, 20]], atol=1e-3)
+    (page,) = (page for page in network.seen if page.shape == framed(grey.shape, 2))
+    inside = np.s_[MARGIN : MARGIN + 80, MARGIN : MARGIN + 112]
+    assert page[inside].min() <= 10
+    page[inside] = 180
+    assert_array_equal(page, 180)
+
+
+def test_only_the_part_with_small_writing_is_looked_at_again():
+    grey = paper(1000, 1400)
+    truth = [[left, 304, left + 4, 312] for left in range(600, 680, 8)]
+    for left, top, right, bottom in truth:
+        grey[top:bottom, left:right] = 0
+    network = DarkBoxes()
+    found = find_glyphs(grey, network)
+    assert_allclose(found.boxes[np.argsort(found.boxes[:, 0])], truth, atol=1e-2)
+    shape = grey.shape
+    while framed(shape, 0.5) != network.seen[0].shape:  # the smaller pages come first
+        del network.seen[0]
+    once, twice = (page.shape for page in network.seen[1:])
+    # at half its size the writing is 4 x 38 pixels: at most 2 x 11 cells and 2 more at each side
+    assert np.less_equal(once, framed((8 * 6, 8 * 15), 1)).all()
+    # at full size 8 x 76 pixels
+    assert np.less_equal(twice, framed((4 * 7, 4 * 24), 2)).all()
+
+
+@pytest.mark.parametrize("cells", [0, MIN_CLOSER_CELLS - 1, MIN_CLOSER_CELLS])
+def test_a_few_cells_alone_do_not_ask_for_a_closer_look(cells):
+    asking, content = Asking(cells=cells), Asking()
+    for network in (asking, content):
+        find_glyphs(paper(800, 600), network)
+    assert (len(asking.seen) > len(content.seen)) is (cells == MIN_CLOSER_CELLS)
+
+
+@pytest.mark.parametrize("shape", [(3000, 4000), (1500, 1500), (5, 60_000), (600, 600), (30, 30)])
+def test_closer_looks_end_and_none_is_larger_than_allowed(shape):
+    network = Asking(cells=10**9)
+    find_glyphs(paper(*shape), network)
+    assert len(network.seen) <= 16
+    for page in network.seen:
+        h, w = page.shape
+        assert (h % 16, w % 16) == (0, 0)
+        assert (h - 2 * MARGIN - 16) * (w - 2 * MARGIN - 16) <= MOST_PIXELS
+    closest = max(page.shape[1] for page in network.seen)
+    assert closest <= framed(shape, LARGEST_FACTOR)[1]
+    if MOST_PIXELS > LARGEST_FACTOR**2 * np.prod(shape):
+        assert closest == framed(shape, LARGEST_FACTOR)[1]
+
+
+def test_the_same_glyph_at_two_sizes_is_one_with_the_mean_character():
+    glyphs = detections(((11, 9, 31, 40), 0.6, "7"), ((10, 10, 30, 40), 0.9, "1"))
+    found = merge(glyphs)
+    assert_array_equal(found.boxes, [[10, 10, 30, 40]])
+    assert_allclose(found.scores, [0.9])
+    assert_allclose(found.characters[0], 0.4 * row_of("7") + 0.6 * row_of("1"), atol=1e-6)
+
+
+def test_a_part_of_a_glyph_is_left_out():
+    whole, part = ((10, 10, 30, 40), 0.9, "8"), ((11, 11, 29, 23), 0.8, "0")
+    assert_array_equal(merge(detections(part, whole)).boxes, [whole[0]])
+    mostly_inside = ((11, 4, 29, 22), 0.8, "0")
+    assert len(merge(detections(whole, mostly_inside))) == 2
+
+
+@pytest.mark.parametrize("symbol", [".", ",", "-", "/", ":"])
+def test_a_symbol_inside_the_box_of_a_digit_stays(symbol):
+    digit, point = ((10, 10, 40, 40), 0.9, "4"), ((12, 34, 17, 39), 0.5, symbol)
+    assert len(merge(detections(digit, point))) == 2
+    slash, inside = ((0, 0, 40, 40), 0.9, symbol), ((2, 2, 14, 20), 0.5, "1")
+    assert len(merge(detections(slash, inside))) == 2
+
+
+def test_neighbours_stay_the_surest_first():
+    left, right = ((0, 0, 20, 30), 0.5, "1"), ((16, 0, 36, 30), 0.7, "2")
+    found = merge(detections(left, right))
+    assert_array_equal(found.boxes, [right[0], left[0]])
+    assert_array_equal(found.characters, [row_of("2"), row_of("1")])
+
+
+def test_no_glyphs_are_none():
+    assert len(merge(detections())) == 0
+
+
+def test_the_order_of_the_pages_does_not_matter(rng):
+    low = rng.uniform(0, 100, (40, 2))
+    boxes = np.concatenate([low, low + rng.uniform(5, 40, (40, 2))], axis=1)
+    glyphs = [
+        (tuple(box), 0.3 + 0.01 * n, "0123456789.,-/:x"[rng.integers(16)])
+        for n, box in enumerate(boxes)
+    ]
+    first = merge(detections(*glyphs))
+    second = merge(detections(*(glyphs[n] for n in rng.permutation(40))))
+    assert len(first) < 40
+    assert_array_equal(first.boxes, second.boxes)
+    assert_allclose(first.characters, second.characters, atol=1e-6)

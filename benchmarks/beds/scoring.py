@@ -90,9 +90,13 @@ def character_error_rate(answers: Sequence[Answer]) -> float:
 
 
 def digit_error_rate(answers: Sequence[Answer]) -> float:
-    """Return edits of digits divided by true digits; "?", gaps and lines do not count."""
-    wanted = sum(len(digits_of(answer.truth)) for answer in answers)
-    return sum(answer.digit_edits for answer in answers) / max(wanted, 1)
+    """Return edits of digits divided by true digits, over the pictures that have digits.
+
+    "?", gaps and lines do not count.
+    """
+    with_digits = [answer for answer in answers if digits_of(answer.truth)]
+    wanted = sum(len(digits_of(answer.truth)) for answer in with_digits)
+    return sum(answer.digit_edits for answer in with_digits) / max(wanted, 1)
 
 
 def summarise_answers(answers: Sequence[Answer]) -> dict[str, Any]:

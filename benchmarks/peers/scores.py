@@ -29,13 +29,15 @@ def score(shown: Sequence[Shown], name: str) -> dict[str, Any]:
     """Return what an engine read of some pictures, as plain builtins.
 
     exact: texts equal with gaps and lines; digits_right: digits of each line equal; digit_edits:
-    edit distance of digits; nothing: pictures with digits of which none was read; accepted:
-    pictures without a digit in which one was read.
+    edit distance of digits, over the pictures that have digits; nothing: those of them in which
+    none was read; accepted: pictures without a digit in which one was read; false_digits: how many.
     """
     answers = [Answer(one.truth, one.reads[name].text) for one in shown]
     seconds = [one.reads[name].cpu_seconds for one in shown]
-    wanted = sum(len(digits_of(answer.truth)) for answer in answers)
-    edits = sum(answer.digit_edits for answer in answers)
+    with_digits = [answer for answer in answers if digits_of(answer.truth)]
+    without = [answer for answer in answers if not digits_of(answer.truth)]
+    wanted = sum(len(digits_of(answer.truth)) for answer in with_digits)
+    edits = sum(answer.digit_edits for answer in with_digits)
     return {
         "n": len(answers),
         "exact": sum(answer.correct for answer in answers),
@@ -43,8 +45,9 @@ def score(shown: Sequence[Shown], name: str) -> dict[str, Any]:
         "digits": wanted,
         "digit_edits": edits,
         "digit_error_rate": edits / wanted if wanted else None,
-        "nothing": sum(bool(digits_of(a.truth)) and not a.accepted for a in answers),
-        "accepted": sum(not digits_of(a.truth) and a.accepted for a in answers),
+        "nothing": sum(not answer.accepted for answer in with_digits),
+        "accepted": sum(answer.accepted for answer in without),
+        "false_digits": sum(answer.digit_edits for answer in without),
         "cpu_seconds": {"mean": fmean(seconds), "max": max(seconds)},
     }
 

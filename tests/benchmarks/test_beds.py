@@ -304,7 +304,7 @@ def test_digits_alone_are_compared_line_by_line():
     assert not Answer("12\n3", "1\n23").digits_correct
     assert Answer("12\n3", "1\n23").digit_edits == 0
     answers = [Answer("12 34", "1? 3"), Answer("5", "57"), Answer("", "8")]
-    assert digit_error_rate(answers) == pytest.approx(4 / 5)
+    assert digit_error_rate(answers) == pytest.approx(3 / 5)
     summary = summarise_answers([Answer("1?2", "12"), Answer("34", "3")])
     assert (summary["right"], summary["digits_right"], summary["digit_error_rate"]) == (0, 1, 0.25)
 

@@ -41,9 +41,10 @@ FULL_SCALES = (
 MAX_OVERSHOOT = 0.1
 """Pixels may exceed a full scale by this share of their range, as interpolation does at edges."""
 
-MAX_SMALL_NUMBER = 17
+MAX_SMALL_NUMBER = 18
 """Arrays whose largest magnitude is above the fractions and at most this are on no full scale, but
-standardised, counts, or scikit-learn's digits (0..16); as bytes they would be all but black."""
+standardised, counts, or scikit-learn's digits (0..16, more if interpolated); bytes so small would be
+all but black."""
 
 MIN_SMALL_BYTE = 9
 """The same for uint8, whose black frames from a sensor must stay black: from this maximum on."""

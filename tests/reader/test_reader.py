@@ -9,37 +9,37 @@ from threading import Lock
 
 import numpy as np
 import pytest
+from handwriting import write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from page_glyphs import Asking, always, typed
 from pictures import five
 from PIL import Image
 from small_trainings import CLASSIC, trained
 
+from benchmarks.beds.paper import Camera, photograph
+from benchmarks.beds.samples import to_uint8
+from benchmarks.beds.surroundings import bordered, dark_table, on_ground, photographed
 from digitnn.errors import PictureError, RunError, UsageError
 from digitnn.network.layers import Dense, Flatten
 from digitnn.network.network import Network
 from digitnn.network.storage.safetensors import save_safetensors
 from digitnn.network.storage.saved_network import PARAMS, dequantise, load_network, quantise
 from digitnn.reader.digit_classifier import image_classifier, load_image_classifier, mean_classifier
-from digitnn.reader.input.opening import Limits, open_picture
-from digitnn.reader.layout.glyphs import Glyph, Line
+from digitnn.reader.glyphs import Glyph, Line
+from digitnn.reader.input.opening import Limits
 from digitnn.reader.reader import MAX_WAITING_PER_THREAD, Reader, map_in_order
 from digitnn.runs.ensembles import make_ensemble
 from digitnn.runs.run import save_run
 
 BLANK = np.full((40, 40), 255, np.uint8)
+SHIPPED = Reader.load()
 
 
-def always(digit: int, p: float):
-    """Return a classifier that gives `digit` probability p, and "no digit" the rest."""
-
-    def classify(images):
-        row = np.zeros(11, np.float32)
-        row[[digit, 10]] = p, 1 - p
-        return np.tile(row, (len(images), 1))
-
-    return classify
+def unsure(images):
+    """A classifier that knows nothing, so that the page network decides."""
+    return np.full((len(images), 11), 1 / 11, np.float32)
 
 
 def saved(image: Image.Image, kind: str = "PNG", **options) -> bytes:
@@ -55,12 +55,12 @@ def glyph(digit: int, p: float, left: int = 0) -> Glyph:
 
 @pytest.fixture
 def page(monkeypatch):
-    """Pages are segmented into 07, a wide gap, an unclear 3, and below it a 5."""
+    """Pages hold 07, a wide gap, an unclear 3, and below it a 5."""
     lines = (
         Line((glyph(0, 0.9), glyph(7, 0.8, 10), glyph(3, 0.4, 40)), (False, False, True)),
         Line((glyph(5, 1.0),), (False,)),
     )
-    monkeypatch.setattr("digitnn.reader.reader.segment", lambda picture, classify: lines)
+    monkeypatch.setattr("digitnn.reader.reader.read_page", lambda *_: (lines, 0))
 
 
 def test_a_page_is_text_with_gaps_lines_and_question_marks(page):
@@ -75,6 +75,38 @@ def test_a_page_is_text_with_gaps_lines_and_question_marks(page):
 @pytest.mark.parametrize(("least", "text"), [(0, "07 3\n5"), (0.85, "0? ?\n5"), (1, "?? ?\n5")])
 def test_the_threshold_decides_which_digits_are_rejected(page, least, text):
     assert Reader(always(0, 1), least).read(BLANK).text == text
+
+
+@pytest.mark.parametrize(
+    ("written", "default", "with_symbols"),
+    [
+        ("40.5 -7", "40?5 ?7", "40.5 -7"),
+        ("12:30\n1/2", "12?30\n1?2", "12:30\n1/2"),
+        ("9, 8.", "9 8", "9 8"),
+        ("17", "17", "17"),
+    ],
+)
+def test_symbols_are_read_if_asked_for(written, default, with_symbols, monkeypatch):
+    monkeypatch.setattr("digitnn.reader.page.reading.find_glyphs", lambda *_: typed(written))
+    for symbols, text in ((False, default), (True, with_symbols)):
+        reading = Reader(unsure, symbols=symbols).read(np.full((200, 400), 255, np.uint8))
+        assert reading.text == text
+        characters = text.replace(" ", "").replace("\n", "")
+        assert [digit.character for digit in reading.digits] == list(characters)
+        for digit in reading.digits:
+            assert (digit.digit is None) is not digit.character.isdigit()
+            assert digit.symbol == (digit.character if digit.character in ".,-/:" else "")
+            if digit.symbol:
+                assert digit.confidence == pytest.approx(0.97)
+                assert digit.verdict == f"{digit.symbol}: confidence 97 %"
+
+
+def test_a_digit_is_no_symbol(monkeypatch):
+    """Where the page network sees a dash and the classifier a 1, surely, the 1 stays."""
+    monkeypatch.setattr("digitnn.reader.page.reading.find_glyphs", lambda *_: typed("-5"))
+    rows = np.eye(11, dtype=np.float32)[[1, 5]]
+    reader = Reader(lambda images: rows, symbols=True)
+    assert reader.read(np.full((200, 400), 255, np.uint8)).text == "15"
 
 
 @pytest.mark.parametrize("least", [-0.1, 1.01, float("nan")])
@@ -102,15 +134,77 @@ def test_one_digit_is_read_from_every_kind_of_source(tmp_path):
 
 
 @pytest.mark.parametrize("single", [True, False])
-def test_a_page_without_ink_gives_an_empty_text(single):
-    reading = Reader(always(5, 1)).read(BLANK, single)
+@pytest.mark.parametrize("tone", [0, 128, 255])
+@pytest.mark.parametrize("shape", [(5, 5), (28, 28), (40, 300), (600, 400)])
+def test_a_page_without_ink_gives_an_empty_text(shape, tone, single):
+    reading = SHIPPED.read(np.full(shape, tone, np.uint8), single)
     assert (reading.text, reading.digits) == ("", ())
-    assert "no ink" in reading.notes[-1]
+    assert reading.notes[-1] == "nothing that could be a digit"
 
 
+@pytest.mark.parametrize("side", [28, 40, 100, 300])
 @pytest.mark.parametrize("single", [True, False])
-def test_a_page_that_is_all_ink_is_read_without_error(single):
-    assert Reader(always(5, 0.1)).read(np.zeros((40, 40), np.uint8), single).text in ("", "?")
+def test_no_digit_is_accepted_in_noise(side, single, rng):
+    even = rng.integers(0, 256, (side, side), np.uint8)
+    grain = np.clip(rng.normal(200, 20, (side, side)), 0, 255).astype(np.uint8)
+    for noise in (even, grain):
+        reading = SHIPPED.read(noise, single)
+        assert all(digit.digit is None for digit in reading.digits)
+        if not single:
+            assert reading.text == ""
+
+
+PHOTO = Camera(paper=210, contrast=0.65, slope=0.25, fibre=2, blur=0.8, noise=3)
+TEXT = "2045 736\n91 8630"
+
+
+def photo() -> np.ndarray:
+    """A page of numbers, photographed."""
+    ink = 1 - write(TEXT).grey / np.float32(255)
+    return to_uint8(photograph(ink, PHOTO, np.random.default_rng(0)))
+
+
+@pytest.mark.parametrize("width", [0, 2, 20, 90])
+@pytest.mark.parametrize("tone", [0, 90, 255])
+def test_a_plain_border_changes_nothing(tone, width):
+    reading = SHIPPED.read(bordered(photo(), tone, width, width))
+    assert reading.text == TEXT
+    boxes = np.array([digit.box for digit in reading.digits]) - width
+    assert_allclose(boxes, write(TEXT).boxes, atol=12)
+
+
+@pytest.mark.parametrize("tone", [0, 255])
+def test_the_bars_of_a_letterbox_change_nothing(tone):
+    assert SHIPPED.read(bordered(photo(), tone, 60, 0)).text == TEXT
+    assert SHIPPED.read(bordered(255 - photo(), tone, 60, 0)).text == TEXT
+
+
+def test_numbers_on_a_sheet_on_a_table_are_read(rng):
+    sheet = 1 - 0.85 * (1 - write("3950 71\n264").grey / np.float32(255))
+    scene, mask = on_ground(sheet, dark_table, rng, degrees=5)
+    reading = SHIPPED.read(photographed(scene, rng, mask))
+    assert reading.text == "3950 71\n264"
+
+
+def test_a_page_upside_down_is_read_with_a_note_unless_it_may_not_be_turned():
+    turned = np.rot90(photo(), 2)
+    reading = SHIPPED.read(turned)
+    assert reading.text == TEXT
+    assert "read after turning it by 180 degrees anticlockwise" in reading.notes
+    fixed = Reader.load(rotate=False).read(turned)
+    assert fixed.text != TEXT
+    assert not any("turning" in note for note in fixed.notes)
+    assert not any("turning" in note for note in SHIPPED.read(photo()).notes)
+
+
+@pytest.mark.parametrize("side", [28, 32, 33])
+@pytest.mark.parametrize("p", [0.89, 0.91])
+def test_a_small_picture_is_first_taken_for_one_digit(side, p):
+    network = Asking()
+    reading = Reader(always(5, p), page_network=network).read(five(side))
+    at_once = side <= 32 and p > 0.9
+    assert reading.text == ("5" if at_once else "")
+    assert (network.seen == []) is at_once
 
 
 def test_read_many_keeps_the_order_and_yields_errors_in_place(tmp_path):
@@ -312,7 +406,9 @@ def test_a_damaged_file_gives_a_reading_or_a_one_line_error(kind, changes, singl
         assert "\n" not in str(error)
         assert "object at 0x" not in str(error)
     else:
-        assert reading.text.replace(" ", "").replace("\n", "") == "5" * len(reading.digits)
+        characters = reading.text.replace(" ", "").replace("\n", "")
+        assert len(characters) == len(reading.digits)
+        assert set(characters) <= {"5", "?"}
 
 
 @pytest.mark.parametrize("source", [5, None, ["a.png"], "", "a\0b", StringIO("text")])
@@ -321,8 +417,17 @@ def test_an_invalid_source_raises_a_picture_error(source):
         FUZZED.read(source)
 
 
-def test_the_reader_applies_its_limits():
-    reader = Reader(always(5, 1), limits=Limits(megapixels=0.001))
-    with pytest.raises(PictureError, match="megapixels"):
-        reader.read(five(60))
-    assert open_picture(five(60)).grey.shape == (60, 60)
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        (Limits(megapixels=0.001), "60 x 60 pixels; the limit is 0.001"),
+        (Limits(megabytes=0.0001), "over 0.0001 MB"),
+        (Limits(min_side=61), "60 x 60 pixels.*61"),
+    ],
+)
+@pytest.mark.parametrize("single", [True, False])
+def test_the_reader_applies_its_limits(limits, words, single):
+    data = saved(Image.fromarray(five(60)))
+    with pytest.raises(PictureError, match=words):
+        Reader(always(5, 1), limits=limits).read(data, single)
+    assert Reader(always(5, 1)).read(data, single=True).text == "5"

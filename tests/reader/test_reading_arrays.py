@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from page_glyphs import always
 
 from benchmarks.beds.paint import brush_80
 from benchmarks.beds.styles import STYLES, written
@@ -12,18 +13,6 @@ from digitnn.errors import PictureError
 from digitnn.reader.ink.normalise import normalise
 from digitnn.reader.input.opening import open_picture
 from digitnn.reader.reader import Reader
-
-
-def always(digit: int, p: float):
-    """Return a classifier that gives `digit` probability p, and "no digit" the rest."""
-
-    def classify(images):
-        row = np.zeros(11, np.float32)
-        row[[digit, 10]] = p, 1 - p
-        return np.tile(row, (len(images), 1))
-
-    return classify
-
 
 SCALED = {
     "0..1": lambda images: images / 255,

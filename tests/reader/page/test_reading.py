@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from handwriting import write
 from numpy.testing import assert_allclose, assert_array_equal
-from page_glyphs import DarkBoxes, detections, row_of, typed
+from page_glyphs import DarkBoxes, always, detections, row_of, typed
 from pictures import five, picture
 
 from digitnn.reader.digit_classifier import load_image_classifier
@@ -30,20 +30,14 @@ def paper(h: int, w: int) -> np.ndarray:
     return np.full((h, w), 255, np.uint8)
 
 
-def always(digit: int, p: float):
-    """Return a classifier that gives `digit` probability p, and "no digit" the rest."""
-
-    def classify(images):
-        row = np.zeros(11, np.float32)
-        row[[digit, 10]] = p, 1 - p
-        return np.tile(row, (len(images), 1))
-
-    return classify
-
-
 def unsure(images):
     """A classifier that knows nothing, so that the page network decides."""
     return np.full((len(images), 11), 1 / 11, np.float32)
+
+
+def unsure_digits(images):
+    """A classifier that only knows that there are digits."""
+    return np.tile(np.array([0.1] * 10 + [0], np.float32), (len(images), 1))
 
 
 def text_of(lines) -> str:
@@ -226,6 +220,20 @@ def test_a_page_that_reads_little_better_on_its_side_is_not_turned(monkeypatch):
     monkeypatch.setattr(reading, "find_glyphs", search)
     assert read_page(np.rot90(marked_page()), NO_NETWORK, always(7, 0.6))[1] == 0
     assert search.asked == 4
+
+
+def test_symbols_do_not_make_a_page_read_badly(monkeypatch):
+    asked = []
+
+    def search(grey, network):
+        asked.append(grey.shape)
+        found = typed("4.5/6")
+        found.characters[:] = [row_of(character, 0.9999) for character in "4.5/6"]
+        return found
+
+    monkeypatch.setattr(reading, "find_glyphs", search)
+    lines, quarters = read_page(paper(90, 200), NO_NETWORK, unsure_digits)
+    assert (text_of(lines), quarters, len(asked)) == ("4.5/6", 0, 1)
 
 
 @pytest.mark.parametrize("rotate", [True, False])

@@ -117,7 +117,7 @@ def test_closer_looks_end_and_none_is_larger_than_allowed(shape):
         assert (h - 2 * MARGIN - 16) * (w - 2 * MARGIN - 16) <= MOST_PIXELS
     closest = max(page.shape[1] for page in network.seen)
     assert closest <= framed(shape, LARGEST_FACTOR)[1]
-    if MOST_PIXELS > LARGEST_FACTOR**2 * np.prod(shape):
+    if LARGEST_FACTOR**2 * np.prod(shape) < MOST_PIXELS:
         assert closest == framed(shape, LARGEST_FACTOR)[1]
 
 
@@ -127,6 +127,12 @@ def test_the_same_glyph_at_two_sizes_is_one_with_the_mean_character():
     assert_array_equal(found.boxes, [[10, 10, 30, 40]])
     assert_allclose(found.scores, [0.9])
     assert_allclose(found.characters[0], 0.4 * row_of("7") + 0.6 * row_of("1"), atol=1e-6)
+
+
+def test_boxes_of_one_glyph_may_lie_apart_by_a_third_of_it_even_of_a_symbol():
+    for name in "4.":
+        first, second = ((10, 10, 20, 20), 0.9, name), ((13, 10, 23, 20), 0.8, name)
+        assert_array_equal(merge(detections(second, first)).boxes, [first[0]])
 
 
 def test_a_part_of_a_glyph_is_left_out():

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import CommandLine, assert_one_error_line
+from handwriting import write
 from pictures import five
 from PIL import Image
 
@@ -17,7 +18,7 @@ from digitnn.cli.app import main
 from digitnn.cli.console import messages
 from digitnn.cli.read.inputs import natural_key
 from digitnn.cli.read.job import MIN_PROGRESS_FILES
-from digitnn.reader.layout.glyphs import Glyph, Line
+from digitnn.reader.glyphs import Glyph, Line
 from digitnn.reader.reader import DEFAULT_MIN_CONFIDENCE
 
 BLANK = np.full((40, 40), 255, np.uint8)
@@ -43,23 +44,33 @@ def read(digitnn: CommandLine, monkeypatch):
 
 @pytest.fixture
 def page(monkeypatch):
-    """Every picture is segmented into `05 5` above `?`."""
+    """Every picture holds `05 5` above a comma."""
     p = np.zeros(11, np.float32)
 
-    def glyph(digit: int, share: float, left: int, top: int) -> Glyph:
+    def glyph(digit: int, share: float, left: int, top: int, *symbol) -> Glyph:
         row = p.copy()
         row[[digit, 10]] = share, 1 - share
-        return Glyph(five(28), (left, top, left + 10, top + 12), row)
+        return Glyph(five(28), (left, top, left + 10, top + 12), row, *symbol)
 
     first = Line((glyph(0, 1, 2, 2), glyph(5, 0.6, 13, 2), glyph(5, 0.9, 28, 3)), (0, 0, 1))
-    lines = (first, Line((glyph(8, 0.25, 2, 20),), (False,)))
-    monkeypatch.setattr("digitnn.reader.reader.segment", lambda picture, classify: lines)
+    lines = (first, Line((glyph(8, 0.25, 2, 20, ",", 0.75),), (False,)))
+    monkeypatch.setattr("digitnn.reader.reader.read_page", lambda *_: (lines, 3))
 
 
 def save(path: str, grey=None, **options) -> str:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(five(40, pen=6) if grey is None else grey).save(path, **options)
     return path
+
+
+TURNED = "read after turning it by 270 degrees anticlockwise"
+MISSING = {
+    "path": "missing.png",
+    "text": "",
+    "digits": [],
+    "notes": [],
+    "error": "missing.png: no such file",
+}
 
 
 def test_the_json_has_the_documented_form(read, page):
@@ -78,10 +89,11 @@ def test_the_json_has_the_documented_form(read, page):
                     {"digit": 5, "confidence": 0.9, "box": [28, 3, 38, 15]},
                     {"digit": None, "confidence": 0.25, "box": [2, 20, 12, 32]},
                 ],
+                "notes": [TURNED],
                 "error": None,
             }
             if path != "missing.png"
-            else {"path": path, "text": "", "digits": [], "error": "missing.png: no such file"}
+            else MISSING
             for path in ("a.png", "missing.png", "b.jpg")
         ],
     }
@@ -91,7 +103,39 @@ def test_the_text_points_out_unsure_and_rejected_digits(read, page):
     done = read(save("a.png"))
     assert done.code == 0
     assert done.err == ""
-    assert done.out == ("a.png:\n  05 5\n  ?\n  (5: confidence 60 %; ?: not a digit, 75 %)\n")
+    assert done.out == (
+        f"a.png:\n  05 5\n  ?\n  ({TURNED}; 5: confidence 60 %; ?: not a digit, 75 %)\n"
+    )
+
+
+def test_symbols_are_read_and_told_apart_from_digits(read, page):
+    (picture,) = read("--symbols", "--json", save("a.png")).json()["pictures"]
+    assert picture["text"] == "05 5\n,"
+    assert ["symbol" in digit for digit in picture["digits"]] == [False, False, False, True]
+    assert picture["digits"][3] == {
+        "digit": None,
+        "symbol": ",",
+        "confidence": 0.75,
+        "box": [2, 20, 12, 32],
+    }
+    rows = list(csv.DictReader(io.StringIO(read("--symbols", "--csv", "a.png").out)))
+    assert (rows[3]["digit"], rows[3]["confidence"]) == (",", "0.75")
+    assert read("--symbols", "a.png").out.startswith("a.png:\n  05 5\n  ,\n")
+
+
+def test_a_page_is_turned_unless_it_may_not_be(digitnn: CommandLine):
+    page = write("2045 736\n91 8630")
+    save("turned.png", np.rot90(page.grey, 2))
+    (found,) = digitnn("read", "--json", "turned.png").json()["pictures"]
+    assert found["text"] == "2045 736\n91 8630"
+    assert found["notes"] == ["read after turning it by 180 degrees anticlockwise"]
+    h, w = page.grey.shape
+    boxes = np.array([digit["box"] for digit in found["digits"]])
+    upright = np.stack([w - boxes[:, 2], h - boxes[:, 3], w - boxes[:, 0], h - boxes[:, 1]], 1)
+    np.testing.assert_allclose(upright, page.boxes, atol=12)
+    (fixed,) = digitnn("read", "--json", "--no-rotate", "turned.png").json()["pictures"]
+    assert fixed["text"] != found["text"]
+    assert not any("turning" in note for note in fixed["notes"])
 
 
 def test_a_single_line_of_text_follows_its_path(read):
@@ -102,7 +146,7 @@ def test_a_single_line_of_text_follows_its_path(read):
 
 
 def test_an_unclear_digit_is_distinguished_from_a_non_digit(read):
-    done = read("--min-confidence", "0.95", save("thin.png"))
+    done = read("--single", "--min-confidence", "0.95", save("thin.png"))
     assert done.out == "thin.png: ?  (?: unclear, most likely 5, 90 %)\n"
 
 
@@ -124,8 +168,9 @@ def test_the_csv_has_a_row_for_each_digit(read, page):
 
 def test_the_options_set_the_threshold_and_the_size_limit(read):
     thick = save("thick.png", five(40, pen=25))
-    assert read("--json", "--min-confidence", "0.2", thick).json()["pictures"][0]["text"] == "6"
-    assert read("--json", "--min-confidence", "0.3", thick).json()["pictures"][0]["text"] == "?"
+    for threshold, text in (("0.2", "6"), ("0.3", "?")):
+        found = read("--single", "--json", "--min-confidence", threshold, thick).json()
+        assert found["pictures"][0]["text"] == text
     done = read("--json", "--max-megapixels", "0.001", thick)
     assert "40 x 40 pixels; the limit is 0.001" in done.json()["pictures"][0]["error"]
 
@@ -244,6 +289,7 @@ def test_a_blank_page_is_not_an_error(read):
         "path": "blank.png",
         "text": "",
         "digits": [],
+        "notes": ["nothing that could be a digit"],
         "error": None,
     }
 
@@ -279,7 +325,7 @@ def test_the_clipboard_is_read(read, monkeypatch):
 def test_the_pages_of_a_tiff_are_read_one_by_one(read):
     pages = [Image.fromarray(grey) for grey in (five(40, pen=6), BLANK, five(60, pen=25))]
     pages[0].save("scan.tif", save_all=True, append_images=pages[1:])
-    found = read("--json", "scan.tif", save("a.png")).json()["pictures"]
+    found = read("--json", "--single", "scan.tif", save("a.png")).json()["pictures"]
     assert [(picture["path"], picture.get("page"), picture["text"]) for picture in found] == [
         ("scan.tif", 1, "5"),
         ("scan.tif", 2, ""),
@@ -300,7 +346,7 @@ def test_the_pages_of_a_pdf_are_read(read):
     pytest.importorskip("pypdfium2")
     pages = [Image.fromarray(five(200, pen=pen)) for pen in (6, 25)]
     pages[0].save("scan.pdf", save_all=True, append_images=pages[1:])
-    found = read("--json", "scan.pdf").json()["pictures"]
+    found = read("--json", "--single", "scan.pdf").json()["pictures"]
     assert [(picture["page"], picture["text"]) for picture in found] == [(1, "5"), (2, "?")]
     Path("cut.pdf").write_bytes(b"%PDF-1.4\n")
     assert "PDF" in read("--json", "cut.pdf").json()["pictures"][0]["error"]
@@ -363,8 +409,8 @@ def test_five_hundred_files_are_read_in_order(read):
     contents = [Path(save(f"{pen}.png", five(28, pen=pen))).read_bytes() for pen in (6, 25)]
     for n, name in enumerate(names):
         Path(name).write_bytes(contents[n % 7 == 0])
-    for found in (read("--json", *names), read("--json", "many")):
-        pictures = found.json()["pictures"]
+    for files in (names, ["many"]):
+        pictures = read("--json", "--single", *files).json()["pictures"]
         assert [picture["path"] for picture in pictures] == names
         assert [picture["text"] for picture in pictures] == [
             "5" if n % 7 else "?" for n in range(500)

@@ -20,7 +20,7 @@ class SyntheticMix:
     blots: non-digits: ragged blots.
     """
 
-    hands: int = 12000
+    hands: int = 15000
     printed: int = 2000
     letters: int = 7000
     figures: int = 10500

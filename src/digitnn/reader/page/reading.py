@@ -18,21 +18,24 @@ from digitnn.reader.digit_classifier import ClassifyImages
 from digitnn.reader.glyphs import Glyph, Line
 from digitnn.reader.ink.components import Box
 from digitnn.reader.ink.ink import find_ink
-from digitnn.reader.ink.normalise import EDGE_INK, MAX_DIGIT_INK_SIDE, image_from_ink
+from digitnn.reader.ink.normalise import EDGE_INK, image_from_ink
 from digitnn.reader.page.network import CHARACTERS, Detections, PageNetwork
 from digitnn.reader.page.reading_order import reading_order
 from digitnn.reader.page.search import find_glyphs
 
-MIN_SCORE = 0.35
+MIN_SCORE = 0.5
 """Probability of a glyph below which nothing is reported, not even "?"."""
 
 PAPER = 0.3
 """Paper around a box, as a share of its longer side, that shows what is ink."""
 
+GLYPH_SIDE = 112
+"""Most pixels along a glyph and its paper: four times as fine as the image of 28 x 28."""
+
 SLACK = 0.04
 """The ink of a glyph may exceed its box by this share of the box's longer side."""
 
-MIN_SURE, MIN_GAIN = 0.85, 1.25
+MIN_SURE, MIN_GAIN = 0.7, 1.25
 """A page of lower mean confidence may lie on its side or upside down. It is turned if its digits'
 confidences then add up to so many times as much."""
 
@@ -81,7 +84,7 @@ def classify_glyphs(
     if not len(found):
         return []
     images = np.stack([glyph_image(grey, box) for box in found.boxes])
-    probabilities = combine(found.characters, classify(images))
+    probabilities = combine(found, classify(images))
     boxes = [_pixels(box, grey.shape) for box in found.boxes]
     best = found.characters.argmax(axis=1)
     symbols = [CHARACTERS[k] if NON_DIGIT <= k < len(CHARACTERS) else "" for k in best]
@@ -89,14 +92,12 @@ def classify_glyphs(
     return [Glyph(*own) for own in zip(images, boxes, probabilities, symbols, sure, strict=True)]
 
 
-def combine(
-    characters: Float32[ndarray, "n 16"], alone: Float32[ndarray, "n 11"]
-) -> Float32[ndarray, "n 11"]:
+def combine(found: Detections, alone: Float32[ndarray, "n 11"]) -> Float32[ndarray, "n 11"]:
     """Return the geometric mean of what the page network and the digit classifier say."""
     among = np.empty_like(alone)
-    among[:, :NON_DIGIT] = characters[:, :NON_DIGIT]
-    among[:, NON_DIGIT] = characters[:, NON_DIGIT:].sum(axis=1)
-    both = np.sqrt(among * alone)
+    among[:, :NON_DIGIT] = found.characters[:, :NON_DIGIT] * found.scores[:, None]
+    among[:, NON_DIGIT] = 1 - among[:, :NON_DIGIT].sum(axis=1)
+    both = np.sqrt(np.maximum(among, 0) * alone)
     return both / np.maximum(both.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
 
 
@@ -126,7 +127,7 @@ def glyph_image(grey: UInt8[ndarray, "h w"], box: Float32[ndarray, "4"]) -> UInt
     """Return the ink inside a box, normalised; blank if there is none. Other ink is left out."""
     longer = float(max(box[2] - box[0], box[3] - box[1]))
     left, top, right, bottom = _pixels(_grown(box, PAPER * longer + 2), grey.shape)
-    found = find_ink(np.ascontiguousarray(grey[top:bottom, left:right]), MAX_DIGIT_INK_SIDE)
+    found = find_ink(np.ascontiguousarray(grey[top:bottom, left:right]), GLYPH_SIDE)
     inner = (_grown(box, SLACK * longer) - (left, top, left, top)) / found.reduction
     rows, columns = (np.arange(side) + 0.5 for side in found.ink.shape)
     inside = ((rows > inner[1]) & (rows < inner[3]))[:, None]

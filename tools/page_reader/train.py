@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from digitnn.atomic_files import replace_file
 from digitnn.data.fetch.sources import load
 from tools.page_reader.model import PageNetwork, loss_of
 from tools.page_reader.scenes import draw_scene
@@ -126,8 +127,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.stdout.write(json.dumps(row) + "\n")
             sys.stdout.flush()
         if (step + 1) % SAVED_EVERY == 0 or step + 1 == options.steps:
-            torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(),
-                        "step": step + 1}, checkpoint)  # fmt: skip
+            state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
+            with replace_file(checkpoint) as file:
+                torch.save({**state, "step": step + 1}, file)
         if time.perf_counter() - started > 60 * options.minutes:
             break
 

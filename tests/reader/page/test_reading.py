@@ -54,10 +54,10 @@ def text_of(lines) -> str:
 
 def test_the_ink_of_a_box_is_normalised_like_a_single_digit():
     grey = paper(200, 260)
-    grey[50:150, 80:180] = five(100)
-    box = np.array([80 + 29, 50 + 14, 80 + 72, 50 + 84], np.float32)
+    grey[50:130, 80:160] = five(80)
+    box = np.array([80 + 23, 50 + 11, 80 + 58, 50 + 67], np.float32)
     image = glyph_image(grey, box)
-    assert_array_equal(image, normalise(picture(five(100))).image)
+    assert_array_equal(image, normalise(picture(five(80))).image)
     assert_array_equal(glyph_image(255 - grey, box), image)
 
 
@@ -85,24 +85,25 @@ def test_a_glyph_of_megapixels_is_reduced_in_place():
     grey[100:1900, 300:2100] = five(1800)
     image = glyph_image(grey, np.array([300 + 522, 100 + 250, 300 + 1296, 100 + 1512], np.float32))
     expected = normalise(picture(five(1800))).image
-    assert_allclose(image.astype(int), expected, atol=60)  # reduced by 4 from another corner
-    assert np.abs(image.astype(int) - expected).mean() < 2
+    assert np.abs(image.astype(int) - expected).mean() < 8  # of 255; reduced from another corner
 
 
 def test_two_networks_together_are_the_geometric_mean():
-    """Exact in float64 up to rounding; the page network's symbols and shapes are no digits."""
-    characters = np.full((1, 16), 0.02, np.float32)
-    characters[0, [3, 12, 15]] = 0.5, 0.1, 0.14
+    """By hand; symbols, shapes and glyphs that may be none are no digits for the page network."""
+    found = detections(((0, 0, 20, 30), 0.8, "3"))
+    found.characters[0] = 0.02
+    found.characters[0, [3, 12, 15]] = 0.5, 0.1, 0.14
     alone = np.full((1, 11), 0.01, np.float32)
     alone[0, [3, 10]] = 0.6, 0.31
-    expected = np.sqrt([*[0.02 * 0.01] * 10, 0.32 * 0.31])
-    expected[3] = np.sqrt(0.5 * 0.6)
-    assert_allclose(combine(characters, alone)[0], expected / expected.sum(), rtol=1e-5)
+    expected = np.sqrt([*[0.8 * 0.02 * 0.01] * 10, (1 - 0.8 * 0.68) * 0.31])
+    expected[3] = np.sqrt(0.8 * 0.5 * 0.6)
+    assert_allclose(combine(found, alone)[0], expected / expected.sum(), rtol=1e-5)
 
 
 def test_networks_that_exclude_each_other_give_no_probability_at_all():
-    one, other = np.eye(16, dtype=np.float32)[[3]], np.eye(11, dtype=np.float32)[[5]]
-    assert_array_equal(combine(one, other), np.zeros((1, 11)))
+    found = detections(((0, 0, 20, 30), 1.0, "3"))
+    found.characters[0] = np.eye(16)[3]
+    assert_array_equal(combine(found, np.eye(11, dtype=np.float32)[[5]]), np.zeros((1, 11)))
 
 
 def test_glyphs_below_the_threshold_are_not_classified():
@@ -110,7 +111,7 @@ def test_glyphs_below_the_threshold_are_not_classified():
 
     def counting(images):
         seen.append(len(images))
-        return unsure(images)
+        return always(1, 0.9)(images)
 
     found = detections(
         ((0, 0, 20, 30), MIN_SCORE + 0.01, "1"), ((30, 0, 50, 30), MIN_SCORE - 0.01, "2")

@@ -8,10 +8,13 @@ from page_glyphs import Asking, DarkBoxes, detections, row_of
 from digitnn.reader.page.network import CHARACTERS
 from digitnn.reader.page.search import (
     FIRST_PIXELS,
+    FREE_OVERLAP,
     LARGEST_FACTOR,
     MARGIN,
     MIN_CLOSER_CELLS,
+    MIN_SCORE,
     MOST_PIXELS,
+    OVERLAP_SCALE,
     find_glyphs,
     merge,
 )
@@ -138,8 +141,27 @@ def test_boxes_of_one_glyph_may_lie_apart_by_a_third_of_it_even_of_a_symbol():
 def test_a_part_of_a_glyph_is_left_out():
     whole, part = ((10, 10, 30, 40), 0.9, "8"), ((11, 11, 29, 23), 0.8, "0")
     assert_array_equal(merge(detections(part, whole)).boxes, [whole[0]])
-    mostly_inside = ((11, 4, 29, 22), 0.8, "0")
-    assert len(merge(detections(whole, mostly_inside))) == 2
+
+
+@pytest.mark.parametrize(("top", "share"), [(-6, 2 / 18), (-2, 6 / 18), (2, 10 / 18)])
+def test_a_glyph_partly_inside_a_surer_one_is_less_probable(top, share):
+    """The decay of Soft-NMS by hand; the first overlap is one of ordinary neighbours."""
+    whole, box = ((10, 10, 30, 40), 0.9, "8"), (11, top, 29, top + 18)
+    found = merge(detections((box, 0.8, "0"), whole))
+    decay = float(np.exp(-(max(share - FREE_OVERLAP, 0) ** 2) / OVERLAP_SCALE))
+    assert_allclose(found.scores, [0.9, 0.8 * decay], rtol=1e-5)
+    assert (decay == 1) is (top == -6)
+    unsure = merge(detections((box, 0.3, "0"), whole))
+    assert len(unsure) == (2 if 0.3 * decay >= MIN_SCORE else 1)
+
+
+def test_narrow_digits_are_compared_as_if_they_were_wider():
+    """Two boxes of a 1 hardly overlap; two ones stand further apart."""
+    first = ((10, 10, 14, 40), 0.9, "1")
+    assert len(merge(detections(first, ((13, 10, 17, 40), 0.8, "1")))) == 1
+    assert len(merge(detections(first, ((18, 10, 22, 40), 0.8, "1")))) == 2
+    points = (((10, 10, 11, 14), 0.9, ":"), ((12, 10, 13, 14), 0.8, ":"))
+    assert len(merge(detections(*points))) == 2
 
 
 @pytest.mark.parametrize("symbol", [".", ",", "-", "/", ":"])

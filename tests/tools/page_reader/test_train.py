@@ -129,12 +129,14 @@ def test_worker_processes_draw_the_same_scenes():
             assert torch.equal(value, second[name])
 
 
-def test_the_learning_rate_rises_and_falls_to_zero():
-    rates = np.array([train.rate_at(step, 1000, 2e-3) for step in range(1000)])
-    assert_allclose(rates[[0, 14, 29]], [2e-3 / 30, 1e-3, 2e-3])
-    assert (np.diff(rates[29:]) <= 0).all()
-    assert rates[-1] < 1e-8
-    assert_allclose(rates[30 + 485], 1e-3, rtol=1e-6)
+def test_the_learning_rate_rises_and_falls_to_zero_twice():
+    """Cycles of 3000 and 1000 steps; the first rises for 90."""
+    rates = np.array([train.rate_at(step, 4000, 2e-3) for step in range(4000)])
+    assert_allclose(rates[[0, 44, 89]], [2e-3 / 90, 1e-3, 2e-3])
+    assert (np.diff(rates[89:3000]) <= 0).all()
+    assert_allclose(rates[[90 + 1455, 3000, 3500]], [1e-3, 2e-3 / 3, 1e-3 / 3])
+    assert (np.diff(rates[3000:]) <= 0).all()
+    assert rates[[2999, 3999]].max() < 1e-8
 
 
 def random_targets(rng, n=2):

@@ -3,7 +3,7 @@
     picture -> page network -> boxes -> images -> digit classifier -> lines -> words with digits
 
 The page network sees a glyph among its neighbours; the digit classifier sees it alone, as the ink
-in its box. Where they disagree, the confidence is low.
+in its box. `combine` weighs what they say.
 Axes: h w pixels, n glyphs.
 """
 
@@ -28,6 +28,15 @@ MIN_SCORE = 0.5
 
 PAPER = 0.3
 """Paper around a box, as a share of its longer side, that shows what is ink."""
+
+DIGIT_WEIGHTS = (1.0, 0.38)
+"""Exponents of the digit probabilities of the page network and of the digit classifier."""
+
+EXISTENCE_WEIGHTS, EXISTENCE_BIAS = (1.49, 0.89, 0.07), -2.84
+"""Weights of the logits of: a glyph is there, it is a digit, the classifier sees a digit."""
+
+LEAST = 1e-4
+"""Added to probabilities before their logarithm."""
 
 GLYPH_SIDE = 112
 """Most pixels along a glyph and its paper: four times as fine as the image of 28 x 28."""
@@ -93,12 +102,20 @@ def classify_glyphs(
 
 
 def combine(found: Detections, alone: Float32[ndarray, "n 11"]) -> Float32[ndarray, "n 11"]:
-    """Return the geometric mean of what the page network and the digit classifier say."""
-    among = np.empty_like(alone)
-    among[:, :NON_DIGIT] = found.characters[:, :NON_DIGIT] * found.scores[:, None]
-    among[:, NON_DIGIT] = 1 - among[:, :NON_DIGIT].sum(axis=1)
-    both = np.sqrt(np.maximum(among, 0) * alone)
-    return both / np.maximum(both.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    """Return what the page network and the digit classifier, which saw each glyph alone, say.
+
+    Which digit it is: the product of powers of both. Whether it is one: a logistic regression. The
+    weights have the greatest likelihood on scenes that neither network was trained on.
+    """
+    characters = found.characters.astype(np.float64) + LEAST
+    digits = DIGIT_WEIGHTS[0] * np.log(characters[:, :NON_DIGIT])
+    digits += DIGIT_WEIGHTS[1] * np.log(alone[:, :NON_DIGIT] + LEAST)
+    digits = np.exp(digits - digits.max(axis=1, keepdims=True))
+    evidence = (found.scores, found.characters[:, :NON_DIGIT].sum(axis=1), 1 - alone[:, NON_DIGIT])
+    logits = [np.log(p + LEAST) - np.log(1 - p + LEAST) for p in evidence]
+    exists = 1 / (1 + np.exp(-np.dot(EXISTENCE_WEIGHTS, logits) - EXISTENCE_BIAS))
+    digits *= (exists / digits.sum(axis=1))[:, None]
+    return np.column_stack([digits, 1 - exists]).astype(np.float32)
 
 
 def _numbers(glyphs: list[Glyph], spaces: tuple[bool, ...]) -> Line:

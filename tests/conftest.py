@@ -26,7 +26,8 @@ rooms = (
     "engines.protocols engines.pytorch data.augmentation.apply data.augmentation.resampling "
     "analysis.comparison.lockstep analysis.comparison.comparison analysis.comparison.leaderboard "
     "analysis.robustness.corrupted analysis.robustness.sweeps "
-    "analysis.robustness.corruptions.geometry analysis.robustness.corruptions.appearance"
+    "analysis.robustness.corruptions.geometry analysis.robustness.corruptions.appearance "
+    "reader.page.network reader.page.search reader.page.reading"
 )
 scratch = Path(digitnn.__file__).parent / "engines" / "scratch"
 layers = [

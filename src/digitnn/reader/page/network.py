@@ -100,8 +100,8 @@ class PageNetwork:
         x: Float32[ndarray, "h w c"],
         stride: int = 1,
         relu: bool = True,
-        shortcut: Float32[ndarray, "h w u"] | None = None,
-    ) -> Float32[ndarray, "h w u"]:
+        shortcut: Float32[ndarray, "a b u"] | None = None,
+    ) -> Float32[ndarray, "a b u"]:
         weight, bias = self.params[f"{name}.weight"], self.params[f"{name}.bias"]
         return convolve(x, weight, bias, stride, relu, shortcut)
 

@@ -136,7 +136,7 @@ def merge(glyphs: Detections) -> Detections:
     return Detections(boxes[kept], scores[kept], characters[kept])
 
 
-def _area(boxes: Float32[ndarray, "*n 4"]) -> Float32[ndarray, "*n"]:
+def _area(boxes: Float32[ndarray, "*n 4"]) -> Float32[ndarray, "*n"] | np.float32:
     return (boxes[..., 2:] - boxes[..., :2]).prod(axis=-1)
 
 

@@ -31,7 +31,7 @@ from digitnn.reader.input.opening import (
 )
 from digitnn.reader.page.network import PageNetwork, shipped_page_network
 from digitnn.reader.page.reading import read_page
-from digitnn.reader.single_digit import find_single_digit, whole_ink
+from digitnn.reader.single_digit import find_single_digit, surer_of, whole_ink
 from digitnn.wording import brief
 
 DEFAULT_MIN_CONFIDENCE = 0.5
@@ -182,6 +182,10 @@ class Reader:
         lines, quarters = read_page(
             picture.grey, self.page_network, self.classify_images, self.rotate
         )
+        if not quarters and len(lines) == 1 and len(lines[0].glyphs) == 1:
+            lines = _one_line(
+                surer_of(lines[0].glyphs[0], whole_ink(picture, self.classify_images))
+            )
         turned = f"read after turning it by {90 * quarters} degrees anticlockwise"
         return lines, (turned,) if quarters else ()
 

@@ -17,6 +17,9 @@ from digitnn.reader.page.network import PageNetwork
 from digitnn.reader.page.reading import classify_glyphs
 from digitnn.reader.page.search import find_glyphs
 
+MIN_SHARED = 0.6
+"""Boxes that share so much of their union are of the same glyph."""
+
 MIN_CONFIDENCE = 0.7
 """The whole ink is taken for the digit if it reaches this confidence."""
 
@@ -31,6 +34,19 @@ def find_single_digit(
     glyphs = classify_glyphs(picture.grey, find_glyphs(picture.grey, network), classify)
     glyphs += [whole] if whole is not None else []
     return max(glyphs, key=lambda glyph: glyph.confidence, default=None)
+
+
+def surer_of(glyph: Glyph, whole: Glyph | None) -> Glyph:
+    """Return the only glyph of a page, or all ink if that is the same glyph and surer.
+
+    glyph: as the page network found it; whole: what `whole_ink` returns.
+    """
+    if whole is None or whole.confidence <= glyph.confidence:
+        return glyph
+    (x0, y0, x1, y1), (a0, b0, a1, b1) = glyph.box, whole.box
+    shared = max(min(x1, a1) - max(x0, a0), 0) * max(min(y1, b1) - max(y0, b0), 0)
+    union = (x1 - x0) * (y1 - y0) + (a1 - a0) * (b1 - b0) - shared
+    return whole if shared >= MIN_SHARED * union else glyph
 
 
 def whole_ink(picture: Picture, classify: ClassifyImages) -> Glyph | None:

@@ -23,11 +23,14 @@ from digitnn.reader.page.network import CHARACTERS, Detections, PageNetwork
 from digitnn.reader.page.reading_order import reading_order
 from digitnn.reader.page.search import find_glyphs
 
-MIN_SCORE = 0.5
+MIN_SCORE = 0.55
 """Probability of a glyph below which nothing is reported, not even "?"."""
 
 PAPER = 0.3
 """Paper around a box, as a share of its longer side, that shows what is ink."""
+
+SURELY_LETTER = 0.7
+"""A glyph counts as a letter if it is no digit with this probability; a doubtful one is a "?"."""
 
 DIGIT_WEIGHTS = (1.0, 0.38)
 """Exponents of the digit probabilities of the page network and of the digit classifier."""
@@ -133,7 +136,7 @@ def _numbers(glyphs: list[Glyph], spaces: tuple[bool, ...]) -> Line:
         while word and word[-1].symbol in tuple(".,:"):
             word = word[:-1]
         shapes = [glyph for glyph in word if not glyph.symbol]
-        digits = sum(glyph.probabilities[NON_DIGIT] < 0.5 for glyph in shapes)
+        digits = sum(glyph.probabilities[NON_DIGIT] < SURELY_LETTER for glyph in shapes)
         if digits and 2 * digits >= len(shapes):
             kept.append(word)
     starts = [place == 0 and at > 0 for at, word in enumerate(kept) for place in range(len(word))]

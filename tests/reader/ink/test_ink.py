@@ -138,7 +138,6 @@ def test_the_polarity_can_be_inverted():
     assert usual.light_paper
     assert not inverted.light_paper
     assert inverted.ink[0, 0] > 0.9 > 0.1 > usual.ink[0, 0]
-    assert not usual.polarity_doubtful
 
 
 def test_the_gap_between_trouser_legs_is_not_ink():

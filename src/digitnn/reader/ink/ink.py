@@ -17,12 +17,8 @@ from PIL import Image, ImageFilter
 MIN_CONTRAST = 0.04
 """Fainter differences are paper: JPEG ringing, creases, print showing through the sheet."""
 
-NOISE_FACTOR, FAINT_NOISE_FACTOR = 5.0, 2.5
-"""Ink must exceed the paper's noise by this factor; faint ink on rough paper by the second."""
-
-DOUBTFUL_MARGIN = 0.5
-"""Polarity is in doubt where the light and dark shares, of the picture plus of its border (2 in
-all), differ by less than this: a digit that fills its box covers the border too."""
+NOISE_FACTOR = 5.0
+"""Ink must exceed the paper's noise by this factor."""
 
 SMOOTHING_RADII = (0, 1, 2, 4)
 """Radii of the box filters tried in turn, until the noise is below a tenth of the ink."""
@@ -40,7 +36,7 @@ class Ink:
     """The ink of a picture, and how it was found.
 
     ink: 0..1, all zero if `blank`; reduction: picture pixels per ink pixel, each way; contrast: of
-    typical ink, 0..1; polarity_doubtful: whether ink and paper may have been confused.
+    typical ink, 0..1.
     """
 
     ink: Float32[ndarray, "h w"]
@@ -48,7 +44,6 @@ class Ink:
     light_paper: bool
     evenly_lit: bool
     contrast: float
-    polarity_doubtful: bool = False
 
     @property
     def blank(self) -> bool:
@@ -66,12 +61,7 @@ class Ink:
         return (polarity, *light, *(faint if self.contrast < 0.5 else ()))
 
 
-def find_ink(
-    grey: UInt8[ndarray, "h w"],
-    max_side: int = 2048,
-    noise_factor: float = NOISE_FACTOR,
-    inverted: bool = False,
-) -> Ink:
+def find_ink(grey: UInt8[ndarray, "h w"], max_side: int = 2048, inverted: bool = False) -> Ink:
     """Return the ink of `grey`, reduced by the smallest integer that fits it into `max_side`.
 
     inverted: use the opposite of the polarity that would be chosen.
@@ -79,7 +69,7 @@ def find_ink(
     reduction = -(-max(grey.shape) // max_side)
     reduced = _reduce(grey, reduction)
     coarse = _reduce(reduced, -(-max(reduced.shape) // COARSE_SIDE))
-    evenly_lit, light_paper, doubtful = judge_lighting(coarse)
+    evenly_lit, light_paper = judge_lighting(coarse)
     light_paper ^= inverted
     values = reduced if light_paper else 255 - reduced
     coarse = coarse if light_paper else 255 - coarse
@@ -95,20 +85,20 @@ def find_ink(
         smooth = box_mean(contrast, radius)
         level, noise = paper_noise(smooth)
         smooth -= np.float32(level)
-        threshold = max(MIN_CONTRAST, noise_factor * noise)
+        threshold = max(MIN_CONTRAST, NOISE_FACTOR * noise)
         strong = smooth[smooth > threshold]
         typical = float(np.percentile(strong, 90)) if strong.size else 0.0
         if 10 * noise < typical:
             break
     if typical < 1.3 * threshold or typical < 2 * MIN_CONTRAST:
         blank = np.zeros(values.shape, np.float32)
-        return Ink(blank, reduction, light_paper, evenly_lit, 0.0, doubtful)
+        return Ink(blank, reduction, light_paper, evenly_lit, 0.0)
     # Start at half of `threshold`, so that the soft edges of faint strokes survive.
-    foot = min(noise * noise_factor / 2, typical / 3)
+    foot = min(noise * NOISE_FACTOR / 2, typical / 3)
     ink = np.clip((smooth - np.float32(foot)) / np.float32(typical - foot), 0, 1)
     if not (evenly_lit or inverted) and _is_border_dark(values, ink):
-        return find_ink(grey, max_side, noise_factor, inverted=True)
-    return Ink(ink, reduction, light_paper, evenly_lit, typical, doubtful)
+        return find_ink(grey, max_side, inverted=True)
+    return Ink(ink, reduction, light_paper, evenly_lit, typical)
 
 
 def _is_border_dark(values: UInt8[ndarray, "h w"], ink: Float32[ndarray, "h w"]) -> bool:
@@ -120,8 +110,8 @@ def _is_border_dark(values: UInt8[ndarray, "h w"], ink: Float32[ndarray, "h w"])
     return float(np.median(border)) <= float(np.median(values[ink > 0.5]))
 
 
-def judge_lighting(coarse: UInt8[ndarray, "h w"]) -> tuple[bool, bool, bool]:
-    """Return (evenly lit, paper lighter than ink, polarity in doubt).
+def judge_lighting(coarse: UInt8[ndarray, "h w"]) -> tuple[bool, bool]:
+    """Return (evenly lit, paper lighter than ink).
 
     The light is even if the luminance on the paper's side of Otsu's threshold varies by less than
     a quarter of its distance to the ink, and the ink consists of strokes: a solid block would be a
@@ -134,38 +124,19 @@ def judge_lighting(coarse: UInt8[ndarray, "h w"]) -> tuple[bool, bool, bool]:
     light = coarse > threshold
     border = np.concatenate([light[0], light[-1], light[1:-1, 0], light[1:-1, -1]])
     shares = float(light.mean()) + float(border.mean())
-    light_paper, doubtful = shares > 1, abs(shares - 1) < DOUBTFUL_MARGIN / 2
+    light_paper = shares > 1
     paper, ink = coarse[light == light_paper], coarse[light != light_paper]
     if not paper.size or not ink.size:
-        return True, light_paper, doubtful
+        return True, light_paper
     low, middle, high = np.percentile(paper, [5, 50, 95])
     small = max(coarse.shape) < MIN_UNEVEN_SIDE
     uniform = bool(high - low <= abs(float(np.median(ink)) - middle) / 4)
     if small or (uniform and not _is_solid(light != light_paper)):
-        return True, light_paper, doubtful
+        return True, light_paper
     radius = max(2, max(coarse.shape) // 12)
     around = box_mean(coarse.astype(np.float32), radius)
     skew = float(((coarse - around) ** 3).mean())
-    return False, skew < 0, False
-
-
-def remove_light_gradient(grey: UInt8[ndarray, "h w"]) -> UInt8[ndarray, "h w"]:
-    """Return `grey` divided by a plane fitted to the paper's luminance.
-
-    For pictures too small to tell shadow from ink. The plane is fitted four times, each time
-    without the 40 % of pixels farthest from it, which include the ink.
-    """
-    h, w = grey.shape
-    y, x = np.indices(grey.shape) / max(h, w) - 0.5
-    design = np.stack([np.ones(grey.size), y.ravel(), x.ravel()], axis=1)
-    values = grey.ravel().astype(np.float64)
-    kept = np.ones(grey.size, bool)
-    for _ in range(4):
-        plane = design @ np.linalg.lstsq(design[kept], values[kept], rcond=None)[0]
-        residual = np.abs(values - plane)
-        kept = residual <= np.percentile(residual, 60)
-    level = values * np.median(plane) / np.maximum(plane, 1)
-    return np.clip(np.rint(level), 0, 255).astype(np.uint8).reshape(h, w)
+    return False, skew < 0
 
 
 def _is_solid(ink: Bool[ndarray, "h w"]) -> bool:

@@ -43,8 +43,8 @@ MAX_OVERSHOOT = 0.1
 
 MAX_SMALL_NUMBER = 18
 """Arrays whose largest magnitude is above the fractions and at most this are on no full scale, but
-standardised, counts, or scikit-learn's digits (0..16, more if interpolated); bytes so small would be
-all but black."""
+standardised, counts, or scikit-learn's digits (0..16, more if interpolated); bytes so small would
+be all but black."""
 
 MIN_SMALL_BYTE = 9
 """The same for uint8, whose black frames from a sensor must stay black: from this maximum on."""

@@ -5,6 +5,8 @@ clearly a digit, the picture may show a printed form, parts of neighbours, or a 
 sheet: then the page network says where the digit is.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from digitnn.reader.digit_classifier import ClassifyImages
@@ -21,7 +23,10 @@ MIN_SHARED = 0.6
 """Boxes that share so much of their union are of the same glyph."""
 
 MIN_CONFIDENCE = 0.7
-"""The whole ink is taken for the digit if it reaches this confidence."""
+"""All ink is taken for the digit if it reaches this confidence; else a glyph that does."""
+
+MIN_RIVAL_HEIGHT = 0.6
+"""Height, as a share of the digit's, from which another digit is its equal."""
 
 
 def find_single_digit(
@@ -32,8 +37,17 @@ def find_single_digit(
     if whole is not None and whole.confidence >= MIN_CONFIDENCE:
         return whole
     glyphs = classify_glyphs(picture.grey, find_glyphs(picture.grey, network), classify)
-    glyphs += [whole] if whole is not None else []
-    return max(glyphs, key=lambda glyph: glyph.confidence, default=None)
+    best = max(glyphs, key=lambda glyph: glyph.confidence, default=None)
+    if best is None or best.confidence < MIN_CONFIDENCE or not _is_only(best, glyphs):
+        return whole or best
+    return best
+
+
+def _is_only(best: Glyph, glyphs: Sequence[Glyph]) -> bool:
+    """Return whether no other glyph of similar height is a digit too: two digits are not one."""
+    least = MIN_RIVAL_HEIGHT * (best.box[3] - best.box[1])
+    rivals = [glyph for glyph in glyphs if glyph is not best and glyph.confidence >= 0.5]
+    return all(glyph.box[3] - glyph.box[1] < least for glyph in rivals)
 
 
 def surer_of(glyph: Glyph, whole: Glyph | None) -> Glyph:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from commands import CommandLine, assert_one_error_line
 from handwriting import write
+from page_glyphs import detections
 from pictures import five
 from PIL import Image
 
@@ -35,10 +36,14 @@ def non_digit_if_thick(images):
 
 @pytest.fixture
 def read(digitnn: CommandLine, monkeypatch):
-    """`digitnn read ...` in an empty folder, with a network that reads thin fives."""
+    """`digitnn read ...` in an empty folder, with a network that reads thin fives.
+
+    With --single it decides alone: the page network is not asked.
+    """
     monkeypatch.setattr(
         "digitnn.reader.reader.load_image_classifier", lambda model: non_digit_if_thick
     )
+    monkeypatch.setattr("digitnn.reader.single_digit.find_glyphs", lambda *_: detections())
     return lambda *arguments: digitnn("read", *arguments)
 
 

@@ -10,11 +10,17 @@ from page_glyphs import DarkBoxes, always, detections, row_of, typed
 from pictures import five, picture
 
 from digitnn.reader.digit_classifier import load_image_classifier
+from digitnn.reader.glyphs import Glyph, Line
 from digitnn.reader.ink.normalise import normalise
 from digitnn.reader.page import reading
-from digitnn.reader.page.network import PageNetwork, shipped_page_network
+from digitnn.reader.page.network import OTHER, PageNetwork, shipped_page_network
 from digitnn.reader.page.reading import (
+    DIGIT_WEIGHTS,
+    EXISTENCE_BIAS,
+    EXISTENCE_WEIGHTS,
+    MIN_GAIN,
     MIN_SCORE,
+    MIN_SURE,
     classify_glyphs,
     combine,
     glyph_image,
@@ -33,11 +39,6 @@ def paper(h: int, w: int) -> np.ndarray:
 def unsure(images):
     """A classifier that knows nothing, so that the page network decides."""
     return np.full((len(images), 11), 1 / 11, np.float32)
-
-
-def unsure_digits(images):
-    """A classifier that only knows that there are digits."""
-    return np.tile(np.array([0.1] * 10 + [0], np.float32), (len(images), 1))
 
 
 def text_of(lines) -> str:
@@ -88,22 +89,50 @@ def test_a_glyph_of_megapixels_is_reduced_in_place():
     assert np.abs(image.astype(int) - expected).mean() < 8  # of 255; reduced from another corner
 
 
-def test_two_networks_together_are_the_geometric_mean():
-    """By hand; symbols, shapes and glyphs that may be none are no digits for the page network."""
+def logit(p: float) -> float:
+    return float(np.log(p) - np.log(1 - p))
+
+
+def test_what_both_networks_say_is_weighed(rng):
+    """By hand, but for the least probability, which moves these by 1 % of themselves at most.
+
+    Symbols, shapes and glyphs that may be none are no digits for the page network.
+    """
     found = detections(((0, 0, 20, 30), 0.8, "3"))
     found.characters[0] = 0.02
     found.characters[0, [3, 12, 15]] = 0.5, 0.1, 0.14
     alone = np.full((1, 11), 0.01, np.float32)
     alone[0, [3, 10]] = 0.6, 0.31
-    expected = np.sqrt([*[0.8 * 0.02 * 0.01] * 10, (1 - 0.8 * 0.68) * 0.31])
-    expected[3] = np.sqrt(0.8 * 0.5 * 0.6)
-    assert_allclose(combine(found, alone)[0], expected / expected.sum(), rtol=1e-5)
+    first, second = DIGIT_WEIGHTS
+    digits = np.full(10, 0.02**first * 0.01**second)
+    digits[3] = 0.5**first * 0.6**second
+    evidence = [logit(0.8), logit(0.5 + 9 * 0.02), logit(1 - 0.31)]
+    exists = 1 / (1 + np.exp(-np.dot(EXISTENCE_WEIGHTS, evidence) - EXISTENCE_BIAS))
+    expected = [*(exists * digits / digits.sum()), 1 - exists]
+    assert_allclose(combine(found, alone)[0], expected, rtol=0.02)
 
 
-def test_networks_that_exclude_each_other_give_no_probability_at_all():
-    found = detections(((0, 0, 20, 30), 1.0, "3"))
-    found.characters[0] = np.eye(16)[3]
-    assert_array_equal(combine(found, np.eye(11, dtype=np.float32)[[5]]), np.zeros((1, 11)))
+@pytest.mark.parametrize("score", [0.0, 0.5, 1.0])
+def test_probabilities_are_finite_and_sum_to_one_whatever_the_networks_say(score):
+    """Also where they exclude each other."""
+    found = detections(*[((0, 0, 20, 30), score, "3")] * 11)
+    for characters in (np.eye(16)[3], np.eye(16)[OTHER], np.full(16, 1 / 16)):
+        found.characters[:] = characters
+        both = combine(found, np.eye(11, dtype=np.float32))
+        assert both.dtype == np.float32
+        assert (both >= 0).all()
+        assert_allclose(both.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_the_surer_a_network_is_the_surer_are_both():
+    def both(score=0.9, p=0.9, alone=0.9):
+        found = detections(((0, 0, 20, 30), score, "3"))
+        found.characters[:] = row_of("3", p)
+        return combine(found, always(3, alone)(found.boxes))[0, 3]
+
+    assert both(score=0.6) < both()
+    assert both(p=0.6) < both()
+    assert both(alone=0.6) < both()
 
 
 def test_glyphs_below_the_threshold_are_not_classified():
@@ -163,22 +192,25 @@ def test_words_of_more_letters_than_digits_and_points_at_their_ends_are_left_out
 
 @dataclass
 class Turned:
-    """A search that finds the dark rectangle of a page, as a 7 if the page is upright.
+    """Reads the dark rectangle of a page as a 7, with `best` confidence if the page is upright.
 
-    A page is upright with its light grey pixel at the top left; p: how sure the page network is
-    of the 7 on pages that are not.
+    A page is upright with its light grey pixel at the top left; otherwise the confidence is `poor`.
     """
 
-    p: float
+    best: float
+    poor: float
     asked: int = 0
 
-    def __call__(self, grey, network):
+    def __call__(self, grey, network, classify):
         self.asked += 1
-        rows, columns = (np.flatnonzero((grey < 100).any(axis=axis)) for axis in (1, 0))
-        box = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
-        found = detections((box, 0.9, "7"))
-        found.characters[:] = row_of("7", 0.97 if grey[0, 0] == 200 else self.p)
-        return found
+        p = self.best if grey[0, 0] == 200 else self.poor
+        glyph = Glyph(np.zeros((28, 28), np.uint8), dark_box(grey), always(7, p)([0])[0])
+        return (Line((glyph,), (False,)),)
+
+
+def dark_box(grey: np.ndarray):
+    rows, columns = (np.flatnonzero((grey < 100).any(axis=axis)) for axis in (1, 0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def marked_page() -> np.ndarray:
@@ -190,37 +222,36 @@ def marked_page() -> np.ndarray:
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])
 def test_a_turned_page_is_read_upright_with_boxes_where_its_glyphs_are(quarters, monkeypatch):
-    monkeypatch.setattr(reading, "find_glyphs", Turned(0.4))
+    monkeypatch.setattr(reading, "read_lines", Turned(0.95, 0.6))
     turned = np.rot90(marked_page(), -quarters)
-    (line,), found = read_page(turned, NO_NETWORK, always(7, 0.6))
+    (line,), found = read_page(turned, NO_NETWORK, unsure)
     assert found == quarters
-    rows, columns = (np.flatnonzero((turned < 100).any(axis=axis)) for axis in (1, 0))
-    box = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
-    assert line.glyphs[0].box == box
+    assert line.glyphs[0].box == dark_box(turned)
+    assert line.glyphs[0].confidence == pytest.approx(0.95)
     assert all(type(edge) is int for edge in line.glyphs[0].box)
 
 
 def test_a_page_that_may_not_be_turned_is_read_as_it_lies(monkeypatch):
-    search = Turned(0.4)
-    monkeypatch.setattr(reading, "find_glyphs", search)
+    read = Turned(0.95, 0.6)
+    monkeypatch.setattr(reading, "read_lines", read)
     turned = np.rot90(marked_page())
-    (line,), found = read_page(turned, NO_NETWORK, always(7, 0.6), rotate=False)
-    assert (found, search.asked) == (0, 1)
-    assert line.glyphs[0].box == (20, 140 - 112, 50, 140 - 100)
+    (line,), found = read_page(turned, NO_NETWORK, unsure, rotate=False)
+    assert (found, read.asked) == (0, 1)
+    assert line.glyphs[0].box == dark_box(turned)
 
 
-def test_a_page_that_reads_well_is_not_turned(monkeypatch):
-    search = Turned(0.4)
-    monkeypatch.setattr(reading, "find_glyphs", search)
-    assert read_page(marked_page(), NO_NETWORK, always(7, 0.6))[1] == 0
-    assert search.asked == 1
-
-
-def test_a_page_that_reads_little_better_on_its_side_is_not_turned(monkeypatch):
-    search = Turned(0.7)  # together 0.75 instead of 0.92
-    monkeypatch.setattr(reading, "find_glyphs", search)
-    assert read_page(np.rot90(marked_page()), NO_NETWORK, always(7, 0.6))[1] == 0
-    assert search.asked == 4
+@pytest.mark.parametrize(
+    ("best", "poor", "asked"),
+    [
+        (1.0, MIN_SURE + 0.01, 1),  # it reads well enough as it lies
+        (MIN_GAIN * 0.6 - 0.01, 0.6, 4),  # it reads little better on its side
+    ],
+)
+def test_a_page_is_turned_if_it_reads_badly_and_much_better_then(best, poor, asked, monkeypatch):
+    read = Turned(best, poor)
+    monkeypatch.setattr(reading, "read_lines", read)
+    assert read_page(np.rot90(marked_page()), NO_NETWORK, unsure)[1] == 0
+    assert read.asked == asked
 
 
 def test_symbols_do_not_make_a_page_read_badly(monkeypatch):
@@ -228,12 +259,10 @@ def test_symbols_do_not_make_a_page_read_badly(monkeypatch):
 
     def search(grey, network):
         asked.append(grey.shape)
-        found = typed("4.5/6")
-        found.characters[:] = [row_of(character, 0.9999) for character in "4.5/6"]
-        return found
+        return typed("4.5/6")
 
     monkeypatch.setattr(reading, "find_glyphs", search)
-    lines, quarters = read_page(paper(90, 200), NO_NETWORK, unsure_digits)
+    lines, quarters = read_page(paper(90, 200), NO_NETWORK, unsure)
     assert (text_of(lines), quarters, len(asked)) == ("4.5/6", 0, 1)
 
 

@@ -25,6 +25,9 @@ MIN_SHARED = 0.6
 MIN_CONFIDENCE = 0.7
 """All ink is taken for the digit if it reaches this confidence; else a glyph that does."""
 
+MAX_CUT_MARGIN = 0.03
+"""A glyph so near to the left or right border, as a share of the width, is cut off by it."""
+
 MIN_RIVAL_HEIGHT = 0.6
 """Height, as a share of the digit's, from which another digit is its equal."""
 
@@ -38,16 +41,28 @@ def find_single_digit(
         return whole
     glyphs = classify_glyphs(picture.grey, find_glyphs(picture.grey, network), classify)
     best = max(glyphs, key=lambda glyph: glyph.confidence, default=None)
-    if best is None or best.confidence < MIN_CONFIDENCE or not _is_only(best, glyphs):
+    if (
+        best is None
+        or best.confidence < MIN_CONFIDENCE
+        or not _is_only(best, glyphs, picture.grey.shape)
+    ):
         return whole or best
     return best
 
 
-def _is_only(best: Glyph, glyphs: Sequence[Glyph]) -> bool:
-    """Return whether no other glyph of similar height is a digit too: two digits are not one."""
+def _is_only(best: Glyph, glyphs: Sequence[Glyph], shape: tuple[int, int]) -> bool:
+    """Return whether no other glyph is a digit of similar height: two digits are not one.
+
+    A glyph at the left or right border is a part of a neighbour that was cut off.
+    """
     least = MIN_RIVAL_HEIGHT * (best.box[3] - best.box[1])
-    rivals = [glyph for glyph in glyphs if glyph is not best and glyph.confidence >= 0.5]
-    return all(glyph.box[3] - glyph.box[1] < least for glyph in rivals)
+    margin = round(MAX_CUT_MARGIN * shape[1])
+    for glyph in glyphs:
+        left, top, right, bottom = glyph.box
+        inside = left > margin and right < shape[1] - margin
+        if glyph is not best and glyph.confidence >= 0.5 and inside and bottom - top >= least:
+            return False
+    return True
 
 
 def surer_of(glyph: Glyph, whole: Glyph | None) -> Glyph:

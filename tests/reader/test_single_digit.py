@@ -66,7 +66,7 @@ def test_two_digits_are_not_one_unless_the_border_cuts_one_off(monkeypatch):
     grey = np.full((60, 120), 255, np.uint8)
     grey[10:50, 0:20] = grey[10:50, 80:90] = 0
     for left, expected in ((10, False), (0, True)):
-        glyphs = detections(((left, 10, 20, 50), 0.9, "1"), ((80, 10, 90, 50), 0.9, "1"))
+        glyphs = detections(((left, 10, 20, 50), 0.8, "1"), ((80, 10, 90, 50), 0.9, "1"))
         monkeypatch.setattr(single_digit, "find_glyphs", lambda grey, network, g=glyphs: g)
         glyph = find_single_digit(picture(grey), Asking(), always(1, 0.6))
         assert (glyph.confidence > 0.7) == expected

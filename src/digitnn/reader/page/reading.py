@@ -23,8 +23,8 @@ from digitnn.reader.page.network import CHARACTERS, Detections, PageNetwork
 from digitnn.reader.page.reading_order import reading_order
 from digitnn.reader.page.search import find_glyphs
 
-MIN_SCORE = 0.55
-"""Probability of a glyph below which nothing is reported, not even "?"."""
+MIN_SCORE, MIN_SYMBOL_SCORE = 0.55, 0.4
+"""Probability of a glyph, and of a symbol, below which nothing is reported, not even "?"."""
 
 PAPER = 0.3
 """Paper around a box, as a share of its longer side, that shows what is ink."""
@@ -47,9 +47,10 @@ GLYPH_SIDE = 112
 SLACK = 0.04
 """The ink of a glyph may exceed its box by this share of the box's longer side."""
 
-MIN_SURE, MIN_GAIN = 0.7, 1.25
-"""A page of lower mean confidence may lie on its side or upside down. It is turned if its digits'
-confidences then add up to so many times as much."""
+MIN_SURE, MIN_GAIN = 0.9, 1.25
+"""A page of lower mean confidence, or without digits, may lie on its side or upside down. It is turned
+if it then reaches this mean, and its digits' confidences add up to so many times as much. One
+digit is no evidence: turned, it may be another one."""
 
 
 def read_page(
@@ -64,13 +65,14 @@ def read_page(
     are in pixels of `grey` in any case. Without a digit there are no lines.
     """
     upright = read_lines(grey, network, classify)
-    if not rotate or _mean(upright) >= MIN_SURE:
+    if not rotate or len(_confidences(upright)) == 1 or _mean(upright) >= MIN_SURE:
         return upright, 0
     tried = [read_lines(np.rot90(grey, quarter), network, classify) for quarter in (1, 2, 3)]
     best = max((1, 2, 3), key=lambda quarter: _sum(tried[quarter - 1]))
-    if _sum(tried[best - 1]) <= MIN_GAIN * _sum(upright):
+    turned = tried[best - 1]
+    if _mean(turned) < MIN_SURE or _sum(turned) <= MIN_GAIN * max(_sum(upright), 1):
         return upright, 0
-    return tuple(_turn_back(line, best, grey.shape) for line in tried[best - 1]), best
+    return tuple(_turn_back(line, best, grey.shape) for line in turned), best
 
 
 def read_lines(
@@ -92,7 +94,8 @@ def classify_glyphs(
     grey: UInt8[ndarray, "h w"], found: Detections, classify: ClassifyImages
 ) -> list[Glyph]:
     """Return what the detections are, as both networks together see them."""
-    found = found[found.scores >= MIN_SCORE]
+    symbol = found.characters[:, NON_DIGIT : len(CHARACTERS)].sum(axis=1) > 0.5
+    found = found[found.scores >= np.where(symbol, MIN_SYMBOL_SCORE, MIN_SCORE)]
     if not len(found):
         return []
     images = np.stack([glyph_image(grey, box) for box in found.boxes])
@@ -174,8 +177,8 @@ def _confidences(lines: tuple[Line, ...]) -> list[float]:
 
 
 def _mean(lines: tuple[Line, ...]) -> float:
-    """Return the mean confidence of the digits; 1 if there are none, as in an empty picture."""
-    return float(np.mean(_confidences(lines) or [1.0]))
+    """Return the mean confidence of the digits; 0 if there are none."""
+    return float(np.mean(_confidences(lines) or [0.0]))
 
 
 def _sum(lines: tuple[Line, ...]) -> float:

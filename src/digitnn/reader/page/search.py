@@ -47,7 +47,8 @@ FREE_OVERLAP, OVERLAP_SCALE = 0.15, 0.2
 """So much of a box may lie in another one; more makes it less probable, on this scale, squared."""
 
 NARROW = 0.5
-"""Boxes narrower than this share of their height are widened to it before they are compared."""
+"""Boxes narrower than this share of their height are widened to it before they are compared; those of
+symbols, which are found less exactly than they are large, grow by half a side each way."""
 
 
 def find_glyphs(grey: UInt8[ndarray, "h w"], network: PageNetwork) -> Detections:
@@ -117,7 +118,8 @@ def merge(glyphs: Detections) -> Detections:
     boxes, scores, characters = glyphs.boxes, glyphs.scores.copy(), glyphs.characters.copy()
     sides = boxes[:, 2:] - boxes[:, :2]
     symbols = characters[:, NON_DIGIT:OTHER].sum(axis=1) > 0.5
-    widening = np.maximum(NARROW * sides[:, ::-1] - sides, 0) / 2 * ~symbols[:, None]
+    widening = np.maximum(NARROW * sides[:, ::-1] - sides, 0) / 2
+    widening[symbols] = sides[symbols].max(axis=1, keepdims=True) / 2
     wide = boxes + np.concatenate([-widening, widening], axis=1)
     kept, left = [], np.arange(len(scores))
     while len(left):

@@ -11,6 +11,7 @@ from pictures import five, picture
 
 from digitnn.reader.digit_classifier import load_image_classifier
 from digitnn.reader.glyphs import Glyph, Line
+from digitnn.reader.ink.components import find_components
 from digitnn.reader.ink.normalise import normalise
 from digitnn.reader.page import reading
 from digitnn.reader.page.network import OTHER, PageNetwork, shipped_page_network
@@ -21,6 +22,8 @@ from digitnn.reader.page.reading import (
     MIN_GAIN,
     MIN_SCORE,
     MIN_SURE,
+    MIN_SYMBOL_SCORE,
+    SURELY_LETTER,
     classify_glyphs,
     combine,
     glyph_image,
@@ -143,12 +146,15 @@ def test_glyphs_below_the_threshold_are_not_classified():
         return always(1, 0.9)(images)
 
     found = detections(
-        ((0, 0, 20, 30), MIN_SCORE + 0.01, "1"), ((30, 0, 50, 30), MIN_SCORE - 0.01, "2")
+        ((0, 0, 20, 30), MIN_SCORE + 0.01, "1"),
+        ((30, 0, 50, 30), MIN_SCORE - 0.01, "2"),
+        ((0, 40, 4, 44), MIN_SYMBOL_SCORE + 0.01, "."),
+        ((9, 40, 13, 44), MIN_SYMBOL_SCORE - 0.01, "."),
     )
-    (glyph,) = classify_glyphs(paper(60, 60), found, counting)
-    assert (glyph.probabilities.argmax(), glyph.box, seen) == (1, (0, 0, 20, 30), [1])
+    glyphs = classify_glyphs(paper(60, 60), found, counting)
+    assert [glyph.box for glyph in glyphs] == [(0, 0, 20, 30), (0, 40, 4, 44)]
     assert classify_glyphs(paper(60, 60), detections(), counting) == []
-    assert seen == [1]
+    assert seen == [2]
 
 
 def test_boxes_are_whole_pixels_inside_the_picture():
@@ -190,11 +196,29 @@ def test_words_of_more_letters_than_digits_and_points_at_their_ends_are_left_out
     assert all(line.glyphs for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("non_digit", "kept"), [(SURELY_LETTER - 0.01, 3), (SURELY_LETTER + 0.01, 0)]
+)
+def test_a_doubtful_glyph_is_not_counted_as_a_letter(non_digit, kept, monkeypatch):
+    """A word of a letter and two such glyphs is a number, with two "?"."""
+    rows = always(7, 0.0)([0]), always(7, 1 - non_digit)([0]), always(7, 1 - non_digit)([0])
+    boxes = [(20 + 30 * n, 10, 40 + 30 * n, 40) for n in range(3)]
+    glyphs = [
+        Glyph(np.zeros((28, 28), np.uint8), box, row[0])
+        for box, row in zip(boxes, rows, strict=True)
+    ]
+    monkeypatch.setattr(reading, "find_glyphs", lambda *_: detections())
+    monkeypatch.setattr(reading, "classify_glyphs", lambda *_: glyphs)
+    lines = read_lines(paper(60, 120), NO_NETWORK, unsure)
+    assert sum(len(line.glyphs) for line in lines) == kept
+
+
 @dataclass
 class Turned:
-    """Reads the dark rectangle of a page as a 7, with `best` confidence if the page is upright.
+    """Reads the dark rectangles of a page as sevens, with confidence `best` if it is upright.
 
-    A page is upright with its light grey pixel at the top left; otherwise the confidence is `poor`.
+    A page is upright with its light grey pixel at the top left; otherwise the confidence is `poor`,
+    and below 0.5 nothing is read.
     """
 
     best: float
@@ -204,31 +228,34 @@ class Turned:
     def __call__(self, grey, network, classify):
         self.asked += 1
         p = self.best if grey[0, 0] == 200 else self.poor
-        glyph = Glyph(np.zeros((28, 28), np.uint8), dark_box(grey), always(7, p)([0])[0])
-        return (Line((glyph,), (False,)),)
+        row, image = always(7, p)([0])[0], np.zeros((28, 28), np.uint8)
+        glyphs = tuple(Glyph(image, box, row) for box in dark_boxes(grey))
+        return (Line(glyphs, (False,) * len(glyphs)),) if p >= 0.5 else ()
 
 
-def dark_box(grey: np.ndarray):
-    rows, columns = (np.flatnonzero((grey < 100).any(axis=axis)) for axis in (1, 0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+def dark_boxes(grey: np.ndarray):
+    return [tuple(map(int, box)) for box in find_components(grey < 100).boxes]
 
 
-def marked_page() -> np.ndarray:
+def marked_page(digits: int = 2) -> np.ndarray:
     grey = paper(90, 140)
     grey[0, 0] = 200
-    grey[20:50, 100:112] = 0
+    for n in range(digits):
+        grey[20:50, 60 + 30 * n : 72 + 30 * n] = 0
     return grey
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])
-def test_a_turned_page_is_read_upright_with_boxes_where_its_glyphs_are(quarters, monkeypatch):
-    monkeypatch.setattr(reading, "read_lines", Turned(0.95, 0.6))
+@pytest.mark.parametrize("poor", [0.6, 0.0])
+def test_a_turned_page_is_read_upright_with_boxes_where_its_glyphs_are(poor, quarters, monkeypatch):
+    monkeypatch.setattr(reading, "read_lines", Turned(0.95, poor))
     turned = np.rot90(marked_page(), -quarters)
     (line,), found = read_page(turned, NO_NETWORK, unsure)
     assert found == quarters
-    assert line.glyphs[0].box == dark_box(turned)
-    assert line.glyphs[0].confidence == pytest.approx(0.95)
-    assert all(type(edge) is int for edge in line.glyphs[0].box)
+    assert {glyph.box for glyph in line.glyphs} == set(dark_boxes(turned))
+    for glyph in line.glyphs:
+        assert glyph.confidence == pytest.approx(0.95)
+        assert all(type(edge) is int for edge in glyph.box)
 
 
 def test_a_page_that_may_not_be_turned_is_read_as_it_lies(monkeypatch):
@@ -237,20 +264,23 @@ def test_a_page_that_may_not_be_turned_is_read_as_it_lies(monkeypatch):
     turned = np.rot90(marked_page())
     (line,), found = read_page(turned, NO_NETWORK, unsure, rotate=False)
     assert (found, read.asked) == (0, 1)
-    assert line.glyphs[0].box == dark_box(turned)
+    assert [glyph.box for glyph in line.glyphs] == dark_boxes(turned)
 
 
 @pytest.mark.parametrize(
-    ("best", "poor", "asked"),
+    ("digits", "best", "poor", "asked"),
     [
-        (1.0, MIN_SURE + 0.01, 1),  # it reads well enough as it lies
-        (MIN_GAIN * 0.6 - 0.01, 0.6, 4),  # it reads little better on its side
+        (2, 1.0, MIN_SURE + 0.01, 1),  # it reads well enough as it lies
+        (2, MIN_GAIN * 0.75 - 0.01, 0.75, 4),  # it reads little better on its side
+        (3, MIN_SURE - 0.01, 0.6, 4),  # it reads badly on its side, too
+        (1, 1.0, 0.6, 1),  # one digit is no evidence
+        (1, 1.0, 0.0, 4),
     ],
 )
-def test_a_page_is_turned_if_it_reads_badly_and_much_better_then(best, poor, asked, monkeypatch):
+def test_a_page_is_turned_if_it_reads_badly_and_well_then(digits, best, poor, asked, monkeypatch):
     read = Turned(best, poor)
     monkeypatch.setattr(reading, "read_lines", read)
-    assert read_page(np.rot90(marked_page()), NO_NETWORK, unsure)[1] == 0
+    assert read_page(np.rot90(marked_page(digits)), NO_NETWORK, unsure)[1] == 0
     assert read.asked == asked
 
 

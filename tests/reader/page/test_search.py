@@ -160,8 +160,12 @@ def test_narrow_digits_are_compared_as_if_they_were_wider():
     first = ((10, 10, 14, 40), 0.9, "1")
     assert len(merge(detections(first, ((13, 10, 17, 40), 0.8, "1")))) == 1
     assert len(merge(detections(first, ((18, 10, 22, 40), 0.8, "1")))) == 2
-    points = (((10, 10, 11, 14), 0.9, ":"), ((12, 10, 13, 14), 0.8, ":"))
-    assert len(merge(detections(*points))) == 2
+
+
+@pytest.mark.parametrize(("left", "count"), [(10, 1), (13, 1), (15, 2), (20, 2)])
+def test_a_point_found_twice_is_one_though_its_boxes_hardly_meet(left, count):
+    points = (((10, 10, 14, 14), 0.9, "."), ((left, 10, left + 4, 14), 0.8, "."))
+    assert len(merge(detections(*points))) == count
 
 
 @pytest.mark.parametrize("symbol", [".", ",", "-", "/", ":"])

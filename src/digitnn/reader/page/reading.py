@@ -48,9 +48,9 @@ SLACK = 0.04
 """The ink of a glyph may exceed its box by this share of the box's longer side."""
 
 MIN_SURE, MIN_GAIN = 0.9, 1.25
-"""A page of lower mean confidence, or without digits, may lie on its side or upside down. It is turned
-if it then reaches this mean, and its digits' confidences add up to so many times as much. One
-digit is no evidence: turned, it may be another one."""
+"""A page of lower mean confidence, or without digits, may lie on its side or upside down. It is
+turned if it then reaches this mean, and its digits' confidences add up to so many times as much.
+One digit is no evidence: turned, it may be another one."""
 
 
 def read_page(

@@ -47,8 +47,8 @@ FREE_OVERLAP, OVERLAP_SCALE = 0.15, 0.2
 """So much of a box may lie in another one; more makes it less probable, on this scale, squared."""
 
 NARROW = 0.5
-"""Boxes narrower than this share of their height are widened to it before they are compared; those of
-symbols, which are found less exactly than they are large, grow by half a side each way."""
+"""Boxes narrower than this share of their height are widened to it before they are compared; those
+of symbols, which are found less exactly than they are large, grow by half a side each way."""
 
 
 def find_glyphs(grey: UInt8[ndarray, "h w"], network: PageNetwork) -> Detections:

@@ -171,10 +171,12 @@ def test_a_plain_border_changes_nothing(tone, width):
     assert_allclose(boxes, write(TEXT).boxes, atol=12)
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(60, 0), (0, 30), (0, 80)])
 @pytest.mark.parametrize("tone", [0, 255])
-def test_the_bars_of_a_letterbox_change_nothing(tone):
-    assert SHIPPED.read(bordered(photo(), tone, 60, 0)).text == TEXT
-    assert SHIPPED.read(bordered(255 - photo(), tone, 60, 0)).text == TEXT
+def test_the_bars_of_a_letterbox_change_nothing(tone, rows, columns):
+    """Neither above and below nor, where a bar is as tall as a 1, at the sides."""
+    assert SHIPPED.read(bordered(photo(), tone, rows, columns)).text == TEXT
+    assert SHIPPED.read(bordered(255 - photo(), tone, rows, columns)).text == TEXT
 
 
 def test_numbers_on_a_sheet_on_a_table_are_read(rng):

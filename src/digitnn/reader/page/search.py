@@ -48,7 +48,7 @@ FREE_OVERLAP, OVERLAP_SCALE = 0.15, 0.2
 
 NARROW = 0.5
 """Boxes narrower than this share of their height are widened to it before they are compared; those
-of symbols, which are found less exactly than they are large, grow by half a side each way."""
+of symbols, which are found less exactly than they are large, grow by half their shorter side."""
 
 
 def find_glyphs(grey: UInt8[ndarray, "h w"], network: PageNetwork) -> Detections:
@@ -119,7 +119,8 @@ def merge(glyphs: Detections) -> Detections:
     sides = boxes[:, 2:] - boxes[:, :2]
     symbols = characters[:, NON_DIGIT:OTHER].sum(axis=1) > 0.5
     widening = np.maximum(NARROW * sides[:, ::-1] - sides, 0) / 2
-    widening[symbols] = sides[symbols].max(axis=1, keepdims=True) / 2
+    small = symbols[:, None] * sides.min(axis=1, keepdims=True) / 2
+    widening = np.maximum(widening, small)
     wide = boxes + np.concatenate([-widening, widening], axis=1)
     kept, left = [], np.arange(len(scores))
     while len(left):

@@ -168,6 +168,12 @@ def test_a_point_found_twice_is_one_though_its_boxes_hardly_meet(left, count):
     assert len(merge(detections(*points))) == count
 
 
+def test_a_one_that_another_size_shows_as_a_slash_is_one_glyph():
+    """The box of a long thin symbol is as exact as that of a digit."""
+    one, slash = ((360, 47, 388, 99), 0.9, "1"), ((364, 46, 390, 100), 0.8, "/")
+    assert_array_equal(merge(detections(one, slash)).boxes, [one[0]])
+
+
 @pytest.mark.parametrize("symbol", [".", ",", "-", "/", ":"])
 def test_a_symbol_inside_the_box_of_a_digit_stays(symbol):
     digit, point = ((10, 10, 40, 40), 0.9, "4"), ((12, 34, 17, 39), 0.5, symbol)

@@ -47,8 +47,9 @@ FREE_OVERLAP, OVERLAP_SCALE = 0.15, 0.2
 """So much of a box may lie in another one; more makes it less probable, on this scale, squared."""
 
 NARROW = 0.5
-"""Boxes narrower than this share of their height are widened to it before they are compared; those
-of symbols, which are found less exactly than they are large, grow by half their shorter side."""
+"""Boxes narrower than this share of their height are widened to it before they are compared. Those
+of symbols, which are found less exactly than they are large, are compared once more after growing
+by half their shorter side."""
 
 
 def find_glyphs(grey: UInt8[ndarray, "h w"], network: PageNetwork) -> Detections:
@@ -118,17 +119,15 @@ def merge(glyphs: Detections) -> Detections:
     boxes, scores, characters = glyphs.boxes, glyphs.scores.copy(), glyphs.characters.copy()
     sides = boxes[:, 2:] - boxes[:, :2]
     symbols = characters[:, NON_DIGIT:OTHER].sum(axis=1) > 0.5
-    widening = np.maximum(NARROW * sides[:, ::-1] - sides, 0) / 2
-    small = symbols[:, None] * sides.min(axis=1, keepdims=True) / 2
-    widening = np.maximum(widening, small)
-    wide = boxes + np.concatenate([-widening, widening], axis=1)
+    narrow = np.maximum(NARROW * sides[:, ::-1] - sides, 0) / 2
+    small = np.maximum(narrow, symbols[:, None] * sides.min(axis=1, keepdims=True) / 2)
+    widened = [boxes + np.concatenate([-by, by], axis=1) for by in (narrow, small)]
     kept, left = [], np.arange(len(scores))
     while len(left):
         best = left[scores[left].argmax()]
         kept.append(best)
         left = left[left != best]
-        shared = _shared(wide[best], wide[left])
-        same = shared / (_area(wide[best]) + _area(wide[left]) - shared) > SAME_GLYPH
+        same = np.any([_overlap(wide[best], wide[left]) > SAME_GLYPH for wide in widened], axis=0)
         if same.any():
             members = np.append(left[same], best)
             characters[best] = np.average(characters[members], axis=0, weights=scores[members])
@@ -137,6 +136,12 @@ def merge(glyphs: Detections) -> Detections:
         scores[left] *= np.exp(-(np.maximum(inside - FREE_OVERLAP, 0) ** 2) / OVERLAP_SCALE)
         left = left[~same & (inside <= INSIDE) & (scores[left] >= MIN_SCORE)]
     return Detections(boxes[kept], scores[kept], characters[kept])
+
+
+def _overlap(box: Float32[ndarray, "4"], boxes: Float32[ndarray, "n 4"]) -> Float32[ndarray, " n"]:
+    """Return the shares of their unions that `box` and each of `boxes` have in common."""
+    shared = _shared(box, boxes)
+    return shared / (_area(box) + _area(boxes) - shared)
 
 
 def _area(boxes: Float32[ndarray, "*n 4"]) -> Float32[ndarray, "*n"] | np.float32:

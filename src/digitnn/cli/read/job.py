@@ -4,7 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
 
@@ -12,13 +12,12 @@ from PIL.Image import Image
 
 from digitnn.atomic_files import replace_file
 from digitnn.cli.read.inputs import PictureFile
-from digitnn.cli.read.output import PictureResult
 from digitnn.errors import PictureError, UsageError
 from digitnn.machine.blas import one_core_blas
 from digitnn.machine.resources import threads
 from digitnn.reader.input.opening import Picture
-from digitnn.reader.input.pages import Page, pages_of
 from digitnn.reader.reader import Reader, Reading, map_in_order
+from digitnn.reader.results import PictureResult, read_pages
 
 MIN_PROGRESS_FILES = 50
 """From this number of files on, a progress bar is shown."""
@@ -100,22 +99,12 @@ class Job:
         file = self.files[index]
         if isinstance(file.source, PictureError):
             return [PictureResult(file.path, None, file.source)]
-        try:
-            pages = pages_of(file.source, self.reader.limits)
-        except PictureError as error:
-            return [PictureResult(file.path, None, error)]
-        return [self._read_page(index, page) for page in pages]
+        draw = partial(self._draw, index)
+        return list(read_pages(self.reader, file.source, file.path, self.single, draw))
 
-    def _read_page(self, index: int, page: Page) -> PictureResult:
-        path, number = self.files[index].path, page.number if page.count > 1 else None
-        try:
-            picture = page.open()
-            reading = self.reader.read_picture(picture, self.single)
-        except PictureError as error:
-            return PictureResult(path, number, error)
+    def _draw(self, index: int, page: int | None, picture: Picture, reading: Reading) -> None:
         for drawings in self.drawings:
-            drawings.save(index, number, picture, reading)
-        return PictureResult(path, number, reading)
+            drawings.save(index, page, picture, reading)
 
 
 def with_progress(files: Iterator[list[PictureResult]], total: int) -> Iterator[PictureResult]:

@@ -4,38 +4,32 @@ Each function prints results as they arrive, and returns whether every picture c
 """
 
 import csv
-import json
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from digitnn.cli.console import complain
 from digitnn.errors import PictureError
 from digitnn.reader.reader import MIN_SURE_CONFIDENCE, Reading
+from digitnn.reader.results import PictureResult, json_parts, one_line, result_to_json
 
 DIGIT_COLUMNS = ("line", "place", "digit", "confidence", "left", "top", "right", "bottom")
 READING_COLUMNS = ("path", "page", *DIGIT_COLUMNS, "error")
 
 
-@dataclass(frozen=True)
-class PictureResult:
-    """The outcome for one picture, or for one page of a document (page: from 1, else None)."""
-
-    path: str
-    page: int | None
-    found: Reading | PictureError
-
-
 def print_as_json(results: Iterable[PictureResult]) -> bool:
     """Print one JSON object with one line for each picture."""
-    whole, separator = True, "\n"
-    sys.stdout.write('{"schema": 1, "pictures": [')
-    for result in results:
-        sys.stdout.write(separator + json.dumps(_to_json(result), allow_nan=False))
+    whole = True
+
+    def pictures() -> Iterator[dict[str, Any]]:
+        nonlocal whole
+        for result in results:
+            yield result_to_json(result)
+            whole = whole and isinstance(result.found, Reading)
+
+    for part in json_parts(pictures()):
+        sys.stdout.write(part)
         sys.stdout.flush()
-        whole, separator = whole and isinstance(result.found, Reading), ",\n"
-    sys.stdout.write("\n]}\n")
     return whole
 
 
@@ -74,26 +68,6 @@ def print_as_text(results: Iterable[PictureResult]) -> bool:
         sys.stdout.write(f"{name}:{_layout(result.found)}\n")
         sys.stdout.flush()
     return whole
-
-
-def one_line(error: PictureError) -> str:
-    """Return its message without the line breaks that a file name may contain."""
-    return " ".join(str(error).split())
-
-
-def _to_json(result: PictureResult) -> dict[str, Any]:
-    page = {"page": result.page} if result.page else {}
-    if isinstance(result.found, PictureError):
-        error = one_line(result.found)
-        return {"path": result.path, **page, "text": "", "digits": [], "notes": [], "error": error}
-    found = result.found
-    digits = [
-        {"digit": d.digit, "confidence": round(d.confidence, 6), "box": list(d.box)}
-        | ({"symbol": d.symbol} if d.symbol else {})
-        for d in found.digits
-    ]
-    outcome = {"text": found.text, "digits": digits, "notes": list(found.notes), "error": None}
-    return {"path": result.path, **page, **outcome}
 
 
 def _places(reading: Reading) -> list[tuple[int, int]]:

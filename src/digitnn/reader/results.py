@@ -49,14 +49,19 @@ def read_pages(
         yield PictureResult(path, number, reading)
 
 
-def json_parts(pictures: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """Yield the parts of one JSON object with one line for each picture."""
+def json_parts(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the parts of one JSON object from the line of each picture, see `to_line`."""
     yield '{"schema": 1, "pictures": ['
     separator = "\n"
-    for picture in pictures:
-        yield separator + json.dumps(picture, allow_nan=False)
+    for line in lines:
+        yield separator + line
         separator = ",\n"
     yield "\n]}\n"
+
+
+def to_line(picture: dict[str, Any]) -> str:
+    """Return what `result_to_json` gives on one line."""
+    return json.dumps(picture, allow_nan=False)
 
 
 def result_to_json(result: PictureResult) -> dict[str, Any]:

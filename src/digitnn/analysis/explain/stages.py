@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from digitnn.analysis.explain.mosaic import AMOUNT, show_image, show_mosaic
 from digitnn.engines.scratch.engine import activations
-from digitnn.network.layers import Conv2d, Crop, Dense, Dropout, Flatten, Layer
+from digitnn.network.layers import Conv2d, Crop, Dense, Dropout, Flatten, Layer, Shape
 from digitnn.network.network import Architecture, Network, Params
 from digitnn.plotting import COLOURS, GREY, new_figure
 
@@ -56,18 +56,31 @@ class Stages:
 def stages_of(network: Network, params: Params, image: UInt8[ndarray, "28 28"]) -> Stages:
     """Return the output of each stage for one image."""
     outputs = activations(network, params, image[None])
-    found = [
-        Stage(
-            ", ".join(
-                layer_name(layer)
-                for layer in network.layers[first : last + 1]
-                if _changes_values(layer)
-            ),
-            outputs[_before_flatten(network.layers, first, last)][0],
-        )
-        for first, last in _cuts(network.layers)
-    ]
+    found = [Stage(name, outputs[last][0]) for name, last in _named(network.layers)]
     return Stages(image, network.labels, tuple(found))
+
+
+def stage_shapes(network: Network) -> list[tuple[str, Shape]]:
+    """Return the name of each stage and the shape of its output."""
+    shapes = network.shapes()[1:]
+    return [(name, shapes[last]) for name, last in _named(network.layers)]
+
+
+def stage_layers(network: Network) -> list[tuple[int, int]]:
+    """Return the layer with the weights and the layer of the output of each stage."""
+    layers = network.layers
+    return [(first, _before_flatten(layers, first, last)) for first, last in _cuts(layers)]
+
+
+def _named(architecture: Architecture) -> list[tuple[str, int]]:
+    """Return the name of each stage and the layer of its output."""
+    return [
+        (
+            ", ".join(map(layer_name, filter(_changes_values, architecture[first : last + 1]))),
+            _before_flatten(architecture, first, last),
+        )
+        for first, last in _cuts(architecture)
+    ]
 
 
 def _cuts(architecture: Architecture) -> list[tuple[int, int]]:

@@ -6,12 +6,11 @@ Each function prints results as they arrive, and returns whether every picture c
 import csv
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from digitnn.cli.console import complain
 from digitnn.errors import PictureError
 from digitnn.reader.reader import MIN_SURE_CONFIDENCE, Reading
-from digitnn.reader.results import PictureResult, json_parts, one_line, result_to_json
+from digitnn.reader.results import PictureResult, json_parts, one_line, result_to_json, to_line
 
 DIGIT_COLUMNS = ("line", "place", "digit", "confidence", "left", "top", "right", "bottom")
 READING_COLUMNS = ("path", "page", *DIGIT_COLUMNS, "error")
@@ -21,13 +20,13 @@ def print_as_json(results: Iterable[PictureResult]) -> bool:
     """Print one JSON object with one line for each picture."""
     whole = True
 
-    def pictures() -> Iterator[dict[str, Any]]:
+    def lines() -> Iterator[str]:
         nonlocal whole
         for result in results:
-            yield result_to_json(result)
+            yield to_line(result_to_json(result))
             whole = whole and isinstance(result.found, Reading)
 
-    for part in json_parts(pictures()):
+    for part in json_parts(lines()):
         sys.stdout.write(part)
         sys.stdout.flush()
     return whole

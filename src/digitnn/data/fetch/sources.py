@@ -15,7 +15,7 @@ from platformdirs import user_cache_dir
 from digitnn.data.dataset import PARTS, Dataset, Part
 from digitnn.data.fetch.catalogue import Collection, collection_named
 from digitnn.data.fetch.download import download, missing_files
-from digitnn.data.fetch.transports import Meter, no_meter
+from digitnn.data.fetch.transports import KnownFile, Meter, no_meter
 from digitnn.data.formats.idx import PREFIX
 from digitnn.data.formats.storage import Found, detect
 from digitnn.errors import SourceError, UsageError
@@ -38,6 +38,27 @@ def load(
     """
     folder = None if data_dir is None else Path(data_dir)
     return find(name, folder, (part,), notify, meter).read(part, f"{name} {part}")
+
+
+def load_if_on_disk(name: str, part: Part) -> Dataset | None:
+    """Read one part of a collection if it needs no download; else return None."""
+    found = find_on_disk(name, (part,))
+    return found.read(part, f"{name} {part}") if found else None
+
+
+def find_on_disk(name: str, parts: tuple[Part, ...] = PARTS) -> Found | None:
+    """Return the path and format of a collection where a user's folder or the cache holds it."""
+    collection = collection_named(name)
+    for _, candidates in _user_folders(collection, None):
+        if found := next(filter(None, map(detect, candidates)), None):
+            return found
+    cache = cache_base() / name
+    return None if missing_files(_needed(collection, parts), cache) else detect(cache)
+
+
+def _needed(collection: Collection, parts: tuple[Part, ...]) -> list[KnownFile]:
+    prefixes = tuple(PREFIX[part] for part in parts)
+    return [file for file in collection.files if file.name.startswith(prefixes)]
 
 
 def find(
@@ -67,9 +88,7 @@ def find(
         if base != DEFAULT_FOLDER:
             notify(f"{tried[-1]}; trying other places")
     cache = cache_base() / name
-    prefixes = tuple(PREFIX[part] for part in parts)
-    needed = [file for file in collection.files if file.name.startswith(prefixes)]
-    if not missing_files(needed, cache):
+    if not missing_files(_needed(collection, parts), cache):
         notify(f"{name}: using the cache {cache}")
     else:
         tried.append(f"cache {cache}: incomplete")

@@ -16,7 +16,7 @@ help:
 	@echo "make lint            style, types and import rules"
 	@echo "make test-other-cpu  the tests that compare both engines, as without AVX-512"
 	@echo "make test-pages      check HTML pages in a browser; needs Chromium"
-	@echo "make weights         train the networks that read pictures, and put them into the package"
+	@echo "make weights         train the networks that ship in the package"
 	@echo "make setup           only create $(VENV) and install"
 	@echo "make clean           remove $(VENV)"
 	@echo "TORCH=cpu            with any of them: install PyTorch without CUDA, gigabytes less on Linux"
@@ -79,6 +79,9 @@ weights: data
 	$(BIN)/python -m tools.ship_reader runs/reader
 	$(BIN)/python -m tools.page_reader.train runs/page-reader
 	$(BIN)/python -m tools.page_reader.ship runs/page-reader
+	$(BIN)/digitnn train classic --engine scratch --seed 0 --threads 1 --out runs/served-classic --resume
+	$(BIN)/digitnn train cnn --engine scratch --seed 0 --threads 1 --out runs/served-cnn --resume
+	$(BIN)/python -m tools.ship_served runs/served-classic runs/served-cnn
 
 # What a change should pass before each commit; `.ci/run` has everything.
 check: data lint

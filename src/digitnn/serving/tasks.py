@@ -38,6 +38,14 @@ STDIN = "-"
 """What a picture without a name is called, as on the command line."""
 
 
+class _Upload(BytesIO):
+    """The bytes of a picture, and what messages call it."""
+
+    def __init__(self, body: bytes, name: str) -> None:
+        super().__init__(body)
+        self.name = name
+
+
 @dataclass(frozen=True)
 class Request:
     """A piece of work. body: what was sent; options: from the address and the headers."""
@@ -108,7 +116,8 @@ class Tasks:
     def _read(self, options: Options, body: bytes) -> Reply:
         """Return a line for each page of a picture; status 422 if none could be read."""
         path = options["path"]
-        results = list(read_pages(self._reader(options), BytesIO(body), path, options["single"]))
+        source = _Upload(body, "the picture" if path == STDIN else path)
+        results = list(read_pages(self._reader(options), source, path, options["single"]))
         lines = []
         for result in results:
             line = result_to_json(result)

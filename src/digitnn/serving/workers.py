@@ -31,7 +31,7 @@ Context: TypeAlias = ForkServerContext | SpawnContext
 MAX_TOGETHER = 64
 """Requests of one kind that a worker takes at once, if they may be computed together."""
 
-PRELOADED = ("digitnn.serving.tasks", "digitnn.engines.scratch.engine")
+PRELOADED = ("digitnn.serving.tasks", "digitnn.serving.training_process")
 """Imported once, before the workers are forked."""
 
 

@@ -1,0 +1,218 @@
+"""A server in a process of its own, and clients of it: what the benchmark of serving needs."""
+
+import http.client
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter, sleep
+from typing import Any
+
+import numpy as np
+
+READY = re.compile(r"http://127\.0\.0\.1:(\d+)")
+OCTETS = "application/octet-stream"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: its port and the id of its first process."""
+
+    port: int
+    pid: int
+
+    def ask(
+        self, method: str, path: str, body: bytes = b"", kind: str = OCTETS, **headers: str
+    ) -> tuple[int, bytes]:
+        """Return status and body of one request on a connection of its own."""
+        with Client(self.port) as client:
+            return client.ask(method, path, body, kind, **headers)
+
+    def resident_bytes(self) -> int:
+        """Return the memory of the server and its descendants: private pages, shared ones once."""
+        return sum(_proportional(pid) for pid in _descendants(self.pid))
+
+    def gauge(self, name: str) -> float:
+        """Return a number of /metrics."""
+        text = self.ask("GET", "/metrics")[1].decode()
+        return float(next(line.split()[-1] for line in text.splitlines() if line.startswith(name)))
+
+
+class Client:
+    """One connection that stays open."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self._connection.connect()
+        self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ask(
+        self, method: str, path: str, body: bytes = b"", kind: str = OCTETS, **headers: str
+    ) -> tuple[int, bytes]:
+        """Return status and body of one request."""
+        self._connection.request(method, path, body, {"Content-Type": kind, **headers})
+        answer = self._connection.getresponse()
+        return answer.status, answer.read()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+
+@contextmanager
+def running(*options: str) -> Iterator[tuple[Server, float]]:
+    """Run `digitnn serve` on a free port; yield it and the seconds until it was ready."""
+    command = [sys.executable, "-m", "digitnn", "serve", "--port", "0", *options]
+    begin = perf_counter()
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if found := READY.search(line):
+                break
+        else:
+            raise RuntimeError("the server ended before it was ready")
+        server = Server(int(found[1]), process.pid)
+        status, _ = server.ask("GET", "/v2/health/ready")
+        assert status == 200, status
+        seconds = perf_counter() - begin
+        threading.Thread(target=process.stderr.read, daemon=True).start()
+        yield server, seconds
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def in_parallel(works: Sequence[Callable[[], None]]) -> float:
+    """Run works in threads; return the seconds until all have ended. Raises what one raised."""
+    failures: list[BaseException] = []
+
+    def attempt(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=attempt, args=(work,)) for work in works]
+    begin = perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+    return perf_counter() - begin
+
+
+@dataclass
+class MixedLoad:
+    """Clients of five kinds, for some seconds: good, bad, huge, slow, and such as hang up.
+
+    statuses: of all answers by kind; wrong: good requests with another answer than expected.
+    """
+
+    server: Server
+    good: Sequence[tuple[str, bytes, bytes]]
+    seconds: float
+    statuses: dict[str, Counter[int]] = field(default_factory=dict)
+    wrong: int = 0
+
+    def run(self) -> None:
+        """Send the load; every client works until the time is over."""
+        self._end = perf_counter() + self.seconds
+        kinds: dict[str, Callable[[], int]] = {
+            "good 1": self._good, "good 2": self._good, "bad": self._bad,
+            "huge": self._huge, "slow": self._slow, "cancelled": self._cancelled,
+        }  # fmt: skip
+        self.statuses = {kind: Counter() for kind in kinds}
+        self._turn = 0
+
+        def client(kind: str, work: Callable[[], int]) -> Callable[[], None]:
+            def run() -> None:
+                while perf_counter() < self._end:
+                    self.statuses[kind][work()] += 1
+
+            return run
+
+        in_parallel([client(kind, work) for kind, work in kinds.items()])
+
+    def _good(self) -> int:
+        self._turn += 1
+        path, body, expected = self.good[self._turn % len(self.good)]
+        kind = "image/png" if "read" in path or "explain" in path else OCTETS
+        status, answer = self.server.ask("POST", path, body, kind)
+        self.wrong += status == 200 and answer != expected
+        sleep(0.005)
+        return status
+
+    def _bad(self) -> int:
+        sleep(0.02)
+        bodies = (b"", b"not a picture", b"\x89PNG\r\n\x1a\n broken", b"{" * 1000)
+        self._turn += 1
+        return self.server.ask("POST", "/v1/read", bodies[self._turn % 4], "image/png")[0]
+
+    def _huge(self) -> int:
+        sleep(0.5)
+        try:
+            return self.server.ask("POST", "/v1/read", bytes(20_000_000), "image/png")[0]
+        except OSError:  # the server may cut the line before all is sent
+            return 0
+
+    def _slow(self) -> int:
+        with socket.create_connection(("127.0.0.1", self.server.port), 60) as line:
+            line.sendall(
+                b"POST /v1/read HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900\r\n\r\n"
+            )
+            for _ in range(60):
+                sleep(0.1)
+                try:
+                    line.sendall(b"x")
+                except OSError:
+                    break
+                if perf_counter() > self._end:
+                    return 0
+            answer = line.recv(100)
+        return int(answer[9:12]) if answer.startswith(b"HTTP/1.1 ") else 0
+
+    def _cancelled(self) -> int:
+        path, body, _ = self.good[0]
+        with socket.create_connection(("127.0.0.1", self.server.port), 60) as line:
+            head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\n"
+            line.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        sleep(0.02)
+        return 0
+
+
+def logits_in(answer: bytes) -> Any:
+    """Return the logits of an answer in bytes."""
+    return np.frombuffer(answer, "<f4").reshape(-1, 10)
+
+
+def _descendants(pid: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it has just ended
+            continue
+        children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found = [pid]
+    for parent in found:
+        found += children.get(parent, [])
+    return found
+
+
+def _proportional(pid: int) -> int:
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    return 1024 * int(next(line.split()[1] for line in text.splitlines() if line[:4] == "Pss:"))

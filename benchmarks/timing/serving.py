@@ -1,0 +1,191 @@
+"""How fast is the server, and does it stand a bad day?
+
+Start to ready; from a stroke to the answers of both engines; images classified a second beside the
+engine alone, in turns; 64 clients at once; and, with --minutes, a mix of good, bad, huge, slow and
+cancelled requests, after which memory and the requests in work are looked at. Every good answer is
+compared with the one that is expected. Traffic goes to 127.0.0.1 only.
+
+    python -m benchmarks.timing.serving --json [--minutes 20] [--repeats 5]
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from io import BytesIO
+from statistics import median
+from time import perf_counter, sleep
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+from PIL import Image
+
+from benchmarks.measuring import load_data, print_result, spread
+from benchmarks.timing.served import (
+    OCTETS,
+    Client,
+    MixedLoad,
+    Server,
+    in_parallel,
+    logits_in,
+    running,
+)
+from digitnn.data.dataset import Dataset
+from digitnn.serving.models import SHIPPED, ServedModel, Source
+
+CANVAS = 280
+"""Side of a drawing, in pixels."""
+
+BATCH, CLIENTS_OF_BATCHES, BATCHES = 2000, 4, 3
+MANY_CLIENTS, REQUESTS_EACH = 64, 30
+EXPLAIN = "/v1/explain?model=cnn&parts=stages,saliency"
+
+
+def drawing(image: ndarray) -> bytes:
+    """Return a digit as the page draws it: black on white, a PNG."""
+    large = Image.fromarray(255 - image).resize((CANVAS, CANVAS), Image.Resampling.BICUBIC)
+    file = BytesIO()
+    large.save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def measure_start(repeats: int) -> dict[str, Any]:
+    """Return the seconds from the command to the first answer that the models are ready."""
+    seconds = []
+    for _ in range(repeats):
+        with running() as (_, taken):
+            seconds.append(taken)
+    return spread(seconds)
+
+
+def measure_strokes(server: Server, digits: Dataset, n: int) -> dict[str, Any]:
+    """Return percentiles of the milliseconds from a drawing to the answers of both engines."""
+    times, differences, right = [], [], 0
+    with Client(server.port) as client:
+        for image, label in zip(digits.images[:n], digits.labels[:n], strict=True):
+            body = drawing(image)
+            begin = perf_counter()
+            status, answer = client.ask("POST", EXPLAIN, body, "image/png")
+            times.append(1000 * (perf_counter() - begin))
+            assert status == 200, answer
+            cnn = next(m for m in json.loads(answer)["models"] if m["name"] == "cnn")
+            right += cnn["digit"] == label
+            if cnn["largest_difference"] is not None:
+                differences.append(cnn["largest_difference"])
+    assert right > 0.95 * n, f"only {right} of {n} drawings were classified correctly"
+    return {**percentiles(times), "right": right, "largest_difference": max(differences or [0.0])}
+
+
+def percentiles(milliseconds: list[float]) -> dict[str, Any]:
+    """Return the median, the 95th and 99th percentile, and how many there are."""
+    p50, p95, p99 = np.percentile(milliseconds, [50, 95, 99]).round(2).tolist()
+    return {"p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "n": len(milliseconds)}
+
+
+def measure_throughput(
+    server: Server, model: ServedModel, digits: Dataset, repeats: int
+) -> dict[str, Any]:
+    """Return images a second by the engine alone and through the server, in turns."""
+    images = digits.images[:BATCH]
+    expected = model.logits(images)
+    path = f"/v1/classify?model={model.source.name}"
+    total = BATCH * BATCHES * CLIENTS_OF_BATCHES
+
+    def one_client() -> None:
+        with Client(server.port) as client:
+            for _ in range(BATCHES):
+                status, answer = client.ask("POST", path, images.tobytes(), Accept=OCTETS)
+                assert status == 200, answer
+                assert np.allclose(logits_in(answer), expected, atol=1e-4)
+
+    alone, served = [], []
+    for _ in range(repeats + 1):  # a first round warms up
+        begin = perf_counter()
+        for _ in range(BATCHES * CLIENTS_OF_BATCHES):
+            model.logits(images)
+        alone.append(total / (perf_counter() - begin))
+        sleep(0.2)
+        served.append(total / in_parallel([one_client] * CLIENTS_OF_BATCHES))
+        sleep(0.2)
+    ratios = [b / a for a, b in zip(alone[1:], served[1:], strict=True)]
+    return {"engine": spread(alone[1:]), "server": spread(served[1:]), "ratio": median(ratios)}
+
+
+def measure_many_clients(server: Server, digits: Dataset, model: ServedModel) -> dict[str, Any]:
+    """Return statuses and latencies of many clients that send single images all the time."""
+    images = digits.images[: MANY_CLIENTS * REQUESTS_EACH]
+    expected = model.logits(images)
+    path, statuses, times = f"/v1/classify?model={model.source.name}", Counter[int](), []
+
+    def one_client(number: int) -> None:
+        with Client(server.port) as client:
+            for k in range(number, len(images), MANY_CLIENTS):
+                begin = perf_counter()
+                status, answer = client.ask("POST", path, images[k].tobytes(), Accept=OCTETS)
+                times.append(1000 * (perf_counter() - begin))
+                statuses[status] += 1
+                if status == 200:
+                    assert np.allclose(logits_in(answer)[0], expected[k], atol=1e-4)
+
+    seconds = in_parallel([lambda k=k: one_client(k) for k in range(MANY_CLIENTS)])
+    assert set(statuses) <= {200, 503}, statuses
+    rate = round(len(images) / seconds, 1)
+    return {"clients": MANY_CLIENTS, "statuses": dict(statuses), "a_second": rate,
+            **percentiles(times)}  # fmt: skip
+
+
+def measure_bad_day(digits: Dataset, minutes: float) -> dict[str, Any]:
+    """Return what a mix of requests did to the server's memory, and whether any is stuck."""
+    with running("--request-seconds", "3") as (server, _):
+        bodies = [drawing(image) for image in digits.images[:20]]
+        paths = ("/v1/read", EXPLAIN)
+        good = []
+        for path in paths:
+            for body in bodies:
+                status, answer = server.ask("POST", path, body, "image/png")
+                assert status == 200, answer
+                good.append((path, body, answer))
+        MixedLoad(server, good, min(60 * minutes / 5, 60)).run()  # until all is warm
+        before = server.resident_bytes()
+        load = MixedLoad(server, good, 60 * minutes)
+        load.run()
+        sleep(4)
+        grown = server.resident_bytes() - before
+        return {
+            "minutes": minutes,
+            "statuses": {kind: dict(found) for kind, found in load.statuses.items()},
+            "wrong_answers": load.wrong,
+            "megabytes_before": round(before / 1e6, 1),
+            "megabytes_grown": round(grown / 1e6, 1),
+            "in_flight_after": server.gauge("digitnn_in_flight"),
+            "worker_restarts": server.gauge("digitnn_worker_restarts"),
+            "ready_after": server.ask("GET", "/v2/health/ready")[0] == 200,
+        }
+
+
+def main() -> None:
+    """Measure, and print JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print JSON on one line only")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--strokes", type=int, default=300)
+    parser.add_argument("--minutes", type=float, default=0.0, help="of mixed load")
+    options = parser.parse_args()
+    valid = load_data().valid
+    models = {name: ServedModel.load(Source(name, folder, "")) for name, folder, _ in SHIPPED}
+    result: dict[str, Any] = {"schema": 1, "start_to_ready_seconds": measure_start(options.repeats)}
+    with running() as (server, _):
+        result["stroke"] = measure_strokes(server, valid, options.strokes)
+        result["classify"] = {
+            name: measure_throughput(server, model, valid, options.repeats)
+            for name, model in models.items()
+        }
+        result["many_clients"] = measure_many_clients(server, valid, models["cnn"])
+    if options.minutes:
+        result["bad_day"] = measure_bad_day(valid, options.minutes)
+    print_result(result, options.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

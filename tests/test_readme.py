@@ -13,6 +13,7 @@ import pytest
 from commands import write_digits
 from pictures import five
 from PIL import Image
+from running_server import serving
 
 import digitnn
 from digitnn.data.dataset import Dataset
@@ -64,6 +65,8 @@ def test_every_command_and_the_python_example_work(digits: Dataset, tmp_path: Pa
         "python": [sys.executable],
     }
     commands = [words for words in shell_commands() if words[0] != "make"]
+    servers = [words for words in commands if words[:2] == ["digitnn", "serve"]]
+    commands = [words for words in commands if words not in servers]
     assert len(commands) >= 8
     commands.append(["python", "-c", "".join(blocks("python"))])
     for program, *words in commands:
@@ -82,6 +85,11 @@ def test_every_command_and_the_python_example_work(digits: Dataset, tmp_path: Pa
         if into:
             (tmp_path / into).write_text(done.stdout)
     assert float(done.stdout) > 0.5
+    assert servers
+    for _, _, *options in servers:  # `--port` comes last, on a port that is free
+        with serving(tmp_path, *options, "--port", "0") as server:
+            assert b"<canvas" in server.get("/").body
+            assert server.stop() == 0
     assert (tmp_path / "mnist_all.mat").exists()
     assert "scans/2.png,,1,1,5,0.9" in (tmp_path / "digits.csv").read_text()
 

@@ -10,8 +10,8 @@ compared with the one that is expected. Traffic goes to 127.0.0.1 only.
 
 import argparse
 import json
-import sys
 from collections import Counter
+from functools import partial
 from io import BytesIO
 from statistics import median
 from time import perf_counter, sleep
@@ -128,7 +128,7 @@ def measure_many_clients(server: Server, digits: Dataset, model: ServedModel) ->
                 if status == 200:
                     assert np.allclose(logits_in(answer)[0], expected[k], atol=1e-4)
 
-    seconds = in_parallel([lambda k=k: one_client(k) for k in range(MANY_CLIENTS)])
+    seconds = in_parallel([partial(one_client, number) for number in range(MANY_CLIENTS)])
     assert set(statuses) <= {200, 503}, statuses
     rate = round(len(images) / seconds, 1)
     return {"clients": MANY_CLIENTS, "statuses": dict(statuses), "a_second": rate,
@@ -188,4 +188,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

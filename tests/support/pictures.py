@@ -1,5 +1,7 @@
 """Pictures of one written digit for the tests: a 5 drawn by a few strokes, at any size."""
 
+from io import BytesIO
+
 import numpy as np
 from numpy import ndarray
 from PIL import Image, ImageDraw
@@ -23,3 +25,10 @@ def five(side: int = 100, pen: float = 8, paper: int = 255, ink: int = 0) -> nda
 def picture(grey: ndarray) -> Picture:
     """`grey` as it comes from `open_picture`, its values rounded to bytes."""
     return Picture(np.clip(np.rint(grey), 0, 255).astype(np.uint8), "five")
+
+
+def as_png(grey: ndarray) -> bytes:
+    """A picture as the bytes of a PNG file."""
+    file = BytesIO()
+    Image.fromarray(grey).save(file, "png")
+    return file.getvalue()

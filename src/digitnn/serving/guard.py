@@ -31,6 +31,8 @@ SECURITY_HEADERS = {
 }
 
 READING_METHODS = ("GET", "HEAD", "OPTIONS")
+_STOPPING = ApiError(503, "stopping", "the server is stopping")
+
 UNREAD, DISCARD_SECONDS = (403, 413, 503), 2.0
 """These errors leave a body unread. It is still taken from the wire for so long; otherwise the
 connection would be reset before the client sees the answer."""
@@ -46,7 +48,7 @@ class Load:
     def admit(self) -> Iterator[None]:
         """Count a request while it is answered. Raises `ApiError` 503 if there are too many."""
         if self.draining:
-            raise ApiError(503, "stopping", "the server is stopping")
+            raise _STOPPING
         if self.in_flight >= self.most:
             raise ApiError(503, "busy", f"{self.in_flight} requests are in work: try again later")
         self.in_flight += 1
@@ -73,6 +75,9 @@ class Guard:
         except ApiError as error:
             if not answer.status:
                 await _reject(error, receive, answer)
+        except asyncio.CancelledError:  # the server stops, and this has not become ready in time
+            if not answer.status:
+                await _send(_STOPPING, answer, more=False)
         except Exception as error:  # a mistake of ours; the details are for us, in one line
             log.error("unexpected %s: %s", type(error).__name__, error)
             if not answer.status:
@@ -164,10 +169,7 @@ def headers_of(reply: Reply) -> list[tuple[bytes, bytes]]:
 
 async def _reject(error: ApiError, receive: Receive, answer: _Answer) -> None:
     """Send an error; what the client is still sending is taken for a moment, then it is cut."""
-    reply = error.reply
-    headers = [*headers_of(reply), (b"connection", b"close")]
-    await answer({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await answer({"type": "http.response.body", "body": reply.body, "more_body": True})
+    await _send(error, answer, more=True)
     try:
         async with asyncio.timeout(DISCARD_SECONDS):
             while error.status in UNREAD and (await receive()).get("more_body", False):
@@ -175,6 +177,13 @@ async def _reject(error: ApiError, receive: Receive, answer: _Answer) -> None:
     except TimeoutError:
         pass
     await answer({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _send(error: ApiError, answer: _Answer, more: bool) -> None:
+    reply = error.reply
+    headers = [*headers_of(reply), (b"connection", b"close")]
+    await answer({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await answer({"type": "http.response.body", "body": reply.body, "more_body": more})
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

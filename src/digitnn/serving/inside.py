@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Int, Int8, UInt8
 from numpy import ndarray
 
 from digitnn.analysis.explain.neighbours import nearest_by_pixels
@@ -61,15 +61,13 @@ class Inside:
             found["stages"] = [{"name": stage.name, **amounts(stage.output)} for stage in stages]
         if "saliency" in wanted:
             maps = saliency(model.network, model.params, image)
-            planes = np.stack([maps.for_predicted, maps.against_rival])
-            both = signed(planes)
-            raw = base64.b64decode(both["values"])
+            levels, largest = signed_levels(np.stack([maps.for_predicted, maps.against_rival]))
             found["saliency"] = {
                 "predicted": maps.predicted,
                 "rival": maps.rival,
-                "largest": both["largest"],
-                "for_predicted": encoded(raw[: len(raw) // 2]),
-                "against_rival": encoded(raw[len(raw) // 2 :]),
+                "largest": largest,
+                "for_predicted": encoded(levels[0].tobytes()),
+                "against_rival": encoded(levels[1].tobytes()),
             }
         if "neighbours" in wanted:
             found["neighbours"] = self._neighbours(image)
@@ -183,14 +181,15 @@ def amounts(values: ndarray) -> dict[str, Any]:
 
 
 def signed(values: ndarray) -> dict[str, Any]:
-    """Return values as whole numbers from -`MAX_LEVEL` to `MAX_LEVEL`, and the largest amount."""
+    """Return values as signed bytes, with their shape and the largest amount."""
+    levels, largest = signed_levels(values)
+    return {"shape": list(values.shape), "largest": largest, "values": encoded(levels.tobytes())}
+
+
+def signed_levels(values: ndarray) -> tuple[Int8[ndarray, "*shape"], float]:
+    """Return whole numbers from -`MAX_LEVEL` to `MAX_LEVEL`, and the amount of `MAX_LEVEL`."""
     largest = float(np.abs(values).max()) or 1.0
-    levels = (values * (MAX_LEVEL / largest)).round().astype(np.int8)
-    return {
-        "shape": list(values.shape),
-        "largest": round(largest, 6),
-        "values": encoded(levels.tobytes()),
-    }
+    return (values * (MAX_LEVEL / largest)).round().astype(np.int8), round(largest, 6)
 
 
 def encoded(raw: bytes) -> str:

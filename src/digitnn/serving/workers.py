@@ -120,6 +120,17 @@ class _Worker:
     process: Any
     pipe: Connection
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether an idle worker is gone: there is nothing to read then but the pipe's end.
+
+        `is_alive` may tell it later.
+        """
+        try:
+            return self.pipe.poll() or not self.process.is_alive()
+        except OSError:
+            return True
+
 
 @dataclass(eq=False)
 class WorkerPool:
@@ -229,7 +240,7 @@ class WorkerPool:
         """Give jobs to one worker and their replies back."""
         known = 0  # of `_added`
         while (jobs := self._take(known)) is not None:
-            if not self._workers[number].process.is_alive() and not self._replace(number):
+            if self._workers[number].has_ended and not self._replace(number):
                 self._put_back(jobs)
                 return
             worker = self._workers[number]

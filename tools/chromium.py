@@ -12,7 +12,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,15 @@ OPTIONS = (
 )
 PATIENCE = 120
 """Seconds that an answer may take, on a busy machine too."""
+
+KEYS = {
+    "Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "End": 35, "Home": 36,
+    "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40,
+}  # fmt: skip
+"""Codes of the keys that are no letters."""
+
+CONTROL, SHIFT = 2, 8
+"""Modifiers of `Tab.press`, which may be added."""
 
 
 def find_chromium() -> str | None:
@@ -74,32 +84,102 @@ class Tab:
         for domain in ("Page", "Network", "Runtime", "Log"):
             self.ask(f"{domain}.enable")
 
-    def show(self, page: Path, width: int, scheme: str, media: str = "") -> None:
-        """Load `page` in a window so wide, with prefers-color-scheme: `scheme`.
+    def show(
+        self, page: Path | str, width: int, scheme: str, media: str = "", height: int = 900
+    ) -> None:
+        """Load a file or a URL in a window so wide, with prefers-color-scheme: `scheme`.
 
         media: "print" or "screen", or as it comes.
         """
-        self.ask(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=900,
-            deviceScaleFactor=1,
-            mobile=False,
-        )
+        self.resize(width, height)
         self.ask(
             "Emulation.setEmulatedMedia",
             media=media,
             features=[{"name": "prefers-color-scheme", "value": scheme}],
         )
         self.events.clear()
-        self.ask("Page.navigate", url=page.resolve().as_uri())
+        url = page if isinstance(page, str) else page.resolve().as_uri()
+        self.ask("Page.navigate", url=url)
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self.events.append(self._next())
 
+    def resize(self, width: int, height: int) -> None:
+        """Give the window this size, in CSS pixels."""
+        size = {"width": width, "height": height}
+        self.ask("Emulation.setDeviceMetricsOverride", **size, deviceScaleFactor=1, mobile=False)
+
     def value(self, expression: str) -> Any:
-        """What a JavaScript expression gives there, though the page itself may run no script."""
-        answer = self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
+        """What a JavaScript expression gives there, though the page itself may run no script.
+
+        A promise is awaited. Raises `RuntimeError` with the message of an exception.
+        """
+        answer = self.ask(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
+        if "exceptionDetails" in answer:
+            raise RuntimeError(f"{expression}: {answer['result'].get('description')}")
         return answer["result"].get("value")
+
+    def wait_for(self, expression: str) -> Any:
+        """Return the value of a JavaScript expression as soon as it is true there."""
+        deadline = time.monotonic() + PATIENCE
+        while (found := self.value(expression)) in (None, False, ""):  # an element is {}
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"not true within {PATIENCE} s: {expression}")
+            time.sleep(0.1)
+        return found
+
+    def middle_of(self, selector: str) -> tuple[float, float]:
+        """Scroll an element into the window and return its middle there, in CSS pixels."""
+        x, y = self.value(
+            f"(element => {{ element.scrollIntoView({{block: 'center', behavior: 'instant'}});"
+            " const {x, y, width, height} = element.getBoundingClientRect();"
+            f" return [x + width / 2, y + height / 2]; }})(document.querySelector({selector!r}))"
+        )
+        return x, y
+
+    def click(self, selector: str) -> None:
+        """Click with the mouse on the middle of an element."""
+        self.drag([self.middle_of(selector)])
+
+    def drag(self, points: Sequence[tuple[float, float]]) -> None:
+        """Press the mouse at the first point, move it over the others, and release it."""
+        held = {"button": "left", "clickCount": 1}
+        for n, (x, y) in enumerate(points):
+            kind = "mouseMoved" if n else "mousePressed"
+            self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, buttons=1, **held)
+        x, y = points[-1]
+        self.ask("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=y, **held)
+
+    def touch(self, points: Sequence[tuple[float, float]]) -> None:
+        """Put a finger on the first point, move it over the others, and lift it."""
+        for n, (x, y) in enumerate(points):
+            kind = "touchMove" if n else "touchStart"
+            self.ask("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y}])
+        self.ask("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
+    def press(self, key: str, modifiers: int = 0) -> None:
+        """Press a key of `KEYS`, or a letter, and release it."""
+        code = KEYS.get(key) or ord(key.upper())
+        text = {"Enter": {"text": "\r"}, " ": {"text": " "}}.get(key, {})
+        for kind, more in (("keyDown", text), ("keyUp", {})):
+            self.ask(
+                "Input.dispatchKeyEvent",
+                type=kind, key=key, windowsVirtualKeyCode=code, modifiers=modifiers, **more,
+            )  # fmt: skip
+
+    def choose_file(self, selector: str, path: Path) -> None:
+        """Choose a file in an <input>."""
+        found = self.ask("Runtime.evaluate", expression=f"document.querySelector({selector!r})")
+        element = found["result"]["objectId"]
+        self.ask("DOM.setFileInputFiles", files=[str(path.resolve())], objectId=element)
+
+    def drop(self, selector: str, path: Path) -> None:
+        """Drop a file on the middle of an element."""
+        x, y = self.middle_of(selector)
+        data = {"items": [], "files": [str(path.resolve())], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.ask("Input.dispatchDragEvent", type=kind, x=x, y=y, data=data)
 
     def picture(self, whole: bool = True) -> bytes:
         """A PNG of the whole page, or of what fits into the window."""
@@ -112,6 +192,10 @@ class Tab:
         """The page as a PDF."""
         answer = self.ask("Page.printToPDF", printBackground=False, preferCSSPageSize=True)
         return base64.b64decode(answer["data"])
+
+    def poll(self) -> None:
+        """Take in the events that have come so far."""
+        self.value("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
 
     def of(self, method: str) -> list[dict[str, Any]]:
         """The parameters of all events of that name since the page was loaded."""
@@ -164,7 +248,10 @@ def open_tab(program: str) -> Iterator[Tab]:
 
 
 def main() -> int:
-    """python tests/browser/chromium.py PAGE PICTURE [WIDTH [light|dark [HEIGHT]]]: a screenshot."""
+    """python -m tools.chromium PAGE PICTURE [WIDTH [light|dark [HEIGHT]]]: a screenshot.
+
+    PAGE: a file, or the address of a server.
+    """
     page, picture, *rest = sys.argv[1:]
     width, scheme, height = [*rest, *("1440", "light", "0")[len(rest) :]]
     program = find_chromium()
@@ -172,15 +259,9 @@ def main() -> int:
         sys.stderr.write("error: no Chromium\n")
         return 1
     with open_tab(program) as tab:
-        tab.show(Path(page), int(width), scheme)
+        tab.show(page if "://" in page else Path(page), int(width), scheme)
         if int(height):
-            tab.ask(
-                "Emulation.setDeviceMetricsOverride",
-                width=int(width),
-                height=int(height),
-                deviceScaleFactor=1,
-                mobile=False,
-            )
+            tab.resize(int(width), int(height))
         Path(picture).write_bytes(tab.picture(whole=not int(height)))
     return 0
 

@@ -1,7 +1,6 @@
 """The page as a browser shows it. Not among the ordinary tests: `make test-pages` runs it."""
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from digitnn.report.measuring import measure_run
 from digitnn.report.page import render
 from digitnn.runs.ensembles import load_run
 from digitnn.runs.experiment import TrainingData, run_experiment
-from tests.browser.chromium import Tab, find_chromium, open_tab
+from tools.chromium import Tab
 
 WIDTHS, SCHEMES = (390, 1440), ("light", "dark")
 
@@ -33,14 +32,6 @@ def page(digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / "page.html"
     path.write_bytes(render(measure_run(load_run(run), wanted, lambda line: None)))
     return path
-
-
-@pytest.fixture(scope="module")
-def tab() -> Iterator[Tab]:
-    program = find_chromium()
-    assert program, "no Chromium: apt-get install chromium"
-    with open_tab(program) as found:
-        yield found
 
 
 def pixels(tab: Tab) -> np.ndarray:
@@ -91,7 +82,6 @@ def test_print_is_white_in_either_theme(tab: Tab, page: Path) -> None:
 
 def test_the_first_focus_is_the_skip_link(tab: Tab, page: Path) -> None:
     tab.show(page, 1440, "light")
-    for kind in ("keyDown", "keyUp"):
-        tab.ask("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)
+    tab.press("Tab")
     assert tab.value("document.activeElement.textContent") == "Skip to the report"
     assert tab.value("document.activeElement.getBoundingClientRect().top") >= 0

@@ -65,12 +65,12 @@ def find_sources(runs: Sequence[Path]) -> tuple[Source, ...]:
 
 def source_of(run: Path, taken: Sequence[str]) -> Source:
     """Return a run as a source; its name is that of its folder, numbered if it is taken."""
-    network, _ = load_network(run)
+    load_network(run)  # which tells what is wrong with it
     base = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in run.name)
     base = base.strip(".") or "run"
     names = [base, *(f"{base}-{n}" for n in range(2, len(taken) + 3))]
     name = next(name for name in names if name not in taken)
-    return Source(name, run, f"{network.parameter_count():,} parameters, from {run}")
+    return Source(name, run, f"a run in {run}")
 
 
 def engines_installed() -> tuple[str, ...]:

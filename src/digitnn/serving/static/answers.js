@@ -124,7 +124,6 @@ function showLogits({ logits, largest_difference: difference }) {
   }
   const head = make("tr", {}, make("th", { scope: "col", textContent: "Digit" }));
   for (const engine of engines) head.append(make("th", { scope: "col", textContent: engineTitle(engine) }));
-  if (engines.length === 2) head.append(make("th", { scope: "col", textContent: "Difference" }));
   const best = logits[engines[0]].indexOf(Math.max(...logits[engines[0]]));
   const rows = Array.from({ length: 10 }, (_, digit) => logitRow(digit, logits, engines, digit === best));
   byId("logits").replaceChildren(make("thead", {}, head), make("tbody", {}, ...rows));
@@ -134,8 +133,7 @@ function showLogits({ logits, largest_difference: difference }) {
 function logitRow(digit, logits, engines, best) {
   const row = make("tr", { className: best ? "best" : "" }, make("th", { scope: "row", textContent: digit }));
   const values = engines.map((engine) => logits[engine][digit]);
-  for (const value of values) row.append(make("td", { textContent: value.toFixed(4).replace("-", "−") }));
-  if (values.length === 2) row.append(make("td", { textContent: scientific(Math.abs(values[0] - values[1])) }));
+  for (const value of values) row.append(make("td", { textContent: value.toFixed(5).replace("-", "−") }));
   return row;
 }
 

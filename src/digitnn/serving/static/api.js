@@ -63,8 +63,8 @@ export const explain = (subject, { model, parts }, signal) =>
     signal,
   });
 
-export const readPicture = (picture, signal) =>
-  call(`/v1/read${query({ images: true })}`, {
+export const readPicture = (picture, { rotate }, signal) =>
+  call(`/v1/read${query({ images: true, rotate })}`, {
     method: "POST",
     body: picture,
     type: picture.type || "application/octet-stream",

@@ -89,7 +89,7 @@ function run() {
       showResult(await getComparison(first, second, signal));
     } finally {
       button.textContent = "Compare on validation digits";
-      button.disabled = false;
+      button.disabled = byId(sides[0]).value === byId(sides[1]).value;
     }
   });
 }

@@ -11,6 +11,10 @@ let api = {};
 
 const text = (tag, textContent, properties = {}) => make(tag, { textContent, ...properties });
 
+/** Return a paragraph; what stands between backticks is code. */
+const prose = (words, properties = {}) =>
+  make("p", properties, ...words.split("`").map((part, n) => (n % 2 ? text("code", part) : part)));
+
 /** Return what a "$ref" stands for. */
 function resolve(node) {
   if (!node?.$ref) return node ?? {};
@@ -118,7 +122,7 @@ function operationBlock(path, method, operation, shared) {
   const parts = [
     make("h3", {}, text("span", method.toUpperCase(), { className: "method" }), path),
     text("p", operation.summary ?? ""),
-    ...(operation.description ?? "").split(/\n{2,}/).filter(Boolean).map((each) => text("p", each, { className: "hint" })),
+    ...(operation.description ?? "").split(/\n{2,}/).filter(Boolean).map((each) => prose(each, { className: "hint" })),
   ];
   if (parameters.length) parts.push(text("h4", "Parameters"), parameterTable(parameters, where));
   if (body.content) parts.push(text("h4", "Request body"), text("p", body.description ?? ""), ...mediaTypes(body.content, `request of ${where}`));

@@ -21,11 +21,15 @@ export function makeSvg(tag, attributes = {}, ...children) {
   return element;
 }
 
+const roving = new WeakSet();
+
 /** Let the arrow keys move the focus within `group`, which then is one stop of the Tab key. */
 export function rove(group, selector) {
   const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
   const items = () => [...group.querySelectorAll(selector)];
   items().forEach((item, n) => (item.tabIndex = n ? -1 : 0));
+  if (roving.has(group)) return; // its items were replaced
+  roving.add(group);
   group.addEventListener("focusin", ({ target }) => {
     if (target.matches(selector)) items().forEach((item) => (item.tabIndex = item === target ? 0 : -1));
   });

@@ -3,6 +3,8 @@
 import { byId, make } from "/static/elements.js";
 import { paintInk, paintOverImage, signedBytes, unsignedBytes, wipe } from "/static/planes.js";
 
+const NEIGHBOURS = 8; // their places are kept free, so that nothing moves when they come
+
 let last = null;
 
 /** Show the image that the network gets. */
@@ -52,9 +54,10 @@ export function makeDigit(base64, label, detail, open, quantity = "") {
   );
 }
 
+/** Show empty frames. */
 export function clearExhibits() {
   last = null;
   for (const id of ["image28", "saliency"]) wipe(byId(id));
   byId("saliency-text").textContent = "Red pixels speak for the answer, blue ones against it.";
-  byId("neighbours").replaceChildren();
+  byId("neighbours").replaceChildren(...Array.from({ length: NEIGHBOURS }, () => make("span", { className: "thumb" })));
 }

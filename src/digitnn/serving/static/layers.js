@@ -7,6 +7,8 @@ import { showNotice } from "/static/notice.js";
 import { paintInk, paintSigned, paintTiles, signedBytes, unsignedBytes, wipe } from "/static/planes.js";
 import { count } from "/static/wording.js";
 
+const SMALL_SIDE = 8; // planes with fewer rows are shown smaller: there are many of them
+
 let stages = [];
 let request = null;
 
@@ -37,10 +39,11 @@ function makeStage(model, { name, shape }, stage, context) {
     button.addEventListener("click", () => inspect(model, button, inspector, context));
     return button;
   });
-  const grid = make("div", { className: `planes ${noun}s`, role: "group", ariaLabel: `Layer ${stage + 1}: ${name}` }, ...buttons);
+  const small = !flat && shape[1] < SMALL_SIDE;
+  const grid = make("div", { className: `planes ${noun}s${small ? " small" : ""}`, role: "group", ariaLabel: `Layer ${stage + 1}: ${name}` }, ...buttons);
   rove(grid, "button");
   const size = flat ? count(shape[0], noun) : `${count(shape[0], noun)} of ${shape[1]} × ${shape[2]}`;
-  const heading = make("h4", {}, make("span", { textContent: name }), make("small", { textContent: size }));
+  const heading = make("h4", {}, make("span", { textContent: name }), make("small", { textContent: size === name ? "" : size }));
   return {
     element: make("section", { className: "stage-block", data: { stage } }, heading, grid, inspector),
     show: (result) => (flat ? showUnits : showPlanes)(buttons, result),

@@ -4,17 +4,20 @@ import { clearAnswers, buildAnswers, markChosen, showAnswers } from "/static/ans
 import { ApiError, explain, getModels, Latest, readPicture } from "/static/api.js";
 import { buildComparison, showComparison } from "/static/compare.js";
 import { Drawing, strokePath } from "/static/drawing.js";
-import { byId, fillSelect, make, makeSvg } from "/static/elements.js";
+import { byId, fillSelect, make, makeSvg, rove } from "/static/elements.js";
 import { clearExhibits, repaintSaliency, showImage, showNeighbours, showSaliency } from "/static/exhibits.js";
 import { buildLayers, clearLayers, showLayers } from "/static/layers.js";
 import { showNotice } from "/static/notice.js";
+import { connectOverlay, hideOverlay, showOverlay } from "/static/overlay.js";
 import { hidePicture, hideReading, markBox, showPicture, showReading } from "/static/page.js";
 import { watchPictures } from "/static/pictures.js";
 import { unsignedBytes } from "/static/planes.js";
 import { SAMPLES } from "/static/samples.js";
 import { TrainingView } from "/static/training.js";
+import { modelTitle } from "/static/wording.js";
 
 const REST_MILLISECONDS = 300;
+const NEXT_FOCUS = { clear: "undo", undo: "redo", redo: "undo" }; // once a button is disabled
 
 const explaining = new Latest();
 const reading = new Latest();
@@ -25,6 +28,7 @@ let model = "";
 let drawing = null;
 let training = null;
 let subject = null; // what is explained: "drawing", an image (Uint8Array), or nothing
+let place = null; // its box in the drawing, if it is one digit of several
 let image = null; // the 28 x 28 image of the subject, once the server has found it
 let several = false; // the drawing holds several digits, so one of them is opened
 let picture = false; // a picture covers the drawing
@@ -53,6 +57,7 @@ function showExplanation(found, asked) {
   showComparison(found.models);
   showLayers(found.stages ?? []);
   if (found.saliency) showSaliency(image, found.saliency);
+  showOverlay(image, found.saliency, asked === "drawing" ? found.box : place);
   training?.follow(image);
 }
 
@@ -67,8 +72,10 @@ function findNeighbours() {
   });
 }
 
-function openImage(opened) {
+/** Explain an image. box: where it lies in the drawing, if it does. */
+function openImage(opened, box = null) {
   subject = opened;
+  place = box;
   searching.cancel();
   explainSubject();
   findNeighbours();
@@ -85,6 +92,7 @@ function clearFindings() {
   image = null;
   clearAnswers();
   clearExhibits();
+  hideOverlay();
   clearLayers();
   showComparison([]);
   training?.follow(null);
@@ -121,7 +129,7 @@ function drawingChanged({ ended }) {
 
 function drawingRests() {
   reading.ask(async (signal) => {
-    const { pictures } = await readPicture(await drawing.toPicture(), signal);
+    const { pictures } = await readPicture(await drawing.toPicture(), { rotate: false }, signal);
     if (picture || drawing.blank) return;
     if (pictures[0].digits.length > 1) openOneOf(pictures[0]);
     else closeSeveral();
@@ -153,12 +161,14 @@ function showTools() {
   byId("undo").disabled = picture || !drawing.canUndo;
   byId("redo").disabled = picture || !drawing.canRedo;
   byId("clear").disabled = !picture && drawing.blank;
-  byId("erase").disabled = picture;
+  byId("erase").disabled = byId("show-saliency").disabled = picture;
   byId("invitation").hidden = picture || !drawing.blank;
   byId("clear").lastChild.textContent = picture ? "Close" : "Clear";
   byId("canvas").ariaLabel = drawing.blank
     ? "Drawing area, empty. Draw with mouse, finger or pen, or choose a sample below."
     : "Your drawing";
+  const focused = document.activeElement;
+  if (focused.disabled) byId(NEXT_FOCUS[focused.id])?.focus();
 }
 
 // pictures
@@ -172,7 +182,7 @@ async function openPicture(blob) {
   await showPicture(blob);
   showTools();
   reading.ask(async (signal) => {
-    const { pictures } = await readPicture(blob, signal);
+    const { pictures } = await readPicture(blob, { rotate: true }, signal);
     if (picture) showPage(pictures, 0);
   });
 }
@@ -194,7 +204,7 @@ function showPage(pages, number) {
 
 function openDigit(digit, number) {
   markBox(number);
-  openImage(unsignedBytes(digit.image));
+  openImage(unsignedBytes(digit.image), picture ? null : digit.box);
 }
 
 // controls
@@ -208,6 +218,7 @@ function buildSamples() {
     return button;
   });
   byId("samples").replaceChildren(...buttons);
+  rove(byId("samples"), ".sample");
 }
 
 function loadSample(sample) {
@@ -245,11 +256,12 @@ function undoByKey(event) {
 }
 
 function showCatalogue(found) {
-  catalogue = found;
+  catalogue = { ...found, models: found.models.map((each) => ({ ...each, title: modelTitle(each.name) })) };
   const { models, data } = catalogue;
   fillSelect(byId("model"), models.map(({ name, title }) => [name, title]));
   buildAnswers(models, chooseModel);
   buildComparison(models, data, openImage);
+  byId("neighbours").hidden = !data;
   byId("neighbours-text").textContent = data
     ? "The eight MNIST digits with the smallest distance to the input, by pixels."
     : "The nearest training digits need MNIST on the server's disk.";
@@ -262,6 +274,8 @@ async function start() {
   drawing.width = Number(byId("brush").value);
   buildSamples();
   connectTools();
+  connectOverlay();
+  clearExhibits();
   watchPictures(openPicture);
   showCatalogue(await getModels());
   training = new TrainingView(catalogue, async () => showCatalogue(await getModels()));

@@ -19,6 +19,11 @@ export function scientific(value) {
   return `${digits} × 10${power}`;
 }
 
+const MODELS = { reader: "Reader", classic: "Classic", cnn: "CNN" };
+
+/** Return the title of a model of the package; a run keeps its name. */
+export const modelTitle = (name) => MODELS[name] ?? name;
+
 /** Return an engine's title. */
 export const engineTitle = (engine) => ({ scratch: "NumPy", pytorch: "PyTorch" })[engine] ?? engine;
 

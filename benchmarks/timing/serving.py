@@ -70,7 +70,7 @@ def measure_strokes(server: Server, digits: Dataset, n: int) -> dict[str, Any]:
             times.append(1000 * (perf_counter() - begin))
             assert status == 200, answer
             cnn = next(m for m in json.loads(answer)["models"] if m["name"] == "cnn")
-            right += cnn["digit"] == label
+            right += int(cnn["digit"] == label)
             if cnn["largest_difference"] is not None:
                 differences.append(cnn["largest_difference"])
     assert right > 0.95 * n, f"only {right} of {n} drawings were classified correctly"

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digitnn.serving.models import find_sources
+from digitnn.serving.processes import start_context
 from digitnn.serving.tasks import Request
 from digitnn.serving.workers import (
     MAX_TOGETHER,
@@ -15,7 +16,6 @@ from digitnn.serving.workers import (
     _Job,
     in_chunks,
     pack,
-    start_context,
     unpack,
 )
 
@@ -40,7 +40,7 @@ def test_the_chunks_of_a_body_join_to_it(body, size):
 
 def pool_of(count=1, **options):
     settings = WorkerSettings(find_sources(()), 100, 64.0)
-    return WorkerPool(start_context(with_torch=False), settings, count, **options)
+    return WorkerPool(start_context(), settings, count, **options)
 
 
 def test_only_requests_of_one_kind_are_taken_together():

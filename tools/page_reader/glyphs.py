@@ -8,6 +8,7 @@ Axes: h w pixels.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import Literal
 
 import numpy as np
 from jaxtyping import UInt8
@@ -19,6 +20,7 @@ from digitnn.data.dataset import Dataset, split
 from digitnn.data.fetch.sources import load
 from digitnn.data.synthesis.digits import DRAWERS, Strokes, jitter_strokes
 from digitnn.data.synthesis.fonts import FONTS, fetch_fonts
+from digitnn.data.synthesis.generate import MAY_BE_DIGITS
 from digitnn.data.synthesis.pen import Stroke
 from digitnn.data.synthesis.shapes import FIGURES, letter, scribble
 from tools.page_reader.fonts import PAGE_FONTS
@@ -112,11 +114,26 @@ def sign(character: str, rng: Generator) -> Strokes:
     raise KeyError(character)
 
 
+@dataclass
+class _Chosen:
+    part: Literal["train", "valid"] = "train"
+
+
+_chosen = _Chosen()
+
+
+def write_with(part: Literal["train", "valid"]) -> None:
+    """Let all hands write the digits of MNIST's training or validation split from now on."""
+    _chosen.part = part
+    mnist.cache_clear()
+
+
 @cache
 def mnist() -> tuple[UInt8[ndarray, "n 28 28"], list[ndarray]]:
-    """Return the images of MNIST's training split, and the indices of each digit."""
-    train: Dataset = split(load("mnist", "train"))[0]
-    return train.images, [np.flatnonzero(train.labels == digit) for digit in range(10)]
+    """Return the images that hands write, and the indices of each digit; see `write_with`."""
+    train, valid = split(load("mnist", "train"))
+    own: Dataset = train if _chosen.part == "train" else valid
+    return own.images, [np.flatnonzero(own.labels == digit) for digit in range(10)]
 
 
 def mnist_hand(rng: Generator) -> Hand:
@@ -124,14 +141,26 @@ def mnist_hand(rng: Generator) -> Hand:
     images, indices = mnist()
     chosen = [rng.choice(own, 4) for own in indices]
     threshold, gain = rng.uniform(0.25, 0.72), rng.uniform(1.2, 3.5)
-    side = round(28 * MNIST_SCALE)
-    pen = rng.uniform(0.05, 0.13)
+    side, wide = round(28 * MNIST_SCALE), float(np.exp(rng.normal(scale=0.12)))
+    pen, unsteady = rng.uniform(0.05, 0.13), rng.uniform(0, np.radians(6))
+    made: dict[tuple[str, int], Glyph] = {}
 
     def write(character: str, rng: Generator) -> Glyph:
         if not character.isdigit():
             return draw_strokes(sign(character, rng), pen)
-        image = images[chosen[int(character)][rng.integers(4)]]
-        large = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+        form = character, int(rng.integers(4))
+        if form not in made:
+            made[form] = draw(images[chosen[int(character)][form[1]]], rng.normal(scale=unsteady))
+        return made[form]
+
+    def draw(image: UInt8[ndarray, "28 28"], turn: float) -> Glyph:
+        to_image = np.array([[np.cos(turn) / wide, np.sin(turn) / wide],
+                             [-np.sin(turn), np.cos(turn)]]) / MNIST_SCALE  # fmt: skip
+        start = 14 - to_image @ (side / 2, side / 2)
+        large = Image.fromarray(image).transform(
+            (side, side), Image.Transform.AFFINE,
+            (*to_image[0], start[0], *to_image[1], start[1]), Image.Resampling.BICUBIC,
+        )  # fmt: skip
         ink = (np.asarray(large, np.float32) / 255 - threshold) * gain + 0.5
         glyph = trimmed((np.clip(ink, 0, 1) * 255).astype(np.uint8), 0.0, 1.0)
         h, w = glyph.ink.shape
@@ -253,6 +282,26 @@ def junk(number: int) -> Glyph:
     return draw_strokes(scaled, rng.uniform(0.03, 0.16))
 
 
+def half_digit(rng: Generator) -> Glyph:
+    """Return a half of a digit of MNIST's training split, one that cannot be a digit itself."""
+    images, indices = mnist()
+    side = tuple(MAY_BE_DIGITS)[rng.integers(len(MAY_BE_DIGITS))]
+    digit = rng.choice([digit for digit in range(10) if digit not in MAY_BE_DIGITS[side]])
+    image = images[rng.choice(indices[digit])]
+    large = np.asarray(
+        Image.fromarray(image).resize((2 * SOURCE_HEIGHT,) * 2, Image.Resampling.BICUBIC)
+    )
+    ink = trimmed(large, 0.0, 1.0).ink
+    if side in ("left", "right"):
+        cut = round(ink.shape[1] * rng.uniform(0.38, 0.52))
+        ink = ink[:, :cut] if side == "left" else ink[:, -cut:]
+    else:
+        cut = round(ink.shape[0] * rng.uniform(0.38, 0.52))
+        ink = ink[:cut] if side == "top" else ink[-cut:]
+    height = float(max(ink.shape))
+    return trimmed(np.ascontiguousarray(ink), ink.shape[0], height)
+
+
 @cache
 def _clothes() -> UInt8[ndarray, "n 28 28"]:
     return load("fashion-mnist", "train").images
@@ -268,11 +317,11 @@ def clothing(rng: Generator) -> Glyph:
 def some_hand(rng: Generator) -> tuple[Hand, bool]:
     """Return a random hand, and whether it can write letters."""
     kind = rng.random()
-    if kind < 0.45:
+    if kind < 0.48:
         return mnist_hand(rng), False
-    if kind < 0.57:
+    if kind < 0.60:
         return mixed_hand(rng), False
-    if kind < 0.74:
+    if kind < 0.75:
         return stroke_hand(rng), False
     if kind < 0.97:
         return font_hand(rng), True

@@ -38,7 +38,7 @@ class Residual(nn.Module):
 class PageNetwork(nn.Module):
     """Cells of 4 pixels, seen with the context of cells of 8 and 16 pixels."""
 
-    def __init__(self, fine: int = 32, middle: int = 64, coarse: int = 96, head: int = 64) -> None:
+    def __init__(self, fine: int = 32, middle: int = 80, coarse: int = 112, head: int = 64) -> None:
         super().__init__()
         self.stem = ConvNorm(1, fine // 2, stride=2)
         self.to_fine = ConvNorm(fine // 2, fine, stride=2)

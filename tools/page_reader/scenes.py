@@ -310,7 +310,7 @@ def draw_scene(rng: Generator, side: int = SIDE) -> Scene:
     grey = camera(picture, rng)
     if rng.random() < 0.25:
         grey = 255 - grey
-    if not small and rng.random() < 0.12:  # a plain border
+    if rng.random() < 0.12:  # a plain border
         grey = _frame(grey, rng)
     boxes = np.array([box for box, _ in found], np.float32).reshape(-1, 4)
     heights = np.array([placed.size * size for placed, size in kept], np.float32)
@@ -342,7 +342,7 @@ def _frame(grey: UInt8[ndarray, "h w"], rng: Generator) -> UInt8[ndarray, "h w"]
     framed, tone = grey.copy(), rng.choice([0, 255, int(rng.integers(256))])
     for side in range(4):
         if rng.random() < 0.6:
-            np.rot90(framed, side)[: int(rng.integers(1, 50))] = tone
+            np.rot90(framed, side)[: int(rng.integers(1, min(grey.shape) // 6 + 2))] = tone
     return framed
 
 

@@ -1,6 +1,6 @@
 """Train the page network on scenes, resumable at any time.
 
-    python -m tools.page_reader.train runs/page-reader [--steps 12000]
+    python -m tools.page_reader.train runs/page-reader [--steps 14000]
 
 The same command goes on where an interrupted training was saved last. Step k trains on scenes that
 k and the seed alone decide, so it ends with the same bytes as an undisturbed one on the same kind
@@ -28,8 +28,6 @@ from tools.page_reader.targets import Targets, targets_of
 BATCH = 16
 SAVED_EVERY = 250
 
-FIRST_CYCLE = 0.75
-"""Share of the steps in the first cycle of the learning rate."""
 WEIGHTS = {"closer": 2.0, "centres": 1.0, "boxes": 2.0, "characters": 1.0}
 
 
@@ -65,31 +63,25 @@ def batches(seed: int, first: int, last: int, workers: int) -> Iterator[dict[str
 
 
 def rate_at(step: int, steps: int, highest: float) -> float:
-    """Return the learning rate: two cosines to zero, the first with a linear warm-up.
-
-    The second takes the last quarter of the steps and begins at a third of the rate (warm restart:
-    Loshchilov and Hutter 2017).
-    """
-    first = FIRST_CYCLE * steps
-    if step >= first:
-        return highest / 3 * 0.5 * (1 + float(np.cos(np.pi * (step - first) / (steps - first))))
-    warm = 0.03 * first
+    """Return the learning rate: a linear warm-up, then half a cosine to zero."""
+    warm = 0.03 * steps
     if step < warm:
         return highest * (step + 1) / warm
-    return highest * 0.5 * (1 + float(np.cos(np.pi * (step - warm) / (first - warm))))
+    return highest * 0.5 * (1 + float(np.cos(np.pi * (step - warm) / (steps - warm))))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train or resume, and print the losses."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--steps", type=int, default=12000)
+    parser.add_argument("--steps", type=int, default=14000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=1e9)
     options = parser.parse_args(arguments)
+    plan = {"steps": options.steps, "seed": options.seed, "rate": options.rate}
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     load("mnist", "train")
@@ -100,6 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     checkpoint, first = options.folder / "checkpoint.pt", 0
     if checkpoint.exists():
         kept = torch.load(checkpoint, weights_only=True)
+        if kept["plan"] != plan:
+            sys.exit(f"{options.folder}: was begun with {kept['plan']}, expected {plan}")
         model.load_state_dict(kept["model"])
         optimiser.load_state_dict(kept["optimiser"])
         first = kept["step"]
@@ -129,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if (step + 1) % SAVED_EVERY == 0 or step + 1 == options.steps:
             state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
             with replace_file(checkpoint) as file:
-                torch.save({**state, "step": step + 1}, file)
+                torch.save({**state, "step": step + 1, "plan": plan}, file)
         if time.perf_counter() - started > 60 * options.minutes:
             break
 

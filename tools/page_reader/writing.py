@@ -14,6 +14,7 @@ from tools.page_reader.glyphs import (
     Hand,
     clothing,
     font_hand,
+    half_digit,
     junk,
     some_hand,
     stroke_hand,
@@ -93,8 +94,8 @@ def draw_size(rng: Generator, usual: tuple[float, float]) -> float:
 def writer(rng: Generator, usual: tuple[float, float]) -> Writer:
     """Return a random writer."""
     hand, letters = some_hand(rng)
-    gap = rng.choice([rng.uniform(-0.14, 0.0), rng.uniform(0.0, 0.25), rng.uniform(0.2, 0.9)],
-                     p=[0.25, 0.5, 0.25])  # fmt: skip
+    gap = rng.choice([rng.uniform(-0.2, 0.0), rng.uniform(-0.02, 0.25), rng.uniform(0.2, 0.9)],
+                     p=[0.35, 0.43, 0.22])  # fmt: skip
     spread = rng.uniform(0.02, 0.2)
     return Writer(
         hand,
@@ -271,29 +272,30 @@ def alone(page: Page, rng: Generator) -> None:
     n = 1 if rng.random() < 0.6 else int(rng.integers(2, 4))
     size = min(page.height * rng.uniform(0.45, 0.95), page.width / (0.72 * n) * rng.uniform(0.6, 1))
     by = replace(by, size=size)
-    if kind < 0.62:
+    if kind < 0.6:
         text = "".join(str(digit) for digit in rng.integers(0, 10, n))
         first = len(page.glyphs)
         stop = write_word(page, text, 0.0, size / 2, by, rng)
         shift = stop / 2 + rng.normal(0, 0.03) * page.width
         for k in range(first, len(page.glyphs)):
             page.glyphs[k] = replace(page.glyphs[k], x=page.glyphs[k].x - shift)
-    elif kind < 0.8:
+    elif kind < 0.86:
         text = CLEAR_LETTERS[rng.integers(len(CLEAR_LETTERS))]
         glyph = (
-            by.letters(text, rng) if kind < 0.68 else clothing(rng) if kind < 0.74
-            else junk(int(rng.integers(1500)))
+            by.letters(text, rng) if kind < 0.66 else clothing(rng) if kind < 0.7
+            else half_digit(rng) if kind < 0.78 else junk(int(rng.integers(1500)))
         )  # fmt: skip
-        text = text if kind < 0.68 else ""
+        text = text if kind < 0.66 else ""
         x = -size / 2 * glyph.ink.shape[1] / glyph.height
         page.glyphs.append(Placed(glyph, text, x, size / 2, size, 0.0, by.tone))
-    if rng.random() < (0.25 if kind < 0.8 else 0.85):  # parts of a printed cell
+    if rng.random() < (0.25 if kind < 0.86 else 0.85):  # parts of a printed cell
         w, h, tone = page.width / 2, page.height / 2, rng.uniform(0.2, 1)
         width = max(0.7, size * rng.uniform(0.02, 0.15))
         inset = rng.uniform(-0.02, 0.16, 4) * min(w, h)
         top, bottom, left, right = inset[0] - h, h - inset[1], inset[2] - w, w - inset[3]
+        start = bottom - 2 * h * rng.uniform(0.25, 0.5) if rng.random() < 0.3 else -h  # of a comb
         edges = [(-w, top, w, top), (-w, bottom, w, bottom),
-                 (left, -h, left, h), (right, -h, right, h)]  # fmt: skip
+                 (left, start, left, h), (right, start, right, h)]  # fmt: skip
         page.rulings += [Ruling(*edge, width, tone) for edge in edges if rng.random() < 0.65]
 
 
@@ -332,7 +334,8 @@ def rule_paper(page: Page, rng: Generator, size: float) -> None:
         for _ in range(int(rng.integers(1, 5))):
             ends = rng.uniform(-1, 1, 4) * (w, h, w, h)
             if rng.random() < 0.7:  # level or upright
-                ends[3 if rng.random() < 0.5 else 2] = ends[1 if rng.random() < 0.5 else 0]
+                axis = int(rng.integers(2))
+                ends[2 + axis] = ends[axis]
             x0, y0, x1, y1 = map(float, ends)
             thick = width * 3 * rng.random() + 0.5
             page.rulings.append(Ruling(x0, y0, x1, y1, thick, rng.random()))

@@ -74,6 +74,9 @@ def serve(
     needed = ("fastapi", "uvicorn", "prometheus_client", "python_multipart")
     if any(find_spec(name) is None for name in needed):
         raise MissingExtraError("fastapi and uvicorn", "serve", "digitnn serve")
+    from digitnn.serving.processes import start_context
+
+    context = start_context()  # before the imports below, which take as long
     from digitnn.cli.console import say
     from digitnn.serving.server import listen, serve
     from digitnn.serving.settings import Settings
@@ -84,4 +87,4 @@ def serve(
         request_seconds=request_seconds, kept=keep_in,
     )  # fmt: skip
     with listen(settings.host, settings.port) as listener:
-        serve(settings, listener, say)
+        serve(settings, listener, context, say)

@@ -30,9 +30,9 @@ from digitnn.machine.resources import device, threads
 from digitnn.recipes.builtin import RECIPES
 from digitnn.recipes.recipe import Recipe
 from digitnn.serving.bodies import PIXELS
+from digitnn.serving.processes import Context
 from digitnn.serving.training_process import COLLECTION, WrongState, train
 from digitnn.serving.watching import Data, Event, History, Watcher
-from digitnn.serving.workers import Context
 from digitnn.wording import brief, did_you_mean
 
 MAX_SEED = 2**32 - 1

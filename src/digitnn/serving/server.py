@@ -17,8 +17,8 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from digitnn.errors import UsageError
-from digitnn.serving.app import create_app
 from digitnn.serving.guard import headers_of
+from digitnn.serving.processes import Context
 from digitnn.serving.replies import ApiError
 from digitnn.serving.service import Service
 from digitnn.serving.settings import Settings
@@ -28,11 +28,12 @@ BACKLOG = 512
 MAX_PORTS_TRIED = 20
 
 
-def serve(settings: Settings, listener: socket.socket, notify: Notify) -> None:
-    """Serve until a signal ends it. listener: from `listen`."""
+def serve(settings: Settings, listener: socket.socket, context: Context, notify: Notify) -> None:
+    """Serve until a signal ends it. listener: from `listen`; context: from
+    `start_context`."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     logging.getLogger("digitnn.serving").setLevel(logging.INFO)
-    service = Service.start(settings)
+    service = Service.start(settings, context)
     try:
         asyncio.run(_run(service, listener, notify))
     finally:
@@ -40,6 +41,8 @@ def serve(settings: Settings, listener: socket.socket, notify: Notify) -> None:
 
 
 async def _run(service: Service, listener: socket.socket, notify: Notify) -> None:
+    from digitnn.serving.app import create_app  # 0.4 s, while the workers start
+
     seconds = service.settings.request_seconds
     config = uvicorn.Config(
         create_app(service), http=_timed_protocol(seconds), ws="none", lifespan="off",
@@ -159,7 +162,8 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-    found = socket.socket(family, socket.SOCK_STREAM)
+    # with the protocol named, asyncio turns off Nagle's algorithm: it would delay answers by 40 ms
+    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((host, port))

@@ -11,9 +11,10 @@ from digitnn.serving.guard import Load
 from digitnn.serving.live_training import RECIPES_OFFERED, LiveTraining
 from digitnn.serving.metrics import Metrics
 from digitnn.serving.models import Source, describe, engines_installed, find_sources, source_of
+from digitnn.serving.processes import Context
 from digitnn.serving.replies import ApiError
 from digitnn.serving.settings import Settings
-from digitnn.serving.workers import WorkerPool, WorkerSettings, start_context
+from digitnn.serving.workers import WorkerPool, WorkerSettings
 
 
 @dataclass(eq=False)
@@ -29,10 +30,9 @@ class Service:
     sources: list[Source] = field(default_factory=list)
 
     @classmethod
-    def start(cls, settings: Settings) -> "Service":
+    def start(cls, settings: Settings, context: Context) -> "Service":
         """Load the descriptions of the models and start the workers, which load the models."""
         sources = find_sources(settings.runs)
-        context = start_context(with_torch="pytorch" in engines_installed())
         worker_settings = WorkerSettings(sources, settings.max_images, settings.megapixels)
         pool = WorkerPool(context, worker_settings, settings.worker_count, settings.compute_seconds)
         pool.start()

@@ -15,24 +15,17 @@ import threading
 from collections import deque
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext, SpawnContext
-from typing import Any, TypeAlias
+from typing import Any
 
 from digitnn.machine.resources import use_resources
 from digitnn.serving.models import Source
+from digitnn.serving.processes import Context
 from digitnn.serving.replies import ApiError, Reply
 from digitnn.serving.tasks import Request, Tasks
 
-Context: TypeAlias = ForkServerContext | SpawnContext
-"""How processes are started. Forking the server itself would copy its threads and sockets."""
-
 MAX_TOGETHER = 64
 """Requests of one kind that a worker takes at once, if they may be computed together."""
-
-PRELOADED = ("digitnn.serving.tasks", "digitnn.serving.training_process")
-"""Imported once, before the workers are forked."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +35,6 @@ class WorkerSettings:
     sources: tuple[Source, ...]
     max_images: int
     megapixels: float
-
-
-def start_context(with_torch: bool) -> Context:
-    """Return the way to start processes: forked from one that has imported everything."""
-    if "forkserver" not in get_all_start_methods():
-        return get_context("spawn")
-    context = get_context("forkserver")
-    torch = ("digitnn.engines.pytorch.engine",) if with_torch else ()
-    context.set_forkserver_preload([*PRELOADED, *torch])
-    return context
 
 
 # Messages: the number of bytes of the header, the header in JSON, the bodies one after another.

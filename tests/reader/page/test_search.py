@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from page_glyphs import Asking, DarkBoxes, detections, row_of
 
+from digitnn.reader.page import search
 from digitnn.reader.page.network import CHARACTERS
 from digitnn.reader.page.search import (
     FIRST_PIXELS,
@@ -17,6 +18,7 @@ from digitnn.reader.page.search import (
     OVERLAP_SCALE,
     find_glyphs,
     merge,
+    without_border,
 )
 
 
@@ -31,31 +33,35 @@ def framed(shape: tuple[int, int], factor: float) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize(
-    ("shape", "first", "last"),
+    ("shape", "first", "count"),
     [
-        ((1, 1), 2, 2),
-        ((5, 5), 2, 2),
-        ((28, 28), 2, 1),
-        ((100, 200), 2, 1 / 8),
-        ((700, 500), 1, 1 / 32),  # exactly as many pixels as are looked at first
-        ((701, 500), 1 / 2, 1 / 32),
-        ((3000, 4000), 1 / 8, 1 / 128),
-        ((7, 40_000), 1, 1 / 1024),
+        ((1, 1), 2, 1),
+        ((5, 5), 2, 1),
+        ((28, 28), 2, 3),
+        ((100, 200), 2, 9),
+        ((700, 500), 1, 11),  # exactly as many pixels as are looked at first
+        ((701, 500), 1 / 2, 9),
+        ((3000, 4000), 1 / 8, 10),
+        ((7, 40_000), 1, 22),
     ],
 )
-def test_each_page_is_half_as_large_as_the_one_before(shape, first, last):
+def test_each_page_has_half_the_pixels_of_the_one_before(shape, first, count):
+    """Until the longer side is 20 pixels or a little more."""
     assert FIRST_PIXELS == 700 * 500
     network = Asking()
     assert len(find_glyphs(paper(*shape), network)) == 0
-    factors = [first]
-    while factors[-1] > last:
-        factors.append(factors[-1] / 2)
     seen = [page.shape for page in network.seen]
-    assert sorted(seen) == sorted(framed(shape, factor) for factor in factors)
+    assert sorted(seen) == sorted(framed(shape, first / 2 ** (k / 2)) for k in range(count))
+
+
+@pytest.fixture
+def whole_steps(monkeypatch):
+    """Pages of half the size each, so that all edges lie on whole pixels."""
+    monkeypatch.setattr(search, "STEP", 2.0)
 
 
 @pytest.mark.parametrize("high", [6, 8, 12, 16, 24, 40, 64, 160, 416, 736])
-def test_glyphs_of_any_size_are_found_once_and_in_pixels_of_the_picture(high):
+def test_glyphs_of_any_size_are_found_once_in_pixels_of_the_picture(high, whole_steps):
     grey = paper(800, 1216)
     unit = 32 if high > 40 else 4  # so that all edges lie on whole pixels of the page
     wide, count = unit * max(1, high // unit // 3), 3
@@ -70,7 +76,7 @@ def test_glyphs_of_any_size_are_found_once_and_in_pixels_of_the_picture(high):
     assert all(CHARACTERS[at] == "7" for at in found.characters.argmax(axis=1))
 
 
-def test_glyphs_at_the_border_have_margins_in_its_tone():
+def test_glyphs_at_the_border_have_margins_in_its_tone(whole_steps):
     grey = np.full((40, 56), 180, np.uint8)
     grey[0:20, 0:8] = 10
     network = DarkBoxes()
@@ -113,7 +119,7 @@ def test_a_few_cells_alone_do_not_ask_for_a_closer_look(cells):
 def test_closer_looks_end_and_none_is_larger_than_allowed(shape):
     network = Asking(cells=10**9)
     find_glyphs(paper(*shape), network)
-    assert len(network.seen) <= 16
+    assert len(network.seen) <= 30
     for page in network.seen:
         h, w = page.shape
         assert (h % 16, w % 16) == (0, 0)
@@ -205,3 +211,19 @@ def test_the_order_of_the_pages_does_not_matter(rng):
     assert len(first) < 40
     assert_array_equal(first.boxes, second.boxes)
     assert_allclose(first.characters, second.characters, atol=1e-6)
+
+
+def test_a_plain_border_is_left_out_whatever_its_sides_are():
+    grey = paper(60, 80)
+    grey[10:50, 20:70] = np.indices((40, 50)).sum(axis=0) * 2
+    assert without_border(grey) == (20, 10, 70, 50)
+    grey[:, 70:] = 0  # a bar beside it, in another tone
+    assert without_border(grey) == (20, 10, 70, 50)
+    noisy = grey + np.random.default_rng(0).integers(-3, 3, grey.shape)
+    assert without_border(np.clip(noisy, 0, 255).astype(np.uint8)) == (20, 10, 70, 50)
+
+
+def test_a_page_without_content_has_no_border():
+    assert without_border(paper(7, 9)) == (0, 0, 9, 7)
+    full = np.random.default_rng(0).integers(0, 256, (7, 9), np.uint8)
+    assert without_border(full) == (0, 0, 9, 7)

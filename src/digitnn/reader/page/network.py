@@ -3,7 +3,7 @@
 A fully convolutional network looks at the page at one scale and answers for each cell of 4 x 4
 pixels: is there the centre of a glyph, where is its box, which character is it (after "Objects as
 Points", Zhou, Wang and Krähenbühl 2019). It finds digits of 12 to 40 pixels; a pyramid of pages,
-each half as large as the one before, covers all sizes.
+each with half the pixels of the one before, covers all sizes.
 
 Axes: h w pixels, y x cells, n glyphs.
 """

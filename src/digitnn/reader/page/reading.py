@@ -10,7 +10,7 @@ Axes: h w pixels, n glyphs.
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Float64, UInt8
 from numpy import ndarray
 
 from digitnn.data.dataset import NON_DIGIT
@@ -19,12 +19,15 @@ from digitnn.reader.glyphs import Glyph, Line
 from digitnn.reader.ink.components import Box
 from digitnn.reader.ink.ink import find_ink
 from digitnn.reader.ink.normalise import EDGE_INK, image_from_ink
-from digitnn.reader.page.network import CHARACTERS, Detections, PageNetwork
+from digitnn.reader.page.network import CHARACTERS, OTHER, Detections, PageNetwork
 from digitnn.reader.page.reading_order import reading_order
 from digitnn.reader.page.search import find_glyphs
 
 MIN_SCORE, MIN_SYMBOL_SCORE = 0.55, 0.4
 """Probability of a glyph, and of a symbol, below which nothing is reported, not even "?"."""
+
+MAX_TALLER = 2.0
+"""A rejected glyph that is so many times as tall as the median digit belongs to no line."""
 
 PAPER = 0.3
 """Paper around a box, as a share of its longer side, that shows what is ink."""
@@ -32,10 +35,10 @@ PAPER = 0.3
 SURELY_LETTER = 0.7
 """A glyph counts as a letter if it is no digit with this probability; a doubtful one is a "?"."""
 
-DIGIT_WEIGHTS = (0.9, 0.47)
+DIGIT_WEIGHTS = (0.96, 0.32)
 """Exponents of the digit probabilities of the page network and of the digit classifier."""
 
-EXISTENCE_WEIGHTS, EXISTENCE_BIAS = (1.52, 1.03, 0.11), -3.0
+EXISTENCE_WEIGHTS, EXISTENCE_BIAS = (1.65, 0.95, 0.04), -2.75
 """Weights of the logits of: a glyph is there, it is a digit, the classifier sees a digit."""
 
 LEAST = 1e-4
@@ -79,7 +82,7 @@ def read_lines(
     grey: UInt8[ndarray, "h w"], network: PageNetwork, classify: ClassifyImages
 ) -> tuple[Line, ...]:
     """Return the lines of an upright page, without words that are no numbers."""
-    glyphs = classify_glyphs(grey, find_glyphs(grey, network), classify)
+    glyphs = _of_lines(classify_glyphs(grey, find_glyphs(grey, network), classify))
     if not glyphs:
         return ()
     boxes = np.array([glyph.box for glyph in glyphs], np.float64)
@@ -90,11 +93,21 @@ def read_lines(
     return tuple(lines)
 
 
+def _of_lines(glyphs: list[Glyph]) -> list[Glyph]:
+    """Return the glyphs without rejected ones that are far taller than the page's digits.
+
+    A bar beside the writing may look like a tall 1, and would join the lines that it passes.
+    """
+    tall = [g.box[3] - g.box[1] for g in glyphs if g.probabilities[NON_DIGIT] < 0.5]
+    most = MAX_TALLER * float(np.median(tall)) if tall else np.inf
+    return [g for g in glyphs if g.probabilities[NON_DIGIT] < 0.5 or g.box[3] - g.box[1] <= most]
+
+
 def classify_glyphs(
     grey: UInt8[ndarray, "h w"], found: Detections, classify: ClassifyImages
 ) -> list[Glyph]:
     """Return what the detections are, as both networks together see them."""
-    symbol = found.characters[:, NON_DIGIT : len(CHARACTERS)].sum(axis=1) > 0.5
+    symbol = found.characters[:, NON_DIGIT:OTHER].sum(axis=1) > 0.5
     found = found[found.scores >= np.where(symbol, MIN_SYMBOL_SCORE, MIN_SCORE)]
     if not len(found):
         return []
@@ -111,17 +124,24 @@ def combine(found: Detections, alone: Float32[ndarray, "n 11"]) -> Float32[ndarr
     """Return what the page network and the digit classifier, which saw each glyph alone, say.
 
     Which digit it is: the product of powers of both. Whether it is one: a logistic regression. The
-    weights have the greatest likelihood on scenes with digits of MNIST's validation split.
+    weights have the greatest likelihood on scenes with digits of MNIST's validation split, see
+    `tools.page_reader.fit`.
     """
     characters = found.characters.astype(np.float64) + LEAST
     digits = DIGIT_WEIGHTS[0] * np.log(characters[:, :NON_DIGIT])
     digits += DIGIT_WEIGHTS[1] * np.log(alone[:, :NON_DIGIT] + LEAST)
     digits = np.exp(digits - digits.max(axis=1, keepdims=True))
-    evidence = (found.scores, found.characters[:, :NON_DIGIT].sum(axis=1), 1 - alone[:, NON_DIGIT])
-    logits = [np.log(p + LEAST) - np.log(1 - p + LEAST) for p in evidence]
+    logits = evidence_of(found, alone)
     exists = 1 / (1 + np.exp(-np.dot(EXISTENCE_WEIGHTS, logits) - EXISTENCE_BIAS))
     digits *= (exists / digits.sum(axis=1))[:, None]
     return np.column_stack([digits, 1 - exists]).astype(np.float32)
+
+
+def evidence_of(found: Detections, alone: Float32[ndarray, "n 11"]) -> Float64[ndarray, "3 n"]:
+    """Return the logits of: a glyph is there, it is a digit, the classifier sees a digit."""
+    digit = found.characters[:, :NON_DIGIT].sum(axis=1)
+    p = np.stack([found.scores, digit, 1 - alone[:, NON_DIGIT]]).astype(np.float64)
+    return np.log(p + LEAST) - np.log(1 - p + LEAST)
 
 
 def _numbers(glyphs: list[Glyph], spaces: tuple[bool, ...]) -> Line:

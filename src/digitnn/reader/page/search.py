@@ -1,8 +1,8 @@
 """Find the glyphs of a picture at all sizes: the page network over a pyramid of pages.
 
-The first page holds at most `FIRST_PIXELS`; each further one is half as large, until a digit that
-fills the picture is small enough. Where the network says that the writing is too small to be read,
-that part is looked at again, twice as large.
+The first page holds at most `FIRST_PIXELS`; each further one is smaller by `STEP`, until a digit
+that fills the picture is small enough. Where the network says that the writing is too small to be
+read, that part is looked at again, twice as large.
 Axes: h w pixels, n glyphs.
 """
 
@@ -25,8 +25,15 @@ MOST_PIXELS = 2_500_000
 LARGEST_FACTOR = 2.0
 """A picture is enlarged at most so much; more shows nothing new."""
 
+STEP = 2**0.5
+"""Each further page is smaller by this factor, so that most glyphs are seen at two sizes or three;
+their characters are averaged."""
+
 LEAST_SIDE = 40
 """The last page's longest side is not below half of it: a digit that fills it is found."""
+
+PLAIN = 12
+"""A row or column with at most this range of grey levels shows nothing."""
 
 MARGIN = 16
 """Pixels around a page, in the tone of its border: digits may touch the border of a picture."""
@@ -53,16 +60,44 @@ by half their shorter side."""
 
 
 def find_glyphs(grey: UInt8[ndarray, "h w"], network: PageNetwork) -> Detections:
-    """Return the glyphs of a picture, boxes in its pixels, the surest first."""
+    """Return the glyphs of a picture, boxes in its pixels, the surest first.
+
+    A plain border is left out: it shows nothing, but its edge may look like a long stroke.
+    """
+    left, top, right, bottom = without_border(grey)
+    found = _find_inside(np.ascontiguousarray(grey[top:bottom, left:right]), network)
+    found.boxes[:] += np.array([left, top, left, top], np.float32)
+    return found
+
+
+def without_border(grey: UInt8[ndarray, "h w"]) -> Box:
+    """Return the part of a picture inside its plain border; all of it if everything is plain."""
+    h, w = grey.shape
+    left, top, right, bottom = 0, 0, w, h
+    while True:
+        part = grey[top:bottom, left:right]
+        rows = np.flatnonzero(np.ptp(part, axis=1) > PLAIN)
+        columns = np.flatnonzero(np.ptp(part, axis=0) > PLAIN)
+        if not len(rows) or not len(columns):
+            return 0, 0, w, h
+        if rows[0] == 0 and rows[-1] == len(part) - 1:
+            if columns[0] == 0 and columns[-1] == part.shape[1] - 1:
+                return left, top, right, bottom
+            left, right = left + int(columns[0]), left + int(columns[-1]) + 1
+        else:
+            top, bottom = top + int(rows[0]), top + int(rows[-1]) + 1
+
+
+def _find_inside(grey: UInt8[ndarray, "h w"], network: PageNetwork) -> Detections:
     h, w = grey.shape
     factor = LARGEST_FACTOR
     while factor**2 * h * w > FIRST_PIXELS:
         factor /= 2
     found = []
-    smaller = factor / 2
+    smaller = factor / STEP
     while smaller * max(h, w) >= LEAST_SIDE / 2:
         found.append(_look(grey, (0, 0, w, h), smaller, network)[0])
-        smaller /= 2
+        smaller /= STEP
     region: Box | None = (0, 0, w, h)
     while region is not None:
         glyphs, region = _look(grey, region, factor, network)

@@ -2,13 +2,24 @@
 
 import http.client
 import json
+import os
 import re
+import signal
 import socket
 import time
 from contextlib import ExitStack
 
 import pytest
-from running_server import JSON, OCTETS, PNG, Answer, assert_error, serving, wait_until
+from running_server import (
+    JSON,
+    OCTETS,
+    PNG,
+    Answer,
+    assert_error,
+    serving,
+    wait_until,
+    workers_of,
+)
 
 IMAGE = bytes(784)
 
@@ -206,6 +217,24 @@ def test_too_many_requests_are_told_to_come_again(strict):
         first.sendall(IMAGE[10:])
         assert response_of(first).status == 200
     wait_until(lambda: strict.metric("digitnn_in_flight") == 0)
+    assert strict.post("/v1/classify", IMAGE, OCTETS).status == 200
+
+
+def test_the_place_of_a_client_that_goes_away_is_free_at_once(strict):
+    """Though the worker, which is stopped here, has not answered."""
+    wait_until(lambda: strict.metric("digitnn_in_flight") == 0)
+    workers = workers_of(strict)
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)
+    try:
+        for _ in range(3):
+            with strict.connect() as client:
+                client.sendall(head(strict, "Content-Length: 784", *_lines(OCTETS)) + IMAGE)
+                wait_until(lambda: strict.metric("digitnn_in_flight") == 1)
+            wait_until(lambda: strict.metric("digitnn_in_flight") == 0)
+    finally:
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
     assert strict.post("/v1/classify", IMAGE, OCTETS).status == 200
 
 

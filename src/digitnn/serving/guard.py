@@ -6,7 +6,7 @@ endless one. Every answer gets the security headers and is counted.
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
@@ -99,7 +99,7 @@ class Guard:
             return
         with self._load.admit():
             body = await self._read_body(headers, receive)
-            await self._app(scope, _replay(body, receive), answer)
+            await _unless_gone(self._app(scope, _replay(body), answer), receive, answer)
 
     def _check_source(self, scope: Scope, headers: Mapping[str, str]) -> None:
         """Raise `ApiError` for a request that a page of another site has made."""
@@ -186,14 +186,27 @@ async def _send(error: ApiError, answer: _Answer, more: bool) -> None:
     await answer({"type": "http.response.body", "body": reply.body, "more_body": more})
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that gives the body at once, and then what comes after it."""
+async def _unless_gone(work: Awaitable[None], receive: Receive, answer: _Answer) -> None:
+    """Finish the work, or cancel it if the client closes the connection before it is answered."""
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done() and not answer.status:
+            raise ApiError(400, "disconnected", "the client closed the connection")
+        await working
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+def _replay(body: bytes) -> Receive:
+    """Return a `receive` that gives the body at once, and nothing more."""
     given = False
 
     async def replay() -> dict[str, Any]:
         nonlocal given
         if given:
-            return dict(await receive())
+            await asyncio.Event().wait()
         given = True
         return {"type": "http.request", "body": body, "more_body": False}
 

@@ -255,7 +255,8 @@ class WorkerPool:
                 self._change.wait()
             if self._closing:
                 return None
-            if not self._jobs:
+            self._jobs = deque(job for job in self._jobs if not job.answer.done())
+            if not self._jobs:  # a network was added, or those who asked have gone
                 return []
             first = self._jobs.popleft()
             if first.together is None:

@@ -62,7 +62,7 @@ def _bad_day(day: dict[str, Any]) -> list[tuple[str, str]]:
 def _measured(machine: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     return (
-        f"Measured by `python -m benchmarks.timing.serving --json --minutes 20` on "
+        f"Measured by `python -m benchmarks.timing.serving --json --minutes N` on "
         f"{machine['processor']}, {machine['cores']} cores; {versions}; commit "
         f"{machine['commit']}. Traffic over loopback.\n"
     )

@@ -215,4 +215,5 @@ def _proportional(pid: int) -> int:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
         return 0
-    return 1024 * int(next(line.split()[1] for line in text.splitlines() if line[:4] == "Pss:"))
+    # without pages of files, which other processes come to share or cease to
+    return 1024 * int(next(row.split()[1] for row in text.splitlines() if row[:9] == "Pss_Anon:"))

@@ -22,7 +22,7 @@ from scipy.optimize import minimize
 from digitnn.data.dataset import NON_DIGIT
 from digitnn.evaluation.evaluation import log_softmax
 from digitnn.reader.digit_classifier import load_image_classifier
-from digitnn.reader.page.network import CHARACTERS, Detections, shipped_page_network
+from digitnn.reader.page.network import Detections, shipped_page_network
 from digitnn.reader.page.reading import (
     DIGIT_WEIGHTS,
     EXISTENCE_BIAS,
@@ -169,7 +169,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     result = {
         "DIGIT_WEIGHTS": digits, "EXISTENCE_WEIGHTS": weights, "EXISTENCE_BIAS": bias,
         "judged": judge(second, digits, weights, bias), "judged_before": judge(second, *now),
-        "characters": CHARACTERS,
     }  # fmt: skip
     sys.stdout.write(json.dumps(result, indent=2) + "\n")
 

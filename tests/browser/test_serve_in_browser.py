@@ -8,10 +8,10 @@ import pytest
 from PIL import Image, ImageDraw
 from running_server import Server, serving
 
+from benchmarks.docs.serving_picture import THREE, on_canvas
 from digitnn.data.dataset import Dataset
 from digitnn.data.formats.idx import write_idx_folder
 from tools.chromium import CONTROL, SHIFT, Tab
-from tools.screenshot import THREE, on_canvas
 
 WIDTHS, SCHEMES = (390, 1440), ("light", "dark")
 MAX_PAGE_BYTES = 300_000

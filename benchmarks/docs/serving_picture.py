@@ -1,18 +1,19 @@
-"""Takes the picture of `digitnn serve` for the documentation: a digit is drawn, and answered.
+"""Take the picture of `digitnn serve` for the documentation: a digit is drawn, and answered.
 
-    python -m tools.screenshot docs/images/serve.png
+    python -m benchmarks.docs.serving_picture
 
 Needs Chromium, and MNIST for the nearest training digits.
 """
 
-import re
-import subprocess
+import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 
+from benchmarks import ROOT
+from benchmarks.timing.served import running
 from tools.chromium import Tab, find_chromium, open_tab
+
+PICTURE = ROOT / "docs" / "images" / "serve.png"
 
 WIDTH, HEIGHT = 1440, 1000
 
@@ -47,33 +48,15 @@ def take(tab: Tab, url: str) -> bytes:
     return tab.picture(whole=False)
 
 
-@contextmanager
-def running() -> Iterator[str]:
-    """Run `digitnn serve` for as long as the block takes, and yield its address."""
-    command = [sys.executable, "-m", "digitnn", "serve", "--port", "0", "--workers", "2"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stderr
-        try:
-            for line in server.stderr:
-                if found := re.search(r"serves (http://\S+)", line):
-                    yield found[1]
-                    return
-            raise RuntimeError("the server has ended before it served")
-        finally:
-            server.terminate()
-
-
-def main() -> int:
-    """python -m tools.screenshot PICTURE"""
-    (picture,) = sys.argv[1:]
+def main() -> None:
+    """Write docs/images/serve.png."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     program = find_chromium()
     if program is None:
-        sys.stderr.write("error: no Chromium\n")
-        return 1
-    with running() as url, open_tab(program) as tab:
-        Path(picture).write_bytes(take(tab, url))
-    return 0
+        sys.exit("no Chromium found")
+    with running("--workers", "2") as (server, _), open_tab(program) as tab:
+        PICTURE.write_bytes(take(tab, f"http://127.0.0.1:{server.port}"))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -75,7 +75,7 @@ def test_the_probabilities_sum_to_one_and_confidence_is_the_largest(explained):
         assert (said["non_digit"] is not None) == MODELS[said["name"]].network.rejects
         total = sum(said["probabilities"]) + (said["non_digit"] or 0)
         assert abs(total - 1) <= 1e-5
-        assert abs(max(said["probabilities"]) - said["confidence"]) <= 1e-6
+        assert max(said["probabilities"]) == said["confidence"]
         assert said["probabilities"][said["digit"]] == max(said["probabilities"])
         assert said["rejected"] == ("" if said["confidence"] >= 0.5 else said["rejected"])
 

@@ -9,15 +9,8 @@ from hypothesis import strategies as st
 from digitnn.serving.models import find_sources
 from digitnn.serving.processes import start_context
 from digitnn.serving.tasks import Request
-from digitnn.serving.workers import (
-    MAX_TOGETHER,
-    WorkerPool,
-    WorkerSettings,
-    _Job,
-    in_chunks,
-    pack,
-    unpack,
-)
+from digitnn.serving.worker import WorkerSettings, pack, unpack
+from digitnn.serving.workers import MAX_TOGETHER, WorkerPool, _Job
 
 headers = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -29,13 +22,6 @@ headers = st.recursive(
 @given(headers, st.lists(st.binary(max_size=30), max_size=5))
 def test_what_is_packed_is_unpacked(header, bodies):
     assert unpack(pack(header, bodies)) == (header, bodies)
-
-
-@given(st.binary(max_size=50), st.integers(1, 20))
-def test_the_chunks_of_a_body_join_to_it(body, size):
-    chunks = list(in_chunks(body, size))
-    assert b"".join(chunks) == body
-    assert all(len(chunk) == size for chunk in chunks[:-1])
 
 
 def pool_of(count=1, **options):

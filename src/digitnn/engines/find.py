@@ -6,6 +6,11 @@ from digitnn.engines.protocols import Engine
 from digitnn.errors import MissingExtraError, UsageError
 
 
+def engines_installed() -> tuple[str, ...]:
+    """Return the names of the engines that can run here."""
+    return ("scratch", "pytorch") if find_spec("torch") else ("scratch",)
+
+
 def find_engine(name: str) -> Engine:
     """Return the engine "scratch" or "pytorch".
 

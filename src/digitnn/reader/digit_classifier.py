@@ -38,19 +38,24 @@ def load_image_classifier(model: Path | str | None = None) -> ClassifyImages:
 
 
 def image_classifier(network: Network, classifier: Classifier) -> ClassifyImages:
+    """Return a function from images to the `probabilities` of their logits."""
+
+    def classify(images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n 11"]:
+        none = np.empty((0, NON_DIGIT), np.float32)
+        return probabilities(network, classifier.logits(images) if len(images) else none)
+
+    return classify
+
+
+def probabilities(network: Network, logits: Float32[ndarray, "n 10"]) -> Float32[ndarray, "n 11"]:
     """Return p = softmax([z / T, 0]) of the logits z, where T is the network's temperature.
 
     A network that was not trained to reject gives "no digit" probability 0: [softmax(z / T), 0].
     """
-
-    def classify(images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n 11"]:
-        z = np.full((len(images), NON_DIGIT + 1), 0 if network.rejects else -np.inf, np.float32)
-        if len(images):
-            z[:, :NON_DIGIT] = classifier.logits(images) / np.float32(network.temperature)
-        p = np.exp(z - z.max(axis=1, keepdims=True, initial=np.finfo(np.float32).min))
-        return p / p.sum(axis=1, keepdims=True)
-
-    return classify
+    z = np.full((len(logits), NON_DIGIT + 1), 0 if network.rejects else -np.inf, np.float32)
+    z[:, :NON_DIGIT] = logits / np.float32(network.temperature)
+    p = np.exp(z - z.max(axis=1, keepdims=True, initial=np.finfo(np.float32).min))
+    return p / p.sum(axis=1, keepdims=True)
 
 
 def mean_classifier(members: Sequence[ClassifyImages]) -> ClassifyImages:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from digitnn.serving.metrics import Metrics
-from digitnn.serving.replies import ApiError, Reply
+from digitnn.serving.replies import STOPPING, ApiError, Reply
 from digitnn.serving.settings import Settings
 
 log = logging.getLogger("digitnn.serving")
@@ -31,7 +31,6 @@ SECURITY_HEADERS = {
 }
 
 READING_METHODS = ("GET", "HEAD", "OPTIONS")
-_STOPPING = ApiError(503, "stopping", "the server is stopping")
 
 UNREAD, DISCARD_SECONDS = (403, 413, 503), 2.0
 """These errors leave a body unread. It is still taken from the wire for so long; otherwise the
@@ -48,7 +47,7 @@ class Load:
     def admit(self) -> Iterator[None]:
         """Count a request while it is answered. Raises `ApiError` 503 if there are too many."""
         if self.draining:
-            raise _STOPPING
+            raise STOPPING
         if self.in_flight >= self.most:
             raise ApiError(503, "busy", f"{self.in_flight} requests are in work: try again later")
         self.in_flight += 1
@@ -77,7 +76,7 @@ class Guard:
                 await _reject(error, receive, answer)
         except asyncio.CancelledError:  # the server stops, and this has not become ready in time
             if not answer.status:
-                await _send(_STOPPING, answer, more=False)
+                await _send(STOPPING, answer, more=False)
         except Exception as error:  # a mistake of ours; the details are for us, in one line
             log.error("unexpected %s: %s", type(error).__name__, error)
             if not answer.status:
@@ -160,11 +159,10 @@ class _Answer:
         await self._send(message)
 
 
-def headers_of(reply: Reply) -> list[tuple[bytes, bytes]]:
-    """Return the HTTP headers of a reply."""
-    length = str(len(reply.body)).encode()
-    found = [(b"content-type", reply.media_type.encode()), (b"content-length", length)]
-    return [*found, (b"retry-after", b"1")] if reply.status == 503 else found
+def closing_headers(reply: Reply) -> list[tuple[bytes, bytes]]:
+    """Return the HTTP headers of a reply after which the connection is closed."""
+    headers = {**reply.headers, "Connection": "close"}
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 async def _reject(error: ApiError, receive: Receive, answer: _Answer) -> None:
@@ -181,7 +179,7 @@ async def _reject(error: ApiError, receive: Receive, answer: _Answer) -> None:
 
 async def _send(error: ApiError, answer: _Answer, more: bool) -> None:
     reply = error.reply
-    headers = [*headers_of(reply), (b"connection", b"close")]
+    headers = closing_headers(reply)
     await answer({"type": "http.response.start", "status": reply.status, "headers": headers})
     await answer({"type": "http.response.body", "body": reply.body, "more_body": more})
 

@@ -43,7 +43,7 @@ class Inside:
 
     def __init__(self) -> None:
         self._strongest: dict[tuple[str, int], Int[ndarray, "c m"]] = {}
-        self._right: dict[str, UInt8[ndarray, " n"]] = {}
+        self._predicted: dict[str, UInt8[ndarray, " n"]] = {}
 
     @cached_property
     def _data(self) -> tuple[Dataset, Dataset] | None:
@@ -66,8 +66,8 @@ class Inside:
                 "predicted": maps.predicted,
                 "rival": maps.rival,
                 "largest": largest,
-                "for_predicted": encoded(levels[0].tobytes()),
-                "against_rival": encoded(levels[1].tobytes()),
+                "for_predicted": encoded(levels[0]),
+                "against_rival": encoded(levels[1]),
             }
         if "neighbours" in wanted:
             found["neighbours"] = self._neighbours(image)
@@ -79,7 +79,7 @@ class Inside:
         near = nearest_by_pixels(image, self._data[0], SHOWN)
         rows = zip(near.labels, near.distances, near.images, strict=True)
         return [
-            {"label": label, "distance": round(distance, 3), "image": encoded(pixels.tobytes())}
+            {"label": label, "distance": round(distance, 3), "image": encoded(pixels)}
             for label, distance, pixels in rows
         ]
 
@@ -123,7 +123,7 @@ class Inside:
         output = _largest(output_of(layers, model.network, model.params, images[chosen]))
         return [
             {"label": int(train.labels[k]), "activation": round(float(value), 4),
-             "image": encoded(images[k].tobytes())}
+             "image": encoded(images[k])}
             for k, value in zip(chosen, output[:, plane], strict=True)
         ]  # fmt: skip
 
@@ -141,7 +141,7 @@ class Inside:
             found = np.flatnonzero(right[which] & ~right[1 - which])
             examples = [
                 {"index": int(k), "label": int(valid.labels[k]),
-                 "predicted": int(said[1 - which][k]), "image": encoded(valid.images[k].tobytes())}
+                 "predicted": int(said[1 - which][k]), "image": encoded(valid.images[k])}
                 for k in found[:MAX_EXAMPLES]
             ]  # fmt: skip
             return {"count": len(found), "examples": examples}
@@ -158,9 +158,9 @@ class Inside:
 
     def _predictions(self, model: ServedModel, valid: Dataset) -> UInt8[ndarray, " n"]:
         name = model.source.name
-        if name not in self._right:
-            self._right[name] = model.logits(valid.images).argmax(axis=1).astype(np.uint8)
-        return self._right[name]
+        if name not in self._predicted:
+            self._predicted[name] = model.logits(valid.images).argmax(axis=1).astype(np.uint8)
+        return self._predicted[name]
 
 
 def _largest(output: ndarray) -> ndarray:
@@ -176,14 +176,14 @@ def amounts(values: ndarray) -> dict[str, Any]:
         "shape": list(values.shape),
         "least": round(least, 5),
         "largest": round(largest, 5),
-        "values": encoded(levels.round().astype(np.uint8).tobytes()),
+        "values": encoded(levels.round().astype(np.uint8)),
     }
 
 
 def signed(values: ndarray) -> dict[str, Any]:
     """Return values as signed bytes, with their shape and the largest amount."""
     levels, largest = signed_levels(values)
-    return {"shape": list(values.shape), "largest": largest, "values": encoded(levels.tobytes())}
+    return {"shape": list(values.shape), "largest": largest, "values": encoded(levels)}
 
 
 def signed_levels(values: ndarray) -> tuple[Int8[ndarray, "*shape"], float]:
@@ -192,6 +192,6 @@ def signed_levels(values: ndarray) -> tuple[Int8[ndarray, "*shape"], float]:
     return (values * (MAX_LEVEL / largest)).round().astype(np.int8), round(largest, 6)
 
 
-def encoded(raw: bytes) -> str:
-    """Return bytes as base64."""
-    return base64.b64encode(raw).decode()
+def encoded(values: ndarray) -> str:
+    """Return the bytes of an array as base64."""
+    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()

@@ -5,23 +5,20 @@ Axes: n images, k digits.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
-from math import prod
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
 from digitnn.analysis.explain.stages import stage_shapes
-from digitnn.engines.find import find_engine
+from digitnn.data.dataset import NON_DIGIT
+from digitnn.engines.find import engines_installed, find_engine
 from digitnn.errors import RunError
-from digitnn.evaluation.evaluation import log_softmax
-from digitnn.evaluation.scores import append_non_digit_logit
 from digitnn.network.network import Classifier, Network
 from digitnn.network.storage.saved_network import load_network
 from digitnn.reader.digit_classifier import SHIPPED_FOLDER as READER_FOLDER
+from digitnn.reader.digit_classifier import ClassifyImages, image_classifier, probabilities
 
 SHIPPED_FOLDER = Path(__file__).parent / "shipped"
 """Small networks that are served without training; written by `tools.ship_served`."""
@@ -53,10 +50,7 @@ class Source:
 
 
 def find_sources(runs: Sequence[Path]) -> tuple[Source, ...]:
-    """Return the networks of the package, then the runs, each with a name of its own.
-
-    Raises `RunError` for a folder that is not a run of one network.
-    """
+    """Return the networks of the package, then the runs, each with a name of its own."""
     found = [Source(*shipped) for shipped in SHIPPED]
     for run in runs:
         found.append(source_of(run, [source.name for source in found]))
@@ -65,17 +59,11 @@ def find_sources(runs: Sequence[Path]) -> tuple[Source, ...]:
 
 def source_of(run: Path, taken: Sequence[str]) -> Source:
     """Return a run as a source; its name is that of its folder, numbered if it is taken."""
-    load_network(run)  # which tells what is wrong with it
     base = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in run.name)
     base = base.strip(".") or "run"
     names = [base, *(f"{base}-{n}" for n in range(2, len(taken) + 3))]
     name = next(name for name in names if name not in taken)
     return Source(name, run, f"a run in {run}")
-
-
-def engines_installed() -> tuple[str, ...]:
-    """Return the engines that can run here."""
-    return ("scratch", "pytorch") if find_spec("torch") else ("scratch",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,19 +93,24 @@ class ServedModel:
             raise RunError(f"engine {engine!r} is not available; available: {known}")
         return self.classifiers[engine].logits(images)
 
+    @property
+    def classify(self) -> ClassifyImages:
+        """What the reader takes: images to probabilities, by the from-scratch engine."""
+        return image_classifier(self.network, self.classifiers["scratch"])
+
     def probabilities(self, logits: Float32[ndarray, "n k"]) -> Float32[ndarray, "n p"]:
         """Return the probabilities of the digits, and last of "no digit" if it rejects."""
-        z = logits / np.float32(self.network.temperature)
-        return np.exp(log_softmax(append_non_digit_logit(z) if self.network.rejects else z))
+        p = probabilities(self.network, logits)
+        return p if self.network.rejects else p[:, :NON_DIGIT]
 
 
 def describe(source: Source) -> dict[str, Any]:
-    """Return what the page and the API tell of a served network."""
+    """Return what the page and the API tell of a served network. Raises `RunError`."""
     network, _ = load_network(source.folder)
     return {
         "name": source.name,
         "summary": source.summary,
-        "parameters": sum(prod(shape) for shape in network.parameter_shapes().values()),
+        "parameters": network.parameter_count(),
         "engines": list(engines_installed()),
         "rejects": network.rejects,
         "stages": [{"name": name, "shape": list(shape)} for name, shape in stage_shapes(network)],

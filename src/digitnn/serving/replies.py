@@ -18,6 +18,12 @@ class Reply:
     media_type: str
     body: bytes
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """The HTTP headers, without a character set: JSON has none."""
+        found = {"Content-Type": self.media_type, "Content-Length": str(len(self.body))}
+        return found | ({"Retry-After": "1"} if self.status == 503 else {})
+
 
 class ApiError(Exception):
     """A request that is not answered as asked. code: for programs; message: for people."""
@@ -31,6 +37,9 @@ class ApiError(Exception):
         """The answer that tells of it."""
         error = {"code": self.code, "message": " ".join(str(self).split())}
         return json_reply({"error": error}, self.status)
+
+
+STOPPING = ApiError(503, "stopping", "the server is stopping")
 
 
 def json_reply(value: Any, status: int = 200) -> Reply:

@@ -11,13 +11,14 @@ import signal
 import socket
 import sys
 from types import FrameType
+from typing import cast
 
 import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from digitnn.errors import UsageError
-from digitnn.serving.guard import headers_of
+from digitnn.serving.guard import closing_headers
 from digitnn.serving.processes import Context
 from digitnn.serving.replies import ApiError
 from digitnn.serving.service import Service
@@ -29,8 +30,7 @@ MAX_PORTS_TRIED = 20
 
 
 def serve(settings: Settings, listener: socket.socket, context: Context, notify: Notify) -> None:
-    """Serve until a signal ends it. listener: from `listen`; context: from
-    `start_context`."""
+    """Serve until a signal ends it. listener: from `listen`; context: from `start_context`."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     logging.getLogger("digitnn.serving").setLevel(logging.INFO)
     service = Service.start(settings, context)
@@ -103,9 +103,9 @@ def _timed_protocol(seconds: float) -> type[H11Protocol]:
     class TimedProtocol(H11Protocol):
         _cut: asyncio.TimerHandle | None = None
 
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            self._cut = self.loop.call_later(seconds, transport.abort)
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(cast(asyncio.Transport, transport))
+            self._cut = self.loop.call_later(seconds, self.transport.abort)
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
@@ -118,7 +118,7 @@ def _timed_protocol(seconds: float) -> type[H11Protocol]:
 
         def send_400_response(self, msg: str) -> None:
             reply = ApiError(400, "bad_request", msg).reply
-            headers = [*headers_of(reply), (b"connection", b"close")]
+            headers = closing_headers(reply)
             for event in (
                 h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
                 h11.Data(data=reply.body),

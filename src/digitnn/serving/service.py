@@ -1,20 +1,22 @@
 """What a running server consists of: its workers, its models, its live training, its load."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import digitnn
 from digitnn.data.fetch.sources import find_on_disk
+from digitnn.engines.find import engines_installed
 from digitnn.serving.guard import Load
 from digitnn.serving.live_training import RECIPES_OFFERED, LiveTraining
 from digitnn.serving.metrics import Metrics
-from digitnn.serving.models import Source, describe, engines_installed, find_sources, source_of
+from digitnn.serving.models import describe, find_sources, source_of
 from digitnn.serving.processes import Context
 from digitnn.serving.replies import ApiError
 from digitnn.serving.settings import Settings
-from digitnn.serving.workers import WorkerPool, WorkerSettings
+from digitnn.serving.worker import WorkerSettings
+from digitnn.serving.workers import WorkerPool
 
 
 @dataclass(eq=False)
@@ -27,20 +29,19 @@ class Service:
     load: Load
     metrics: Metrics
     models: dict[str, dict[str, Any]]
-    sources: list[Source] = field(default_factory=list)
 
     @classmethod
     def start(cls, settings: Settings, context: Context) -> "Service":
         """Load the descriptions of the models and start the workers, which load the models."""
         sources = find_sources(settings.runs)
+        models = {source.name: describe(source) for source in sources}  # before any process
         worker_settings = WorkerSettings(sources, settings.max_images, settings.megapixels)
         pool = WorkerPool(context, worker_settings, settings.worker_count, settings.compute_seconds)
         pool.start()
         load = Load(settings.worker_count + settings.max_waiting)
         metrics = Metrics(lambda: load.in_flight, lambda: pool.waiting, lambda: pool.restarts)
-        models = {source.name: describe(source) for source in sources}
         live = LiveTraining(context, settings.kept)
-        return cls(settings, pool, live, load, metrics, models, list(sources))
+        return cls(settings, pool, live, load, metrics, models)
 
     @property
     def is_ready(self) -> bool:

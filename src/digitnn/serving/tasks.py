@@ -5,7 +5,6 @@ images at once. Nothing here knows of HTTP servers or processes.
 Axes: n images, k digits.
 """
 
-import base64
 import json
 import sys
 import traceback
@@ -20,14 +19,14 @@ from numpy import ndarray
 
 from digitnn.data.dataset import NON_DIGIT
 from digitnn.errors import DigitnnError, PictureError, UsageError
-from digitnn.reader.digit_classifier import image_classifier
+from digitnn.reader.digit_classifier import probabilities
 from digitnn.reader.input.opening import Limits, open_bytes
 from digitnn.reader.reader import DEFAULT_MIN_CONFIDENCE, Digit, Reader
 from digitnn.reader.results import digit_to_json, read_pages, result_to_json, to_line
 from digitnn.reader.single_digit import whole_ink
 from digitnn.serving import inference_protocol
 from digitnn.serving.bodies import parse_images
-from digitnn.serving.inside import Inside
+from digitnn.serving.inside import Inside, encoded
 from digitnn.serving.models import ServedModel, Source
 from digitnn.serving.replies import OCTETS, ApiError, Reply, json_reply
 
@@ -107,9 +106,8 @@ class Tasks:
 
     def _reader(self, options: Options) -> Reader:
         model = self._model(options["model"])
-        classify = image_classifier(model.network, model.classifiers["scratch"])
         return Reader(
-            classify, options["min_confidence"], self._limits,
+            model.classify, options["min_confidence"], self._limits,
             symbols=options["symbols"], rotate=options["rotate"],
         )  # fmt: skip
 
@@ -168,10 +166,7 @@ class Tasks:
             image = parse_images(body, OCTETS, 1)[0]
         else:
             picture = open_bytes(body, "the picture", self._limits)
-            classify = image_classifier(
-                self._models["reader"].network, self._models["reader"].classifiers["scratch"]
-            )
-            glyph = whole_ink(picture, classify)
+            glyph = whole_ink(picture, self._models["reader"].classify)
             image = np.zeros((28, 28), np.uint8) if glyph is None else glyph.image
             box = None if glyph is None else list(glyph.box)
         chosen = self._model(options["model"])
@@ -180,7 +175,7 @@ class Tasks:
             return json_reply({**nothing, "model": chosen.source.name})
         return json_reply({
             "blank": False,
-            "image": to_base64(image),
+            "image": encoded(image),
             "box": box,
             "models": [answer_of(model, image) for model in self._models.values()],
             "model": chosen.source.name,
@@ -208,11 +203,10 @@ def classified(model: ServedModel, logits: Float32[ndarray, "n k"], accept: str)
 def answer_of(model: ServedModel, image: UInt8[ndarray, "28 28"]) -> dict[str, Any]:
     """Return what one model says of an image, on each engine."""
     logits = {name: model.logits(image[None], name)[0] for name in model.classifiers}
-    p = model.probabilities(logits["scratch"][None])[0]
-    full = np.append(p[:NON_DIGIT], p[NON_DIGIT] if model.network.rejects else 0)
+    p = probabilities(model.network, logits["scratch"][None])[0]
     digit, confidence = int(p[:NON_DIGIT].argmax()), float(p[:NON_DIGIT].max())
     accepted = digit if confidence >= DEFAULT_MIN_CONFIDENCE else None
-    seen = Digit(accepted, confidence, (0, 0, 28, 28), image, full.astype(np.float32))
+    seen = Digit(accepted, confidence, (0, 0, 28, 28), image, p)
     difference = None
     if "pytorch" in logits:
         difference = float(np.abs(logits["scratch"] - logits["pytorch"]).max())
@@ -220,21 +214,16 @@ def answer_of(model: ServedModel, image: UInt8[ndarray, "28 28"]) -> dict[str, A
         "name": model.source.name,
         "digit": digit,
         "confidence": round(confidence, 6),
-        "probabilities": p[:NON_DIGIT].round(6).tolist(),
+        "probabilities": p[:NON_DIGIT].astype(float).round(6).tolist(),
         "non_digit": round(float(p[NON_DIGIT]), 6) if model.network.rejects else None,
         "rejected": "" if accepted is not None else seen.verdict.removeprefix("?: "),
-        "logits": {name: z.round(5).tolist() for name, z in logits.items()},
+        "logits": {name: z.astype(float).round(5).tolist() for name, z in logits.items()},
         "largest_difference": difference,
     }
 
 
-def to_base64(values: ndarray) -> str:
-    """Return the bytes of an array as text."""
-    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()
-
-
 def _with_image(digit: Digit) -> dict[str, Any]:
-    return digit_to_json(digit) | {"image": to_base64(digit.image)}
+    return digit_to_json(digit) | {"image": encoded(digit.image)}
 
 
 def _parsed(request: Request, max_images: int) -> UInt8[ndarray, "n 28 28"] | Reply:

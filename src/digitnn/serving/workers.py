@@ -1,78 +1,27 @@
-"""Worker processes that compute, and the queue before them.
+"""A pool of worker processes, and the queue before them.
 
 Each worker is fed by a thread of the server: it sends requests through a pipe and waits for the
 replies, so the event loop never computes and never blocks. A worker that crashes, or takes too
-long, costs the requests that it had; another one takes its place. Messages are JSON headers and
-bytes, never pickles.
+long, costs the requests that it had; another one takes its place.
 """
 
 import asyncio
-import json
-import signal
-import struct
 import sys
 import threading
 from collections import deque
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
-from digitnn.machine.resources import use_resources
 from digitnn.serving.models import Source
 from digitnn.serving.processes import Context
-from digitnn.serving.replies import ApiError, Reply
-from digitnn.serving.tasks import Request, Tasks
+from digitnn.serving.replies import STOPPING, ApiError, Reply
+from digitnn.serving.tasks import Request
+from digitnn.serving.worker import WorkerSettings, pack, unpack, work
 
 MAX_TOGETHER = 64
 """Requests of one kind that a worker takes at once, if they may be computed together."""
-
-
-@dataclass(frozen=True)
-class WorkerSettings:
-    """What a worker loads. See `Tasks`."""
-
-    sources: tuple[Source, ...]
-    max_images: int
-    megapixels: float
-
-
-# Messages: the number of bytes of the header, the header in JSON, the bodies one after another.
-
-
-def pack(header: Any, bodies: Sequence[bytes]) -> bytes:
-    """Return a message; the header is extended by the sizes of the bodies."""
-    text = json.dumps([header, [len(body) for body in bodies]]).encode()
-    return b"".join([struct.pack("<I", len(text)), text, *bodies])
-
-
-def unpack(message: bytes) -> tuple[Any, list[bytes]]:
-    """Return the header and the bodies of a message."""
-    (size,) = struct.unpack_from("<I", message)
-    header, sizes = json.loads(message[4 : 4 + size])
-    bodies, start = [], 4 + size
-    for length in sizes:
-        bodies.append(message[start : start + length])
-        start += length
-    return header, bodies
-
-
-def work(pipe: Connection, settings: WorkerSettings) -> None:
-    """Answer requests until the pipe is closed. Runs in a process of its own."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the server decides
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    use_resources(threads=1)
-    tasks = Tasks(settings.sources, settings.max_images, settings.megapixels)
-    pipe.send_bytes(b"ready")
-    while True:
-        try:
-            (kind, options), bodies = unpack(pipe.recv_bytes())
-        except (EOFError, OSError):
-            return
-        requests = [Request(*pair) for pair in zip(options, bodies, strict=True)]
-        replies = tasks.run(kind, requests)
-        header = [[reply.status, reply.media_type] for reply in replies]
-        pipe.send_bytes(pack(header, [reply.body for reply in replies]))
 
 
 @dataclass(eq=False)
@@ -127,7 +76,6 @@ class WorkerPool:
     _jobs: deque[_Job] = field(default_factory=deque)
     _added: list[Source] = field(default_factory=list)
     _change: threading.Condition = field(default_factory=threading.Condition)
-    _threads: list[threading.Thread] = field(default_factory=list)
     _workers: dict[int, _Worker] = field(default_factory=dict)
     _ready: int = 0
     _closing: bool = False
@@ -139,11 +87,9 @@ class WorkerPool:
         for number in range(self.count):
             self._workers[number] = self._start_process()
         for number in range(self.count):
-            thread = threading.Thread(
+            threading.Thread(
                 target=self._feed, args=(number,), name=f"digitnn-worker-{number}", daemon=True
-            )
-            self._threads.append(thread)
-            thread.start()
+            ).start()
 
     @property
     def is_ready(self) -> bool:
@@ -168,7 +114,7 @@ class WorkerPool:
         job = _Job(kind, Request(options, body), together, loop.create_future(), loop)
         with self._change:
             if self._closing or not self._feeding:
-                return _stopping().reply
+                return STOPPING.reply
             self._jobs.append(job)
             self._change.notify()
         return await job.answer
@@ -186,7 +132,7 @@ class WorkerPool:
             jobs, self._jobs = list(self._jobs), deque()
             self._change.notify_all()
         for job in jobs:
-            job.finish(_stopping().reply)
+            job.finish(STOPPING.reply)
         for worker in self._workers.values():
             worker.process.terminate()  # its feeding thread sees the end of the pipe
         for worker in self._workers.values():
@@ -217,7 +163,7 @@ class WorkerPool:
                 self._feeding -= 1
                 jobs = [] if self._feeding else list(self._jobs)
             for job in jobs:
-                job.finish(_stopping().reply)
+                job.finish(STOPPING.reply)
 
     def _serve(self, number: int) -> None:
         """Give jobs to one worker and their replies back."""
@@ -321,13 +267,3 @@ def _lost(late: bool, seconds: float) -> ApiError:
     if late:
         return ApiError(503, "too_slow", f"the request took more than {seconds:g} s: stopped")
     return ApiError(500, "worker_crashed", "the process that computed this request crashed")
-
-
-def _stopping() -> ApiError:
-    return ApiError(503, "stopping", "the server is stopping")
-
-
-def in_chunks(body: bytes, size: int) -> Iterator[bytes]:
-    """Yield the parts of a body, each of `size` bytes but the last."""
-    for start in range(0, len(body), size):
-        yield body[start : start + size]

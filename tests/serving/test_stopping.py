@@ -32,14 +32,14 @@ pytestmark = [
 class Asking(threading.Thread):
     """One request in a thread of its own."""
 
-    def __init__(self, server, body=IMAGE):
+    def __init__(self, server, body=IMAGE, model="reader"):
         super().__init__(daemon=True)
-        self._server, self._body, self.answer = server, body, None
+        self._server, self._body, self._model, self.answer = server, body, model, None
         self.start()
 
     def run(self):
         with suppress(OSError, HTTPException):  # the server has gone
-            self.answer = self._server.post("/v1/classify", self._body, OCTETS)
+            self.answer = self._server.post(f"/v1/classify?model={self._model}", self._body, OCTETS)
 
     def result(self):
         self.join(PATIENCE_SECONDS)
@@ -48,15 +48,19 @@ class Asking(threading.Thread):
 
 
 def stuck_request(server):
-    """The request that the stopped worker of two has: a later one is answered before it."""
-    one = Asking(server)
-    while True:
-        later = Asking(server)
+    """The request that the stopped worker of two has: a later one is answered before it.
+
+    Neighbours ask different models: merged, both would go to the stopped worker.
+    """
+    one = Asking(server, model="cnn")
+    for model in ["classic", "cnn"] * 50:
+        later = Asking(server, model=model)
         wait_until(lambda one=one, later=later: not (one.is_alive() and later.is_alive()))
         one.join(0.5)  # its answer may be under way
         if one.is_alive():
             return one
         one = later
+    pytest.fail("the stopped worker has taken no request")
 
 
 def test_a_killed_worker_costs_one_request(tmp_path):
@@ -94,7 +98,7 @@ def test_requests_merged_with_one_that_crashes_are_answered(tmp_path):
     with serving(tmp_path / "server", "--workers", "1") as server:
         (worker,) = workers_of(server)
         os.kill(worker, signal.SIGSTOP)
-        first = Asking(server)
+        first = Asking(server, model="cnn")  # which is not merged with the others
         wait_until(lambda: server.metric("digitnn_in_flight") == 1)
         others = [Asking(server) for _ in range(5)]
         wait_until(lambda: server.metric("digitnn_queue") == 5)

@@ -22,7 +22,6 @@ from digitnn.reader.page.reading import (
     MIN_GAIN,
     MIN_SCORE,
     MIN_SURE,
-    MIN_SYMBOL_SCORE,
     SURELY_LETTER,
     classify_glyphs,
     combine,
@@ -148,8 +147,8 @@ def test_glyphs_below_the_threshold_are_not_classified():
     found = detections(
         ((0, 0, 20, 30), MIN_SCORE + 0.01, "1"),
         ((30, 0, 50, 30), MIN_SCORE - 0.01, "2"),
-        ((0, 40, 4, 44), MIN_SYMBOL_SCORE + 0.01, "."),
-        ((9, 40, 13, 44), MIN_SYMBOL_SCORE - 0.01, "."),
+        ((0, 40, 4, 44), MIN_SCORE + 0.01, "."),
+        ((9, 40, 13, 44), MIN_SCORE - 0.01, "."),
     )
     glyphs = classify_glyphs(paper(60, 60), found, counting)
     assert [glyph.box for glyph in glyphs] == [(0, 0, 20, 30), (0, 40, 4, 44)]

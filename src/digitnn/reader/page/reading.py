@@ -19,12 +19,12 @@ from digitnn.reader.glyphs import Glyph, Line
 from digitnn.reader.ink.components import Box
 from digitnn.reader.ink.ink import find_ink
 from digitnn.reader.ink.normalise import EDGE_INK, image_from_ink
-from digitnn.reader.page.network import CHARACTERS, OTHER, Detections, PageNetwork
+from digitnn.reader.page.network import CHARACTERS, Detections, PageNetwork
 from digitnn.reader.page.reading_order import reading_order
 from digitnn.reader.page.search import find_glyphs
 
-MIN_SCORE, MIN_SYMBOL_SCORE = 0.55, 0.4
-"""Probability of a glyph, and of a symbol, below which nothing is reported, not even "?"."""
+MIN_SCORE = 0.6
+"""Probability of a glyph below which nothing is reported, not even "?"."""
 
 PAPER = 0.3
 """Paper around a box, as a share of its longer side, that shows what is ink."""
@@ -94,8 +94,7 @@ def classify_glyphs(
     grey: UInt8[ndarray, "h w"], found: Detections, classify: ClassifyImages
 ) -> list[Glyph]:
     """Return what the detections are, as both networks together see them."""
-    symbol = found.characters[:, NON_DIGIT:OTHER].sum(axis=1) > 0.5
-    found = found[found.scores >= np.where(symbol, MIN_SYMBOL_SCORE, MIN_SCORE)]
+    found = found[found.scores >= MIN_SCORE]
     if not len(found):
         return []
     images = np.stack([glyph_image(grey, box) for box in found.boxes])

@@ -174,6 +174,17 @@ class Tab:
         element = found["result"]["objectId"]
         self.ask("DOM.setFileInputFiles", files=[str(path.resolve())], objectId=element)
 
+    def paste(self, path: Path, media_type: str) -> None:
+        """Paste a file, as from the clipboard."""
+        data = base64.b64encode(path.read_bytes()).decode()
+        self.value(
+            f"(bytes => {{ const data = new DataTransfer();"
+            f" data.items.add(new File([bytes], {path.name!r}, {{type: {media_type!r}}}));"
+            " document.body.dispatchEvent(new ClipboardEvent('paste',"
+            " {clipboardData: data, bubbles: true, cancelable: true})); })"
+            f"(Uint8Array.from(atob({data!r}), c => c.charCodeAt(0)))"
+        )
+
     def drop(self, selector: str, path: Path) -> None:
         """Drop a file on the middle of an element."""
         x, y = self.middle_of(selector)
@@ -220,12 +231,12 @@ class Tab:
 
 
 @contextmanager
-def open_tab(program: str) -> Iterator[Tab]:
-    """A browser with a profile of its own, for as long as the block takes."""
+def open_tab(program: str, *options: str) -> Iterator[Tab]:
+    """A browser with a profile of its own, for as long as the block takes. options: of Chromium."""
     theirs_in, ours_out = os.pipe()
     ours_in, theirs_out = os.pipe()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        arguments = [program, *OPTIONS, f"--user-data-dir={profile}", "about:blank"]
+        arguments = [program, *OPTIONS, *options, f"--user-data-dir={profile}", "about:blank"]
         # the child gets its ends of the pipes as files 3 and 4
         shell = f'exec {{a}}<&{theirs_in} {{b}}>&{theirs_out} 3<&$a 4>&$b; exec "$@"'
         browser = subprocess.Popen(

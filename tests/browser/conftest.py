@@ -28,12 +28,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None if any(path.is_relative_to(HERE) for path in named) else True
 
 
-@pytest.fixture(scope="module")
-def tab() -> Iterator[Tab]:
-    """A page of a browser of its own."""
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's path."""
     program = find_chromium()
     assert program, "no Chromium: apt-get install chromium"
-    with open_tab(program) as found:
+    return program
+
+
+@pytest.fixture(scope="module")
+def tab(chromium: str) -> Iterator[Tab]:
+    """A page of a browser of its own."""
+    with open_tab(chromium) as found:
         yield found
 
 

@@ -11,7 +11,7 @@ from running_server import Server, serving
 from benchmarks.docs.serving_picture import THREE, on_canvas
 from digitnn.data.dataset import Dataset
 from digitnn.data.formats.idx import write_idx_folder
-from tools.chromium import CONTROL, SHIFT, Tab
+from tools.chromium import CONTROL, SHIFT, Tab, open_tab
 
 WIDTHS, SCHEMES = (390, 1440), ("light", "dark")
 MAX_PAGE_BYTES = 300_000
@@ -192,7 +192,16 @@ def test_the_saliency_lies_on_the_drawn_digit(visit: Visit) -> None:
 # pictures
 
 
-@pytest.mark.parametrize("how", ["drop", "choose"])
+def read_text(tab: Tab) -> list[str]:
+    """Wait for a reading, and return its lines without spaces."""
+    text = tab.wait_for(
+        "!document.querySelector('#reading').hidden"
+        " && document.querySelector('#read-text').textContent"
+    )
+    return str(text).replace(" ", "").split("\n")
+
+
+@pytest.mark.parametrize("how", ["drop", "choose", "paste"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_page_of_digits_is_read_and_each_opens(
     visit: Visit, page_of_digits: Path, width: int, how: str
@@ -200,13 +209,11 @@ def test_a_page_of_digits_is_read_and_each_opens(
     tab = visit(width)
     if how == "drop":
         tab.drop("#stage", page_of_digits)
-    else:
+    elif how == "choose":
         tab.choose_file("#file", page_of_digits)
-    text = tab.wait_for(
-        "!document.querySelector('#reading').hidden"
-        " && document.querySelector('#read-text').textContent"
-    )
-    assert text.replace(" ", "").split("\n") == list(PAGE)
+    else:
+        tab.paste(page_of_digits, "image/png")
+    assert read_text(tab) == list(PAGE)
     frames = tab.value(
         "[...document.querySelectorAll('.box')].map(box => ['left', 'top', 'width', 'height']"
         ".map(name => parseFloat(box.style[name]) / 100))"
@@ -227,6 +234,60 @@ def test_a_page_of_digits_is_read_and_each_opens(
     tab.click("#clear")
     wait_for_nothing(tab)
     assert tab.value("document.querySelector('#reading').hidden")
+
+
+def test_the_pages_of_a_pdf_are_turned(visit: Visit, page_of_digits: Path, tmp_path: Path) -> None:
+    with Image.open(page_of_digits) as page:
+        second = page.crop((0, 0, 520, 220))
+        page.save(tmp_path / "two.pdf", save_all=True, append_images=[second])
+    tab = visit(1440)
+    tab.choose_file("#file", tmp_path / "two.pdf")
+    assert read_text(tab) == list(PAGE)
+    pages = "document.querySelectorAll('#read-pages:not([hidden]) button')"
+    assert tab.value(f"[...{pages}].map(button => button.ariaPressed)") == ["true", "false"]
+    tab.click("#read-pages button:last-child")
+    tab.wait_for(f"{pages}[1].ariaPressed === 'true'")
+    assert read_text(tab) == [PAGE[0]]
+    wait_for_digit(tab, PAGE[0][0], ("reader",))
+
+
+def test_a_file_that_is_no_picture_is_named_as_one(visit: Visit, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("517")
+    tab = visit(1440)
+    tab.paste(tmp_path / "notes.txt", "text/plain")
+    tab.wait_for("document.body.textContent.includes('That file is not a picture.')")
+    assert tab.value("document.querySelector('#reading').hidden")
+
+
+def test_the_camera_takes_a_picture_which_is_read(
+    chromium: str, server: Server, page_of_digits: Path, tmp_path: Path
+) -> None:
+    film = tmp_path / "film.y4m"
+    with Image.open(page_of_digits) as page:
+        grey = page.resize((640, 480)).tobytes()
+    colourless = bytes([128]) * (640 * 480 // 2)
+    film.write_bytes(b"YUV4MPEG2 W640 H480 F10:1 C420jpeg\nFRAME\n" + grey + colourless)
+    options = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    with open_tab(chromium, *options, f"--use-file-for-fake-video-capture={film}") as tab:
+        tab.show(server.url, 390, "light")
+        tab.wait_for("document.documentElement.dataset.ready")
+        tab.click("#camera")
+        tab.wait_for(
+            "document.querySelector('#camera-dialog').open"
+            " && document.querySelector('#camera-video').videoWidth === 640"
+            " && document.querySelector('#camera-video').currentTime > 0"
+        )
+        tab.click("#camera-take")
+        assert read_text(tab) == list(PAGE)
+        assert not tab.value("document.querySelector('#camera-dialog').open")
+        assert tab.value("document.querySelector('#camera-video').srcObject") is None
+
+
+def test_without_a_camera_the_page_says_so(visit: Visit) -> None:
+    tab = visit(390)
+    tab.click("#camera")
+    tab.wait_for("document.body.textContent.includes('No camera is available here.')")
+    assert not tab.value("document.querySelector('#camera-dialog').open")
 
 
 def test_several_drawn_digits_are_boxed(visit: Visit) -> None:

@@ -1,6 +1,7 @@
 """Messages to workers, and which requests they compute together."""
 
 import asyncio
+from multiprocessing import Pipe
 
 import pytest
 from hypothesis import given
@@ -8,8 +9,7 @@ from hypothesis import strategies as st
 
 from digitnn.serving.models import find_sources
 from digitnn.serving.processes import start_context
-from digitnn.serving.tasks import Request
-from digitnn.serving.worker import WorkerSettings, pack, unpack
+from digitnn.serving.worker import WorkerSettings, receive, send
 from digitnn.serving.workers import MAX_TOGETHER, WorkerPool, _Job
 
 headers = st.recursive(
@@ -20,8 +20,13 @@ headers = st.recursive(
 
 
 @given(headers, st.lists(st.binary(max_size=30), max_size=5))
-def test_what_is_packed_is_unpacked(header, bodies):
-    assert unpack(pack(header, bodies)) == (header, bodies)
+def test_what_is_sent_is_received(header, bodies):
+    ours, theirs = Pipe()
+    with ours, theirs:
+        send(ours, header, bodies)
+        send(ours, None, [memoryview(b"next")])
+        assert receive(theirs) == (header, bodies)
+        assert receive(theirs) == (None, [b"next"])
 
 
 def pool_of(count=1, **options):
@@ -34,13 +39,13 @@ def test_only_requests_of_one_kind_are_taken_together():
     pool = pool_of()
     togethers = ["a", "b", "a", None, "a", *["b"] * (MAX_TOGETHER + 5), None]
     jobs = [
-        _Job("classify", Request({"k": k}, b""), together, loop.create_future(), loop)
+        _Job("classify", {"k": k}, b"", together, loop.create_future(), loop)
         for k, together in enumerate(togethers)
     ]
     pool._jobs.extend(jobs)
 
     def take():
-        return [job.request.options["k"] for job in pool._take(0)]
+        return [job.options["k"] for job in pool._take(0)]
 
     assert take() == [0, 2, 4]
     assert take() == [1, *range(5, 5 + MAX_TOGETHER - 1)]

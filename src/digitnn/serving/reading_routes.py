@@ -134,7 +134,8 @@ def add_reading(app: FastAPI, service: Service) -> None:
             raise ApiError(422, "too_many_images", f"at most {most:,} images a request, {got}")
         split = kind == OCTETS and len(body) > IMAGES_PER_JOB * PIXELS and not len(body) % PIXELS
         size = IMAGES_PER_JOB * PIXELS
-        parts = [body[k : k + size] for k in range(0, len(body), size)] if split else [body]
+        view = memoryview(body)
+        parts = [view[k : k + size] for k in range(0, len(body), size)] if split else [body]
         together = ("classify", model, engine)
         replies = await asyncio.gather(
             *(service.pool.submit("classify", options, part, together) for part in parts)

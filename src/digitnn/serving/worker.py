@@ -1,12 +1,10 @@
 """A worker: a process that computes what it is asked through a pipe, and the messages of the pipe.
 
-Messages are JSON headers and bytes, never pickles: the number of bytes of the header, the header,
-the bodies one after another.
+Messages are a JSON header and bytes, never pickles. Bodies are sent as they are, without a copy.
 """
 
 import json
 import signal
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -26,21 +24,17 @@ class WorkerSettings:
     megapixels: float
 
 
-def pack(header: Any, bodies: Sequence[bytes]) -> bytes:
-    """Return a message; the header is extended by the sizes of the bodies."""
-    text = json.dumps([header, [len(body) for body in bodies]]).encode()
-    return b"".join([struct.pack("<I", len(text)), text, *bodies])
+def send(pipe: Connection, header: Any, bodies: Sequence[bytes | memoryview]) -> None:
+    """Send a header and bodies. Raises `OSError` if the other side has gone."""
+    pipe.send_bytes(json.dumps([header, len(bodies)]).encode())
+    for body in bodies:
+        pipe.send_bytes(body)
 
 
-def unpack(message: bytes) -> tuple[Any, list[bytes]]:
-    """Return the header and the bodies of a message."""
-    (size,) = struct.unpack_from("<I", message)
-    header, sizes = json.loads(message[4 : 4 + size])
-    bodies, start = [], 4 + size
-    for length in sizes:
-        bodies.append(message[start : start + length])
-        start += length
-    return header, bodies
+def receive(pipe: Connection) -> tuple[Any, list[bytes]]:
+    """Wait for a header and bodies. Raises `OSError` or `EOFError` if the other side has gone."""
+    header, n = json.loads(pipe.recv_bytes())
+    return header, [pipe.recv_bytes() for _ in range(n)]
 
 
 def work(pipe: Connection, settings: WorkerSettings) -> None:
@@ -52,10 +46,10 @@ def work(pipe: Connection, settings: WorkerSettings) -> None:
     pipe.send_bytes(b"ready")
     while True:
         try:
-            (kind, options), bodies = unpack(pipe.recv_bytes())
+            (kind, options), bodies = receive(pipe)
         except (EOFError, OSError):
             return
         requests = [Request(*pair) for pair in zip(options, bodies, strict=True)]
         replies = tasks.run(kind, requests)
         header = [[reply.status, reply.media_type] for reply in replies]
-        pipe.send_bytes(pack(header, [reply.body for reply in replies]))
+        send(pipe, header, [reply.body for reply in replies])

@@ -17,8 +17,7 @@ from typing import Any
 from digitnn.serving.models import Source
 from digitnn.serving.processes import Context
 from digitnn.serving.replies import STOPPING, ApiError, Reply
-from digitnn.serving.tasks import Request
-from digitnn.serving.worker import WorkerSettings, pack, unpack, work
+from digitnn.serving.worker import WorkerSettings, receive, send, work
 
 MAX_TOGETHER = 64
 """Requests of one kind that a worker takes at once, if they may be computed together."""
@@ -29,7 +28,8 @@ class _Job:
     """A request that waits or is computed. together: jobs with the same value may be merged."""
 
     kind: str
-    request: Request
+    options: Any
+    body: bytes | memoryview
     together: Hashable | None
     answer: "asyncio.Future[Reply]"
     loop: asyncio.AbstractEventLoop
@@ -107,11 +107,11 @@ class WorkerPool:
         return tuple(worker.process.pid for worker in self._workers.values())
 
     async def submit(
-        self, kind: str, options: Any, body: bytes, together: Hashable | None = None
+        self, kind: str, options: Any, body: bytes | memoryview, together: Hashable | None = None
     ) -> Reply:
         """Return the reply of a worker, an error too. See `_Job` for together."""
         loop = asyncio.get_running_loop()
-        job = _Job(kind, Request(options, body), together, loop.create_future(), loop)
+        job = _Job(kind, options, body, together, loop.create_future(), loop)
         with self._change:
             if self._closing or not self._feeding:
                 return STOPPING.reply
@@ -176,11 +176,11 @@ class WorkerPool:
             try:
                 if len(self._added) > known:
                     for source in self._added[known:]:
-                        self._ask(worker, "add", [Request({"source": source.to_json()}, b"")])
+                        self._ask(worker, "add", [{"source": source.to_json()}], [b""])
                     known = len(self._added)
                 if jobs:
-                    requests = [job.request for job in jobs]
-                    replies = self._ask(worker, jobs[0].kind, requests)
+                    options, bodies = [job.options for job in jobs], [job.body for job in jobs]
+                    replies = self._ask(worker, jobs[0].kind, options, bodies)
                     for job, reply in zip(jobs, replies, strict=True):
                         job.finish(reply)
             except (OSError, EOFError) as error:
@@ -220,13 +220,18 @@ class WorkerPool:
                 self._jobs.appendleft(job)
             self._change.notify_all()
 
-    def _ask(self, worker: _Worker, kind: str, requests: Sequence[Request]) -> list[Reply]:
+    def _ask(
+        self,
+        worker: _Worker,
+        kind: str,
+        options: Sequence[Any],
+        bodies: Sequence[bytes | memoryview],
+    ) -> list[Reply]:
         """Send requests and return the replies. Raises `OSError` or `EOFError` if it crashed."""
-        options, bodies = [r.options for r in requests], [r.body for r in requests]
-        worker.pipe.send_bytes(pack([kind, options], bodies))
+        send(worker.pipe, [kind, options], bodies)
         if not worker.pipe.poll(self.seconds):
             raise TimeoutError
-        header, found = unpack(worker.pipe.recv_bytes())
+        header, found = receive(worker.pipe)
         return [
             Reply(status, media_type, body)
             for (status, media_type), body in zip(header, found, strict=True)

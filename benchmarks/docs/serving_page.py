@@ -1,6 +1,7 @@
-"""Write the figures of benchmarks/results/serving.json into docs/serving.md.
+"""Write the figures of serving.json and serving_load.json, in benchmarks/results, into docs/serving.md.
 
-python -m benchmarks.timing.serving --json --minutes 20 > benchmarks/results/serving.json
+python -m benchmarks.timing.serving --json > benchmarks/results/serving.json
+python -m benchmarks.timing.serving_load --json --minutes 20 > benchmarks/results/serving_load.json
 python -m benchmarks.docs.serving_page
 """
 
@@ -14,9 +15,10 @@ from digitnn.atomic_files import write_text
 
 BEGIN = "<!-- figures: written by python -m benchmarks.docs.serving_page -->"
 END = "<!-- end of figures -->"
+FILES = ("serving", "serving_load")
 
 
-def tables(result: dict[str, Any]) -> str:
+def tables(result: dict[str, Any], load: dict[str, Any]) -> str:
     """Return the tables of speed and of the bad day."""
     start, stroke, many = (
         result[key] for key in ("start_to_ready_seconds", "stroke", "many_clients")
@@ -41,28 +43,25 @@ def tables(result: dict[str, Any]) -> str:
         f"{statuses}; {many['a_second']:,.0f} a second; p50 {many['p50_ms']:.0f} ms, "
         f"p99 {many['p99_ms']:.0f} ms",
     ))  # fmt: skip
-    if day := result.get("bad_day"):
-        rows += _bad_day(day)
+    rows.append(_bad_day(load))
     table = "".join(f"| {what} | {value} |\n" for what, value in rows)
     return f"| what | measured |\n|---|---|\n{table}\n{_measured(result['machine'])}"
 
 
-def _bad_day(day: dict[str, Any]) -> list[tuple[str, str]]:
-    answers = sum(day["statuses"][kind].get("200", 0) for kind in ("good 1", "good 2"))
-    return [
-        (
-            f"{day['minutes']:g} minutes of good, bad, huge, slow and cancelled requests",
-            f"{answers:,} good answers, {day['wrong_answers']} of them wrong; memory "
-            f"{day['megabytes_before']:.0f} MB, grown by {day['megabytes_grown']:.1f} MB; "
-            f"{day['in_flight_after']:.0f} requests stuck, {day['worker_restarts']:.0f} crashes",
-        )
-    ]
+def _bad_day(load: dict[str, Any]) -> tuple[str, str]:
+    answers = sum(load["statuses"][kind].get("200", 0) for kind in ("good 1", "good 2"))
+    return (
+        f"{load['minutes']:g} minutes of good, bad, huge, slow and cancelled requests",
+        f"{answers:,} good answers, {load['wrong_answers']} of them wrong; memory "
+        f"{load['megabytes_before']:.0f} MB, grown by {load['megabytes_grown']:.1f} MB; "
+        f"{load['in_flight_after']:.0f} requests stuck, {load['worker_restarts']:.0f} crashes",
+    )
 
 
 def _measured(machine: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     return (
-        f"Measured by `python -m benchmarks.timing.serving --json --minutes N` on "
+        f"Measured by `python -m benchmarks.timing.serving --json` and `serving_load` on "
         f"{machine['processor']}, {machine['cores']} cores; {versions}; commit "
         f"{machine['commit']}. Traffic over loopback.\n"
     )
@@ -71,9 +70,9 @@ def _measured(machine: dict[str, Any]) -> str:
 def main() -> None:
     """Write docs/serving.md."""
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    result = json.loads((RESULTS / "serving.json").read_text())
+    result, load = (json.loads((RESULTS / f"{name}.json").read_text()) for name in FILES)
     page = ROOT / "docs" / "serving.md"
-    write_text(page, put_between(page.read_text(), BEGIN, END, tables(result)))
+    write_text(page, put_between(page.read_text(), BEGIN, END, tables(result, load)))
 
 
 if __name__ == "__main__":

@@ -6,18 +6,24 @@ import socket
 import subprocess
 import sys
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
+from PIL import Image
 
 READY = re.compile(r"http://127\.0\.0\.1:(\d+)")
 OCTETS = "application/octet-stream"
+EXPLAIN = "/v1/explain?model=cnn&parts=stages,saliency"
+
+CANVAS = 280
+"""Side of a drawing, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -112,83 +118,12 @@ def in_parallel(works: Sequence[Callable[[], None]]) -> float:
     return perf_counter() - begin
 
 
-@dataclass
-class MixedLoad:
-    """Clients of five kinds, for some seconds: good, bad, huge, slow, and such as hang up.
-
-    statuses: of all answers by kind; wrong: good requests with another answer than expected.
-    """
-
-    server: Server
-    good: Sequence[tuple[str, bytes, bytes]]
-    seconds: float
-    statuses: dict[str, Counter[int]] = field(default_factory=dict)
-    wrong: int = 0
-
-    def run(self) -> None:
-        """Send the load; every client works until the time is over."""
-        self._end = perf_counter() + self.seconds
-        kinds: dict[str, Callable[[], int]] = {
-            "good 1": self._good, "good 2": self._good, "bad": self._bad,
-            "huge": self._huge, "slow": self._slow, "cancelled": self._cancelled,
-        }  # fmt: skip
-        self.statuses = {kind: Counter() for kind in kinds}
-        self._turn = 0
-
-        def client(kind: str, work: Callable[[], int]) -> Callable[[], None]:
-            def run() -> None:
-                while perf_counter() < self._end:
-                    self.statuses[kind][work()] += 1
-
-            return run
-
-        in_parallel([client(kind, work) for kind, work in kinds.items()])
-
-    def _good(self) -> int:
-        self._turn += 1
-        path, body, expected = self.good[self._turn % len(self.good)]
-        kind = "image/png" if "read" in path or "explain" in path else OCTETS
-        status, answer = self.server.ask("POST", path, body, kind)
-        self.wrong += status == 200 and answer != expected
-        sleep(0.005)
-        return status
-
-    def _bad(self) -> int:
-        sleep(0.02)
-        bodies = (b"", b"not a picture", b"\x89PNG\r\n\x1a\n broken", b"{" * 1000)
-        self._turn += 1
-        return self.server.ask("POST", "/v1/read", bodies[self._turn % 4], "image/png")[0]
-
-    def _huge(self) -> int:
-        sleep(0.5)
-        try:
-            return self.server.ask("POST", "/v1/read", bytes(20_000_000), "image/png")[0]
-        except OSError:  # the server may cut the line before all is sent
-            return 0
-
-    def _slow(self) -> int:
-        with socket.create_connection(("127.0.0.1", self.server.port), 60) as line:
-            line.sendall(
-                b"POST /v1/read HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900\r\n\r\n"
-            )
-            for _ in range(60):
-                sleep(0.1)
-                try:
-                    line.sendall(b"x")
-                except OSError:
-                    break
-                if perf_counter() > self._end:
-                    return 0
-            answer = line.recv(100)
-        return int(answer[9:12]) if answer.startswith(b"HTTP/1.1 ") else 0
-
-    def _cancelled(self) -> int:
-        path, body, _ = self.good[0]
-        with socket.create_connection(("127.0.0.1", self.server.port), 60) as line:
-            head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\n"
-            line.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-        sleep(0.02)
-        return 0
+def drawing(image: ndarray) -> bytes:
+    """Return a digit as the page draws it: black on white, a PNG."""
+    large = Image.fromarray(255 - image).resize((CANVAS, CANVAS), Image.Resampling.BICUBIC)
+    file = BytesIO()
+    large.save(file, "PNG", compress_level=1)
+    return file.getvalue()
 
 
 def logits_in(answer: bytes) -> Any:

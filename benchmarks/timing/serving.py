@@ -1,32 +1,29 @@
-"""How fast is the server, and does it stand a bad day?
+"""How fast is the server?
 
 Start to ready; from a stroke to the answers of both engines; images classified a second beside the
-engine alone, in turns; 64 clients at once; and, with --minutes, a mix of good, bad, huge, slow and
-cancelled requests, after which memory and the requests in work are looked at. Every good answer is
-compared with the one that is expected. Traffic goes to 127.0.0.1 only.
+engine alone, in turns; 64 clients at once. Every answer is compared with the one that is expected.
+Traffic goes to 127.0.0.1 only.
 
-    python -m benchmarks.timing.serving --json [--minutes 20] [--repeats 5]
+    python -m benchmarks.timing.serving --json [--repeats 5]
 """
 
 import argparse
 import json
 from collections import Counter
 from functools import partial
-from io import BytesIO
 from statistics import median
 from time import perf_counter, sleep
 from typing import Any
 
 import numpy as np
-from numpy import ndarray
-from PIL import Image
 
 from benchmarks.measuring import load_data, print_result, spread
 from benchmarks.timing.served import (
+    EXPLAIN,
     OCTETS,
     Client,
-    MixedLoad,
     Server,
+    drawing,
     in_parallel,
     logits_in,
     running,
@@ -34,20 +31,8 @@ from benchmarks.timing.served import (
 from digitnn.data.dataset import Dataset
 from digitnn.serving.models import SHIPPED, ServedModel, Source
 
-CANVAS = 280
-"""Side of a drawing, in pixels."""
-
 BATCH, CLIENTS_OF_BATCHES, BATCHES = 2000, 4, 3
 MANY_CLIENTS, REQUESTS_EACH = 64, 30
-EXPLAIN = "/v1/explain?model=cnn&parts=stages,saliency"
-
-
-def drawing(image: ndarray) -> bytes:
-    """Return a digit as the page draws it: black on white, a PNG."""
-    large = Image.fromarray(255 - image).resize((CANVAS, CANVAS), Image.Resampling.BICUBIC)
-    file = BytesIO()
-    large.save(file, "PNG", compress_level=1)
-    return file.getvalue()
 
 
 def measure_start(repeats: int) -> dict[str, Any]:
@@ -135,42 +120,12 @@ def measure_many_clients(server: Server, digits: Dataset, model: ServedModel) ->
             **percentiles(times)}  # fmt: skip
 
 
-def measure_bad_day(digits: Dataset, minutes: float) -> dict[str, Any]:
-    """Return what a mix of requests did to the server's memory, and whether any is stuck."""
-    with running("--request-seconds", "3") as (server, _):
-        bodies = [drawing(image) for image in digits.images[:20]]
-        paths = ("/v1/read", EXPLAIN)
-        good = []
-        for path in paths:
-            for body in bodies:
-                status, answer = server.ask("POST", path, body, "image/png")
-                assert status == 200, answer
-                good.append((path, body, answer))
-        MixedLoad(server, good, min(60 * minutes / 5, 60)).run()  # until all is warm
-        before = server.resident_bytes()
-        load = MixedLoad(server, good, 60 * minutes)
-        load.run()
-        sleep(4)
-        grown = server.resident_bytes() - before
-        return {
-            "minutes": minutes,
-            "statuses": {kind: dict(found) for kind, found in load.statuses.items()},
-            "wrong_answers": load.wrong,
-            "megabytes_before": round(before / 1e6, 1),
-            "megabytes_grown": round(grown / 1e6, 1),
-            "in_flight_after": server.gauge("digitnn_in_flight"),
-            "worker_restarts": server.gauge("digitnn_worker_restarts"),
-            "ready_after": server.ask("GET", "/v2/health/ready")[0] == 200,
-        }
-
-
 def main() -> None:
     """Measure, and print JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print JSON on one line only")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--strokes", type=int, default=300)
-    parser.add_argument("--minutes", type=float, default=0.0, help="of mixed load")
     options = parser.parse_args()
     valid = load_data().valid
     models = {name: ServedModel.load(Source(name, folder, "")) for name, folder, _ in SHIPPED}
@@ -182,8 +137,6 @@ def main() -> None:
             for name, model in models.items()
         }
         result["many_clients"] = measure_many_clients(server, valid, models["cnn"])
-    if options.minutes:
-        result["bad_day"] = measure_bad_day(valid, options.minutes)
     print_result(result, options.json)
 
 

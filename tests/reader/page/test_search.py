@@ -174,6 +174,18 @@ def test_a_point_found_twice_is_one_though_its_boxes_hardly_meet(left, count):
     assert len(merge(detections(*points))) == count
 
 
+@pytest.mark.parametrize(("symbol", "dy", "count"), [("-", 5, 1), ("-", 40, 2), ("4", 5, 2)])
+def test_a_dash_found_twice_is_one_though_its_boxes_do_not_meet(symbol, dy, count):
+    boxes = [(10, 10, 30, 14), (11, 10 + dy, 31, 14 + dy)]
+    found = detections((boxes[0], 0.9, symbol), (boxes[1], 0.8, symbol))
+    assert len(merge(found)) == count
+
+
+def test_slashes_around_a_digit_are_two():
+    slashes = ((10, 10, 22, 40), 0.9, "/"), ((38, 10, 50, 40), 0.8, "/")
+    assert len(merge(detections(*slashes))) == 2
+
+
 def test_a_one_that_another_size_shows_as_a_slash_is_one_glyph():
     """The box of a long thin symbol is as exact as that of a digit."""
     one, slash = ((360, 47, 388, 99), 0.9, "1"), ((364, 46, 390, 100), 0.8, "/")

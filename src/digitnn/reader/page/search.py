@@ -54,9 +54,11 @@ FREE_OVERLAP, OVERLAP_SCALE = 0.15, 0.2
 """So much of a box may lie in another one; more makes it less probable, on this scale, squared."""
 
 NARROW = 0.5
-"""Boxes narrower than this share of their height are widened to it before they are compared. Those
-of symbols, which are found less exactly than they are large, are compared once more after growing
-by half their shorter side."""
+"""Boxes narrower than this share of their height are widened to it before they are compared."""
+
+SYMBOL_REACH = 1.2
+"""Symbols are found less exactly than they are large: two are the same if their centres are no
+further apart, in either direction, than so many times the width of the wider one."""
 
 
 def find_glyphs(grey: UInt8[ndarray, "h w"], network: PageNetwork) -> Detections:
@@ -154,15 +156,18 @@ def merge(glyphs: Detections) -> Detections:
     boxes, scores, characters = glyphs.boxes, glyphs.scores.copy(), glyphs.characters.copy()
     sides = boxes[:, 2:] - boxes[:, :2]
     symbols = characters[:, NON_DIGIT:OTHER].sum(axis=1) > 0.5
-    narrow = np.maximum(NARROW * sides[:, ::-1] - sides, 0) / 2
-    small = np.maximum(narrow, symbols[:, None] * sides.min(axis=1, keepdims=True) / 2)
-    widened = [boxes + np.concatenate([-by, by], axis=1) for by in (narrow, small)]
+    by = np.maximum(NARROW * sides[:, ::-1] - sides, 0) / 2
+    widened = boxes + np.concatenate([-by, by], axis=1)
+    centres, reach = (boxes[:, :2] + boxes[:, 2:]) / 2, SYMBOL_REACH * sides[:, 0]
     kept, left = [], np.arange(len(scores))
     while len(left):
         best = left[scores[left].argmax()]
         kept.append(best)
         left = left[left != best]
-        same = np.any([_overlap(wide[best], wide[left]) > SAME_GLYPH for wide in widened], axis=0)
+        same = _overlap(widened[best], widened[left]) > SAME_GLYPH
+        apart = np.abs(centres[left] - centres[best]).max(axis=1)
+        near = apart <= np.maximum(reach[left], reach[best])
+        same |= symbols[best] & symbols[left] & near
         if same.any():
             members = np.append(left[same], best)
             characters[best] = np.average(characters[members], axis=0, weights=scores[members])

@@ -41,9 +41,6 @@ SEED = 900_000
 MIN_HEIGHT = 6.0
 """Height in pixels below which a digit of a scene cannot be read."""
 
-MIN_HEIGHT = 6.0
-"""Height in pixels below which a digit of a scene cannot be read."""
-
 MIN_SHARED = 0.35
 """A detection is of the glyph with which it shares so much of the union of both boxes."""
 

@@ -3,6 +3,7 @@
 Messages are a JSON header and bytes, never pickles. Bodies are sent as they are, without a copy.
 """
 
+import gc
 import json
 import signal
 from collections.abc import Sequence
@@ -43,6 +44,7 @@ def work(pipe: Connection, settings: WorkerSettings) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     use_resources(threads=1)
     tasks = Tasks(settings.sources, settings.max_images, settings.megapixels)
+    gc.freeze()  # a full collection would write to all objects, and so copy the pages they share
     pipe.send_bytes(b"ready")
     while True:
         try:

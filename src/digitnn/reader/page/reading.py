@@ -23,7 +23,7 @@ from digitnn.reader.page.network import CHARACTERS, Detections, PageNetwork
 from digitnn.reader.page.reading_order import reading_order
 from digitnn.reader.page.search import find_glyphs
 
-MIN_SCORE = 0.6
+MIN_SCORE = 0.55
 """Probability of a glyph below which nothing is reported, not even "?"."""
 
 PAPER = 0.3

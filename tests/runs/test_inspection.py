@@ -1,5 +1,6 @@
 """`digitnn inspect`: the content decides; malicious and unknown files are one error line."""
 
+import bz2
 import gzip
 import json
 import pickle
@@ -10,9 +11,22 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.io
+from digit_files import (
+    HEADER,
+    csv_text,
+    emnist_mat,
+    idx_named,
+    kaggle_csv,
+    libsvm_files,
+    libsvm_text,
+    npz_pairs,
+    theano_pickle,
+    zipped_csv,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tiny_collection import tiny_part
 
 from digitnn.cli.data import inspect
 from digitnn.data.formats.idx import write_idx
@@ -77,6 +91,81 @@ def test_the_content_decides_the_kind_whatever_the_file_name(name: str, tmp_path
     found = inspect_path(tmp_path / "file").to_json()
     assert (found["schema"], found["kind"]) == (1, kind)
     assert [(a["name"], a["shape"], a["dtype"]) for a in found["arrays"]] == arrays
+
+
+TEXT: dict[str, tuple[Any, str, list[tuple[str, list[int], str]], str]] = {
+    "csv": (csv_text(tiny_part(5, 1)), "csv", [("file", [5, 785], "text")], "column 1"),
+    "csv with header": (
+        "\ufeff" + csv_text(tiny_part(5, 1), HEADER, end="\r\n"),
+        "csv",
+        [("file", [5, 785], "text")],
+        "column 1",
+    ),
+    "libsvm": (
+        libsvm_text(tiny_part(5, 1)),
+        "libsvm",
+        [("file", [5, 784], "text")],
+        "first in each line",
+    ),
+}
+TEXT["csv without labels"] = (
+    "\n".join(line.partition(",")[2] for line in csv_text(tiny_part(5, 1), HEADER).splitlines()),
+    "csv",
+    [("file", [5, 784], "text")],
+    "none",
+)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress])
+@pytest.mark.parametrize("name", TEXT)
+def test_text_of_digits_is_counted_packed_or_not(name: str, pack: Any, tmp_path: Path) -> None:
+    text, kind, arrays, labels = TEXT[name]
+    (tmp_path / "file").write_bytes(pack(text.encode()))
+    found = inspect_path(tmp_path / "file").to_json()
+    assert (found["kind"], found["labels"]) == (kind, labels)
+    assert [(a["name"], a["shape"], a["dtype"]) for a in found["arrays"]] == arrays
+
+
+def test_a_gzipped_pickle_is_inspected_by_the_safe_loader(tmp_path: Path) -> None:
+    path = theano_pickle(tmp_path, tiny_part(12, 1), tiny_part(10, 2))
+    found = inspect_path(path)
+    assert found.kind == "pickle"
+    assert [array.shape for array in found.arrays[::2]] == [(10, 784), (2, 784), (10, 784)]
+    path.write_bytes(gzip.compress(b"\x80\x02cos\nsystem\nX\1\0\0\0a\x85R."))
+    with pytest.raises(FormatError, match=r"mnist.pkl.gz: rejected: .*os\.system"):
+        inspect_path(path)
+
+
+@pytest.mark.parametrize(
+    ("build", "kind", "shapes"),
+    [
+        (kaggle_csv, "csv-folder", [(20, 785), (60, 785)]),
+        (libsvm_files, "libsvm-folder", [(60, 784), (20, 784)]),
+        (zipped_csv, "csv-folder", [(60, 785), (20, 785)]),
+        (idx_named("emnist-digits"), "idx-folder", [(60, 28, 28), (60,), (20, 28, 28), (20,)]),
+        (emnist_mat, "mat", [(1, 1)]),
+        (npz_pairs, "npz", [(60, 784), (60, 10), (20, 1, 28, 28), (20,)]),
+    ],
+)
+def test_a_folder_of_digits_shows_its_files(
+    build: Any, kind: str, shapes: Any, tmp_path: Path
+) -> None:
+    build(tmp_path, tiny_part(60, 1), tiny_part(20, 2))
+    found = inspect_path(tmp_path)
+    assert found.kind == kind
+    assert [array.shape for array in found.arrays] == shapes
+
+
+def test_a_folder_of_jpegs_shows_its_classes(tmp_path: Path) -> None:
+    for digit in (3, 7):
+        (tmp_path / "training" / str(digit)).mkdir(parents=True)
+        Image.new("RGB", (40, 30)).save(tmp_path / "training" / str(digit) / "a.jpg")
+    found = inspect_path(tmp_path)
+    assert found.kind == "image-folder"
+    assert [(array.name, array.shape) for array in found.arrays] == [
+        ("3", (1, 30, 40)),
+        ("7", (1, 30, 40)),
+    ]
 
 
 def test_the_header_is_enough_for_gigabytes(tmp_path: Path) -> None:

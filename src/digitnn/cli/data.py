@@ -142,9 +142,9 @@ def inspect(
 ) -> None:
     """Show what a data or weights file holds.
 
-    That is its kind, and its arrays with shapes and types. Kinds: IDX (also gzipped), .mat,
-    .npz, .npy, pickle, safetensors, a run, folders of images. The content decides the kind, not
-    the name. No code in a pickle is run.
+    That is its kind, and its arrays with shapes and types. Kinds: IDX, .mat, .npz, .npy, pickle,
+    CSV and LIBSVM text (IDX, pickle and text also packed), safetensors, a run, folders of these
+    or of pictures. The content decides the kind, not the name. No code in a pickle is run.
     """
     from digitnn.runs.inspection import inspect_path
 

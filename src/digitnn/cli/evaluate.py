@@ -33,7 +33,7 @@ def evaluate(
             "--on",
             metavar="PATH",
             help="Evaluate on other labelled images instead of a split: an IDX file of images "
-            "(also QMNIST's), or a folder, .mat or .npz file, whose test part is used.",
+            "(also QMNIST's), or any data that --data-dir takes, whose test part is used.",
         ),
     ] = None,
     labels: Annotated[

@@ -1,11 +1,14 @@
 """Inspect a data or weights file: its kind, and its arrays with their shapes.
 
 The content decides the kind, not the name. Only headers are read, except for a pickle, which the
-restricted loader reads as a whole.
+restricted loader reads as a whole, and text, whose rows are counted.
 """
 
+import contextlib
+import gzip
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,8 +17,11 @@ from typing import Any
 from numpy import ndarray
 
 from digitnn.data.dataset import CLASSES, PARTS
-from digitnn.data.formats import idx, png_folder
-from digitnn.data.formats.magic import EMPTY_ZIP, GZIP, PNG, ZIP, head_of, kind_of
+from digitnn.data.formats import idx
+from digitnn.data.formats.csv_files import csv_sources, csv_texts, has_digit_columns
+from digitnn.data.formats.csv_table import count_rows, read_layout
+from digitnn.data.formats.libsvm import is_libsvm, libsvm_sources
+from digitnn.data.formats.magic import EMPTY_ZIP, GZIP, ZIP, head_of, kind_of
 from digitnn.data.formats.mat import mat_headers
 from digitnn.data.formats.npz import (
     NPY,
@@ -24,11 +30,20 @@ from digitnn.data.formats.npz import (
     npy_headers,
     npz_headers,
 )
+from digitnn.data.formats.pickled import plain_pickle
+from digitnn.data.formats.picture_layout import list_pictures, picture_parts
+from digitnn.data.formats.pictures import picture_size
+from digitnn.data.formats.storage import detect
+from digitnn.data.formats.text_blocks import TextFile, zip_members
+from digitnn.data.formats.values import PIXELS
 from digitnn.errors import FormatError
 from digitnn.network.storage.pickles.loading import load_pickle
 from digitnn.network.storage.safetensors import read_safetensors_header
 
-KINDS = "IDX (also gzipped), .mat, .npz, .npy, pickle, safetensors, a run, a folder of IDX or PNG"
+KINDS = (
+    "IDX (also gzipped), .mat, .npz, .npy, pickle (also gzipped), CSV or LIBSVM text of digits "
+    "(also packed), safetensors, a run, a folder of IDX, CSV or pictures"
+)
 _HEAD_BYTES = 16
 _MAX_RECIPE_BYTES = 1 << 20
 
@@ -64,6 +79,8 @@ def inspect_path(path: Path) -> Inspection:
     for is_such, inspect in _KINDS:
         if is_such(head):
             return inspect(path)
+    if is_libsvm(path) or has_digit_columns(TextFile(path)):
+        return _inspect_text(path)
     if _may_be_old_pickle(path, head):
         return _inspect_pickle(path)
     raise FormatError(f"{path}: {kind_of(head_of(path))}; known kinds: {KINDS}")
@@ -89,6 +106,39 @@ def _may_be_old_pickle(path: Path, head: bytes) -> bool:
         return file.read() == b"."
 
 
+def _inspect_gzip(path: Path) -> Inspection:
+    """Inspect what is gzipped: a pickle, text of digits, else IDX."""
+    if is_libsvm(path) or has_digit_columns(TextFile(path)):
+        return _inspect_text(path)
+    with path.open("rb") as file, contextlib.suppress(EOFError, OSError, zlib.error):
+        head = gzip.GzipFile(fileobj=file).read(2)
+        if head[:1] in (b"\x80", b"(", b"]", b"}"):
+            return _inspect_pickle(path)
+    return _inspect_idx(path)
+
+
+def _inspect_zip(path: Path) -> Inspection:
+    is_table = any(name.lower().endswith(".csv") for name in zip_members(path))
+    return _inspect_text(path) if is_table else Inspection("npz", npz_headers(path))
+
+
+def _inspect_text(path: Path) -> Inspection:
+    """Inspect a CSV or LIBSVM file, plain or packed: its rows, and where the labels are."""
+    if is_libsvm(path):
+        array = ArrayHeader(path.name, (count_rows(TextFile(path)), PIXELS), "text")
+        return Inspection("libsvm", (array,), {"labels": "first in each line"})
+    texts = csv_texts(path)
+    if not texts:
+        raise FormatError(f"{path}: no CSV file of digits in the archive; known kinds: {KINDS}")
+    arrays, labels = [], []
+    for text in texts:
+        layout = read_layout(text)
+        shape = (count_rows(text, layout.names is not None), layout.n_columns)
+        arrays.append(ArrayHeader(text.member or path.name, shape, "text"))
+        labels.append("none" if layout.label is None else f"column {layout.label + 1}")
+    return Inspection("csv", tuple(arrays), {"labels": ", ".join(labels)})
+
+
 def _inspect_idx(path: Path) -> Inspection:
     header = idx.read_idx_header(path)
     array = ArrayHeader(path.name, header.shape, dtype_name(header.dtype))
@@ -102,7 +152,8 @@ def _inspect_safetensors(path: Path) -> Inspection:
 
 
 def _inspect_pickle(path: Path) -> Inspection:
-    value = load_pickle(path)
+    with plain_pickle(path) as plain:
+        value = load_pickle(plain)
     found = list(_named_leaves(value, ""))
     arrays = tuple(
         ArrayHeader(name or path.name, leaf.shape, dtype_name(leaf.dtype))
@@ -146,9 +197,22 @@ def _inspect_folder(path: Path) -> Inspection:
         files = (idx.idx_file(path, part, content) for part, content in kinds)
         arrays = tuple(array for file in files if file for array in _inspect_idx(file).arrays)
         return Inspection("idx-folder", arrays)
-    if png_folder.png_parts(path):
+    if picture_parts(path):
         return Inspection("image-folder", tuple(_class_folders(path)))
+    if (found := detect(path)) is not None:
+        if found.path.is_file():
+            return inspect_path(found.path)
+        texts = [inspect_path(file) for file in _text_files(path)]
+        arrays = tuple(array for text in texts for array in text.arrays)
+        labels = ", ".join(text.about["labels"] for text in texts)
+        return Inspection(f"{found.format.name}-folder", arrays, {"labels": labels})
     raise FormatError(f"{path}: a folder without known content; known kinds: {KINDS}")
+
+
+def _text_files(folder: Path) -> list[Path]:
+    """Return the files with digits in a folder of CSV or LIBSVM text."""
+    tables = {text.path for text in csv_sources(folder).values()}
+    return sorted(tables or set(libsvm_sources(folder).values()))
 
 
 def _about_run(path: Path) -> dict[str, Any]:
@@ -166,32 +230,24 @@ def _about_run(path: Path) -> dict[str, Any]:
 
 
 def _class_folders(path: Path) -> Iterator[ArrayHeader]:
-    """Yield each class folder as (n, h, w), with the height and width of its first file."""
-    places = [path / part for part in PARTS if (path / part).is_dir()] or [path]
-    for folder in (place / str(digit) for place in places for digit in range(CLASSES)):
-        pictures = sorted(folder.glob("*.[pP][nN][gG]"))
-        if pictures:
-            name = folder.relative_to(path).as_posix()
-            yield ArrayHeader(name, (len(pictures), *_png_size(pictures[0])), "uint8")
-
-
-def _png_size(path: Path) -> tuple[int, int]:
-    """Return height and width from the first chunk of a PNG."""
-    head = head_of(path, 24)
-    if len(head) < 24 or not head.startswith(PNG):
-        raise FormatError(f"{path}: not a PNG: it looks like {kind_of(head)}")
-    return int.from_bytes(head[20:24]), int.from_bytes(head[16:20])
+    """Yield each class of each part as (n, h, w), with the height and width of its first file."""
+    for part in picture_parts(path):
+        pictures = list_pictures(path, part)
+        for digit in range(CLASSES):
+            files = sorted(one.path for one in pictures if one.label == digit)
+            if files:
+                size = picture_size(files[0])
+                name = f"{part}/{digit}" if (path / part).is_dir() else f"{digit}"
+                yield ArrayHeader(name, (len(files), *size), "uint8")
 
 
 _KINDS: tuple[tuple[Callable[[bytes], bool], Callable[[Path], Inspection]], ...] = (
     (lambda head: len(head) > 3 and head[:2] == b"\0\0" and head[2] in idx.TYPES, _inspect_idx),
     (_is_safetensors, _inspect_safetensors),
     (lambda head: len(head) > 1 and head[0] == 0x80 and head[1] < 32, _inspect_pickle),
+    (lambda head: head.startswith(GZIP), _inspect_gzip),
     (_is_nearly_idx, _inspect_idx),
     (lambda head: head.startswith(b"MATLAB"), lambda path: Inspection("mat", mat_headers(path))),
     (lambda head: head.startswith(NPY), lambda path: Inspection("npy", npy_headers(path))),
-    (
-        lambda head: head.startswith((ZIP, EMPTY_ZIP)),
-        lambda path: Inspection("npz", npz_headers(path)),
-    ),
+    (lambda head: head.startswith((ZIP, EMPTY_ZIP)), _inspect_zip),
 )

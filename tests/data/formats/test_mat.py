@@ -12,7 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_collection import assert_same_data, sorted_by_class, tiny_part, tiny_test, tiny_train
 
-from digitnn.data.formats.mat import list_variables, mat_arrays, read_mat, read_uint8, write_mat
+from digitnn.data.dataset import Dataset
+from digitnn.data.formats.mat import list_variables, read_uint8
+from digitnn.data.formats.mat_collections import (
+    find_mat,
+    mat_arrays,
+    mat_parts,
+    read_mat,
+    write_mat,
+)
 from digitnn.errors import FormatError
 
 
@@ -215,3 +223,80 @@ def test_damaged_bytes_are_read_or_refused_but_never_crash(tmp_path_factory, dat
     path.write_bytes(bytes(content))
     with contextlib.suppress(FormatError):
         read_mat(path, "train", "tiny")
+
+
+def original(path: Path, images: Dataset, **more: object) -> Path:
+    variables = {"data": images.images.reshape(-1, 784).T, "label": images.labels[None] * 1.0}
+    scipy.io.savemat(path, variables | more)
+    return path
+
+
+def test_the_last_images_of_mnist_original_are_the_test_part(tmp_path, monkeypatch):
+    monkeypatch.setattr("digitnn.data.formats.mat_collections.MNIST_IMAGES", 80)
+    monkeypatch.setattr("digitnn.data.formats.mat_collections.MNIST_TRAIN", 60)
+    path = original(tmp_path / "mnist-original.mat", tiny_train() + tiny_test())
+    assert mat_parts(path) == ("train", "test")
+    assert_same_data(read_mat(path, "train", "x"), tiny_train())
+    assert_same_data(read_mat(path, "test", "x"), tiny_test())
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        (
+            {"data": np.zeros((60, 784), np.uint8)},
+            "data must have the shape (784, n), got (60, 784)",
+        ),
+        ({"data": np.zeros((784, 50))}, "60 labels for 50 images"),
+        ({"data": np.full((784, 60), 0.333)}, "is 0.333, which is not k / 255"),
+        ({"label": np.full((1, 60), 10.0)}, "label: label 0 is 10; labels are 0 to 9"),
+        ({"label": np.zeros((6, 10, 1))}, "label: expected labels of shape"),
+    ],
+)
+def test_what_does_not_fit_mnist_original_is_refused(tmp_path, variables, message):
+    path = original(tmp_path / "x.mat", tiny_train(), **variables)
+    assert message in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        ({"test": {"images": np.zeros((2, 784), np.uint8)}}, "no dataset.train.images and dataset"),
+        ({"train": np.zeros(3)}, "found the fields 'train'"),
+        ({"train": {"images": np.zeros((2, 784), np.uint8), "labels": "ab"}}, "no dataset.train"),
+        (
+            {"train": {"images": np.zeros((2, 700), np.uint8), "labels": np.zeros(2)}},
+            "dataset.train.images: expected images of shape",
+        ),
+        (
+            {"train": {"images": np.zeros((2, 784), np.uint8), "labels": np.zeros(3)}},
+            "3 labels for 2 images",
+        ),
+        (
+            {"train": {"images": np.zeros((2, 784), np.uint8), "labels": np.array([[3], [26]])}},
+            "dataset.train.labels: label 1 is 26; labels are 0 to 9",
+        ),
+    ],
+)
+@pytest.mark.parametrize("compress", [False, True])
+def test_what_does_not_fit_emnist_is_refused(tmp_path, dataset, message, compress):
+    scipy.io.savemat(tmp_path / "x.mat", {"dataset": dataset}, do_compression=compress)
+    assert message in refusal(tmp_path / "x.mat")
+
+
+def test_a_struct_array_is_refused(tmp_path):
+    records = np.zeros((1, 2), dtype=[("train", object), ("test", object)])
+    scipy.io.savemat(tmp_path / "x.mat", {"dataset": records})
+    assert "is no single struct" in refusal(tmp_path / "x.mat")
+
+
+def test_a_folder_is_searched_for_the_only_file_with_digits(tmp_path):
+    scipy.io.savemat(tmp_path / "weights.mat", {"w": np.zeros(3)})
+    (tmp_path / "broken.mat").write_bytes(b"MATLAB")
+    assert find_mat(tmp_path) is None
+    path = original(tmp_path / "mnist-original.mat", tiny_train())
+    assert find_mat(tmp_path) == path
+    original(tmp_path / "other.mat", tiny_train())
+    assert find_mat(tmp_path) is None  # which of the two?
+    write_mat(tmp_path / "mnist_all.mat", tiny_train(), tiny_test())
+    assert find_mat(tmp_path) == tmp_path / "mnist_all.mat"

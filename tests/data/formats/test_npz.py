@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_collection import assert_same_data, tiny_part, tiny_test, tiny_train
 
-from digitnn.data.formats.npz import read_npz, write_npz
+from digitnn.data.formats.npz import find_npz, npz_parts, read_npz, write_npz
 from digitnn.errors import DataError
 
 
@@ -81,8 +81,8 @@ def test_a_label_out_of_range_is_refused_whatever_its_type(tmp_path, label):
 
 
 def test_labels_that_are_not_whole_numbers_are_refused(tmp_path):
-    np.savez(tmp_path / "x.npz", x_train=np.zeros((2, 28, 28), np.uint8), y_train=np.ones(2))
-    assert "y_train must be integers, got float64" in refusal(tmp_path / "x.npz")
+    np.savez(tmp_path / "x.npz", x_train=np.zeros((2, 28, 28), np.uint8), y_train=np.full(2, 1.5))
+    assert "y_train must be integers, got float64: label 0 is 1.5" in refusal(tmp_path / "x.npz")
 
 
 def test_fewer_labels_than_images_are_refused(tmp_path):
@@ -94,7 +94,7 @@ def test_fewer_labels_than_images_are_refused(tmp_path):
 def test_a_missing_array_is_named_with_those_that_are_there(tmp_path):
     np.savez(tmp_path / "x.npz", x_train=np.zeros((2, 28, 28), np.uint8), labels=np.zeros(2))
     message = refusal(tmp_path / "x.npz")
-    assert "no array y_train; expected x_train, y_train, x_test, y_test" in message
+    assert "no array y_train; expected x_train, y_train, x_test, y_test, or a pair" in message
     assert "found 'x_train.npy', 'labels.npy'" in message
 
 
@@ -154,3 +154,39 @@ def test_damaged_bytes_are_read_or_refused_but_never_crash(tmp_path_factory, dat
     path.write_bytes(bytes(content))
     with contextlib.suppress(DataError):
         assert len(read_npz(path, "train", "tiny")) == 10
+
+
+@pytest.mark.parametrize(
+    ("x", "y"), [("x_train", "y_train"), ("train_images", "train_labels"), ("X_train", "Y_train")]
+)
+def test_named_parts_win_over_one_set_and_case_does_not_count(tmp_path, x, y):
+    data = tiny_train()
+    arrays = {x: data.images, y: data.labels, "X": data.images[:2], "y": data.labels[:3]}
+    np.savez(tmp_path / "x.npz", **arrays)
+    assert npz_parts(tmp_path / "x.npz") == ("train",)
+    assert_same_data(read_npz(tmp_path / "x.npz", "train", "x"), data)
+
+
+def test_a_test_part_without_training_part_is_no_training_file(tmp_path):
+    data = tiny_test()
+    np.savez(tmp_path / "x.npz", x_test=data.images, y_test=data.labels, x=data.images, y=[1])
+    assert npz_parts(tmp_path / "x.npz") == ("test",)
+    assert_same_data(read_npz(tmp_path / "x.npz", "test", "x"), data)
+    assert "no array x_train" in refusal(tmp_path / "x.npz")
+
+
+def test_labels_that_do_not_match_in_number_name_the_file(tmp_path):
+    np.savez(tmp_path / "x.npz", X=np.zeros((3, 784)), y=np.zeros(2))
+    assert f"{tmp_path}/x.npz: 2 labels for 3 images" in refusal(tmp_path / "x.npz")
+
+
+def test_a_folder_is_searched_for_the_only_archive_with_digits(tmp_path):
+    np.savez(tmp_path / "weights.npz", w=np.zeros(3))
+    (tmp_path / "broken.npz").write_bytes(b"PK")
+    assert find_npz(tmp_path) is None
+    np.savez(tmp_path / "kmnist.npz", images=tiny_test().images, labels=tiny_test().labels)
+    assert find_npz(tmp_path) == tmp_path / "kmnist.npz"
+    np.savez(tmp_path / "more.npz", images=tiny_test().images, labels=tiny_test().labels)
+    assert find_npz(tmp_path) is None  # which of the two?
+    write_npz(tmp_path / "mnist.npz", tiny_train(), tiny_test())
+    assert find_npz(tmp_path) == tmp_path / "mnist.npz"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from digit_files import idx_named
 from tiny_collection import (
     assert_same_data,
     sorted_by_class,
@@ -174,3 +175,32 @@ def test_gzipped_idx_unpacks_to_the_plain_files(tmp_path):
     ):
         assert packed.name == f"{plain.name}.gz"
         assert gzip.decompress(packed.read_bytes()) == plain.read_bytes()
+
+
+def test_of_several_prefixes_in_a_folder_that_of_digits_counts(tmp_path):
+    for name, data in (("digits", tiny_train()), ("letters", tiny_test()), ("mnist", tiny_test())):
+        idx_named(f"emnist-{name}")(tmp_path, data, data)
+    assert_same_data(read_part(tmp_path, "train", "tiny"), tiny_train())
+    for path in tmp_path.glob("emnist-digits-*"):
+        path.unlink()
+    assert detect(tmp_path) is None  # letters or mnist?
+
+
+def test_labels_with_origin_must_be_digits_too(tmp_path):
+    write_idx(tmp_path / "qmnist-train-images-idx3-ubyte", tiny_train().images)
+    labels = np.zeros((60, 8), np.int32)
+    labels[5, 0] = 10
+    write_idx(tmp_path / "qmnist-train-labels-idx2-int", labels)
+    with pytest.raises(FormatError, match="labels-idx2-int: labels: label 5 is 10"):
+        read_part(tmp_path, "train", "tiny")
+    write_idx(tmp_path / "qmnist-train-labels-idx2-int", labels[:, :7])
+    with pytest.raises(FormatError, match="labels-idx2-int: "):
+        read_part(tmp_path, "train", "tiny")
+
+
+def test_a_damaged_file_is_recognised_and_its_fault_told_when_it_is_read(tmp_path):
+    (tmp_path / "x.npz").write_bytes(b"PK")
+    found = detect(tmp_path / "x.npz")
+    assert found is not None
+    with pytest.raises(FormatError, match=r"x.npz: not an .npz"):
+        found.read("train", "x")

@@ -82,8 +82,8 @@ def find(
         tried.append(f"{base}: {'no digit data' if base.exists() else 'no such folder'}")
         if base == data_dir:  # named for this call: no fallback
             raise SourceError(
-                f"{tried[-1]}; expected IDX files, mnist_all.mat, mnist.npz, MNIST/raw or a folder "
-                "of PNGs for each digit; leave out --data-dir to download the data"
+                f"{tried[-1]}; expected IDX files, .mat, .npz, CSV, a folder of pictures for each "
+                "digit ... (docs/formats.md); leave out --data-dir to download the data"
             )
         if base != DEFAULT_FOLDER:
             notify(f"{tried[-1]}; trying other places")

@@ -1,4 +1,4 @@
-"""Readers and writers of data sets: IDX, `mnist_all.mat`, Keras' `mnist.npz`, folders of PNGs.
+"""Readers of data sets in the formats of docs/formats.md, and writers of some of them.
 
 A reader checks a file's header against its size before it allocates memory, reads only the part
 that is asked for, and raises `FormatError` naming the file.

@@ -15,12 +15,16 @@ A collection is a folder of four files, named as on LeCun's page and by torchvis
     train-images-idx3-ubyte  train-labels-idx1-ubyte  t10k-images-idx3-ubyte  t10k-labels-idx1-ubyte
 
 Each may have a dot before `idx` and the suffix `.gz`. torchvision's `MNIST/raw` is such a folder.
+Other collections have a prefix, "test" for "t10k", or labels of n x 8 int32 (`idx2-int`):
+
+    emnist-digits-train-images-idx3-ubyte.gz     qmnist-train-labels-idx2-int.gz
 """
 
 import gzip
 import io
 import math
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +36,7 @@ import numpy as np
 from numpy import ndarray
 
 from digitnn.atomic_files import replace_file
-from digitnn.data.dataset import PARTS, Dataset, Part, check_images
+from digitnn.data.dataset import PARTS, Dataset, Part, as_digits, check_images
 from digitnn.data.formats.magic import DEFLATE_RATIO, GZIP, MAX_UNPACKED, kind_of
 from digitnn.errors import DataError, FormatError
 
@@ -43,6 +47,14 @@ _MAX_LENGTH = 2**32 - 1
 Content = Literal["images", "labels"]
 PREFIX: dict[Part, str] = {"train": "train", "test": "t10k"}
 AXES: dict[Content, int] = {"images": 3, "labels": 1}
+
+QMNIST_COLUMNS = 8
+"""Digit, NIST series, writer, index within the writer, NIST class, global index, two unused."""
+
+_OTHER_NAME = re.compile(
+    r"(?P<prefix>.*?)(?P<part>train|t10k|test)-"
+    r"(?P<content>images[-.]idx3-ubyte|labels[-.](?:idx1-ubyte|idx2-int))(?:\.gz)?"
+)
 
 
 @dataclass(frozen=True)
@@ -195,13 +207,40 @@ def idx_name(part: Part, content: Content) -> str:
 
 
 def idx_file(folder: Path, part: Part, content: Content) -> Path | None:
-    """Return the file in `folder` with `content` of `part`, under any of its usual names."""
+    """Return the file in `folder` with `content` of `part`, under any of its usual names.
+
+    Canonical names come first, then those with the prefix of another collection. Where there are
+    several, that of digits (emnist-digits-) counts.
+    """
     name = idx_name(part, content)
     for stem in (name, name.replace("-idx", ".idx")):
         for suffix in ("", ".gz"):
             if (folder / (stem + suffix)).is_file():
                 return folder / (stem + suffix)
-    return None
+    if not folder.is_dir():
+        return None
+    named = [(_OTHER_NAME.fullmatch(file.name), file) for file in sorted(folder.iterdir())]
+    known = [(match, file) for match, file in named if match and file.is_file()]
+    prefixes = {match["prefix"] for match, _ in known}
+    if len(prefixes) > 1:
+        prefixes = {prefix for prefix in prefixes if prefix.endswith("digits-")}
+    words = {"train"} if part == "train" else {"t10k", "test"}
+    return next(
+        (
+            file
+            for match, file in known
+            if match["content"].startswith(content)
+            and match["part"] in words
+            and prefixes == {match["prefix"]}
+        ),
+        None,
+    )
+
+
+def without_origin(labels: ndarray) -> ndarray:
+    """Return the digits of QMNIST's n x 8 int32 labels, and other labels as they are."""
+    is_qmnist = labels.ndim == 2 and labels.dtype == np.int32 and labels.shape[1] == QMNIST_COLUMNS
+    return labels[:, 0] if is_qmnist else labels
 
 
 def idx_parts(folder: Path) -> tuple[Part, ...]:
@@ -220,6 +259,8 @@ def read_idx_folder(folder: Path, part: Part, name: str) -> Dataset:
     try:
         check_images(images, name)
         at_fault = paths[1]
+        if labels.dtype != np.uint8 or labels.ndim != 1:
+            labels = as_digits(without_origin(labels), "labels")
         return Dataset(images, labels, name)
     except DataError as error:
         raise FormatError(f"{at_fault}: {error}") from None

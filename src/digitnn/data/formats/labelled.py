@@ -2,23 +2,21 @@
 
 Labels are n integers, or n x 8 int32 as in QMNIST (Yadav and Bottou 2019, "Cold Case: The Lost
 MNIST Digits"): the digit, then its writer and form. Of data in any other format, the test part is
-read.
+read, or all images where there are no parts.
 Axes: n images.
 """
 
 from pathlib import Path
 
-import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
 from digitnn.data.dataset import Dataset, as_digits
-from digitnn.data.formats.idx import read_idx
-from digitnn.data.formats.storage import SUFFIXES, read_part
+from digitnn.data.formats.idx import QMNIST_COLUMNS, read_idx, without_origin
+from digitnn.data.formats.notes import tell
+from digitnn.data.formats.orientation import upright
+from digitnn.data.formats.storage import detect, read_part
 from digitnn.errors import FormatError, UsageError
-
-QMNIST_COLUMNS = 8
-"""Digit, NIST series, writer, index within the writer, NIST class, global index, two unused."""
 
 QMNIST_TEST = "qmnist-test"
 """The prefix of QMNIST's test files."""
@@ -35,11 +33,15 @@ def read_labelled(path: Path, labels: Path | None = None) -> Dataset:
     mismatched file.
     """
     images = _qmnist_images(path) or path
-    if images.is_dir() or images.suffix in SUFFIXES:
+    found = detect(images)
+    if images.is_dir() or (found and found.format.name != "idx"):
         if labels is not None:
             raise UsageError(
                 f"--labels takes effect for an IDX file only; {path} has its own labels"
             )
+        if found and found.format.name != "idx" and found.parts == ("train",):
+            tell(f"{path}: no test part; all its images are used")
+            return found.read("train", path.resolve().name)
         return read_part(path, "test", path.resolve().name)
     pixels = read_idx(images)
     if pixels.ndim != 3:
@@ -48,7 +50,8 @@ def read_labelled(path: Path, labels: Path | None = None) -> Dataset:
             f"{pixels.shape}: no images"
         )
     labels = labels or _labels_beside(images)
-    return Dataset(pixels, digits_of(read_idx(labels), labels), images.name)
+    data = Dataset(pixels, digits_of(read_idx(labels), labels), images.name)
+    return upright(data, str(images))
 
 
 def digits_of(labels: ndarray, path: Path) -> UInt8[ndarray, " n"]:
@@ -56,8 +59,7 @@ def digits_of(labels: ndarray, path: Path) -> UInt8[ndarray, " n"]:
 
     Raises `FormatError` unless the array is n integers or n x 8 int32, and each digit 0 to 9.
     """
-    if labels.ndim == 2 and labels.dtype == np.int32 and labels.shape[1] == QMNIST_COLUMNS:
-        labels = labels[:, 0]
+    labels = without_origin(labels)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise FormatError(
             f"{path}: labels must be n whole numbers, or n x {QMNIST_COLUMNS} int32 as QMNIST's, "

@@ -7,6 +7,7 @@ wrong. An error message that names the actual content helps to find the cause.
 from pathlib import Path
 
 GZIP = b"\x1f\x8b"
+BZIP2 = b"BZh"
 ZIP = b"PK\x03\x04"
 EMPTY_ZIP = b"PK\x05\x06"
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -24,6 +25,7 @@ DEFLATE_RATIO = 1032
 
 _KINDS = (
     (GZIP, "gzip data"),
+    (BZIP2, "bzip2 data"),
     (ZIP, "a ZIP archive"),
     (EMPTY_ZIP, "an empty ZIP archive"),
     (HDF5, "an HDF5 file"),

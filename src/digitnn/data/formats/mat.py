@@ -1,7 +1,6 @@
-"""MATLAB 5 to 7 files, and `mnist_all.mat`, MNIST sorted by class, as published by Sam Roweis.
+"""MATLAB 5 to 7 files: their variables, numeric arrays and structs.
 
-`mnist_all.mat` has twenty variables, `train0` .. `train9` and `test0` .. `test9`: uint8 of shape
-(n, 784), one image per row, in the order of the IDX files within each class. Of a MATLAB file:
+The layouts of collections are in `mat_collections`. Of a MATLAB file:
 
     128 bytes    text, version, and two bytes for the byte order ("IM" is little-endian)
     then         one element per variable: a tag (type, size: 2 x uint32) and that many bytes
@@ -16,22 +15,20 @@ Source: MathWorks, MAT-File Format, "Level 5 MAT-File Format".
 import math
 import struct
 import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from digitnn.atomic_files import replace_file
-from digitnn.data.dataset import CLASSES, SIDE, Dataset, Part
 from digitnn.data.formats.magic import DEFLATE_RATIO, HDF5, MAX_UNPACKED, head_of, kind_of
 from digitnn.data.formats.npz import ArrayHeader
 from digitnn.errors import FormatError
 from digitnn.wording import error_text
-
-MAT_NAME = "mnist_all.mat"
-IMAGE_PIXELS = SIDE * SIDE
 
 _CLASS_NAMES = (
     "cell struct object char sparse double single int8 uint8 int16 uint16 int32 uint32 int64 uint64"
@@ -42,7 +39,13 @@ _HEADER_BYTES = 128
 _HDF5_OFFSET = 512  # of the HDF5 signature in a MATLAB 7.3 file
 _HEAD_BYTES = 1024  # of a matrix: its class, shape and name, which MATLAB keeps below 64
 _UINT8, _INT32, _UINT32, _MATRIX, _COMPRESSED = 2, 5, 6, 14, 15
+_ITEM_TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8"}
+_ITEM_TYPES |= {12: "i8", 13: "u8"}  # MATLAB stores whole doubles in the smallest of these
+_MAX_DEPTH = 4  # of structs in structs
 _LOGICAL = 0x0200  # a flag of a uint8 matrix whose items are truth values
+
+
+Buffer: TypeAlias = bytes | memoryview
 
 
 @dataclass(frozen=True)
@@ -64,47 +67,6 @@ class Variable:
 
 class _DamagedError(Exception):
     """Something does not fit; the message says what."""
-
-
-def mat_arrays(data: Dataset, part: Part) -> dict[str, UInt8[ndarray, "n 784"]]:
-    """Return the variables of `part`: the rows of each class, in the order of `data`."""
-    rows = data.images.reshape(-1, IMAGE_PIXELS)
-    return {f"{part}{digit}": rows[data.labels == digit] for digit in range(CLASSES)}
-
-
-def write_mat(path: Path, train: Dataset, test: Dataset) -> None:
-    """Write both parts to `path` in the layout of `mnist_all.mat`, compressed."""
-    from scipy.io import savemat
-
-    arrays = mat_arrays(train, "train") | mat_arrays(test, "test")
-    with replace_file(path) as file:
-        savemat(file.name, arrays, appendmat=False, do_compression=True)
-
-
-def read_mat(path: Path, part: Part, name: str) -> Dataset:
-    """Return the images of `part`, class by class, without unpacking the other part.
-
-    Raises `FormatError` naming the file and the missing or misshapen variables.
-    """
-    wanted = [f"{part}{digit}" for digit in range(CLASSES)]
-    found = list_variables(path)
-    missing = [variable for variable in wanted if variable not in found]
-    if missing:
-        raise FormatError(
-            f"{path}: no variable {', '.join(missing)}; expected {wanted[0]} to {wanted[-1]}, "
-            f"found {', '.join(map(ascii, sorted(found)[:24])) or 'none'}"
-        )
-    for variable in wanted:
-        kind, shape = found[variable].kind, found[variable].shape
-        if kind != "uint8" or len(shape) != 2 or shape[1] != IMAGE_PIXELS:
-            raise FormatError(
-                f"{path}: {variable} must be uint8 of shape (n, {IMAGE_PIXELS}), got {kind} {shape}"
-            )
-    rows = [read_uint8(path, found[variable]) for variable in wanted]
-    labels = np.repeat(np.arange(CLASSES, dtype=np.uint8), [len(row) for row in rows])
-    images = np.empty((len(labels), SIDE, SIDE), np.uint8)
-    np.concatenate(rows, out=images.reshape(-1, IMAGE_PIXELS))
-    return Dataset(images, labels, name)
 
 
 def mat_headers(path: Path) -> tuple[ArrayHeader, ...]:
@@ -144,17 +106,77 @@ def list_variables(path: Path) -> dict[str, Variable]:
 
 def read_uint8(path: Path, variable: Variable) -> UInt8[ndarray, "..."]:
     """Return the items of a uint8 variable that `list_variables` found in `path`."""
+    with unpacked_matrix(path, variable) as matrix:
+        return _items(matrix, variable, {_UINT8: "u1"})
+
+
+def read_numbers(path: Path, variable: Variable) -> ndarray:
+    """Return the items of a variable of any real numeric class, in the type they are stored in."""
+    with unpacked_matrix(path, variable) as matrix:
+        return _items(matrix, variable, _ITEM_TYPES)
+
+
+def read_struct(path: Path, variable: Variable) -> dict[str, Any]:
+    """Return the fields of a 1 x 1 struct: numeric arrays, or structs as nested mappings.
+
+    Fields of other classes (text, cells) are left out.
+    """
+    with unpacked_matrix(path, variable) as matrix:
+        return _struct(memoryview(matrix), variable, 0)
+
+
+@contextmanager
+def unpacked_matrix(path: Path, variable: Variable) -> Iterator[bytes]:
+    """Yield the element of a variable, unpacked; what is wrong inside becomes a `FormatError`."""
     try:
         with path.open("rb") as file:
             file.seek(variable.start)
             element = file.read(variable.size)
-        matrix = _inflate(element[8:], variable) if variable.compressed else element
-        items, _ = _element(matrix, variable.items, variable.byte_order, _UINT8)
-        if len(items) != math.prod(variable.shape):
-            raise _DamagedError(f"{variable.name} holds {len(items):,} items")
-    except (_DamagedError, zlib.error) as error:
+        yield _inflate(element[8:], variable) if variable.compressed else element
+    except (_DamagedError, zlib.error, ValueError) as error:
         raise _damaged(path, error) from None
-    return np.frombuffer(items, np.uint8).reshape(variable.shape, order="F")
+
+
+def _items(matrix: Buffer, variable: Variable, types: Mapping[int, str]) -> ndarray:
+    """Return the numbers of the matrix whose items' tag is at `variable.items`."""
+    order = variable.byte_order
+    kind = _unpack(order, matrix[variable.items : variable.items + 8])[0]
+    kind = kind & 0xFFFF if kind >> 16 else kind
+    items, _ = _element(matrix, variable.items, order)
+    if kind not in types:
+        raise _DamagedError(f"an element of type {kind} and {len(items):,} bytes is out of place")
+    dtype = np.dtype(order + types[kind])
+    if len(items) != math.prod(variable.shape) * dtype.itemsize:
+        raise _DamagedError(f"{variable.name} holds {len(items) // dtype.itemsize:,} items")
+    return np.frombuffer(items, dtype).reshape(variable.shape, order="F")
+
+
+def _struct(matrix: memoryview, variable: Variable, depth: int) -> dict[str, Any]:
+    """Return the fields of the struct in `matrix`, nested at most `_MAX_DEPTH` deep."""
+    order, at = variable.byte_order, variable.items
+    if math.prod(variable.shape) != 1 or depth > _MAX_DEPTH:
+        raise _DamagedError(f"{variable.name} is no single struct")
+    width, at = _element(matrix, at, order, _INT32)
+    names, at = _element(matrix, at, order)
+    length = int.from_bytes(width, "little" if order == "<" else "big")
+    if not 0 < length <= 64 or len(names) % length:
+        raise _DamagedError("a struct has impossible field names")
+    fields: dict[str, Any] = {}
+    for start in range(0, len(names), length):
+        name = bytes(names[start : start + length]).rstrip(b"\0").decode("ascii", "replace")
+        kind, size = _unpack(order, matrix[at : at + 8])
+        if kind != _MATRIX or at + 8 + size > len(matrix):
+            raise _DamagedError("a field is cut short")
+        field = matrix[at : at + 8 + size]
+        at += 8 + size
+        found = _variable(bytes(field[:_HEAD_BYTES]), order, 0, len(field), False) if size else None
+        if found is None:
+            continue
+        if found.kind == "struct":
+            fields[name] = _struct(field, found, depth + 1)
+        elif found.kind in [*_CLASS_NAMES.split()[5:], "logical"]:
+            fields[name] = _items(field, found, _ITEM_TYPES)
+    return fields
 
 
 def _byte_order(head: bytes, path: Path) -> str:
@@ -186,7 +208,7 @@ def _variable(head: bytes, order: str, start: int, size: int, compressed: bool) 
     name, at = _element(head, at, order)
     if min(shape, default=-1) < 0 or len(shape) > 32:
         raise _DamagedError("a variable has impossible lengths")
-    label = name.decode("ascii", "backslashreplace")
+    label = bytes(name).decode("ascii", "backslashreplace")
     return Variable(label, kind, shape, start, size, compressed, at, order)
 
 
@@ -203,7 +225,9 @@ def _inflate(packed: bytes, variable: Variable) -> bytes:
     return matrix
 
 
-def _element(content: bytes, at: int, order: str, expected: int | None = None) -> tuple[bytes, int]:
+def _element(
+    content: Buffer, at: int, order: str, expected: int | None = None
+) -> tuple[Buffer, int]:
     """Return (bytes of the element whose tag is at offset `at`, offset of the next tag)."""
     kind, size = _unpack(order, content[at : at + 8])
     start, end = at + 8, at + 8 + size + -size % 8
@@ -216,7 +240,7 @@ def _element(content: bytes, at: int, order: str, expected: int | None = None) -
     return content[start : start + size], end
 
 
-def _unpack(order: str, tag: bytes) -> tuple[int, int]:
+def _unpack(order: str, tag: Buffer) -> tuple[int, int]:
     if len(tag) < 8:
         raise _DamagedError("a tag is cut short")
     kind, size = struct.unpack_from(f"{order}2I", tag)

@@ -1,8 +1,9 @@
 """NumPy's .npy and .npz files, and `mnist.npz`, as published by Keras.
 
 `mnist.npz` is a ZIP archive of `x_train`, `y_train`, `x_test`, `y_test`; x: uint8 (n, 28, 28);
-y: integers (n,), 0 to 9. The type and shape in each array's header are checked against the size of
-the file before anything is unpacked. Pickles are never loaded.
+y: integers (n,), 0 to 9. Other names (`PART_NAMES`), shapes and types (`values`) are read too.
+The type and shape in each array's header are checked against the size of the file before anything
+is unpacked. Pickles are never loaded.
 """
 
 import math
@@ -19,14 +20,34 @@ import numpy as np
 from numpy import ndarray
 
 from digitnn.atomic_files import replace_file
-from digitnn.data.dataset import Dataset, Part, as_digits
+from digitnn.data.dataset import PARTS, Dataset, Part
 from digitnn.data.formats.magic import MAX_UNPACKED, ZIP, head_of, kind_of
+from digitnn.data.formats.values import as_labels, as_pixels
 from digitnn.errors import FormatError
 from digitnn.wording import error_text
 
 NPY = b"\x93NUMPY"
 NPZ_NAME = "mnist.npz"
 ARRAY_NAMES = ("x_train", "y_train", "x_test", "y_test")
+PART_NAMES: dict[Part, tuple[tuple[str, str], ...]] = {
+    "train": (
+        ("x_train", "y_train"),
+        ("train_images", "train_labels"),
+        ("training_images", "training_labels"),
+        ("train_x", "train_y"),
+    ),
+    "test": (("x_test", "y_test"), ("test_images", "test_labels"), ("test_x", "test_y")),
+}
+"""Names of images and labels, in lower case."""
+
+WHOLE_NAMES = (
+    ("x", "y"),
+    ("images", "labels"),
+    ("data", "target"),
+    ("data", "labels"),
+    ("data", "label"),
+)
+"""The same where the file does not name a part."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +64,72 @@ def dtype_name(dtype: np.dtype[np.generic]) -> str:
     return dtype.name if dtype.kind in "biufcO" else str(dtype)
 
 
+def find_npz(path: Path) -> Path | None:
+    """Return `path` if it is an .npz file; in a folder, `mnist.npz` or the only one with digits."""
+    if not path.is_dir():
+        return path if path.is_file() and path.suffix == ".npz" else None
+    if (path / NPZ_NAME).is_file():
+        return path / NPZ_NAME
+    files = [file for file in path.glob("*.npz") if file.is_file() and _holds_pair(file)]
+    return files[0] if len(files) == 1 else None
+
+
+def _holds_pair(path: Path) -> bool:
+    try:
+        names = npz_names(path)
+    except (FormatError, OSError):
+        return False
+    return any(_pair(names, part) for part in PARTS)
+
+
+def npz_parts(path: Path) -> tuple[Part, ...]:
+    """Return the parts in the archive; one pair of arrays without a part is a training file.
+
+    Where no pair is complete, both parts: reading one then says which arrays are missing.
+    """
+    names = npz_names(path)
+    return tuple(part for part in PARTS if _pair(names, part)) or PARTS
+
+
+def npz_names(path: Path) -> tuple[str, ...]:
+    """Return the names of the arrays in the archive."""
+    with _archive(path) as archive:
+        return tuple(
+            name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")
+        )
+
+
 def read_npz(path: Path, part: Part, name: str) -> Dataset:
     """Return the images and labels of `part`, without unpacking the other part.
 
     Raises `FormatError` naming the file and the missing or damaged array.
     """
+    names = npz_names(path)
+    pair = _pair(names, part)
+    if pair is None and part == "test" and _pair(names, "train"):
+        raise FormatError(
+            f"{path}: no test part; expected x_test and y_test, found {_listed(names)}"
+        )
+    x, y = pair or (f"x_{part}", f"y_{part}")
     with _archive(path) as archive:
-        images, labels = (_read_member(archive, f"{axis}_{part}", path) for axis in "xy")
-    return Dataset(np.ascontiguousarray(images), as_digits(labels, f"{path}: y_{part}"), name)
+        images = as_pixels(_read_member(archive, x, path), f"{path}: {x}")
+        labels = as_labels(_read_member(archive, y, path), f"{path}: {y}")
+    if len(images) != len(labels):
+        raise FormatError(f"{path}: {len(labels)} labels for {len(images)} images")
+    return Dataset(images, labels, name)
+
+
+def _pair(names: tuple[str, ...], part: Part) -> tuple[str, str] | None:
+    """Return the names of the images and labels of `part`, in any case, or None."""
+    found = {name.lower(): name for name in names}
+    wanted = PART_NAMES[part]
+    if part == "train" and not any(x in found for x, _ in PART_NAMES["test"]):
+        wanted += WHOLE_NAMES
+    return next(((found[x], found[y]) for x, y in wanted if x in found and y in found), None)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(map(ascii, names[:12])) or "nothing"
 
 
 def write_npz(path: Path, train: Dataset, test: Dataset) -> None:
@@ -101,9 +180,9 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
 def _read_member(archive: zipfile.ZipFile, key: str, path: Path) -> ndarray:
     """Return one array, after checking its header against the archive's table of sizes."""
     if f"{key}.npy" not in archive.namelist():
-        held = ", ".join(map(ascii, archive.namelist()[:12])) or "nothing"
         raise FormatError(
-            f"{path}: no array {key}; expected {', '.join(ARRAY_NAMES)}, found {held}"
+            f"{path}: no array {key}; expected {', '.join(ARRAY_NAMES)}, or a pair such as "
+            f"images and labels; found {_listed(tuple(archive.namelist()))}"
         )
     info = archive.getinfo(f"{key}.npy")
     with archive.open(info) as member:

@@ -11,9 +11,12 @@ from functools import partial
 from pathlib import Path
 
 from digitnn.data.dataset import PARTS, Dataset, Part
-from digitnn.data.formats import idx, png_folder
-from digitnn.data.formats.mat import MAT_NAME, read_mat, write_mat
-from digitnn.data.formats.npz import NPZ_NAME, read_npz, write_npz
+from digitnn.data.formats import csv_files, idx, libsvm, pickled
+from digitnn.data.formats.mat_collections import MAT_NAME, find_mat, mat_parts, read_mat, write_mat
+from digitnn.data.formats.npz import NPZ_NAME, find_npz, npz_parts, read_npz, write_npz
+from digitnn.data.formats.orientation import upright
+from digitnn.data.formats.picture_folder import find_pictures, read_picture_folder, write_png_folder
+from digitnn.data.formats.picture_layout import picture_parts
 from digitnn.errors import FormatError, UsageError
 
 
@@ -41,14 +44,8 @@ class Found:
     parts: tuple[Part, ...]
 
     def read(self, part: Part, name: str) -> Dataset:
-        """Read one part as a data set called `name`. Raises `FormatError`."""
-        return self.format.read(self.path, part, name)
-
-
-def _file_named(name: str, path: Path) -> Path | None:
-    """Return `path` if it has the suffix of `name`, or the file `name` in the folder `path`."""
-    file = path / name if path.is_dir() else path
-    return file if file.is_file() and file.suffix == Path(name).suffix else None
+        """Read one part, upright, as a data set called `name`. Raises `FormatError`."""
+        return upright(self.format.read(self.path, part, name), str(self.path))
 
 
 def _find_idx(path: Path) -> Path | None:
@@ -57,15 +54,20 @@ def _find_idx(path: Path) -> Path | None:
     return folder if idx.idx_parts(folder) else None
 
 
-def _find_png(path: Path) -> Path | None:
-    return path if png_folder.png_parts(path) else None
-
-
 FORMATS = (
     Format("idx", "IDX files", _find_idx, idx.idx_parts, idx.read_idx_folder),
-    Format("mat", "MATLAB file", partial(_file_named, MAT_NAME), lambda _: PARTS, read_mat),
-    Format("npz", "Keras .npz", partial(_file_named, NPZ_NAME), lambda _: PARTS, read_npz),
-    Format("png", "PNG folders", _find_png, png_folder.png_parts, png_folder.read_png_folder),
+    Format("mat", "MATLAB file", find_mat, mat_parts, read_mat),
+    Format("npz", ".npz file", find_npz, npz_parts, read_npz),
+    Format(
+        "pickle",
+        "pickle",
+        pickled.find_pickle,
+        pickled.pickle_parts,
+        pickled.read_pickled,
+    ),
+    Format("csv", "CSV files", csv_files.find_csv, csv_files.csv_parts, csv_files.read_csv_part),
+    Format("libsvm", "LIBSVM text", libsvm.find_libsvm, libsvm.libsvm_parts, libsvm.read_libsvm),
+    Format("png", "folders of pictures", find_pictures, picture_parts, read_picture_folder),
 )
 
 
@@ -85,17 +87,23 @@ EXPORT_FORMATS = {
     "idx": ExportFormat(_IDX, idx.write_idx_folder),
     "idx-gz": ExportFormat(_IDX_GZ, partial(idx.write_idx_folder, compress=True)),
     "npz": ExportFormat((NPZ_NAME,), lambda folder, *data: write_npz(folder / NPZ_NAME, *data)),
-    "png": ExportFormat(tuple(PARTS), png_folder.write_png_folder),
+    "png": ExportFormat(tuple(PARTS), write_png_folder),
 }
 SUFFIXES = {Path(name).suffix: to for to, name in (("mat", MAT_NAME), ("npz", NPZ_NAME))}
 
 
 def detect(path: Path) -> Found | None:
-    """Return the data at `path`, a file or folder, or None if the format is unknown."""
+    """Return the data at `path`, a file or folder, or None if the format is unknown.
+
+    A damaged file counts as one with both parts: reading it then says what is wrong.
+    """
     for known in FORMATS:
         place = known.find(path)
         if place is not None:
-            return Found(known, place, known.parts(place))
+            try:
+                return Found(known, place, known.parts(place))
+            except FormatError:
+                return Found(known, place, PARTS)
     return None
 
 
@@ -108,8 +116,8 @@ def read_part(path: Path, part: Part, name: str) -> Dataset:
     if found is None:
         state = "holds no digit data" if path.exists() else "no such file or folder"
         raise FormatError(
-            f"{path}: {state}; expected the four IDX files, {MAT_NAME}, {NPZ_NAME}, or "
-            "folders train/0 .. test/9 of PNGs"
+            f"{path}: {state}; expected the four IDX files, {MAT_NAME}, {NPZ_NAME}, CSV files or "
+            "folders train/0 .. test/9 of pictures (all formats: docs/formats.md)"
         )
     return found.read(part, name)
 

@@ -33,6 +33,7 @@ COMMANDS = {
     "ladder": "ladder",
     "audit": "audit",
     "read": "read.command",
+    "export": "export",
     "serve": "serve",
 }
 """The module of each command, in which it is a function of its name or a group of commands."""

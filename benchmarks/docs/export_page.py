@@ -1,0 +1,109 @@
+"""Export the shipped networks to every format, and write the table of docs/export.md.
+
+Each file is verified over the 10,000 validation images of MNIST, as `digitnn export` does it.
+
+    python -m benchmarks.docs.export_page
+    python -m benchmarks.docs.export_page --formats onnx npz
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from jaxtyping import UInt8
+from numpy import ndarray
+
+import digitnn
+from benchmarks import ROOT
+from benchmarks.docs.update_readme import put_between
+from digitnn.atomic_files import write_text
+from digitnn.export.exporting import export_run
+from digitnn.export.formats import FORMATS
+from digitnn.export.protocol import Format, Options
+from digitnn.export.pytorch_state import pytorch_source
+from digitnn.export.verification import Conformance
+from digitnn.machine.describe import describe_machine
+from digitnn.runs.evaluate_run import load_split_of
+from digitnn.runs.run import Run, load_single_run
+
+BEGIN = "<!-- conformance: written by python -m benchmarks.docs.export_page -->"
+END = "<!-- end of conformance -->"
+BEGIN_LINES = "<!-- lines: written by python -m benchmarks.docs.export_page -->"
+END_LINES = "<!-- end of lines -->"
+
+PACKAGE = Path(digitnn.__file__).parent
+SHIPPED = {
+    "classic": PACKAGE / "serving" / "shipped" / "classic",
+    "cnn": PACKAGE / "serving" / "shipped" / "cnn",
+    "reader": PACKAGE / "reader" / "shipped",
+}
+
+
+def variants(formats: Sequence[str]) -> Iterator[tuple[str, Format, Options]]:
+    """Yield each format, and each way to store weights where there are several."""
+    for chosen in (FORMATS[name] for name in formats):
+        if "weights" in chosen.options:
+            yield f"`.{chosen.name}`, int8", chosen, Options(weights="int8")
+            yield f"`.{chosen.name}`, float32", chosen, Options(weights="float32")
+        else:
+            options = Options(probabilities="probabilities" in chosen.options)
+            yield f"`.{chosen.name}`", chosen, options
+
+
+def table(formats: Sequence[str]) -> str:
+    """Return the table as Markdown, with the conditions under it."""
+    head = "| network | file | answers equal | largest difference of logits | bytes | memory |"
+    rows, runtimes = [head, "|---|---|---|---|---|---|"], set()
+    for name, folder in SHIPPED.items():
+        run = load_single_run(folder)
+        images = load_split_of(run, "valid").images
+        for title, chosen, options in variants(formats):
+            found = _export(run, chosen, options, images)
+            runtimes.add(found.runtime.split(",")[0])
+            rows.append(_row(name, title, found))
+    machine = describe_machine()
+    note = (
+        f"`memory` is bytes of constants and of work buffers. Run by {', '.join(sorted(runtimes))}, on "
+        f"{machine['processor']}; commit {machine['commit']}.\n"
+    )
+    return "\n".join(rows) + f"\n\n{note}"
+
+
+def _export(
+    run: Run, chosen: Format, options: Options, images: UInt8[ndarray, "n 28 28"]
+) -> Conformance:
+    with TemporaryDirectory() as folder:
+        out = Path(folder) / f"digits.{chosen.name}"
+        found = export_run(run, chosen, options, out, lambda: images)
+    if found is None:
+        raise SystemExit(f"{chosen.name} was not verified")
+    return found
+
+
+def _row(name: str, title: str, found: Conformance) -> str:
+    memory = " and ".join(f"{size:,}" for size in found.sizes.values())
+    return (
+        f"| {name} | {title} | {found.agreement.equal:,} of {found.n:,} "
+        f"| {found.agreement.largest_difference:.1e} | {found.file_bytes:,} | {memory} |"
+    )
+
+
+def lines() -> str:
+    """Return the lines of PyTorch for the smallest shipped network."""
+    network = load_single_run(SHIPPED["classic"]).network
+    return f"```python\n{pytorch_source(network, Path('digits.safetensors'), 'safetensors')}```\n"
+
+
+def main() -> None:
+    """Write docs/export.md."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--formats", nargs="+", choices=list(FORMATS), default=list(FORMATS))
+    conformance = table(parser.parse_args().formats)
+    page = ROOT / "docs" / "export.md"
+    text = put_between(page.read_text(), BEGIN, END, conformance)
+    write_text(page, put_between(text, BEGIN_LINES, END_LINES, lines()))
+
+
+if __name__ == "__main__":
+    main()

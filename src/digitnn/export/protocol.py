@@ -1,0 +1,95 @@
+"""What a format is: a function that writes a run as bytes, and one that loads the file again.
+
+Every file takes raw pixels: uint8, 0 for paper to 255 for ink. The standardisation is part of it.
+Axes: n images, k classes.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from jaxtyping import Float32, UInt8
+from numpy import ndarray
+
+from digitnn.errors import DigitnnError
+from digitnn.network.layers import Layer
+from digitnn.runs.ensembles import Ensemble, Trained
+from digitnn.runs.run import Run
+
+PIXELS = "raw uint8, 0 for paper to 255 for ink, 28 x 28 row by row"
+"""What every export expects, in words."""
+
+Weights: TypeAlias = Literal["int8", "float32"]
+
+
+class ExportError(DigitnnError):
+    """An export that a format cannot hold, or that does not compute what the run computes."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Choices that only some formats offer.
+
+    probabilities: whether the file computes probabilities too; weights: how weights are stored;
+    unverified: whether to write a file that cannot be run here.
+    """
+
+    probabilities: bool = False
+    weights: Weights | None = None
+    unverified: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """What an exported file computes for n images; not every file computes probabilities."""
+
+    logits: Float32[ndarray, "n k"]
+    probabilities: Float32[ndarray, "n c"] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedExport:
+    """An exported file, ready to run.
+
+    run: computes the outputs of images (n, 28, 28); runtime: the program that does it;
+    stored: the run with its weights as the file holds them, if they are rounded;
+    sizes: other sizes in bytes, by what they are the sizes of.
+    """
+
+    run: Callable[[UInt8[ndarray, "n 28 28"]], Outputs]
+    runtime: str
+    stored: Run | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format. summary: what a file holds, for help and documentation.
+
+    write: returns the file's content; load: reads a file as an export of that run, and raises
+    `FormatError` for any other file; ensembles: whether it holds several networks; options: the
+    fields of `Options` that it has.
+    """
+
+    name: str
+    summary: str
+    write: Callable[[Trained, Options], bytes]
+    load: Callable[[Path, Trained], LoadedExport]
+    ensembles: bool = False
+    options: tuple[str, ...] = ()
+
+
+def single_network(trained: Trained, format_name: str) -> Run:
+    """Return the run of one network. Raises `ExportError` for an ensemble."""
+    if isinstance(trained, Ensemble):
+        raise ExportError(
+            f"{format_name} holds one network, and {trained.path} is an ensemble of "
+            f"{len(trained.members)}: export to onnx, or one of {trained.path / 'members'}"
+        )
+    return trained
+
+
+def unsupported(index: int, layer: Layer, format_name: str) -> ExportError:
+    """Return the error for a layer that a format cannot hold."""
+    return ExportError(f"layer {index}: {layer} cannot be exported to {format_name}")

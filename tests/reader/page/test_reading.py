@@ -195,6 +195,20 @@ def test_words_of_more_letters_than_digits_and_points_at_their_ends_are_left_out
     assert all(line.glyphs for line in lines)
 
 
+@pytest.mark.parametrize(("digit", "count"), [(0.9, 1), (0.1, 2)])
+def test_a_rejected_bar_far_taller_than_the_digits_joins_no_lines(digit, count, monkeypatch):
+    """Two lines of two digits, and a bar as tall as both: a digit, or not."""
+    row, unlikely = always(7, 0.9)([0])[0], always(1, digit)([0])[0]
+    boxes = [(x, y, x + 20, y + 30) for y in (10, 60) for x in (40, 70)]
+    glyphs = [Glyph(np.zeros((28, 28), np.uint8), box, row) for box in boxes]
+    glyphs.append(Glyph(np.zeros((28, 28), np.uint8), (5, 5, 15, 95), unlikely))
+    monkeypatch.setattr(reading, "find_glyphs", lambda *_: detections())
+    monkeypatch.setattr(reading, "classify_glyphs", lambda *_: glyphs)
+    lines = read_lines(paper(100, 120), NO_NETWORK, unsure)
+    assert len(lines) == count
+    assert sum(len(line.glyphs) for line in lines) == (5 if digit > 0.5 else 4)
+
+
 @pytest.mark.parametrize(
     ("non_digit", "kept"), [(SURELY_LETTER - 0.01, 3), (SURELY_LETTER + 0.01, 0)]
 )

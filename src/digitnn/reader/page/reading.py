@@ -26,6 +26,9 @@ from digitnn.reader.page.search import find_glyphs
 MIN_SCORE = 0.55
 """Probability of a glyph below which nothing is reported, not even "?"."""
 
+MAX_TALLER = 2.0
+"""A rejected glyph that is so many times as tall as the median digit belongs to no line."""
+
 PAPER = 0.3
 """Paper around a box, as a share of its longer side, that shows what is ink."""
 
@@ -79,7 +82,7 @@ def read_lines(
     grey: UInt8[ndarray, "h w"], network: PageNetwork, classify: ClassifyImages
 ) -> tuple[Line, ...]:
     """Return the lines of an upright page, without words that are no numbers."""
-    glyphs = classify_glyphs(grey, find_glyphs(grey, network), classify)
+    glyphs = _of_lines(classify_glyphs(grey, find_glyphs(grey, network), classify))
     if not glyphs:
         return ()
     boxes = np.array([glyph.box for glyph in glyphs], np.float64)
@@ -88,6 +91,16 @@ def read_lines(
         own = _numbers([glyphs[k] for k in line.indices], line.spaces)
         lines += [own] if own.glyphs else []
     return tuple(lines)
+
+
+def _of_lines(glyphs: list[Glyph]) -> list[Glyph]:
+    """Return the glyphs without rejected ones that are far taller than the page's digits.
+
+    A bar beside the writing may look like a tall 1, and would join the lines that it passes.
+    """
+    tall = [g.box[3] - g.box[1] for g in glyphs if g.probabilities[NON_DIGIT] < 0.5]
+    most = MAX_TALLER * float(np.median(tall)) if tall else np.inf
+    return [g for g in glyphs if g.probabilities[NON_DIGIT] < 0.5 or g.box[3] - g.box[1] <= most]
 
 
 def classify_glyphs(

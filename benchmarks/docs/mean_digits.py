@@ -6,6 +6,7 @@ Each mean is averaged over 2 x 2 pixels and rounded to uint8: enough to tell whe
 stored transposed.
 """
 
+import argparse
 import base64
 import zlib
 from pathlib import Path
@@ -44,6 +45,7 @@ def module_text(means: np.ndarray) -> str:
 
 def main() -> None:
     """Write the module."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     Path(orientation.__file__).with_name("mean_digits.py").write_text(module_text(mean_digits()))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from digitnn.evaluation.evaluation import evaluate
     from digitnn.evaluation.statistics import compare_paired
     from digitnn.network.network import Network
-    from digitnn.network.storage.pickles.loading import load_pickle
+    from digitnn.pickles.loading import load_pickle
     from digitnn.reader.reader import Reader, Reading
     from digitnn.recipes.builtin import RECIPES, find_recipe
     from digitnn.recipes.recipe import Recipe
@@ -35,7 +35,7 @@ _HOMES = {
     "evaluation.evaluation": ("evaluate",),
     "evaluation.statistics": ("compare_paired",),
     "network.network": ("Network",),
-    "network.storage.pickles.loading": ("load_pickle",),
+    "pickles.loading": ("load_pickle",),
     "reader.reader": ("Reader", "Reading"),
     "recipes.builtin": ("RECIPES", "find_recipe"),
     "recipes.recipe": ("Recipe",),

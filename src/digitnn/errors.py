@@ -74,6 +74,10 @@ class CheckpointError(DigitnnError):
     """A checkpoint that is damaged, or belongs to another training."""
 
 
+class ExportError(DigitnnError):
+    """An export that a format cannot hold, or that does not compute what the run computes."""
+
+
 class Interruption(DigitnnError):
     """A signal such as Ctrl-C; the message says what was saved and how to continue."""
 

@@ -171,6 +171,7 @@ def test_the_saliency_lies_on_the_drawn_digit(visit: Visit) -> None:
     tab = visit(1440)
     tab.drag(on_canvas(tab, THREE))
     wait_for_digit(tab, "3")
+    tab.wait_for("document.querySelectorAll('#neighbours button').length === 8")  # it rests
     assert tab.value("document.querySelector('#overlay').hidden")
     tab.click("#show-saliency")
     x, y = np.transpose(on_canvas(tab, THREE))

@@ -18,7 +18,7 @@ from digitnn.export.protocol import Options
 from digitnn.export.pytorch_state import pytorch_source
 from digitnn.network.layers import Crop, Flatten
 from digitnn.network.network import Network
-from digitnn.network.storage.pickles.loading import load_pickle, save_pickle
+from digitnn.pickles.loading import load_pickle, save_pickle
 from digitnn.runs.run import Run
 
 STATE_FORMATS = pytest.mark.parametrize("name", ["pt", "safetensors"])

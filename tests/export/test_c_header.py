@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from digitnn.data.dataset import Dataset
-from digitnn.errors import FormatError
+from digitnn.errors import ExportError, FormatError
 from digitnn.export import c_program
 from digitnn.export.c_header import _float, header_source
 from digitnn.export.c_program import find_compiler, load_header
 from digitnn.export.exporting import export_run
 from digitnn.export.formats import FORMATS
-from digitnn.export.protocol import ExportError, Options, Weights
+from digitnn.export.protocol import Options, Weights
 from digitnn.network.storage.saved_network import dequantise, quantise
 from digitnn.runs.run import Run
 

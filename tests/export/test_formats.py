@@ -10,9 +10,9 @@ from numpy import ndarray
 
 from digitnn.data.dataset import Dataset
 from digitnn.engines.find import find_engine
-from digitnn.errors import FormatError, UsageError
+from digitnn.errors import ExportError, FormatError, UsageError
 from digitnn.export.formats import FORMATS, check_options, find_format
-from digitnn.export.protocol import ExportError, LoadedExport, Options, Outputs
+from digitnn.export.protocol import LoadedExport, Options, Outputs
 from digitnn.export.verification import (
     TOLERANCE,
     Agreement,

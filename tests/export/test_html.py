@@ -24,8 +24,8 @@ from page_script import (
 
 from digitnn.data.dataset import Dataset
 from digitnn.data.fetch.sources import load
-from digitnn.errors import FormatError, RunError
-from digitnn.export import exporting, html_program
+from digitnn.errors import ExportError, FormatError, RunError
+from digitnn.export import html_program
 from digitnn.export.exporting import check_export, export_run
 from digitnn.export.formats import FORMATS
 from digitnn.export.html_page import (
@@ -36,7 +36,7 @@ from digitnn.export.html_page import (
     write_html,
 )
 from digitnn.export.html_program import load_html
-from digitnn.export.protocol import ExportError, Options
+from digitnn.export.protocol import Options
 from digitnn.export.verification import require_passed, verify
 from digitnn.network.layers import Dense, Flatten, Relu
 from digitnn.network.network import Network
@@ -213,8 +213,7 @@ def test_a_file_with_another_script_or_other_data_is_not_run(
 def test_without_node_and_browser_it_is_refused_unless_unverified_is_given(
     runs: dict[str, Run], digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (exporting, html_program):
-        monkeypatch.setattr(module, "find_runtime", lambda: None)
+    monkeypatch.setattr(html_program, "find_runtime", lambda: None)
     out, run = tmp_path / "digits.html", runs["classic"]
     message = r"cannot be verified: neither Node\.js nor Chromium found .*; --unverified writes it"
     with pytest.raises(RunError, match=message):

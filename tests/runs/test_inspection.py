@@ -31,8 +31,8 @@ from tiny_collection import tiny_part
 from digitnn.cli.data import inspect
 from digitnn.data.formats.idx import write_idx
 from digitnn.errors import FormatError
-from digitnn.network.storage.pickles.loading import save_pickle
 from digitnn.network.storage.safetensors import save_safetensors
+from digitnn.pickles.loading import save_pickle
 from digitnn.runs.inspection import inspect_path
 
 IMAGES = np.zeros((5, 28, 28), np.uint8)

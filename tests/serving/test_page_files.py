@@ -2,17 +2,12 @@
 
 import re
 from html.parser import HTMLParser
-from importlib.resources import files
 
 import pytest
 
-from digitnn.serving.app import STATIC_TYPES
+from digitnn.serving.app import STATIC_TYPES, page_files
 
-FILES = {
-    item.name: item.read_bytes()
-    for item in files("digitnn.serving").joinpath("static").iterdir()
-    if item.is_file()
-}
+FILES = page_files()
 NAMESPACES = ("http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink")
 MAX_BYTES = 300_000
 

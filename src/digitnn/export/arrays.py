@@ -26,7 +26,7 @@ from digitnn.errors import FormatError, NetworkError
 from digitnn.export.protocol import PIXELS, LoadedExport, Options, Outputs, single_network
 from digitnn.machine.resources import threads
 from digitnn.network.network import Network, Standardise
-from digitnn.network.storage.pickles.loading import load_pickle, save_pickle
+from digitnn.pickles.loading import load_pickle, save_pickle
 from digitnn.runs.ensembles import Trained
 from digitnn.runs.run import Run
 from digitnn.wording import count, error_text

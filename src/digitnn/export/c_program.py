@@ -11,12 +11,11 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from digitnn.errors import FormatError
+from digitnn.errors import ExportError, FormatError
 from digitnn.export.c_header import check_header
-from digitnn.export.protocol import ExportError, LoadedExport, Outputs, single_network
-from digitnn.network.storage.saved_network import dequantise, quantise_channels
+from digitnn.export.protocol import LoadedExport, Outputs, single_network
+from digitnn.network.storage.saved_network import round_weights
 from digitnn.runs.ensembles import Trained
-from digitnn.runs.run import Run
 
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=c99", "-O3")
@@ -45,6 +44,13 @@ def find_compiler() -> str | None:
     return next((found for name in COMPILERS if (found := shutil.which(name))), None)
 
 
+def why_not_compiled() -> str | None:
+    """Return why no header can be run here, or None."""
+    if find_compiler():
+        return None
+    return f"cannot be verified: no C compiler found ({', '.join(COMPILERS)})"
+
+
 def load_header(path: Path, trained: Trained) -> LoadedExport:
     """Compile a header that digitnn wrote for this run, and return the program.
 
@@ -60,9 +66,7 @@ def load_header(path: Path, trained: Trained) -> LoadedExport:
     checked = check_header(path, text, run)
     compiler = find_compiler()
     if compiler is None:
-        raise ExportError(
-            f"{path}: cannot be verified: no C compiler found ({', '.join(COMPILERS)})"
-        )
+        raise ExportError(f"{path}: {why_not_compiled()}")
     folder = Path(mkdtemp(prefix="digitnn-export-"))
     k = len(run.network.labels)
     try:
@@ -82,7 +86,7 @@ def load_header(path: Path, trained: Trained) -> LoadedExport:
     return LoadedExport(
         classify,
         f"{Path(compiler).name} {' '.join(FLAGS)}, 1 thread",
-        _rounded(run) if checked.weights == "int8" else None,
+        replace(run, params=round_weights(run.params)) if checked.weights == "int8" else None,
         {"flash": checked.program.flash_bytes, "RAM": checked.program.ram_bytes},
     )
 
@@ -97,15 +101,3 @@ def _compile(compiler: str, folder: Path, text: str, k: int, path: Path) -> Path
         reason = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr)
         raise ExportError(f"{path}: {compiler} cannot compile it: {reason.strip():.120}")
     return executable
-
-
-def _rounded(run: Run) -> Run:
-    """Return `run` with its weights rounded to int8 and back, as the header holds them."""
-    params = {}
-    for name, array in run.params.items():
-        array = np.asarray(array, np.float32)
-        if array.ndim >= 2:
-            levels, scales = quantise_channels(array)
-            array = dequantise({name: levels, f"{name}.scale": scales})[name]
-        params[name] = array
-    return replace(run, params=params)

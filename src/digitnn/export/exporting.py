@@ -10,8 +10,6 @@ from numpy import ndarray
 
 from digitnn.atomic_files import replace_file
 from digitnn.errors import RunError
-from digitnn.export.c_program import COMPILERS, find_compiler
-from digitnn.export.html_program import NOT_FOUND, find_runtime
 from digitnn.export.protocol import Format, Options
 from digitnn.export.pytorch_state import pytorch_source
 from digitnn.export.verification import Conformance, require_passed, verify
@@ -31,15 +29,6 @@ def check_place(out: Path, force: bool) -> None:
         raise RunError(f"cannot write {out}: there is no folder {out.parent}")
 
 
-def why_unverifiable(chosen: Format) -> str | None:
-    """Return why files of this format cannot be run here, or None if they can."""
-    if chosen.name == "h" and find_compiler() is None:
-        return f"cannot be verified: no C compiler found ({', '.join(COMPILERS)})"
-    if chosen.name == "html" and find_runtime() is None:
-        return NOT_FOUND
-    return None
-
-
 def export_run(
     trained: Trained, chosen: Format, options: Options, out: Path, load_images: LoadImages
 ) -> Conformance | None:
@@ -49,7 +38,7 @@ def export_run(
     Raises `ExportError` if the format cannot hold the run or the verification fails, and `RunError`
     if it is not possible; nothing is written then.
     """
-    reason = why_unverifiable(chosen)
+    reason = chosen.why_unverifiable()
     if reason is not None and not options.unverified:
         raise RunError(f"{out} {reason}; --unverified writes it nevertheless")
     content = chosen.write(trained, options)

@@ -5,9 +5,9 @@ from pathlib import Path
 from digitnn.errors import UsageError
 from digitnn.export.arrays import load_npz, load_pickle_export, write_npz, write_pickle
 from digitnn.export.c_header import write_header
-from digitnn.export.c_program import load_header
+from digitnn.export.c_program import load_header, why_not_compiled
 from digitnn.export.html_page import write_html
-from digitnn.export.html_program import load_html
+from digitnn.export.html_program import load_html, why_not_run
 from digitnn.export.onnx_file import load_onnx
 from digitnn.export.onnx_graph import write_onnx
 from digitnn.export.protocol import Format, Options
@@ -45,6 +45,7 @@ _ALL = (
         write_header,
         load_header,
         options=("weights", "unverified"),
+        why_unverifiable=why_not_compiled,
     ),
     Format(
         "html",
@@ -52,6 +53,7 @@ _ALL = (
         write_html,
         load_html,
         options=("weights", "unverified"),
+        why_unverifiable=why_not_run,
     ),
 )
 

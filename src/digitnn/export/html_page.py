@@ -1,6 +1,6 @@
 """Write a run as one HTML file that reads what is drawn on it, without a server or a network.
 
-    page.html + page.css + the modules below + the network as JSON -> one file
+    page.html + base.css + page.css + the modules below + the network as JSON -> one file
 
 The modules of `page/` become one script: nothing is compiled or shortened. Its only data is a block
 of JSON, so all files of one version hold the same script. A Content-Security-Policy allows that
@@ -21,7 +21,8 @@ import numpy as np
 from numpy import ndarray
 
 import digitnn
-from digitnn.export.protocol import ExportError, Options, Weights, single_network, unsupported
+from digitnn.errors import ExportError
+from digitnn.export.protocol import Options, Weights, single_network, unsupported
 from digitnn.network.layers import (
     AveragePool2d,
     BatchNorm,
@@ -43,7 +44,7 @@ from digitnn.runs.run import Run
 MAX_HTML_BYTES = 900_000
 """A larger file would be slow to send and to open on a phone."""
 
-MODULES = ("engine", "components", "normaliser", "page")
+MODULES = ("engine", "components", "normaliser", "drawing", "page")
 """The modules, each after those that it imports."""
 
 LAYERS = (
@@ -114,7 +115,8 @@ def array_sizes(network: Network, weights: Weights) -> dict[str, dict[str, int]]
 def page_parts() -> PageParts:
     """Return the page around the block of JSON. The pages of all networks share it."""
     folder = files("digitnn.export") / "page"
-    style = "\n" + (folder / "page.css").read_text(encoding="utf-8")
+    sheets = [(folder / name).read_text(encoding="utf-8") for name in ("base.css", "page.css")]
+    style = "\n" + "\n".join(sheets)
     modules = [(folder / f"{name}.js").read_text(encoding="utf-8") for name in MODULES]
     script = "\n" + join_modules(modules)
     policy = (

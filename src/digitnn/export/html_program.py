@@ -19,17 +19,16 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from digitnn.errors import FormatError
+from digitnn.errors import ExportError, FormatError
 from digitnn.export.html_page import MAX_HTML_BYTES, array_sizes, page_parts
-from digitnn.export.protocol import ExportError, LoadedExport, Outputs, Weights, single_network
-from digitnn.network.storage.saved_network import SCALE, dequantise, quantise_channels
+from digitnn.export.protocol import LoadedExport, Outputs, Weights, single_network
+from digitnn.network.storage.saved_network import round_weights
 from digitnn.runs.ensembles import Trained
 from digitnn.runs.run import Run
 from digitnn.wording import error_text
 
 NODE = ("node", "nodejs")
 RUNTIMES = (*NODE, "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-NOT_FOUND = f"cannot be verified: neither Node.js nor Chromium found ({', '.join(RUNTIMES)})"
 PATIENCE = 600
 """Seconds that a block of images may take."""
 
@@ -82,6 +81,13 @@ def find_runtime() -> str | None:
     return next((found for name in RUNTIMES if (found := shutil.which(name))), None)
 
 
+def why_not_run() -> str | None:
+    """Return why no page can be run here, or None."""
+    if find_runtime():
+        return None
+    return f"cannot be verified: neither Node.js nor Chromium found ({', '.join(RUNTIMES)})"
+
+
 def load_html(path: Path, trained: Trained) -> LoadedExport:
     """Return the network of a page that digitnn wrote for this run.
 
@@ -92,7 +98,7 @@ def load_html(path: Path, trained: Trained) -> LoadedExport:
     weights = _check_data(path, block, run)
     program = find_runtime()
     if program is None:
-        raise ExportError(f"{path}: {NOT_FOUND}")
+        raise ExportError(f"{path}: {why_not_run()}")
     folder = Path(mkdtemp(prefix="digitnn-export-"))
     k = len(run.network.labels)
     is_node = Path(program).name in NODE
@@ -108,7 +114,7 @@ def load_html(path: Path, trained: Trained) -> LoadedExport:
         return Outputs(logits.reshape(len(images), k).astype(np.float32))
 
     weakref.finalize(classify, shutil.rmtree, folder, ignore_errors=True)
-    stored = _rounded(run) if weights == "int8" else None
+    stored = replace(run, params=round_weights(run.params)) if weights == "int8" else None
     return LoadedExport(classify, f"{_version(program)}, 1 thread", stored)
 
 
@@ -201,15 +207,3 @@ def _version(program: str) -> str:
     except (OSError, ValueError, subprocess.SubprocessError):
         text = "of unknown version"
     return f"Node.js {text.removeprefix('v')}" if Path(program).name in NODE else text.strip()
-
-
-def _rounded(run: Run) -> Run:
-    """Return `run` with its weights rounded to int8 and back, as the file holds them."""
-    params = {}
-    for name, array in run.params.items():
-        array = np.asarray(array, np.float32)
-        if array.ndim >= 2:
-            levels, scales = quantise_channels(array)
-            array = dequantise({name: levels, name + SCALE: scales})[name]
-        params[name] = array
-    return replace(run, params=params)

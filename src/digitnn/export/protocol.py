@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
-from digitnn.errors import DigitnnError
+from digitnn.errors import ExportError
 from digitnn.network.layers import Layer
 from digitnn.runs.ensembles import Ensemble, Trained
 from digitnn.runs.run import Run
@@ -21,10 +21,6 @@ PIXELS = "raw uint8, 0 for paper to 255 for ink, 28 x 28 row by row"
 """What every export expects, in words."""
 
 Weights: TypeAlias = Literal["int8", "float32"]
-
-
-class ExportError(DigitnnError):
-    """An export that a format cannot hold, or that does not compute what the run computes."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +65,7 @@ class Format:
 
     write: returns the file's content; load: reads a file as an export of that run, and raises
     `FormatError` for any other file; ensembles: whether it holds several networks; options: the
-    fields of `Options` that it has.
+    fields of `Options` that it has; why_unverifiable: returns why no file can be run here, or None.
     """
 
     name: str
@@ -78,6 +74,7 @@ class Format:
     load: Callable[[Path, Trained], LoadedExport]
     ensembles: bool = False
     options: tuple[str, ...] = ()
+    why_unverifiable: Callable[[], str | None] = lambda: None
 
 
 def single_network(trained: Trained, format_name: str) -> Run:

@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
-from digitnn.export.protocol import ExportError, LoadedExport, Outputs
+from digitnn.errors import ExportError
+from digitnn.export.protocol import LoadedExport, Outputs
 from digitnn.reader.digit_classifier import image_classifier, mean_classifier
 from digitnn.runs.ensembles import Ensemble, Trained
 from digitnn.wording import percent

@@ -37,8 +37,8 @@ from digitnn.data.formats.storage import detect
 from digitnn.data.formats.text_blocks import TextFile, zip_members
 from digitnn.data.formats.values import PIXELS
 from digitnn.errors import FormatError
-from digitnn.network.storage.pickles.loading import load_pickle
 from digitnn.network.storage.safetensors import read_safetensors_header
+from digitnn.pickles.loading import load_pickle
 
 KINDS = (
     "IDX (also gzipped), .mat, .npz, .npy, pickle (also gzipped), CSV or LIBSVM text of digits "

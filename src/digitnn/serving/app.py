@@ -115,13 +115,22 @@ def _methods_of(request: Request) -> list[str]:
     return sorted({method for route in found for method in route.methods or ()})
 
 
-def _add_page(app: FastAPI) -> None:
-    """Serve the files of `static/`, from memory: no address names a path."""
-    static = {
+def page_files() -> dict[str, bytes]:
+    """Return the files of `static/` by name, and what the page shares with `digitnn export`."""
+    found = {
         item.name: item.read_bytes()
         for item in files("digitnn.serving").joinpath("static").iterdir()
         if item.is_file()
     }
+    shared = files("digitnn.export").joinpath("page")
+    found["drawing.js"] = shared.joinpath("drawing.js").read_bytes()
+    found["app.css"] = shared.joinpath("base.css").read_bytes() + found["app.css"]
+    return found
+
+
+def _add_page(app: FastAPI) -> None:
+    """Serve the files of the page, from memory: no address names a path."""
+    static = page_files()
 
     def served(name: str) -> Response:
         if name not in static:

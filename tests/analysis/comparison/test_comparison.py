@@ -28,7 +28,7 @@ from digitnn.engines.find import find_engine
 from digitnn.errors import RunError
 from digitnn.evaluation.evaluation import Evaluation, evaluate
 from digitnn.evaluation.statistics import wilson_interval
-from digitnn.network.storage.pickles.loading import load_pickle, save_pickle
+from digitnn.pickles.loading import load_pickle, save_pickle
 from digitnn.recipes.builtin import find_recipe
 from digitnn.runs.evaluate_run import record_evaluation
 from digitnn.runs.run import Run, load_single_run, save_run

@@ -28,7 +28,7 @@ from digitnn.atomic_files import write_text
 from digitnn.data.dataset import Dataset
 from digitnn.errors import RunError
 from digitnn.network.layers import Dense, Flatten, Sigmoid
-from digitnn.network.storage.pickles.loading import save_pickle
+from digitnn.pickles.loading import save_pickle
 from digitnn.plotting import write_figure
 from digitnn.runs.run import Run
 

@@ -20,7 +20,7 @@ from digitnn.data.dataset import PARTS, Dataset, Part
 from digitnn.data.formats.magic import GZIP, MAX_UNPACKED, head_of
 from digitnn.data.formats.values import as_labels, as_pixels
 from digitnn.errors import FormatError
-from digitnn.network.storage.pickles.loading import load_pickle
+from digitnn.pickles.loading import load_pickle
 from digitnn.wording import error_text
 
 PICKLE_NAMES = ("mnist.pkl.gz", "mnist.pkl")

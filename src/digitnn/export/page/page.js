@@ -1,6 +1,7 @@
 // The page: what is drawn is split into digits, and the network answers for each.
 
 import { groupDigits } from "./components.js";
+import { Drawing } from "./drawing.js";
 import { loadNetwork } from "./engine.js";
 import { chooseDigit, cutOut, findInk, imageFromInk, inkComponents, mapTo } from "./normaliser.js";
 
@@ -63,111 +64,11 @@ function remember(network) {
   };
 }
 
-// drawing
-
-class Drawing {
-  #canvas;
-  #pen;
-  #changed;
-  #steps = []; // {clears, strokes}: what undo takes back at once
-  #current = null;
-
-  width = 0;
-
-  /** changed: called with whether a stroke or an action has ended. */
-  constructor(canvas, changed) {
-    this.#canvas = canvas;
-    this.#pen = canvas.getContext("2d", { willReadFrequently: true });
-    this.#changed = changed;
-    canvas.addEventListener("pointerdown", (event) => this.#begin(event));
-    canvas.addEventListener("pointermove", (event) => this.#move(event));
-    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, (event) => this.#end(event));
-  }
-
-  get blank() {
-    return !this.#visible.length;
-  }
-
-  get canUndo() {
-    return this.#steps.length > 0;
-  }
-
-  undo() {
-    this.#steps.pop();
-    this.#redraw();
-  }
-
-  /** Replace the drawing by other strokes, or none; undo brings it back. */
-  replace(strokes) {
-    this.#steps.push({ clears: true, strokes });
-    this.#redraw();
-  }
-
-  /** Return the drawing in grey: 255 for paper to 0 for ink. */
-  toGrey() {
-    const { width: w, height: h } = this.#canvas;
-    const { data } = this.#pen.getImageData(0, 0, w, h);
-    return { h, w, values: mapTo(Uint8Array, new Uint32Array(data.buffer), (pixel) => 255 - (pixel >>> 24)) };
-  }
-
-  get #visible() {
-    const from = Math.max(0, this.#steps.findLastIndex(({ clears }) => clears));
-    return this.#steps.slice(from).flatMap(({ strokes }) => strokes);
-  }
-
-  #begin(event) {
-    if (!event.isPrimary || event.button > 0) return;
-    event.preventDefault();
-    this.#canvas.setPointerCapture(event.pointerId);
-    this.#current = { id: event.pointerId, points: [this.#pointOf(event)], width: this.width };
-    this.#steps.push({ clears: false, strokes: [this.#current] });
-    drawStroke(this.#pen, this.#current, 0);
-    this.#changed(false);
-  }
-
-  #move(event) {
-    const stroke = this.#current;
-    if (event.pointerId !== stroke?.id) return;
-    const from = stroke.points.length;
-    const batch = event.getCoalescedEvents?.() ?? [];
-    for (const each of batch.length ? batch : [event]) stroke.points.push(this.#pointOf(each));
-    drawStroke(this.#pen, stroke, from);
-    this.#changed(false);
-  }
-
-  #end(event) {
-    if (event.pointerId !== this.#current?.id) return;
-    this.#current = null;
-    this.#redraw();
-  }
-
-  #pointOf(event) {
-    const frame = this.#canvas.getBoundingClientRect();
-    return [
-      ((event.clientX - frame.left) / frame.width) * this.#canvas.width,
-      ((event.clientY - frame.top) / frame.height) * this.#canvas.height,
-    ];
-  }
-
-  #redraw() {
-    this.#pen.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
-    for (const stroke of this.#visible) drawStroke(this.#pen, stroke, 0);
-    this.#changed(true);
-  }
-}
-
-/** Draw a stroke from its point number `from` on, as curves between the middles of its segments. */
-function drawStroke(pen, { points, width }, from) {
-  const middle = (n) => points[n].map((value, axis) => (value + points[n + 1][axis]) / 2);
-  const first = Math.max(0, from - 2);
-  pen.beginPath();
-  pen.moveTo(...(first > 0 ? middle(first) : points[0]));
-  for (let n = first + 1; n < points.length - 1; n++) pen.quadraticCurveTo(...points[n], ...middle(n));
-  pen.lineTo(...points.at(-1));
-  pen.lineWidth = width;
-  pen.lineCap = "round";
-  pen.lineJoin = "round";
-  pen.stroke();
+/** Return a drawing in grey: 255 for paper to 0 for ink. */
+function greyOf(canvas) {
+  const { width: w, height: h } = canvas;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, w, h);
+  return { h, w, values: mapTo(Uint8Array, new Uint32Array(data.buffer), (pixel) => 255 - (pixel >>> 24)) };
 }
 
 // examples: strokes of digits in a box 20 wide and 28 high; a corner is a point given twice
@@ -186,18 +87,19 @@ const STROKES = [
 ];
 const EXAMPLES = [["407"], ["8"], ["1925", "36"]];
 
-/** Return the strokes of lines of digits, as large as fits. */
+/** Return lines of digits as a sample, as large as fits. */
 function writeLines(lines, { width: w, height: h }) {
   const most = Math.max(...lines.map((line) => line.length));
   const scale = Math.min(w / (30 * most + 6), h / (42 * lines.length + 2));
   const top = (h - scale * (42 * lines.length - 14)) / 2;
-  return lines.flatMap((line, row) =>
+  const strokes = lines.flatMap((line, row) =>
     [...line].flatMap((digit, n) => {
       const left = (w - scale * (30 * line.length - 10)) / 2 + scale * 30 * n;
       const place = (point) => point.split(",").map((value, axis) => scale * value + [left, top + scale * 42 * row][axis]);
-      return STROKES[digit].map((stroke) => ({ points: stroke.split(" ").map(place), width: 2.6 * scale }));
+      return STROKES[digit].map((stroke) => stroke.split(" ").map(place));
     }),
   );
+  return { strokes, width: 2.6 * scale };
 }
 
 // answers
@@ -301,11 +203,11 @@ function openPage() {
 
   const read = (ended) => {
     const start = performance.now();
-    const text = showAnswers(readDrawing(drawing.toGrey(), classify), canvas, network.rejects);
+    const text = showAnswers(readDrawing(greyOf(canvas), classify), canvas, network.rejects);
     milliseconds = performance.now() - start;
     if (ended) byId("announcement").textContent = text ? `Drawn: ${text.split("\n").join(", ")}` : "Nothing drawn";
   };
-  const drawing = new Drawing(canvas, (ended) => {
+  const drawing = new Drawing(canvas, ({ ended }) => {
     byId("invitation").hidden = !drawing.blank;
     byId("undo").disabled = !drawing.canUndo;
     byId("clear").disabled = drawing.blank;
@@ -320,8 +222,8 @@ function openPage() {
 
   const actions = {
     undo: () => drawing.undo(),
-    clear: () => drawing.replace([]),
-    example: () => drawing.replace(writeLines(EXAMPLES[example++ % EXAMPLES.length], canvas)),
+    clear: () => drawing.clear(),
+    example: () => drawing.load(writeLines(EXAMPLES[example++ % EXAMPLES.length], canvas)),
   };
   for (const [name, act] of Object.entries(actions)) {
     byId(name).addEventListener("click", () => {

@@ -1,1 +1,1 @@
-"""Parameters on disk: safetensors, untrusted pickles, 8-bit weights."""
+"""Parameters on disk: safetensors, 8-bit weights."""

@@ -95,6 +95,17 @@ def quantise_channels(
     return np.rint(weights / _across(scales, weights)).astype(np.int8), scales
 
 
+def round_weights(params: Mapping[str, ndarray]) -> dict[str, ndarray]:
+    """Return float32 parameters, weights (two axes or more) rounded to int8 and back."""
+    found = {}
+    for name, array in params.items():
+        found[name] = np.asarray(array, np.float32)
+        if array.ndim >= 2:
+            levels, scales = quantise_channels(found[name])
+            found[name] = levels * _across(scales, levels)
+    return found
+
+
 def dequantise(params: Mapping[str, ndarray]) -> dict[str, ndarray]:
     """Return parameters, quantised or not, as floats of at least 32 bits.
 

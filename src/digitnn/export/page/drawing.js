@@ -1,4 +1,4 @@
-// The drawing: strokes on a canvas, with undo and redo.
+// The drawing: strokes on a canvas, with undo and redo. `digitnn serve` has it too.
 
 const ERASER_FACTOR = 2.2;
 

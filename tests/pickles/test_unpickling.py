@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from digitnn.errors import DataError, FormatError
-from digitnn.network.storage.pickles.loading import load_pickle, save_pickle
-from digitnn.network.storage.pickles.plain_values import check_plain
+from digitnn.pickles.loading import load_pickle, save_pickle
+from digitnn.pickles.plain_values import check_plain
 
 WEIGHT = np.array([[1.5, -2.0, 3.25], [0.0, 5.0, -6.5]], np.float32)
 

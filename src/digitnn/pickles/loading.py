@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from digitnn.atomic_files import replace_file
 from digitnn.errors import DataError, FormatError
-from digitnn.network.storage.pickles.admitted import (
+from digitnn.pickles.admitted import (
     ADMITTED,
     AdmittedName,
     Allowance,
@@ -23,8 +23,8 @@ from digitnn.network.storage.pickles.admitted import (
     call_admitted,
     fill_array,
 )
-from digitnn.network.storage.pickles.literals import ByteReader, is_literal, read_literal
-from digitnn.network.storage.pickles.plain_values import NotPlainError, check_plain
+from digitnn.pickles.literals import ByteReader, is_literal, read_literal
+from digitnn.pickles.plain_values import NotPlainError, check_plain
 
 MAX_STEPS = 2_000_000
 """About four seconds of instructions. An array of any size takes a dozen."""

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy import ndarray
 
-from digitnn.network.storage.pickles.plain_values import (
+from digitnn.pickles.plain_values import (
     MAX_ODD_KEYS,
     NotPlainError,
     check_key,

@@ -82,7 +82,7 @@ def torch_step(
     def step() -> None:
         pixels, targets = next(turn)
         optimiser.zero_grad()
-        x = to_input(pixels, network.standardise).contiguous(memory_format=layout)
+        x = to_input(pixels, network).contiguous(memory_format=layout)
         loss_function(module(x), targets).backward()
         optimiser.step()
 

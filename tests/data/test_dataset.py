@@ -25,7 +25,9 @@ def which(dataset: Dataset) -> list[int]:
     [
         (np.zeros((50, 28, 28), np.uint8), np.zeros(49, np.uint8), "49 labels for 50 images"),
         (np.zeros((2, 28, 28), np.uint8), np.array([1, 10], np.uint8), "label 1 is 10"),
-        (np.zeros((2, 28, 27), np.uint8), np.zeros(2, np.uint8), r"\(2, 28, 27\)"),
+        (np.zeros((2, 28, 0), np.uint8), np.zeros(2, np.uint8), r"\(2, 28, 0\)"),
+        (np.zeros((2, 28, 28, 1), np.uint8), np.zeros(2, np.uint8), r"\(2, 28, 28, 1\)"),
+        (np.full((2, 3), np.nan, np.float32), np.zeros(2, np.uint8), "features must be finite"),
         (np.zeros((2, 28, 28), np.float32), np.zeros(2, np.uint8), "float32"),
         (np.zeros((2, 28, 28), np.uint8), np.zeros((2, 1), np.uint8), r"\(2, 1\)"),
     ],
@@ -44,6 +46,52 @@ def _unchecked(images: np.ndarray, labels: np.ndarray) -> Dataset:
         object.__setattr__(dataset, name, value)
     dataset.__post_init__()
     return dataset
+
+
+LETTERS = ("a", "b", "c")
+
+
+def lettered(classes: tuple[str, ...] = LETTERS, side: int = 8) -> Dataset:
+    labels = (np.arange(6) % len(classes)).astype(np.uint8)
+    return Dataset(np.zeros((6, side, side), np.uint8), labels, "letters", classes=classes)
+
+
+def test_labels_are_matched_to_other_classes_by_name() -> None:
+    data = lettered().with_classes(("c", "x", "b", "a"))
+    assert data.labels.tolist() == [3, 2, 0, 3, 2, 0]
+    assert data.counts().tolist() == [2, 0, 2, 2]
+    assert data.with_classes(LETTERS).fingerprint() == lettered().fingerprint()
+
+
+def test_a_class_in_use_that_is_unknown_is_named_and_one_not_in_use_is_ignored() -> None:
+    with pytest.raises(DataError, match=r"letters has classes that are unknown here: 'b'; .*a, c"):
+        lettered().with_classes(("a", "c"))
+    assert lettered()[[0, 2]].with_classes(("a", "c")).labels.tolist() == [0, 1]
+
+
+def test_data_of_other_sizes_or_classes_are_not_joined() -> None:
+    assert len(lettered() + lettered(("c", "b", "a"))) == 12
+    with pytest.raises(DataError, match=r"letters: images of 8 x 8 pixels.* takes .*28 x 28"):
+        lettered() + lettered(side=28)
+    with pytest.raises(DataError, match="unknown here"):
+        lettered() + numbered(3)
+
+
+@pytest.mark.parametrize("classes", [("a",), ("a", "a", "b"), tuple(map(str, range(256)))])
+def test_classes_without_choice_or_of_one_name_are_refused(classes: tuple[str, ...]) -> None:
+    with pytest.raises(DataError, match="2 to 255 classes with different names"):
+        lettered(classes)
+
+
+def test_the_input_of_a_network_is_one_plane_or_the_features() -> None:
+    assert lettered().input_shape == (1, 8, 8)
+    features = Dataset(np.ones((3, 5), np.float32), np.zeros(3, np.uint8))
+    assert features.input_shape == (5,)
+    assert features[:2].fingerprint() != features.fingerprint()
+
+
+def test_the_names_of_classes_are_part_of_a_fingerprint() -> None:
+    assert lettered().fingerprint() != lettered(("a", "b", "d")).fingerprint()
 
 
 def test_the_last_images_validate() -> None:

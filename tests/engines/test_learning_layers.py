@@ -105,7 +105,7 @@ def test_eight_steps_in_double_precision_are_those_of_pytorch_to_rounding(digits
     adam = torch.optim.Adam(module.parameters(), lr=RATE, eps=ADAM.epsilon)
     for step in range(8):
         at = slice(step * 60, (step + 1) * 60)
-        x, labels = NETWORK.standardise(digits.images[at]).astype(np.float64), digits.labels[at]
+        x, labels = NETWORK.inputs(digits.images[at]).astype(np.float64), digits.labels[at]
         kept = kept_units(NETWORK, 60, seed=5, step=step)
         logits, backward, moved = forward_training(LAYERS, layout.views(vector) | buffers, x, kept)
         _, dlogits = softmax_cross_entropy(SoftmaxCrossEntropy(), logits, labels)
@@ -197,7 +197,7 @@ def test_a_pytorch_user_loads_the_parameters_into_modules_of_their_own(digits):
         *(nn.Linear(150, 20), nn.BatchNorm1d(20), nn.ReLU(), nn.Dropout(0.4), nn.Linear(20, 10)),
     )
     module.load_state_dict({name: torch.tensor(p) for name, p in params.items()}, strict=True)
-    x = torch.tensor(NETWORK.standardise(digits.images))
+    x = torch.tensor(NETWORK.inputs(digits.images))
     found = find_engine("scratch").classifier(NETWORK, params).logits(digits.images)
     np.testing.assert_allclose(found, module.eval()(x).detach().numpy(), rtol=1e-4, atol=1e-5)
 

@@ -3,6 +3,8 @@
 import copy
 import json
 import re
+from dataclasses import replace
+from math import prod
 
 import jaxtyping
 import numpy as np
@@ -104,9 +106,9 @@ def test_standardising_needs_finite_numbers_and_a_positive_std(mean, std):
         Standardise(mean, std)
 
 
-def test_standardised_pixels_have_a_channel_axis_and_are_single_precision(rng):
+def test_inputs_have_a_channel_axis_and_are_standardised_in_single_precision(rng):
     images = rng.integers(0, 256, (3, 28, 28), np.uint8)
-    x = Standardise(mean=33.25, std=80.0)(images)
+    x = replace(NETWORK, standardise=Standardise(mean=33.25, std=80.0)).inputs(images)
     assert x.shape == (3, 1, 28, 28)
     assert x.dtype == np.float32
     np.testing.assert_allclose(x[:, 0], (images - 33.25) / 80, rtol=1e-6)
@@ -144,7 +146,10 @@ def changed(*path, to):
         (changed("layers", 1, "layer", to="Gelu"), "layer 1: unknown layer 'Gelu'"),
         (changed("layers", 4, "units", to=10.5), "layer 4: Dense: units must be a whole number"),
         (changed("layers", 3, to=...), r"layer 3: Dense\(units=10\) takes a vector"),
-        (changed("input", to=[3, 28, 28]), r"the input must be \(1, 28, 28\), got \[3, 28, 28\]"),
+        (changed("input", to=[3, 28, 28]), r"the input must be one plane .*, got \(3, 28, 28\)"),
+        (changed("input", to=[28, 28]), r"the input must be one plane .*, got \(28, 28\)"),
+        (changed("input", to=[1, 0, 28]), r"the input must be one plane .*, got \(1, 0, 28\)"),
+        (changed("labels", to=list("0123456788")), "labels must differ"),
         (changed("standardise", to=1), "a network needs 'standardise' of type dict, got 1"),
         (changed("standardise", "std", to=...), "a network: std must be a finite number, got None"),
         (changed("standardise", "std", to=0), "std above 0"),
@@ -190,5 +195,14 @@ def test_parameters_of_another_network_are_refused_by_name(change, message):
 
 
 def test_tests_check_annotated_shapes_at_every_call():
-    with pytest.raises(jaxtyping.TypeCheckError, match="UInt8"):
-        NETWORK.standardise(np.zeros((3, 28, 28)))
+    with pytest.raises(jaxtyping.TypeCheckError, match="Num"):
+        NETWORK.standardise(np.zeros((3, 28, 28), bool))
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (1, 20, 30), (64,)])
+def test_a_network_of_another_input_and_other_labels_comes_back_from_json(shape):
+    network = Network((Flatten(), Dense(3)), labels=("a", "b", "ß"), input=shape)
+    assert Network.from_json(json.loads(json.dumps(network.to_json()))) == network
+    assert network.parameter_shapes()["1.weight"] == (3, prod(shape))
+    samples = np.ones((2, *shape[-2:]), np.uint8 if len(shape) == 3 else np.float32)
+    assert network.inputs(samples).shape == (2, *shape)

@@ -141,7 +141,7 @@ def test_a_field_that_is_given_replaces_the_whole_field_of_the_base():
         (changed('{layer = "Dense", units = 10}', "10"), 8, "layer 4: a layer is an object such"),
         (changed("size = 4", "size = 40"), 6, "layer 2: MaxPool2d.* larger than its input"),
         (changed('    "Flatten",\n', ""), 7, r"layer 3: Dense.* put Flatten\(\) before it"),
-        (changed("units = 10", "units = 11"), 3, "last layer must give 10 logits"),
+        (changed('{layer = "Dense", units = 10}', '"Relu"'), 3, "last layer must give 10 logits"),
         (changed('"Flatten"', '"Flatten", {layer = "Dense", units = 900_000}'), 3, "100,000,000"),
         (changed('["scratch"]', '"scratch"'), 10, "engines must be a list, got 'scratch'"),
         (changed('["scratch"]', '["scrath"]'), 10, "engines must be 'scratch' or 'pytorch'"),

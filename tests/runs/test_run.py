@@ -130,7 +130,7 @@ def _rename(path: Path) -> None:
         (_set("recipe.json", "data", [1]), "data cannot be"),
         (_set("recipe.json", "data", {"collection": "mnist", "split_seed": None}), "data.valid"),
         (_set("recipe.json", "recipe", {}), "recipe.name cannot be None"),
-        (_set("network.json", "labels", list("abcdefghij")), "labels must be 0 to 9"),
+        (_set("network.json", "labels", list("0123456788")), "labels must differ"),
         (_write("report.json", b'{"readings": [1]}'), "readings must be a list of evaluations"),
         (_reshape, r"1.weight must be floats of shape \(100, 784\)"),
         (_poison, "3.bias holds NaN"),

@@ -101,9 +101,8 @@ def _ask(what: "Audit", stop: Stop) -> tuple["ndarray", int]:
     import numpy as np
 
     from digitnn.analysis.label_audit.folds import predict_folds
-    from digitnn.data.dataset import CLASSES
 
-    answers, done = np.zeros((len(what.data), CLASSES), np.float32), 0
+    answers, done = np.zeros((len(what.data), len(what.data.classes)), np.float32), 0
     for fold in stop.until(predict_folds(what, stop.watch)):
         answers[fold.indices] = fold.log_probabilities
         done += 1

@@ -61,10 +61,12 @@ def info(
         "split_seed": seed,
         "pixel_mean": mean,
         "pixel_std": std,
+        "classes": list(training.train.classes),
         "splits": {
             name: {
                 "n": len(images),
                 "counts": images.counts().tolist(),
+                "image_shape": list(images.images.shape[1:]),
                 "fingerprint": images.fingerprint(),
             }
             for name, images in splits.items()
@@ -113,18 +115,24 @@ def _pixel_moments(dataset: "Dataset") -> tuple[float, float]:
     return mean, (mean_square - mean**2) ** 0.5
 
 
+_MAX_COLUMNS = 12
+
+
 def _splits_table(about: dict[str, Any], place: str) -> str:
-    """Return `about` as a table: a line per split, a column per digit."""
-    splits = about["splits"].items()
-    counts = [
-        f"{name:<8}{split['n']:>8,}" + "".join(f"{count:>7,}" for count in split["counts"])
-        for name, split in splits
-    ]
+    """Return `about` as a table: a line per split, a column per class, at most 12 in a row."""
+    splits, classes = about["splits"].items(), about["classes"]
+    counts = []
+    for first in range(0, len(classes), _MAX_COLUMNS):
+        part = slice(first, first + _MAX_COLUMNS)
+        head = f"{'split':<8}{'images':>8}" if first == 0 else f"{'':<16}"
+        counts.append(head + "".join(f"{name[:6]:>7}" for name in classes[part]))
+        for name, split in splits:
+            start = f"{name:<8}{split['n']:>8,}" if first == 0 else f"{name:<16}"
+            counts.append(start + "".join(f"{n:>7,}" for n in split["counts"][part]))
     prints = [f"{name:<8}{split['fingerprint']}" for name, split in splits]
     return "\n".join(
         [
             f"{about['collection']}: {place}",
-            f"{'split':<8}{'images':>8}" + "".join(f"{digit:>7}" for digit in range(10)),
             *counts,
             f"pixels of train: mean {about['pixel_mean']:.3f}, "
             f"standard deviation {about['pixel_std']:.3f} (0 to 255)",

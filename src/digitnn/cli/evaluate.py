@@ -83,7 +83,7 @@ def evaluate(
     from digitnn.data.formats.labelled import read_labelled
     from digitnn.machine.resources import use_resources
     from digitnn.runs.ensembles import load_run
-    from digitnn.runs.evaluate_run import evaluate_run, load_split_of
+    from digitnn.runs.evaluate_run import evaluate_run, inputs_of, load_split_of
 
     if figures is not None:
         _check_can_draw(figures)
@@ -98,7 +98,7 @@ def evaluate(
         name: str = split or "valid"
         dataset = load_split_of(trained, name, data_dir)
     else:
-        name, dataset = EXTERNAL_SPLIT, external
+        name, dataset = EXTERNAL_SPLIT, inputs_of(trained, external)
         shared = count_images_of_splits(trained, dataset, "test" in found.parts, data_dir)
     recorded = evaluate_run(trained, name, dataset, classifier, data_dir, shared)
     qmnist_parts = evaluate_qmnist_parts(dataset, recorded.evaluation.predictions)

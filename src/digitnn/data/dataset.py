@@ -2,25 +2,32 @@
 
 A `Dataset` holds raw pixels: uint8, 0 is paper, 255 is ink. `formats` reads files into a
 `Dataset`; `fetch` finds or downloads the files.
-Axes: n images, h = w = 28 pixels.
+Axes: n images, h w pixels (28 x 28 in MNIST and what is made like it), f features, k classes.
 """
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Int, UInt8
+from jaxtyping import Bool, Float32, Int, UInt8
 from numpy import ndarray
 
 from digitnn.errors import DataError, FormatError
+from digitnn.wording import brief
 
 SIDE = 28
 DIGIT_SIDE = 20
 """Pixels of a digit's longest side within its image, as MNIST's authors scaled it."""
 
-CLASSES = 10
+DIGITS = tuple("0123456789")
+"""The classes of MNIST, by name."""
+
+CLASSES = len(DIGITS)
+
+MAX_CLASSES = 255
+"""Labels are one byte, and one value is left for `NON_DIGIT`."""
 
 NON_DIGIT = 10
 """The label of images that show no digit; networks trained with `no_digit` learn it."""
@@ -35,14 +42,17 @@ PARTS: tuple[Part, Part] = ("train", "test")
 class Dataset:
     """Images and labels of one split, checked when it is made.
 
-    images: uint8 (n, 28, 28); labels: uint8 (n,), each 0..9, or `NON_DIGIT` where `has_non_digits`.
+    images: uint8 (n, h, w), or float32 (n, f), rows of features of what are no images.
+    labels: uint8 (n,), indices of `classes`, or `NON_DIGIT` where `has_non_digits`.
+    classes: the names of the classes; all splits of one collection have the same.
     Raises `DataError` naming `name` for wrong shapes, types, counts or labels.
     """
 
-    images: UInt8[ndarray, "n 28 28"]
+    images: UInt8[ndarray, "n h w"] | Float32[ndarray, "n f"]
     labels: UInt8[ndarray, " n"]
     name: str = "dataset"
     has_non_digits: bool = False
+    classes: tuple[str, ...] = DIGITS
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -54,33 +64,87 @@ class Dataset:
             )
         if len(images) != len(labels):
             raise DataError(f"{self.name}: {len(labels)} labels for {len(images)} images")
-        max_label = NON_DIGIT if self.has_non_digits else CLASSES - 1
+        self._check_classes()
+        max_label = len(self.classes) - (not self.has_non_digits)
         if len(labels) and labels.max() > max_label:
             where = int(np.argmax(labels > max_label))
             raise DataError(
                 f"{self.name}: label {where} is {labels[where]}; labels are 0 to {max_label}"
             )
 
+    def _check_classes(self) -> None:
+        if not 2 <= len(self.classes) <= MAX_CLASSES or len(set(self.classes)) < len(self.classes):
+            raise DataError(
+                f"{self.name}: 2 to {MAX_CLASSES} classes with different names are possible, "
+                f"got {brief(self.classes)}"
+            )
+        if self.has_non_digits and self.classes != DIGITS:
+            raise DataError(f"{self.name}: only digits can have non-digits beside them")
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of the input of a network for these images: (1, h, w) or (f,)."""
+        sample = self.images.shape[1:]
+        return (1, *sample) if len(sample) == 2 else sample
+
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, which: slice | Int[ndarray, " m"] | Bool[ndarray, " n"]) -> "Dataset":
         """Return the images and labels that a slice, an index array or a mask selects."""
-        return Dataset(self.images[which], self.labels[which], self.name, self.has_non_digits)
+        return replace(self, images=self.images[which], labels=self.labels[which])
 
     def __add__(self, other: "Dataset") -> "Dataset":
-        """Return these images followed by those of `other`, under this name."""
-        images = np.concatenate([self.images, other.images])
-        labels = np.concatenate([self.labels, other.labels])
-        return Dataset(images, labels, self.name, self.has_non_digits or other.has_non_digits)
+        """Return these images followed by those of `other`, under this name.
 
-    def counts(self) -> Int[ndarray, "10"]:
-        """Return the number of images of each digit."""
-        return np.bincount(self.labels, minlength=CLASSES)[:CLASSES]
+        Raises `DataError` for other classes or images of another size.
+        """
+        other = other.with_classes(self.classes)
+        self.require_shape(other.input_shape, other.name)
+        has_non_digits = self.has_non_digits or other.has_non_digits
+        return replace(
+            self,
+            images=np.concatenate([self.images, other.images]),
+            labels=np.concatenate([self.labels, other.labels]),
+            has_non_digits=has_non_digits,
+        )
+
+    def with_classes(self, classes: tuple[str, ...]) -> "Dataset":
+        """Return this data set with labels that are indices of `classes`, matched by name.
+
+        Raises `DataError` naming the classes in use that are not among them.
+        """
+        if classes == self.classes:
+            return self
+        used = np.flatnonzero(self.counts())
+        unknown = [self.classes[index] for index in used if self.classes[index] not in classes]
+        if unknown:
+            raise DataError(
+                f"{self.name} has classes that are unknown here: {brief(', '.join(unknown))}; "
+                f"expected {brief(', '.join(classes))}"
+            )
+        index_of = {name: index for index, name in enumerate(classes)}
+        indices = np.array([index_of.get(name, 0) for name in self.classes], np.uint8)
+        return replace(self, labels=indices[self.labels], classes=classes)
+
+    def require_shape(self, input_shape: tuple[int, ...], of: str) -> None:
+        """Raise `DataError` unless the images have the `input_shape` that `of` takes or has."""
+        if self.input_shape != input_shape:
+            raise DataError(
+                f"{self.name}: {_worded(self.input_shape)}, but {of} takes {_worded(input_shape)}"
+            )
+
+    def counts(self) -> Int[ndarray, " k"]:
+        """Return the number of images of each class."""
+        return np.bincount(self.labels, minlength=len(self.classes))[: len(self.classes)]
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of shape, images and labels, in their order."""
-        digest = hashlib.sha256(f"{self.images.shape}".encode())
+        """Return the SHA-256 of shape, images and labels, in their order.
+
+        The names of the classes count too, unless they are the digits.
+        """
+        named = "" if self.classes == DIGITS else repr(self.classes)
+        digest = hashlib.sha256(f"{self.images.shape}{named}".encode())
         digest.update(np.ascontiguousarray(self.images).data)
         digest.update(np.ascontiguousarray(self.labels).data)
         return digest.hexdigest()
@@ -90,20 +154,42 @@ def as_digits(labels: ndarray, name: str) -> UInt8[ndarray, " n"]:
     """Return integer labels as uint8. Raises `FormatError` naming `name` unless each is 0 to 9."""
     if labels.dtype.kind not in "iu":
         raise FormatError(f"{name} must be integers, got {labels.dtype}")
-    wrong = (labels < 0) | (labels >= CLASSES)
+    wrong = (labels < 0) | (labels >= len(DIGITS))
     if wrong.any():
         where = int(np.argmax(wrong))
         raise FormatError(f"{name}: label {where} is {labels.flat[where]}; labels are 0 to 9")
     return labels.astype(np.uint8, copy=False)
 
 
-def check_images(images: ndarray, name: str) -> None:
-    """Raise `DataError` naming `name` unless `images` are raw pixels, uint8 (n, 28, 28)."""
-    if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or images.dtype != np.uint8:
+def check_images(images: ndarray, name: str, input_shape: tuple[int, ...] | None = None) -> None:
+    """Raise `DataError` naming `name` unless `images` are what a network can take.
+
+    input_shape: (1, h, w): raw pixels, uint8 (n, h, w); (f,): features, float32 (n, f), finite;
+    None: either of any size.
+    """
+    kind = {3: np.uint8, 2: np.float32}.get(images.ndim)
+    sample = images.shape[1:]
+    fits = images.dtype == kind and 0 not in sample
+    if fits and input_shape is not None:
+        fits = (*((1,) if len(sample) == 2 else ()), *sample) == input_shape
+    if not fits:
+        if input_shape is not None and len(input_shape) == 1:
+            wanted = f"features must be float32 of shape (n, {input_shape[0]})"
+        else:
+            h, w = input_shape[1:] if input_shape else ("h", "w")
+            wanted = f"images must be uint8 of shape (n, {h}, {w})"
         raise DataError(
-            f"{name}: images must be uint8 of shape (n, {SIDE}, {SIDE}), "
-            f"got {images.dtype} {images.shape}: raw pixels, from 0, paper, to 255, ink"
+            f"{name}: {wanted}, got {images.dtype} {images.shape}"
+            + (": raw pixels, from 0, paper, to 255, ink" if wanted.startswith("images") else "")
         )
+    if images.ndim == 2 and not np.isfinite(images).all():
+        raise DataError(f"{name}: features must be finite numbers, but some are NaN or infinite")
+
+
+def _worded(input_shape: tuple[int, ...]) -> str:
+    if len(input_shape) == 1:
+        return f"vectors of {input_shape[0]} features"
+    return f"images of {input_shape[1]} x {input_shape[2]} pixels"
 
 
 def split(

@@ -13,10 +13,10 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 
-from digitnn.data.dataset import Dataset
+from digitnn.data.dataset import Dataset, check_images
 from digitnn.errors import CheckpointError, TrainingError
 from digitnn.network.layers import BatchNorm, Dropout, Loss
-from digitnn.network.network import Classifier, Network, Params
+from digitnn.network.network import Classifier, Network, Params, Samples
 from digitnn.recipes.optimisers import MiniBatchOptimiser
 
 
@@ -35,9 +35,7 @@ class Outcome:
 class Trainer(Protocol):
     """Trains a network on mini-batches, in the `precision` of its initial parameters."""
 
-    def step(
-        self, images: UInt8[ndarray, "n 28 28"], labels: UInt8[ndarray, " n"], learning_rate: float
-    ) -> Outcome:
+    def step(self, images: Samples, labels: UInt8[ndarray, " n"], learning_rate: float) -> Outcome:
         """Take one step of the optimiser; return the loss before it.
 
         If the loss is not finite, nothing changes: neither the parameters nor BatchNorm's running
@@ -128,10 +126,11 @@ def check_state(found: Mapping[str, ndarray], expected: Mapping[str, ndarray]) -
 def check_batch(network: Network, images: ndarray, labels: ndarray) -> None:
     """Raise an error unless `network` can take a step on these images.
 
-    `DataError` for shapes or types that a `Dataset` does not hold: floats are rejected, as their
-    range, 0 to 1 or 0 to 255, is unknown. `TrainingError`: see `check_size`.
+    `DataError` for shapes or types that the network does not take: images of floats are rejected,
+    as their range, 0 to 1 or 0 to 255, is unknown. `TrainingError`: see `check_size`.
     """
-    Dataset(images, labels, "the batch", has_non_digits=network.rejects)
+    check_images(images, "the batch", network.input)
+    Dataset(images, labels, "the batch", network.rejects, network.labels)
     check_size(network, len(labels))
 
 

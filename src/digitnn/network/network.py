@@ -3,7 +3,7 @@
 Parameters and buffers are a flat mapping name -> array, named and shaped as in
 `torch.nn.Sequential(...).state_dict()`: "0.weight", "0.bias", ... PyTorch also counts BatchNorm's
 batches, and adds that entry itself if it is missing.
-Axes: n images, c channels, h w pixels, d inputs, k classes.
+Axes: n images, c channels, h w pixels, d inputs, f features, k classes.
 """
 
 from collections.abc import Mapping
@@ -20,10 +20,14 @@ from digitnn.network.codec import OneOf, fields_to_json, value_from_json, value_
 from digitnn.network.layers import LAYER_KINDS, Layer, Shape
 
 Params = Mapping[str, ndarray]
+Samples: TypeAlias = UInt8[ndarray, "n h w"] | Float32[ndarray, "n f"]
+"""What classifiers take: raw pixels, or features where the network's input is a vector."""
+
 Architecture: TypeAlias = tuple[Annotated[Layer, OneOf("layer", LAYER_KINDS)], ...]
 
 NETWORK_FORMAT = 1
-INPUT_SHAPE: Shape = (1, 28, 28)
+IMAGE_SHAPE: Shape = (1, 28, 28)
+"""The input of a network for MNIST, and for all collections made like it."""
 DIGITS = tuple("0123456789")
 
 
@@ -31,7 +35,7 @@ DIGITS = tuple("0123456789")
 class Classifier(Protocol):
     """Anything that computes logits from images; every engine provides one."""
 
-    def logits(self, images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n k"]:
+    def logits(self, images: Samples) -> Float32[ndarray, "n k"]:
         """Return k unnormalised log-probabilities for each image."""
         ...
 
@@ -51,13 +55,9 @@ class Standardise:
         if not (np.isfinite(self.mean) and np.isfinite(self.std) and self.std > 0):
             raise NetworkError(f"{self}: mean and std must be finite and std above 0")
 
-    def __call__(self, images: UInt8[ndarray, "n *hw"]) -> Float32[ndarray, "n 1 *hw"]:
-        """Standardise raw pixels, all or selected ones of each image, for the first layer."""
-        return self.standardise_floats(images)
-
-    def standardise_floats(self, images: Num[ndarray, "n *hw"]) -> Float32[ndarray, "n 1 *hw"]:
-        """Standardise pixels that need not be integers, as in adversarial attacks."""
-        x = images[:, None].astype(np.float32)
+    def __call__(self, pixels: Num[ndarray, "*shape"]) -> Float32[ndarray, "*shape"]:
+        """Standardise numbers of any shape, which need not be whole, in single precision."""
+        x = pixels.astype(np.float32)
         x -= np.float32(self.mean)
         x *= np.float32(1 / self.std)
         return x
@@ -74,6 +74,8 @@ class Network:
     Raises `ShapeError` naming the layer whose input has the wrong shape, and `NetworkError` unless
     the last layer gives one logit per label.
 
+    labels: the names of the classes, in the order of the logits.
+    input: the shape of what it takes: (1, h, w), an image, or (f,), a vector of features.
     rejects: whether it was trained to reject non-digits; an implicit extra logit, fixed at 0, then
     stands for "not a digit".
     """
@@ -83,8 +85,20 @@ class Network:
     temperature: float = 1.0
     labels: tuple[str, ...] = DIGITS
     rejects: bool = False
+    input: Shape = IMAGE_SHAPE
 
     def __post_init__(self) -> None:
+        if not (
+            all(type(extent) is int and extent > 0 for extent in self.input)
+            and (len(self.input) == 1 or (len(self.input) == 3 and self.input[0] == 1))
+        ):
+            raise NetworkError(
+                "the input must be one plane of pixels (1, h, w) or a vector of features (f,), "
+                f"got {self.input}",
+                ("input",),
+            )
+        if len(set(self.labels)) < len(self.labels):
+            raise NetworkError(f"labels must differ, got {', '.join(self.labels)}", ("labels",))
         if self.shapes()[-1] != (len(self.labels),):
             raise NetworkError(
                 f"the last layer must give {len(self.labels)} logits, one per label, "
@@ -96,13 +110,20 @@ class Network:
 
     def shapes(self) -> list[Shape]:
         """Return the shape of the input and of every layer's output."""
-        shapes = [INPUT_SHAPE]
+        shapes = [self.input]
         for index, layer in enumerate(self.layers):
             try:
                 shapes.append(layer.output_shape(shapes[-1]))
             except ShapeError as error:
                 raise ShapeError(f"layer {index}: {error}", ("layers", index)) from None
         return shapes
+
+    def inputs(self, images: Num[ndarray, "n *sample"]) -> Float32[ndarray, "n *input"]:
+        """Return images (n, h, w), or rows of features (n, f), as the first layer takes them.
+
+        Any numbers on the scale of the raw pixels are accepted, as in adversarial attacks.
+        """
+        return self.standardise(images).reshape(len(images), *self.input)
 
     def parameter_shapes(self) -> dict[str, Shape]:
         """Return the names and shapes of the learned parameters, in the order of the layers."""
@@ -156,7 +177,7 @@ class Network:
         """Return the description as plain builtins, for `from_json`."""
         return {
             "format": NETWORK_FORMAT,
-            "input": list(INPUT_SHAPE),
+            "input": list(self.input),
             "standardise": fields_to_json(self.standardise),
             "layers": value_to_json(self.layers, Architecture, "layers"),
             "temperature": self.temperature,
@@ -179,8 +200,6 @@ class Network:
         pixels = _get(value, "standardise", dict)
         mean, std = (value_from_json(pixels.get(key), float, key) for key in ("mean", "std"))
         labels = _get(value, "labels", list)
-        if tuple(_get(value, "input", list)) != INPUT_SHAPE:
-            raise NetworkError(f"the input must be {INPUT_SHAPE}, got {value['input']}")
         if not all(isinstance(label, str) for label in labels):
             raise NetworkError(f"labels must be text, got {labels}")
         return cls(
@@ -189,6 +208,7 @@ class Network:
             temperature=value_from_json(value.get("temperature"), float, "temperature"),
             labels=tuple(labels),
             rejects="rejects" in value and _get(value, "rejects", bool),
+            input=tuple(_get(value, "input", list)),
         )
 
 

@@ -13,8 +13,10 @@ from numpy import ndarray
 
 from digitnn.data.dataset import NON_DIGIT
 from digitnn.engines.find import find_engine
-from digitnn.network.network import Classifier, Network
+from digitnn.errors import RunError
+from digitnn.network.network import DIGITS, IMAGE_SHAPE, Classifier, Network
 from digitnn.network.storage.saved_network import load_network
+from digitnn.wording import brief
 
 ClassifyImages: TypeAlias = Callable[[UInt8[ndarray, "n 28 28"]], Float32[ndarray, "n 11"]]
 """Returns the probabilities of the ten digits and, last, at `NON_DIGIT`, of "no digit"."""
@@ -38,13 +40,27 @@ def load_image_classifier(model: Path | str | None = None) -> ClassifyImages:
 
 
 def image_classifier(network: Network, classifier: Classifier) -> ClassifyImages:
-    """Return a function from images to the `probabilities` of their logits."""
+    """Return a function from images to the `probabilities` of their logits.
+
+    Raises `RunError` like `require_digits`.
+    """
+    require_digits(network)
 
     def classify(images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n 11"]:
         none = np.empty((0, NON_DIGIT), np.float32)
         return probabilities(network, classifier.logits(images) if len(images) else none)
 
     return classify
+
+
+def require_digits(network: Network) -> None:
+    """Raise `RunError` for a network of other classes than the digits, or of another image size."""
+    if (network.labels, network.input) != (DIGITS, IMAGE_SHAPE):
+        size = " x ".join(map(str, network.input[1:] or network.input))
+        raise RunError(
+            f"reading takes networks of the digits 0 to 9 and of 28 x 28 pixels, and this one "
+            f"has the classes {brief(', '.join(network.labels))} and takes {size}"
+        )
 
 
 def probabilities(network: Network, logits: Float32[ndarray, "n 10"]) -> Float32[ndarray, "n 11"]:

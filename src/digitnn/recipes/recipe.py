@@ -6,12 +6,28 @@ from math import ceil
 from typing import Any, Literal, TypeAlias, get_args
 
 from digitnn.data.augmentation.apply import Augmentation
+from digitnn.data.augmentation.redrawing import Redrawing
 from digitnn.data.synthesis import SyntheticMix
-from digitnn.errors import UsageError, check_numbers
+from digitnn.errors import ShapeError, UsageError, check_numbers
 from digitnn.network.codec import fields_from_json, fields_to_json
 from digitnn.network.initialisation import Initialisation
-from digitnn.network.layers import BatchNorm, Dense, Dropout, Flatten, Loss, SoftmaxCrossEntropy
-from digitnn.network.network import MNIST_PIXELS, Architecture, Network, Standardise
+from digitnn.network.layers import (
+    BatchNorm,
+    Dense,
+    Dropout,
+    Flatten,
+    Loss,
+    Shape,
+    SoftmaxCrossEntropy,
+)
+from digitnn.network.network import (
+    DIGITS,
+    IMAGE_SHAPE,
+    MNIST_PIXELS,
+    Architecture,
+    Network,
+    Standardise,
+)
 from digitnn.recipes.averaging import Averaging
 from digitnn.recipes.optimisers import FullBatchOptimiser, Optimiser
 from digitnn.wording import brief
@@ -25,7 +41,8 @@ class Recipe:
 
     name: its name in runs and tables: letters, digits, ".", "_" and "-", at most 64.
     summary: one line about it.
-    layers: from the pixels, (1, 28, 28), to the logits, (10,), one per digit.
+    layers: from the pixels, (1, 28, 28) in MNIST, to the logits, one per class. A last layer
+    Dense(10) is as wide as the data have classes.
     engines: those that can train it, the default one first.
     optimiser: the rule that updates the weights at each step.
     epochs: passes over the training split; for a full-batch optimiser, iterations.
@@ -120,9 +137,48 @@ class Recipe:
         """Whether each step takes all images rather than a mini-batch."""
         return isinstance(self.optimiser, FullBatchOptimiser)
 
-    def network(self) -> Network:
-        """Return the network that this recipe trains."""
-        return Network(self.layers, self.standardise, rejects=self.rejects)
+    def network(
+        self, input_shape: Shape = IMAGE_SHAPE, labels: tuple[str, ...] = DIGITS
+    ) -> Network:
+        """Return the network that this recipe trains for images of a shape and these classes.
+
+        Raises `ShapeError` and `NetworkError` for layers that do not fit, `UsageError` where the
+        recipe itself is for digits of 28 x 28 only.
+        """
+        if (input_shape, labels) != (IMAGE_SHAPE, DIGITS):
+            self._check_is_general(input_shape, labels)
+        layers = self.layers
+        if layers[-1:] == (Dense(len(DIGITS)),):
+            layers = (*layers[:-1], Dense(len(labels)))
+        try:
+            return Network(
+                layers, self.standardise, labels=labels, rejects=self.rejects, input=input_shape
+            )
+        except ShapeError as error:
+            if input_shape == IMAGE_SHAPE:
+                raise
+            raise ShapeError(
+                f"recipe {self.name} does not fit inputs of shape {input_shape}: {error}; "
+                "recipes mlp and classic fit any"
+            ) from None
+
+    def _check_is_general(self, input_shape: Shape, labels: tuple[str, ...]) -> None:
+        """Raise `UsageError` if this recipe makes or draws digits of 28 x 28 pixels."""
+        what = ""
+        if self.rejects and labels != DIGITS:
+            what = "it rejects what is no digit"
+        elif isinstance(self.augmentation, Redrawing):
+            what = "its augmentation redraws digits"
+        elif self.augmentation is not None and len(input_shape) == 1:
+            what = "its augmentation moves pixels"
+        elif self.synthetic_mix is not None:
+            what = "it adds synthetic digits"
+        if what:
+            h_w = " x ".join(map(str, input_shape[1:] or input_shape))
+            raise UsageError(
+                f"recipe {self.name} cannot learn {len(labels)} classes from inputs of {h_w}: "
+                f"{what}; choose another recipe, for example cnn or mlp"
+            )
 
     def images_per_epoch(self, n: int) -> int:
         """Return how many of `n` images an epoch uses."""

@@ -15,8 +15,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from digitnn.data.dataset import MAX_CLASSES
 from digitnn.errors import FormatError, NetworkError, UsageError
 from digitnn.network.codec import Place
+from digitnn.network.layers import Dense
+from digitnn.network.network import DIGITS
 from digitnn.recipes.builtin import RECIPES, find_recipe
 from digitnn.recipes.recipe import Recipe
 from digitnn.wording import brief
@@ -81,7 +84,8 @@ def recipe_from_toml(text: str, source: str = "recipe") -> Recipe:
     value = _parse(text, source)
     try:
         recipe = Recipe.from_json(_with_base(value))
-        count = recipe.network().parameter_count()  # raises unless the layers' shapes match
+        # raises unless the layers' shapes match
+        count = recipe.network(labels=_as_many_labels(recipe)).parameter_count()
         if count > MAX_PARAMETERS:
             limit = f"at most {MAX_PARAMETERS:,} are taken"
             raise NetworkError(f"the network has {brief(count)} parameters; {limit}", ("layers",))
@@ -91,6 +95,13 @@ def recipe_from_toml(text: str, source: str = "recipe") -> Recipe:
         where = f"{source}, line {line}" if line else source
         raise UsageError(f"{where}: {error}") from None
     return recipe
+
+
+def _as_many_labels(recipe: Recipe) -> tuple[str, ...]:
+    """Return names for as many classes as the last layer has units; the data are not known yet."""
+    last = recipe.layers[-1] if recipe.layers else None
+    units = last.units if isinstance(last, Dense) else len(DIGITS)
+    return tuple(map(str, range(min(units, MAX_CLASSES))))
 
 
 def _parse(text: str, source: str) -> dict[str, Any]:

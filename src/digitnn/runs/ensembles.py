@@ -30,7 +30,7 @@ from digitnn.atomic_files import new_directory, write_text
 from digitnn.errors import RunError, UsageError
 from digitnn.evaluation.evaluation import log_softmax
 from digitnn.machine.describe import describe_machine
-from digitnn.network.network import Classifier
+from digitnn.network.network import Classifier, Network
 from digitnn.network.storage.saved_network import PARAMS
 from digitnn.runs.resume import CHECKPOINT
 from digitnn.runs.run import (
@@ -76,6 +76,11 @@ class Ensemble:
     def engine(self) -> str:
         """The engine, or engines, that trained its members."""
         return str(self.about["engine"])
+
+    @property
+    def network(self) -> Network:
+        """The first member's network: its input and its labels are those of every member."""
+        return self.members[0].network
 
     def parameter_count(self) -> int:
         """Return the number of learned parameters of all members."""

@@ -52,7 +52,7 @@ def load_split_of(run: Trained, split_name: str, data_dir: Path | None = None) -
     """
     data = run.about["data"]
     if split_name == "test":
-        return load(data["collection"], "test", data_dir)
+        return inputs_of(run, load(data["collection"], "test", data_dir))
     valid = load_training_data(data["collection"], data_dir, data["split_seed"]).valid
     if valid.fingerprint() != data["valid"]["sha256"]:
         raise DataError(
@@ -60,6 +60,16 @@ def load_split_of(run: Trained, split_name: str, data_dir: Path | None = None) -
             "name the data it was trained on with --data-dir"
         )
     return valid
+
+
+def inputs_of(run: Trained, dataset: Dataset) -> Dataset:
+    """Return `dataset` with its labels as `run` numbers them, matched by name.
+
+    Raises `DataError` for images of another size than the run takes, or of other classes.
+    """
+    network = run.network
+    dataset.require_shape(network.input, str(run.path))
+    return dataset.with_classes(network.labels)
 
 
 def evaluate_and_record(

@@ -16,7 +16,7 @@ from typing import Any
 
 from numpy import ndarray
 
-from digitnn.data.dataset import CLASSES, PARTS
+from digitnn.data.dataset import PARTS
 from digitnn.data.formats import idx
 from digitnn.data.formats.csv_files import csv_sources, csv_texts, has_digit_columns
 from digitnn.data.formats.csv_table import count_rows, read_layout
@@ -233,12 +233,11 @@ def _class_folders(path: Path) -> Iterator[ArrayHeader]:
     """Yield each class of each part as (n, h, w), with the height and width of its first file."""
     for part in picture_parts(path):
         pictures = list_pictures(path, part)
-        for digit in range(CLASSES):
-            files = sorted(one.path for one in pictures if one.label == digit)
-            if files:
-                size = picture_size(files[0])
-                name = f"{part}/{digit}" if (path / part).is_dir() else f"{digit}"
-                yield ArrayHeader(name, (len(files), *size), "uint8")
+        for label in dict.fromkeys(sorted(one.label for one in pictures)):
+            files = sorted(one.path for one in pictures if one.label == label)
+            size = picture_size(files[0])
+            name = f"{part}/{label}" if (path / part).is_dir() else f"{label}"
+            yield ArrayHeader(name, (len(files), *size), "uint8")
 
 
 _KINDS: tuple[tuple[Callable[[bytes], bool], Callable[[Path], Inspection]], ...] = (

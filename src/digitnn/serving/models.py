@@ -18,7 +18,12 @@ from digitnn.errors import RunError
 from digitnn.network.network import Classifier, Network
 from digitnn.network.storage.saved_network import load_network
 from digitnn.reader.digit_classifier import SHIPPED_FOLDER as READER_FOLDER
-from digitnn.reader.digit_classifier import ClassifyImages, image_classifier, probabilities
+from digitnn.reader.digit_classifier import (
+    ClassifyImages,
+    image_classifier,
+    probabilities,
+    require_digits,
+)
 
 SHIPPED_FOLDER = Path(__file__).parent / "shipped"
 """Small networks that are served without training; written by `tools.ship_served`."""
@@ -79,6 +84,7 @@ class ServedModel:
     def load(cls, source: Source) -> "ServedModel":
         """Load a network. Raises `RunError`."""
         network, params = load_network(source.folder)
+        require_digits(network)
         engines = {
             name: find_engine(name).classifier(network, params) for name in engines_installed()
         }
@@ -107,6 +113,7 @@ class ServedModel:
 def describe(source: Source) -> dict[str, Any]:
     """Return what the page and the API tell of a served network. Raises `RunError`."""
     network, _ = load_network(source.folder)
+    require_digits(network)
     return {
         "name": source.name,
         "summary": source.summary,

@@ -6,7 +6,7 @@ computing them, and arrives at the same state to the bit.
 
 Pixels that hardly vary, mostly those of the margin, are left out of the training. The result is an
 ordinary network whose first weights are zero there; training has fewer columns to multiply.
-Axes: n images, d = 784 pixels of an image, f of them kept, p parameters.
+Axes: n images, d pixels of an image (or features), f of them kept, p parameters.
 """
 
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32
 from numpy import ndarray
 
 from digitnn.data.dataset import Dataset
 from digitnn.engines.protocols import Engine, Objective, Outcome
-from digitnn.network.network import Params, Standardise
+from digitnn.network.network import Network, Params, Samples, Standardise
 from digitnn.recipes.optimisers import FullBatchOptimiser
 from digitnn.recipes.recipe import Recipe
 from digitnn.training.records import Clock, Stage
@@ -60,6 +60,7 @@ class FullBatchLoop:
     def __init__(
         self,
         recipe: Recipe,
+        network: Network,
         optimiser: FullBatchOptimiser,
         engine: Engine,
         start: Params,
@@ -71,7 +72,7 @@ class FullBatchLoop:
         self._kept = varying_pixels(train.images, recipe.least_std)
         self._point = restrict(start, self._kept)
         x = features(train.images, recipe.standardise, self._kept)
-        objective = engine.objective(recipe.network(), x, train.labels, recipe.loss)
+        objective = engine.objective(network, x, train.labels, recipe.loss)
         self._objective = objective if cache is None else CachedObjective(objective, cache, clock)
 
     def params(self) -> dict[str, ndarray]:
@@ -118,12 +119,15 @@ FIRST_WEIGHT = "1.weight"
 """The weights of the pixels, in a network that begins with Flatten, Dense."""
 
 
-def varying_pixels(images: UInt8[ndarray, "n h w"], least_std: float) -> Bool[ndarray, " d"]:
+def varying_pixels(images: Samples, least_std: float) -> Bool[ndarray, " d"]:
     """Return which pixels, 0..255, have a standard deviation over `images` of at least `least_std`.
 
-    One pass with integer sums: exact, and without a float copy of the images.
+    One pass with integer sums: exact, and without a float copy of the images. Features have no
+    common unit: all are kept, as `least_std` is one of pixels.
     """
     n = len(images)
+    if images.dtype != np.uint8:
+        return np.ones(images.shape[1], bool)
     pixels = images.reshape(n, -1)
     total = pixels.sum(axis=0, dtype=np.int64)
     squares = np.zeros(pixels.shape[1], np.int64)
@@ -136,11 +140,11 @@ def varying_pixels(images: UInt8[ndarray, "n h w"], least_std: float) -> Bool[nd
 
 
 def features(
-    images: UInt8[ndarray, "n h w"], standardise: Standardise, kept: Bool[ndarray, " d"]
+    images: Samples, standardise: Standardise, kept: Bool[ndarray, " d"]
 ) -> Float32[ndarray, "n f"]:
     """Return a row per image of its kept pixels, standardised."""
     pixels = np.compress(kept, images.reshape(len(images), -1), axis=1)
-    return standardise(pixels)[:, 0]
+    return standardise(pixels)
 
 
 def restrict(params: Params, kept: Bool[ndarray, " d"]) -> dict[str, ndarray]:

@@ -18,7 +18,7 @@ from digitnn.data.augmentation.apply import augment_batch
 from digitnn.data.dataset import Dataset, batches
 from digitnn.engines.protocols import Engine, Outcome
 from digitnn.errors import TrainingError
-from digitnn.network.network import Params
+from digitnn.network.network import Network, Params
 from digitnn.recipes import averaging
 from digitnn.recipes.optimisers import MiniBatchOptimiser, learning_rate_at
 from digitnn.recipes.recipe import Recipe
@@ -57,6 +57,7 @@ class MiniBatchLoop:
     def __init__(
         self,
         recipe: Recipe,
+        network: Network,
         optimiser: MiniBatchOptimiser,
         engine: Engine,
         start: Params,
@@ -65,9 +66,7 @@ class MiniBatchLoop:
     ) -> None:
         self._recipe, self._optimiser = recipe, optimiser
         self._train, self._streams = train, streams
-        self._trainer = engine.trainer(
-            recipe.network(), start, optimiser, recipe.loss, streams.dropout
-        )
+        self._trainer = engine.trainer(network, start, optimiser, recipe.loss, streams.dropout)
         self._steps_per_epoch = recipe.steps_per_epoch(len(train))
         self._total_steps = recipe.epochs * self._steps_per_epoch
         self.step = 0

@@ -81,9 +81,11 @@ class Training:
             )
         if len(valid) == 0:
             raise TrainingError(f"{valid.name}: no images to validate on")
+        valid.require_shape(train.input_shape, train.name)
+        valid = valid.with_classes(train.classes)
         self.recipe, self.engine, self.train, self.valid = recipe, engine, train, valid
         self.seed, self.stopping = seed, stopping or Stopping()
-        self.network = recipe.network()
+        self.network = recipe.network(train.input_shape, train.classes)
         self._check_last_batch()
         self.history: list[EpochRecord] = []
         self._streams = streams(seed)
@@ -205,8 +207,10 @@ class Training:
         recipe, optimiser, engine = self.recipe, self.recipe.optimiser, self.engine
         start, train = self._last_params, self.train
         if isinstance(optimiser, FullBatchOptimiser):
-            return FullBatchLoop(recipe, optimiser, engine, start, train, self._cache, clock)
-        return MiniBatchLoop(recipe, optimiser, engine, start, train, self._streams)
+            return FullBatchLoop(
+                recipe, self.network, optimiser, engine, start, train, self._cache, clock
+            )
+        return MiniBatchLoop(recipe, self.network, optimiser, engine, start, train, self._streams)
 
     def _end_epoch(self, stage: Stage) -> EpochRecord:
         """Validate, and append the epoch to the history."""

@@ -88,7 +88,7 @@ def test_activations_end_in_the_logits_and_hidden_features_just_before(digits, r
     params = params_of(network, rng)
     outputs = activations(network, params, digits.images[:2])
     assert [output.shape[1:] for output in outputs] == network.shapes()[1:]
-    logits, _ = forward(network.layers, params, network.standardise(digits.images[:2]))
+    logits, _ = forward(network.layers, params, network.inputs(digits.images[:2]))
     np.testing.assert_allclose(outputs[-1], logits, rtol=1e-5, atol=1e-5)
     features = hidden_features(network, params, digits.images[:2])
     np.testing.assert_allclose(features, outputs[-2], rtol=1e-5, atol=1e-5)
@@ -129,7 +129,7 @@ def test_saliency_agrees_with_pytorch(recipe, digits, rng):
         (z[read] if rival is None else z[read] - z[rival]).backward()
         return ink.grad[0, 0].numpy()
 
-    pixels = torch.tensor(network.standardise(digits.images[:1]))
+    pixels = torch.tensor(network.inputs(digits.images[:1]))
     z = module(pixels)[0].detach()
     assert [found.predicted, found.rival] == z.argsort(descending=True)[:2].tolist()
     np.testing.assert_allclose(found.probabilities, (z / 2).softmax(0), rtol=1e-4, atol=1e-6)

@@ -1,5 +1,7 @@
 """The PyTorch engine against plain PyTorch and against the from-scratch engine."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -51,9 +53,10 @@ def trainer_of(params, loss=None, **numbers):
 def test_pixels_are_standardised_to_the_very_bits_of_the_network(standardise):
     images = np.arange(3 * 784).astype(np.uint8).reshape(3, 28, 28)
     assert set(images.ravel()) == set(range(256))
-    found = to_input(torch.from_numpy(images), standardise)
+    network = replace(NETWORK, standardise=standardise)
+    found = to_input(torch.from_numpy(images), network)
     assert found.dtype == torch.float32
-    np.testing.assert_array_equal(found.numpy(), standardise(images))
+    np.testing.assert_array_equal(found.numpy(), network.inputs(images))
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES.keys())
@@ -69,7 +72,7 @@ def test_a_built_module_holds_the_parameters_under_their_own_names(recipe, rng):
 @pytest.mark.engines
 def test_the_module_runs_each_layer_as_its_description_tells(params, digits):
     images = digits.images[:20]
-    x = torch.from_numpy(MNIST_PIXELS(images))
+    x = torch.from_numpy(MNIST_PIXELS(images)[:, None])
     expected = written_in_pytorch(params)(x).detach().numpy()
     found = PytorchEngine().classifier(NETWORK, params).logits(images)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
@@ -87,7 +90,7 @@ def test_steps_are_those_of_a_plain_pytorch_loop(params, digits):
 
         adam.param_groups[0]["lr"] = rate
         adam.zero_grad()
-        logits = module(torch.from_numpy(MNIST_PIXELS(images)).double())
+        logits = module(torch.from_numpy(MNIST_PIXELS(images)[:, None]).double())
         loss = functional.cross_entropy(logits, torch.from_numpy(labels).long())
         loss.backward()
         adam.step()

@@ -48,7 +48,7 @@ def test_it_is_what_pytorch_finds(network, params, digits):
     images = digits.images[:70]  # more than a block
     logits, gradient = input_gradient(network, in_double(params), images, row_of(3))
     module = build(network, params, torch.float64).eval()
-    pixels = torch.tensor(network.standardise(images), dtype=torch.float64, requires_grad=True)
+    pixels = torch.tensor(network.inputs(images), dtype=torch.float64, requires_grad=True)
     theirs = module(pixels)
     theirs[:, 3].sum().backward()
     slopes = pixels.grad[:, 0].numpy() / network.standardise.std

@@ -72,7 +72,7 @@ def test_the_gradient_by_raw_pixels_is_that_of_pytorch(rejects, rng):
     gradient = pixel_gradient(network, params, images, labels)
     assert (gradient.dtype, gradient.shape) == (np.float32, images.shape)
 
-    x = torch.tensor(network.standardise(images), dtype=torch.float64, requires_grad=True)
+    x = torch.tensor(network.inputs(images), dtype=torch.float64, requires_grad=True)
     logits = in_pytorch(params)(x)
     if rejects:
         logits = torch.cat([logits, torch.zeros(70, 1, dtype=torch.float64)], dim=1)

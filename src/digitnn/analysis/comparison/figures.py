@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from digitnn.analysis.comparison.comparison import EvaluatedRun
-from digitnn.data.dataset import CLASSES, Dataset
+from digitnn.data.dataset import DIGITS, Dataset
 from digitnn.plotting import COLOURS, GREY, new_figure, use_log_scale
 from digitnn.runs.ensembles import Trained
 
@@ -80,15 +80,20 @@ def draw_confusions(evaluated: Sequence[EvaluatedRun]) -> Figure:
         wrong = one.evaluation.confusion.copy()
         np.fill_diagonal(wrong, 0)
         axes.imshow(wrong, cmap="Oranges")
-        for i in range(CLASSES):
-            for j in range(CLASSES):
+        labels = one.run.network.labels
+        size = 8 if len(labels) <= 10 else 5
+        for i in range(len(labels)):
+            for j in range(len(labels)):
                 if wrong[i, j]:
                     shade = "white" if wrong[i, j] > 0.6 * wrong.max() else "black"
-                    axes.text(j, i, wrong[i, j], ha="center", va="center", color=shade, fontsize=8)
+                    axes.text(
+                        j, i, wrong[i, j], ha="center", va="center", color=shade, fontsize=size
+                    )
             axes.text(i, i, "·", ha="center", va="center", color=GREY)
-        axes.set(
-            xticks=range(CLASSES), yticks=range(CLASSES), xlabel="classified as", ylabel="digit"
-        )
+        ticks = range(len(labels))
+        axes.set(xlabel="classified as", ylabel="digit" if labels == DIGITS else "class")
+        axes.set_xticks(ticks, labels, fontsize=None if len(labels) <= 10 else 6)
+        axes.set_yticks(ticks, labels, fontsize=None if len(labels) <= 10 else 6)
         axes.set_title(
             f"{one.title}: {one.evaluation.errors} of {one.evaluation.n:,} wrong", fontsize=11
         )

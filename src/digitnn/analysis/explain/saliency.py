@@ -59,7 +59,7 @@ class Saliency:
 
 def saliency(network: Network, params: Params, image: UInt8[ndarray, "28 28"]) -> Saliency:
     """Return both saliency maps of one image."""
-    logits, _ = forward(network.layers, params, network.standardise(image[None]))
+    logits, _ = forward(network.layers, params, network.inputs(image[None]))
     predicted, rival = (int(label) for label in np.argsort(-logits[0], kind="stable")[:2])
     dlogits = np.zeros((2, logits.shape[1]), np.float32)
     dlogits[:, predicted] = 1

@@ -19,7 +19,7 @@ from numpy import ndarray
 
 from digitnn.analysis.in_memory import TitledWatch, train_in_memory
 from digitnn.atomic_files import replace_file
-from digitnn.data.dataset import CLASSES, Dataset
+from digitnn.data.dataset import Dataset
 from digitnn.errors import DataError, UsageError
 from digitnn.evaluation.evaluation import log_softmax
 from digitnn.recipes.recipe import EngineName, Recipe
@@ -75,7 +75,7 @@ def predict_folds(audit: Audit, watch: TitledWatch) -> Iterator[Fold]:
     identity = audit.identity()
     for number, indices in enumerate(audit.deal()):
         path = audit.folder / "folds" / f"{number}.npz"
-        found = _kept(path, identity, len(indices))
+        found = _kept(path, identity, len(indices), len(audit.data.classes))
         kept = found is not None
         if found is None:
             found = _predict(audit, number, indices, watch)
@@ -110,7 +110,7 @@ def _keep(path: Path, identity: str, log_probabilities: ndarray) -> None:
         file.write(content.getvalue())
 
 
-def _kept(path: Path, identity: str, m: int) -> Float32[ndarray, "m k"] | None:
+def _kept(path: Path, identity: str, m: int, k: int) -> Float32[ndarray, "m k"] | None:
     """Return the fold of an earlier audit with this identity; None also for a damaged file."""
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
@@ -118,5 +118,5 @@ def _kept(path: Path, identity: str, m: int) -> Float32[ndarray, "m k"] | None:
             same = str(arrays["identity"]) == identity
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    fits = found.shape == (m, CLASSES) and found.dtype == np.float32
+    fits = found.shape == (m, k) and found.dtype == np.float32
     return found if same and fits else None

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from digitnn.data.dataset import CLASSES, SIDE, Dataset
+from digitnn.data.dataset import CLASSES, DIGITS, SIDE, Dataset
 from digitnn.data.formats.mean_digits import MEAN_DIGITS
 from digitnn.data.formats.notes import tell
 
@@ -35,7 +35,7 @@ MIN_SIGMAS = 4.0
 
 def upright(data: Dataset, source: str) -> Dataset:
     """Return `data`, transposed and with a note naming `source` if it is stored transposed."""
-    if not is_transposed(data):
+    if data.images.shape[1:] != (SIDE, SIDE) or data.classes != DIGITS or not is_transposed(data):
         return data
     tell(f"{source}: the images are stored transposed, as in EMNIST; they are turned upright")
     return replace(data, images=np.ascontiguousarray(data.images.transpose(0, 2, 1)))

@@ -18,7 +18,7 @@ from digitnn.engines.pytorch.modules import build, chosen_device, to_array
 from digitnn.engines.pytorch.optimisers import build_optimiser
 from digitnn.machine.resources import threads
 from digitnn.network.layers import Loss
-from digitnn.network.network import Network, Params, Standardise
+from digitnn.network.network import Network, Params, Samples
 from digitnn.recipes.optimisers import MiniBatchOptimiser
 
 BLOCK = 500
@@ -29,18 +29,17 @@ class PytorchClassifier:
     """Runs a network forward without recording operations for gradients."""
 
     def __init__(self, network: Network, params: Params) -> None:
-        self._standardise = network.standardise
+        self._network = network
         self._device = chosen_device()
         self._module = _placed(build(network, params), self._device).eval()
 
-    def logits(self, images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n k"]:
-        """Return a row of logits per image. Raises `DataError` for anything but raw pixels."""
-        check_images(images, "input")
+    def logits(self, images: Samples) -> Float32[ndarray, "n k"]:
+        """Return a row of logits per image. Raises `DataError` for what the network cannot take."""
+        check_images(images, "input", self._network.input)
         with torch.inference_mode():
             pixels = _to_tensor(images, self._device)
             parts = [
-                self._module(to_input(part, self._standardise))
-                for part in torch.split(pixels, BLOCK)
+                self._module(to_input(part, self._network)) for part in torch.split(pixels, BLOCK)
             ]
             return torch.cat(parts).cpu().numpy()
 
@@ -59,16 +58,14 @@ class PytorchTrainer:
         self._loss = loss
         self._optimiser = build_optimiser(optimiser, self._module.parameters())
 
-    def step(
-        self, images: UInt8[ndarray, "n 28 28"], labels: UInt8[ndarray, " n"], learning_rate: float
-    ) -> Outcome:
+    def step(self, images: Samples, labels: UInt8[ndarray, " n"], learning_rate: float) -> Outcome:
         """Take one step, see `Trainer.step`."""
         check_batch(self._network, images, labels)
         kept = kept_units(self._network, len(labels), self._seed, int(self._steps))
         for index, units in kept.items():
             self._module[index].kept = _to_tensor(units, self._device)
         buffers = [(buffer, buffer.clone()) for buffer in self._module.buffers()]
-        x = to_input(_to_tensor(images, self._device), self._network.standardise).to(self._dtype)
+        x = to_input(_to_tensor(images, self._device), self._network).to(self._dtype)
         targets = _to_tensor(labels, self._device).long()
         logits = self._module(x)
         total = LOSSES[type(self._loss)](self._loss, logits, targets)
@@ -146,9 +143,10 @@ class PytorchEngine:
         return SplitObjective(network, features, labels, loss)
 
 
-def to_input(pixels: Tensor, standardise: Standardise) -> Tensor:
-    """Convert uint8 (n, 28, 28) to standardised float32 (n, 1, 28, 28)."""
-    return pixels[:, None].float().sub_(standardise.mean).mul_(1 / standardise.std)
+def to_input(pixels: Tensor, network: Network) -> Tensor:
+    """Return pixels (n, h, w) or features (n, f) standardised, in the shape of the input."""
+    mean, std = network.standardise.mean, network.standardise.std
+    return pixels.reshape(-1, *network.input).float().sub(mean).mul_(1 / std)
 
 
 def _to_tensor(array: ndarray, device: torch.device) -> Tensor:

@@ -20,7 +20,7 @@ from digitnn.errors import NetworkError
 from digitnn.machine.blas import one_core_blas
 from digitnn.machine.resources import threads
 from digitnn.network.layers import Dense, Loss, SoftmaxCrossEntropy
-from digitnn.network.network import Network, Params
+from digitnn.network.network import Network, Params, Samples
 from digitnn.recipes.optimisers import MiniBatchOptimiser
 
 
@@ -31,9 +31,9 @@ class ScratchClassifier:
     network: Network
     params: Params
 
-    def logits(self, images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n k"]:
-        """Return a row of logits per image. Raises `DataError` for anything but raw pixels."""
-        check_images(images, "input")
+    def logits(self, images: Samples) -> Float32[ndarray, "n k"]:
+        """Return a row of logits per image. Raises `DataError` for what the network cannot take."""
+        check_images(images, "input", self.network.input)
         return output_of(len(self.network.layers), self.network, self.params, images)
 
 
@@ -75,14 +75,14 @@ LogitsGradient: TypeAlias = Callable[[Float32[ndarray, "b k"], slice], Float32[n
 
 
 def output_of(
-    count: int, network: Network, params: Params, images: UInt8[ndarray, "n 28 28"]
+    count: int, network: Network, params: Params, images: Samples
 ) -> Float32[ndarray, "n ..."]:
     """Return the output of the first `count` layers, computed block by block on all cores."""
     output = np.empty((len(images), *network.shapes()[count]), np.float32)
 
     def some_blocks(blocks: Sequence[slice]) -> None:
         for block in blocks:
-            x = network.standardise(images[block])
+            x = network.inputs(images[block])
             output[block] = forward(network.layers[:count], params, x)[0]
 
     run_blocks(some_blocks, len(images), block_size(network.layers))
@@ -90,15 +90,13 @@ def output_of(
 
 
 def activations(
-    network: Network, params: Params, images: UInt8[ndarray, "n 28 28"]
+    network: Network, params: Params, images: Samples
 ) -> list[Float32[ndarray, "n ..."]]:
     """Return the output of every layer, the last of them the logits; for few images at a time."""
-    return layer_by_layer(network.layers, params, network.standardise(images))
+    return layer_by_layer(network.layers, params, network.inputs(images))
 
 
-def hidden_features(
-    network: Network, params: Params, images: UInt8[ndarray, "n 28 28"]
-) -> Float32[ndarray, "n d"]:
+def hidden_features(network: Network, params: Params, images: Samples) -> Float32[ndarray, "n d"]:
     """Return the input of the last dense layer: all that the decision depends on.
 
     Raises `NetworkError` for a network without a dense layer.
@@ -112,9 +110,9 @@ def hidden_features(
 def input_gradient(
     network: Network,
     params: Params,
-    images: UInt8[ndarray, "n 28 28"] | Float32[ndarray, "n 28 28"],
+    images: UInt8[ndarray, "n h w"] | Float32[ndarray, "n h w"],
     dlogits_of: LogitsGradient,
-) -> tuple[Float32[ndarray, "n k"], Float32[ndarray, "n 28 28"]]:
+) -> tuple[Float32[ndarray, "n k"], Float32[ndarray, "n h w"]]:
     """Return the logits of `images`, and dL/dpixel, for pixels on the scale 0 to 255.
 
     Training stops backpropagation at the first layer with parameters; here it goes on to the image.
@@ -126,7 +124,7 @@ def input_gradient(
 
     def some_blocks(blocks: Sequence[slice]) -> None:
         for block in blocks:
-            x = network.standardise.standardise_floats(images[block])
+            x = network.inputs(images[block])
             logits[block], backward = forward_to_pixels(network.layers, params, x)
             gradient[block] = backward(dlogits_of(logits[block], block))[:, 0]
 

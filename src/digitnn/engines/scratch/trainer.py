@@ -21,7 +21,7 @@ from digitnn.engines.scratch.normalisation import Statistics
 from digitnn.engines.scratch.optimisers_in_place import update_in_place
 from digitnn.engines.scratch.parameter_vector import Layout
 from digitnn.network.layers import BatchNorm, Loss
-from digitnn.network.network import Architecture, Network, Params
+from digitnn.network.network import Architecture, Network, Params, Samples
 from digitnn.recipes.optimisers import MiniBatchOptimiser
 
 
@@ -49,9 +49,7 @@ class ScratchTrainer:
         self._weights = self._layout.weights()
         self._state = optimisers.init(optimiser, self._vector)
 
-    def step(
-        self, images: UInt8[ndarray, "n 28 28"], labels: UInt8[ndarray, " n"], learning_rate: float
-    ) -> Outcome:
+    def step(self, images: Samples, labels: UInt8[ndarray, " n"], learning_rate: float) -> Outcome:
         """Take one step, see `Trainer.step`."""
         check_batch(self._network, images, labels)
         outcome, gradient, statistics = self._gradient(images, labels)
@@ -94,7 +92,7 @@ class ScratchTrainer:
         return views
 
     def _gradient(
-        self, images: UInt8[ndarray, "n 28 28"], labels: UInt8[ndarray, " n"]
+        self, images: Samples, labels: UInt8[ndarray, " n"]
     ) -> tuple[Outcome, Float[ndarray, " p"], Statistics]:
         """Return the summed loss, the gradient of the mean loss, and new running statistics."""
         n, network = len(labels), self._network
@@ -108,7 +106,7 @@ class ScratchTrainer:
         def some_blocks(blocks: Sequence[slice]) -> Outcome:
             outcome = Outcome(0.0, 0)
             for at in blocks:
-                x = network.standardise(images[at]).astype(dtype, copy=False)
+                x = network.inputs(images[at]).astype(dtype, copy=False)
                 own = {index: units[at] for index, units in kept.items()}
                 logits, backward, moved = forward_training(network.layers, params, x, own)
                 statistics.update(moved)

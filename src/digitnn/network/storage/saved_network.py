@@ -22,8 +22,8 @@ import numpy as np
 from jaxtyping import Float32, Int8
 from numpy import ndarray
 
-from digitnn.errors import DataError, DigitnnError, RunError, ShapeError
-from digitnn.network.network import DIGITS, Network
+from digitnn.errors import DataError, DigitnnError, RunError
+from digitnn.network.network import Network
 from digitnn.network.storage.safetensors import load_safetensors
 
 NETWORK, PARAMS = "network.json", "params.safetensors"
@@ -35,7 +35,7 @@ MAX_LEVEL = 127
 
 
 def load_network(folder: Path) -> tuple[Network, dict[str, ndarray]]:
-    """Load the network of digits in `folder` and its parameters, dequantised to float32.
+    """Load the network in `folder` and its parameters, dequantised to float32.
 
     Raises `RunError` naming what is missing, damaged or inconsistent.
     """
@@ -43,8 +43,6 @@ def load_network(folder: Path) -> tuple[Network, dict[str, ndarray]]:
         network = Network.from_json(read_json(folder / NETWORK))
         params = dequantise(load_safetensors(folder / PARAMS))
         network.check(params)
-        if network.labels != DIGITS:
-            raise ShapeError(f"its labels must be 0 to 9, got {', '.join(network.labels)}")
     except OSError as error:
         raise RunError(f"{folder}: cannot be read ({error.strerror or error})") from None
     except DigitnnError as error:

@@ -41,10 +41,12 @@ def test_info_counts_every_split_and_measures_the_training_pixels(digitnn, digit
     assert told["pixel_std"] == pytest.approx(train.images.std(), rel=1e-9)
     expected = {"train": train, "valid": valid, "test": digits[480:]}
     assert list(told["splits"]) == list(expected)
+    assert told["classes"] == list("0123456789")
     for name, data in expected.items():
         counts = [int((data.labels == digit).sum()) for digit in range(10)]
         assert told["splits"][name] == {
             "n": len(data),
+            "image_shape": [28, 28],
             "counts": counts,
             "fingerprint": data.fingerprint(),
         }

@@ -135,8 +135,8 @@ def test_a_run_of_other_labels_or_shapes_is_refused_in_a_line(
 ) -> None:
     description = json.loads((run / "network.json").read_text())
     for change, words in (
-        ({"labels": list("abcdefghij")}, "its labels must be 0 to 9"),
-        ({"input": [1, 32, 32]}, "the input must be (1, 28, 28)"),
+        ({"labels": list("abcdefghij")}, "classes that are unknown here: '0, 1, 2"),
+        ({"input": [1, 28, 32]}, "parameter"),
     ):
         (run / "network.json").write_text(json.dumps(description | change))
         assert_one_error_line(digitnn("evaluate", "run"), 1, "run", words)

@@ -59,7 +59,7 @@ def load_split_of(run: Trained, split_name: str, data_dir: Path | None = None) -
             f"the validation images are not those of {run.path} (fingerprints differ): "
             "name the data it was trained on with --data-dir"
         )
-    return valid
+    return inputs_of(run, valid)
 
 
 def inputs_of(run: Trained, dataset: Dataset) -> Dataset:

@@ -135,7 +135,7 @@ def test_a_run_of_other_labels_or_shapes_is_refused_in_a_line(
 ) -> None:
     description = json.loads((run / "network.json").read_text())
     for change, words in (
-        ({"labels": list("abcdefghij")}, "classes that are unknown here: '0, 1, 2"),
+        ({"labels": list("abcdefghij")}, "has classes that run lacks: '0, 1, 2"),
         ({"input": [1, 28, 32]}, "parameter"),
     ):
         (run / "network.json").write_text(json.dumps(description | change))

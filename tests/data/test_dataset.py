@@ -64,7 +64,7 @@ def test_labels_are_matched_to_other_classes_by_name() -> None:
 
 
 def test_a_class_in_use_that_is_unknown_is_named_and_one_not_in_use_is_ignored() -> None:
-    with pytest.raises(DataError, match=r"letters has classes that are unknown here: 'b'; .*a, c"):
+    with pytest.raises(DataError, match=r"letters has classes that the network lacks: 'b'; .*a, c"):
         lettered().with_classes(("a", "c"))
     assert lettered()[[0, 2]].with_classes(("a", "c")).labels.tolist() == [0, 1]
 
@@ -73,7 +73,7 @@ def test_data_of_other_sizes_or_classes_are_not_joined() -> None:
     assert len(lettered() + lettered(("c", "b", "a"))) == 12
     with pytest.raises(DataError, match=r"letters: images of 8 x 8 pixels.* takes .*28 x 28"):
         lettered() + lettered(side=28)
-    with pytest.raises(DataError, match="unknown here"):
+    with pytest.raises(DataError, match="that letters lacks"):
         lettered() + numbered(3)
 
 

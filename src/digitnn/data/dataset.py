@@ -99,7 +99,7 @@ class Dataset:
 
         Raises `DataError` for other classes or images of another size.
         """
-        other = other.with_classes(self.classes)
+        other = other.with_classes(self.classes, self.name)
         self.require_shape(other.input_shape, other.name)
         has_non_digits = self.has_non_digits or other.has_non_digits
         return replace(
@@ -109,10 +109,10 @@ class Dataset:
             has_non_digits=has_non_digits,
         )
 
-    def with_classes(self, classes: tuple[str, ...]) -> "Dataset":
+    def with_classes(self, classes: tuple[str, ...], of: str = "the network") -> "Dataset":
         """Return this data set with labels that are indices of `classes`, matched by name.
 
-        Raises `DataError` naming the classes in use that are not among them.
+        of: what has these classes. Raises `DataError` naming those in use that it lacks.
         """
         if classes == self.classes:
             return self
@@ -120,8 +120,8 @@ class Dataset:
         unknown = [self.classes[index] for index in used if self.classes[index] not in classes]
         if unknown:
             raise DataError(
-                f"{self.name} has classes that are unknown here: {brief(', '.join(unknown))}; "
-                f"expected {brief(', '.join(classes))}"
+                f"{self.name} has classes that {of} lacks: {brief(', '.join(unknown))}; "
+                f"{of} has {brief(', '.join(classes))}"
             )
         index_of = {name: index for index, name in enumerate(classes)}
         indices = np.array([index_of.get(name, 0) for name in self.classes], np.uint8)

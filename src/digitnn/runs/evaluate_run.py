@@ -69,7 +69,7 @@ def inputs_of(run: Trained, dataset: Dataset) -> Dataset:
     """
     network = run.network
     dataset.require_shape(network.input, str(run.path))
-    return dataset.with_classes(network.labels)
+    return dataset.with_classes(network.labels, str(run.path))
 
 
 def evaluate_and_record(

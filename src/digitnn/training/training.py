@@ -82,7 +82,7 @@ class Training:
         if len(valid) == 0:
             raise TrainingError(f"{valid.name}: no images to validate on")
         valid.require_shape(train.input_shape, train.name)
-        valid = valid.with_classes(train.classes)
+        valid = valid.with_classes(train.classes, train.name)
         self.recipe, self.engine, self.train, self.valid = recipe, engine, train, valid
         self.seed, self.stopping = seed, stopping or Stopping()
         self.network = recipe.network(train.input_shape, train.classes)

@@ -163,7 +163,7 @@ def test_forty_nine_labels_for_fifty_images_are_one_line(digitnn):
     content = path.read_bytes()
     path.write_bytes(content[:4] + (479).to_bytes(4, "big") + content[8:-1])
     done = digitnn("data", "info")
-    assert_one_error_line(done, 1, "mnist train: 479 labels for 480 images")
+    assert_one_error_line(done, 1, "train-labels-idx1-ubyte: 479 labels for 480 images")
 
 
 def test_info_prints_nothing_but_json_on_stdout(digitnn):

@@ -104,7 +104,7 @@ TEXT: dict[str, tuple[Any, str, list[tuple[str, list[int], str]], str]] = {
     "libsvm": (
         libsvm_text(tiny_part(5, 1)),
         "libsvm",
-        [("file", [5, 784], "text")],
+        [("file", [5], "text")],
         "first in each line",
     ),
 }
@@ -140,7 +140,7 @@ def test_a_gzipped_pickle_is_inspected_by_the_safe_loader(tmp_path: Path) -> Non
     ("build", "kind", "shapes"),
     [
         (kaggle_csv, "csv-folder", [(20, 785), (60, 785)]),
-        (libsvm_files, "libsvm-folder", [(60, 784), (20, 784)]),
+        (libsvm_files, "libsvm-folder", [(60,), (20,)]),
         (zipped_csv, "csv-folder", [(60, 785), (20, 785)]),
         (idx_named("emnist-digits"), "idx-folder", [(60, 28, 28), (60,), (20, 28, 28), (20,)]),
         (emnist_mat, "mat", [(1, 1)]),

@@ -2,6 +2,8 @@
 
 import bz2
 import gzip
+import io
+import json
 import pickle
 import zipfile
 from collections.abc import Callable
@@ -11,7 +13,7 @@ import numpy as np
 import scipy.io
 from PIL import Image
 
-from digitnn.data.dataset import Dataset
+from digitnn.data.dataset import DIGITS, Dataset
 from digitnn.data.formats.idx import write_idx
 
 Builder = Callable[[Path, Dataset, Dataset], Path]
@@ -140,6 +142,49 @@ def libsvm_files(folder: Path, train: Dataset, test: Dataset) -> Path:
     return folder / "mnist.scale.bz2"
 
 
+def kmnist_files(folder: Path, train: Dataset, test: Dataset) -> Path:
+    """One array in each file, as KMNIST's."""
+    for part, data in (("train", train), ("test", test)):
+        np.savez_compressed(folder / f"kmnist-{part}-imgs.npz", data.images)
+        np.savez_compressed(folder / f"kmnist-{part}-labels.npz", data.labels)
+    return folder / "kmnist-train-imgs.npz"
+
+
+def png_bytes(image: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, format="PNG")
+    return file.getvalue()
+
+
+def write_parquet(
+    path: Path, data: Dataset, as_struct: bool = True, names: tuple[str, ...] = ()
+) -> None:
+    """As on the Hugging Face hub: pictures as PNG, and the names of the classes as metadata."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pictures: list[object] = [png_bytes(image) for image in data.images]
+    kind = pa.binary()
+    if as_struct:
+        kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+        pictures = [{"bytes": picture, "path": None} for picture in pictures]
+    columns = {"image": pa.array(pictures, kind), "label": pa.array(data.labels.tolist())}
+    table = pa.table(columns)
+    if names:
+        about = {"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}}
+        table = table.replace_schema_metadata({"huggingface": json.dumps(about)})
+    pq.write_table(table, path)
+
+
+def parquet_files(folder: Path, train: Dataset, test: Dataset) -> Path:
+    """The training part in two files."""
+    half = len(train) // 2
+    write_parquet(folder / "train-00000-of-00002.parquet", train[:half], names=DIGITS)
+    write_parquet(folder / "train-00001-of-00002.parquet", train[half:], names=DIGITS)
+    write_parquet(folder / "test-00000-of-00001.parquet", test, names=DIGITS)
+    return folder / "train-00000-of-00002.parquet"
+
+
 PAIRED: dict[str, Builder] = {
     "npz of named parts": npz_pairs,
     "emnist.mat": emnist_mat,
@@ -151,6 +196,8 @@ PAIRED: dict[str, Builder] = {
     "LIBSVM files": libsvm_files,
     "class folders": class_folders,
     "QMNIST's IDX files": idx_named("qmnist", qmnist=True),
+    "KMNIST's .npz files": kmnist_files,
+    "Parquet files": parquet_files,
 }
 """Formats that hold both parts."""
 
@@ -196,6 +243,11 @@ def one_libsvm(folder: Path, data: Dataset) -> Path:
     return folder / "digits.svm"
 
 
+def one_parquet(folder: Path, data: Dataset) -> Path:
+    write_parquet(folder / "digits.parquet", data, as_struct=False)
+    return folder / "digits.parquet"
+
+
 SINGLE: dict[str, Callable[[Path, Dataset], Path]] = {
     "npz of X and y": npz_of("X", "y"),
     "npz of images and labels": npz_of("images", "labels"),
@@ -205,5 +257,95 @@ SINGLE: dict[str, Callable[[Path, Dataset], Path]] = {
     "LIBSVM file": one_libsvm,
     "labels in file names": labelled_names,
     "labels.csv": labels_table,
+    "Parquet file": one_parquet,
 }
 """Formats that hold one set of images, which is a training file."""
+
+
+LETTERS = tuple("abcdefghijklmnopqrstuvwxyz")
+NAMED = ("boot", "coat", "dress", "shirt")
+
+
+def characters(classes: tuple[str, ...], shape: tuple[int, int], n: int, seed: int = 1) -> Dataset:
+    """Noise of any size, of any classes, each of which occurs if n is large enough."""
+    rng = np.random.default_rng(seed)
+    labels = (np.arange(n) % len(classes)).astype(np.uint8)
+    images = rng.integers(17, 256, (n, *shape), np.uint8)
+    return Dataset(images, labels, "characters", classes=classes)
+
+
+def letters_idx(folder: Path) -> tuple[Path, Dataset]:
+    """As EMNIST's letters: labels 1 to 26, beside them the mapping."""
+    data = characters(LETTERS, (28, 28), 78)
+    stem = folder / "emnist-letters-train"
+    write_idx(stem.with_name(f"{stem.name}-images-idx3-ubyte.gz"), data.images, True)
+    write_idx(stem.with_name(f"{stem.name}-labels-idx1-ubyte.gz"), data.labels + np.uint8(1), True)
+    lines = [f"{n} {ord(name.upper())} {ord(name)}" for n, name in enumerate(LETTERS, 1)]
+    (folder / "emnist-letters-mapping.txt").write_text("\n".join(lines))
+    return folder / "emnist-letters-train-images-idx3-ubyte.gz", data
+
+
+def balanced_mat(folder: Path) -> tuple[Path, Dataset]:
+    """As EMNIST's balanced classes: 47, named by the field `mapping`."""
+    codes = [ord(name) for name in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"]
+    data = characters(tuple(map(chr, codes)), (28, 28), 94)
+    part = {"images": flat(data), "labels": data.labels[:, None].astype(np.float64)}
+    mapping = np.column_stack([np.arange(47), codes]).astype(np.uint8)
+    path = folder / "emnist-balanced.mat"
+    scipy.io.savemat(path, {"dataset": {"train": part, "test": part, "mapping": mapping}})
+    return path, data
+
+
+def wide_npz(folder: Path) -> tuple[Path, Dataset]:
+    """Images that are not square, with words as labels."""
+    data = characters(NAMED, (24, 36), 12)
+    np.savez(folder / "wide.npz", images=data.images, labels=np.array(NAMED)[data.labels])
+    return folder / "wide.npz", data
+
+
+def eight_by_eight_npz(folder: Path) -> tuple[Path, Dataset]:
+    """As scikit-learn's digits: 17 grey levels as floats."""
+    levels = np.random.default_rng(0).integers(0, 17, (20, 8, 8))
+    labels = np.arange(20) % 10
+    np.savez(folder / "digits.npz", data=levels.reshape(20, 64).astype(np.float64), target=labels)
+    images = np.rint(levels * 255 / 16).astype(np.uint8)
+    return folder / "digits.npz", Dataset(images, labels.astype(np.uint8), "levels")
+
+
+def words_csv(folder: Path) -> tuple[Path, Dataset]:
+    """16 x 16 pixels and a word last in each row, without a header."""
+    data = characters(NAMED, (16, 16), 12)
+    rows = [
+        ",".join(map(str, [*row, NAMED[label]]))
+        for row, label in zip(data.images.reshape(12, 256), data.labels, strict=True)
+    ]
+    (folder / "clothes.csv").write_text("\n".join(rows))
+    return folder / "clothes.csv", data
+
+
+def word_folders(folder: Path) -> tuple[Path, Dataset]:
+    """A folder for each class, of any name."""
+    data = characters(NAMED, (28, 28), 12)
+    for n, (image, label) in enumerate(zip(data.images, data.labels, strict=True)):
+        (folder / NAMED[label]).mkdir(exist_ok=True)
+        Image.fromarray(image).save(folder / NAMED[label] / f"{n}.png")
+    return folder, data
+
+
+def named_parquet(folder: Path) -> tuple[Path, Dataset]:
+    """Classes that the metadata name."""
+    data = characters(NAMED, (28, 28), 12)
+    write_parquet(folder / "train.parquet", data, names=NAMED)
+    return folder / "train.parquet", data
+
+
+OTHERS: dict[str, Callable[[Path], tuple[Path, Dataset]]] = {
+    "EMNIST's letters as IDX": letters_idx,
+    "EMNIST's balanced classes, .mat": balanced_mat,
+    "24 x 36 pixels and words, .npz": wide_npz,
+    "scikit-learn's 8 x 8 digits, .npz": eight_by_eight_npz,
+    "16 x 16 pixels and words, CSV": words_csv,
+    "folders with words as names": word_folders,
+    "Parquet with names of classes": named_parquet,
+}
+"""Images of other sizes and classes: each builder also returns what is to be read."""

@@ -1,8 +1,10 @@
 """Print results on stdout, and messages and errors on stderr."""
 
 import json
+import os
 import sys
 from functools import cache
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +25,15 @@ def messages() -> "Console":
 def say(line: str) -> None:
     """Print a message on stderr; brackets in it, as paths may have, are not markup."""
     messages().print(line, markup=False)
+
+
+def let_the_first_process_speak() -> None:
+    """Wait, in all but the first process that torchrun started here, to be ended by torchrun.
+
+    All of them meet a wrong option; torchrun ends the others as soon as one has failed.
+    """
+    if "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("LOCAL_RANK", "0") != "0":
+        sleep(10)
 
 
 def complain(message: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from digitnn.cli.console import print_result, say
-from digitnn.cli.options import AsJson, DataDir
+from digitnn.cli.options import AsJson, DataDir, FitOption, SkipBadOption
 from digitnn.cli.progress import fetch_collection
 from digitnn.wording import count
 
@@ -42,16 +42,21 @@ def info(
         ),
     ] = None,
     data_dir: DataDir = None,
+    fit: FitOption = "pad",
+    skip_bad: SkipBadOption = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the path of a collection, the number of images per digit, and fingerprints."""
+    """Show the path of a collection, the number of images per class, and fingerprints."""
+    from digitnn.data.formats.picture_options import PictureOptions
     from digitnn.runs.experiment import load_training_data
 
+    options = PictureOptions(fit, skip_bad)
     found = fetch_collection(collection, data_dir)
-    training = load_training_data(collection, data_dir, seed)
+    training = load_training_data(collection, data_dir, seed, options)
     splits = {"train": training.train, "valid": training.valid}
     if "test" in found.parts:
-        splits["test"] = found.read("test", f"{collection} test")
+        test = found.read("test", f"{collection} test", options)
+        splits["test"] = test.with_classes(training.train.classes)
     mean, std = _pixel_moments(training.train)
     about = {
         "schema": 1,
@@ -84,6 +89,8 @@ def export(
         typer.Option("--to", help="The format. Default: determined by the suffix of OUT."),
     ] = None,
     data_dir: DataDir = None,
+    fit: FitOption = "pad",
+    skip_bad: SkipBadOption = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -93,13 +100,17 @@ def export(
     files. If the export fails, no file is written.
     """
     from digitnn.data.dataset import PARTS
+    from digitnn.data.formats.picture_options import PictureOptions
     from digitnn.data.formats.storage import destinations, infer_format
     from digitnn.data.formats.storage import export as export_to
 
     target = to or infer_format(out)
     destinations(out, target, force)  # refuse before the work, not after it
     found = fetch_collection(collection, data_dir)
-    train, test = (found.read(part, f"{collection} {part}") for part in PARTS)
+    options = PictureOptions(fit, skip_bad)
+    found.check_options(options)
+    train, test = (found.read(part, f"{collection} {part}", options) for part in PARTS)
+    test = test.with_classes(train.classes)
     say(f"writing {len(train) + len(test):,} images to {out} ({target})")
     made = [str(path) for path in export_to(train, test, out, target, force)]
     value = {"schema": 1, "collection": collection, "to": target, "files": made}
@@ -151,8 +162,8 @@ def inspect(
     """Show what a data or weights file holds.
 
     That is its kind, and its arrays with shapes and types. Kinds: IDX, .mat, .npz, .npy, pickle,
-    CSV and LIBSVM text (IDX, pickle and text also packed), safetensors, a run, folders of these
-    or of pictures. The content decides the kind, not the name. No code in a pickle is run.
+    Parquet, CSV and LIBSVM text (IDX, pickle and text also packed), safetensors, a run, folders of
+    these or of pictures. The content decides the kind, not the name. No code in a pickle is run.
     """
     from digitnn.runs.inspection import inspect_path
 

@@ -80,10 +80,9 @@ def evaluate(
         count_images_of_splits,
         evaluate_qmnist_parts,
     )
-    from digitnn.data.formats.labelled import read_labelled
     from digitnn.machine.resources import use_resources
     from digitnn.runs.ensembles import load_run
-    from digitnn.runs.evaluate_run import evaluate_run, inputs_of, load_split_of
+    from digitnn.runs.evaluate_run import evaluate_run, load_split_of, read_external
 
     if figures is not None:
         _check_can_draw(figures)
@@ -91,14 +90,14 @@ def evaluate(
     use_resources(threads, device)
     trained = load_run(run)
     classifier = trained.classifier(engine)
-    external = read_labelled(on, labels) if on else None
+    external = read_external(trained, on, labels) if on else None
     found = fetch_collection(trained.about["data"]["collection"], data_dir)
     shared: dict[str, int] = {}
     if external is None:
         name: str = split or "valid"
         dataset = load_split_of(trained, name, data_dir)
     else:
-        name, dataset = EXTERNAL_SPLIT, inputs_of(trained, external)
+        name, dataset = EXTERNAL_SPLIT, external
         shared = count_images_of_splits(trained, dataset, "test" in found.parts, data_dir)
     recorded = evaluate_run(trained, name, dataset, classifier, data_dir, shared)
     qmnist_parts = evaluate_qmnist_parts(dataset, recorded.evaluation.predictions)

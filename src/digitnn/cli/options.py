@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -56,6 +56,18 @@ DataDir = Annotated[
         "--data-dir",
         help="The folder or file with the data. Default: ./data or the cache, else a download.",
     ),
+]
+FitOption = Annotated[
+    Literal["pad", "crop", "stretch", "digit"],
+    typer.Option(
+        "--fit",
+        help="How pictures of other sizes become 28 x 28: padded to a square, cropped to one, "
+        "stretched, or the digit found and centred as `digitnn read` does.",
+    ),
+]
+SkipBadOption = Annotated[
+    bool,
+    typer.Option("--skip-bad", help="Leave pictures out that cannot be read, and name them."),
 ]
 EngineOption = Annotated[
     str | None,

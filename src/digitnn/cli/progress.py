@@ -55,9 +55,9 @@ class Stop:
 
 
 @contextmanager
-def stop_on_interrupt() -> Iterator[Stop]:
+def stop_on_interrupt(stop: Stop | None = None) -> Iterator[Stop]:
     """Within the block, note the first signal in the `Stop`; the second has its usual effect."""
-    stop = Stop()
+    stop = stop or Stop()
     before = {number: signal.getsignal(number) for number in SIGNALS}
 
     def restore() -> None:

@@ -53,7 +53,7 @@ def understand(
     from digitnn.machine.resources import use_resources
     from digitnn.plotting import new_figure, write_figure
     from digitnn.runs.evaluate_run import load_split_of
-    from digitnn.runs.experiment import load_training_data
+    from digitnn.runs.experiment import load_training_data_of
     from digitnn.runs.run import load_single_run
 
     if image is not None and picture is not None:
@@ -65,7 +65,7 @@ def understand(
     about = trained.about["data"]
     fetch_collection(about["collection"], data_dir)
     valid = load_split_of(trained, "valid", data_dir)
-    train = load_training_data(about["collection"], data_dir, about["split_seed"]).train
+    train = load_training_data_of(about, data_dir).train
     index = None if picture else image or 0
     if index is not None and index >= len(valid):
         limit = f"0 to {len(valid) - 1:,}, the validation images"

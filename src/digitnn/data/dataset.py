@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int, UInt8
 from numpy import ndarray
 
-from digitnn.errors import DataError, FormatError
+from digitnn.errors import DataError
 from digitnn.wording import brief
 
 SIDE = 28
@@ -148,17 +148,6 @@ class Dataset:
         digest.update(np.ascontiguousarray(self.images).data)
         digest.update(np.ascontiguousarray(self.labels).data)
         return digest.hexdigest()
-
-
-def as_digits(labels: ndarray, name: str) -> UInt8[ndarray, " n"]:
-    """Return integer labels as uint8. Raises `FormatError` naming `name` unless each is 0 to 9."""
-    if labels.dtype.kind not in "iu":
-        raise FormatError(f"{name} must be integers, got {labels.dtype}")
-    wrong = (labels < 0) | (labels >= len(DIGITS))
-    if wrong.any():
-        where = int(np.argmax(wrong))
-        raise FormatError(f"{name}: label {where} is {labels.flat[where]}; labels are 0 to 9")
-    return labels.astype(np.uint8, copy=False)
 
 
 def check_images(images: ndarray, name: str, input_shape: tuple[int, ...] | None = None) -> None:

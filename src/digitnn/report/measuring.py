@@ -37,7 +37,7 @@ from digitnn.machine.describe import describe_machine
 from digitnn.report.measured import Insight, Measurements, PageRequest, SeedResult, Siblings
 from digitnn.runs.ensembles import Trained, load_run
 from digitnn.runs.evaluate_run import evaluate_and_record, evaluate_run, load_split_of
-from digitnn.runs.experiment import load_training_data
+from digitnn.runs.experiment import load_training_data_of
 from digitnn.runs.histories import History, read_histories
 from digitnn.runs.run import Run
 from digitnn.wording import Notify, count
@@ -111,7 +111,7 @@ def _insight(
         return None
     data, network, params = run.about["data"], run.network, run.params
     notify("examining the network")
-    train = load_training_data(data["collection"], wanted.data_dir, data["split_seed"]).train
+    train = load_training_data_of(data, wanted.data_dir).train
     predictions = evaluation_summary.evaluation.predictions
     mistakes = evaluation_summary.most_wrong
     index = mistakes[0].index if mistakes else 0

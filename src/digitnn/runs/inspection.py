@@ -18,7 +18,7 @@ from numpy import ndarray
 
 from digitnn.data.dataset import PARTS
 from digitnn.data.formats import idx
-from digitnn.data.formats.csv_files import csv_sources, csv_texts, has_digit_columns
+from digitnn.data.formats.csv_files import csv_sources, csv_texts, has_pixel_columns
 from digitnn.data.formats.csv_table import count_rows, read_layout
 from digitnn.data.formats.libsvm import is_libsvm, libsvm_sources
 from digitnn.data.formats.magic import EMPTY_ZIP, GZIP, ZIP, head_of, kind_of
@@ -30,19 +30,19 @@ from digitnn.data.formats.npz import (
     npy_headers,
     npz_headers,
 )
+from digitnn.data.formats.parquet_files import PARQUET, parquet_headers, parquet_sources
 from digitnn.data.formats.pickled import plain_pickle
 from digitnn.data.formats.picture_layout import list_pictures, picture_parts
 from digitnn.data.formats.pictures import picture_size
 from digitnn.data.formats.storage import detect
 from digitnn.data.formats.text_blocks import TextFile, zip_members
-from digitnn.data.formats.values import PIXELS
 from digitnn.errors import FormatError
 from digitnn.network.storage.safetensors import read_safetensors_header
 from digitnn.pickles.loading import load_pickle
 
 KINDS = (
-    "IDX (also gzipped), .mat, .npz, .npy, pickle (also gzipped), CSV or LIBSVM text of digits "
-    "(also packed), safetensors, a run, a folder of IDX, CSV or pictures"
+    "IDX (also gzipped), .mat, .npz, .npy, pickle (also gzipped), Parquet, CSV or LIBSVM text of "
+    "images (also packed), safetensors, a run, a folder of IDX, CSV, Parquet or pictures"
 )
 _HEAD_BYTES = 16
 _MAX_RECIPE_BYTES = 1 << 20
@@ -79,7 +79,7 @@ def inspect_path(path: Path) -> Inspection:
     for is_such, inspect in _KINDS:
         if is_such(head):
             return inspect(path)
-    if is_libsvm(path) or has_digit_columns(TextFile(path)):
+    if is_libsvm(path) or has_pixel_columns(TextFile(path)):
         return _inspect_text(path)
     if _may_be_old_pickle(path, head):
         return _inspect_pickle(path)
@@ -108,7 +108,7 @@ def _may_be_old_pickle(path: Path, head: bytes) -> bool:
 
 def _inspect_gzip(path: Path) -> Inspection:
     """Inspect what is gzipped: a pickle, text of digits, else IDX."""
-    if is_libsvm(path) or has_digit_columns(TextFile(path)):
+    if is_libsvm(path) or has_pixel_columns(TextFile(path)):
         return _inspect_text(path)
     with path.open("rb") as file, contextlib.suppress(EOFError, OSError, zlib.error):
         head = gzip.GzipFile(fileobj=file).read(2)
@@ -125,7 +125,7 @@ def _inspect_zip(path: Path) -> Inspection:
 def _inspect_text(path: Path) -> Inspection:
     """Inspect a CSV or LIBSVM file, plain or packed: its rows, and where the labels are."""
     if is_libsvm(path):
-        array = ArrayHeader(path.name, (count_rows(TextFile(path)), PIXELS), "text")
+        array = ArrayHeader(path.name, (count_rows(TextFile(path)),), "text")
         return Inspection("libsvm", (array,), {"labels": "first in each line"})
     texts = csv_texts(path)
     if not texts:
@@ -202,11 +202,21 @@ def _inspect_folder(path: Path) -> Inspection:
     if (found := detect(path)) is not None:
         if found.path.is_file():
             return inspect_path(found.path)
+        if found.format.name in ("parquet", "npz-files"):
+            each = [inspect_path(file) for file in _array_files(path)]
+            arrays = tuple(array for one in each for array in one.arrays)
+            return Inspection(f"{each[0].kind}-folder", arrays)
         texts = [inspect_path(file) for file in _text_files(path)]
         arrays = tuple(array for text in texts for array in text.arrays)
         labels = ", ".join(text.about["labels"] for text in texts)
         return Inspection(f"{found.format.name}-folder", arrays, {"labels": labels})
     raise FormatError(f"{path}: a folder without known content; known kinds: {KINDS}")
+
+
+def _array_files(folder: Path) -> list[Path]:
+    """Return the Parquet files or the .npz files of a folder of these."""
+    tables = [file for files in parquet_sources(folder).values() for file in files]
+    return tables or sorted(folder.glob("*.npz"))
 
 
 def _text_files(folder: Path) -> list[Path]:
@@ -249,4 +259,8 @@ _KINDS: tuple[tuple[Callable[[bytes], bool], Callable[[Path], Inspection]], ...]
     (lambda head: head.startswith(b"MATLAB"), lambda path: Inspection("mat", mat_headers(path))),
     (lambda head: head.startswith(NPY), lambda path: Inspection("npy", npy_headers(path))),
     (lambda head: head.startswith((ZIP, EMPTY_ZIP)), _inspect_zip),
+    (
+        lambda head: head.startswith(PARQUET),
+        lambda path: Inspection("parquet", parquet_headers(path)),
+    ),
 )

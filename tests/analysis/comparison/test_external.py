@@ -196,8 +196,12 @@ def test_bad_files_and_options_are_an_error_of_one_line(
     (Path("data") / "page-images-idx3-ubyte").write_text("<html>404</html>")
     for code, options, words in (
         (1, ["--on", "nothing"], ["nothing: No such file"]),
-        (1, ["--on", "."], ["holds no digit data"]),
-        (1, ["--on", "large-images-idx3-ubyte"], ["large-", "32 x 32 pixels, but run takes images of 28 x 28"]),
+        (1, ["--on", "."], ["holds no labelled images"]),
+        (
+            1,
+            ["--on", "large-images-idx3-ubyte"],
+            ["large-", "32 x 32 pixels, but run takes images of 28 x 28"],
+        ),
         (1, ["--on", "no-images-idx3-ubyte"], ["no-images", "no images to evaluate on"]),
         (1, ["--on", "alone-images-idx3-ubyte"], ["no labels next to it", "--labels"]),
         (1, ["--on", "data/page-images-idx3-ubyte"], ["page-images", "an HTML page"]),

@@ -304,7 +304,7 @@ def test_a_named_folder_without_data_is_said_so_before_looking_on(know, tmp_path
     monkeypatch.setenv("DIGITNN_DATA_DIR", str(tmp_path / "empty"))
     told: list[str] = []
     sources.find("mnist", notify=told.append)
-    assert told[0] == f"{tmp_path / 'empty'}: no digit data; trying other places"
+    assert told[0] == f"{tmp_path / 'empty'}: no labelled images; trying other places"
 
 
 def test_damaged_data_of_ones_own_are_an_error_not_a_reason_to_look_on(know, tmp_path):

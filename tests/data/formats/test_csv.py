@@ -101,18 +101,23 @@ def test_blank_corners_are_not_taken_for_labels(tmp_path):
         path = saved(tmp_path / "x.csv", csv_text(data, label_last=last))
         assert_same_data(read(path), data)
     labels = DATA.labels.copy()
-    labels[7] = 10  # the first column then holds a value that is no label
+    labels[7] = 10  # the first column then holds a value that is no digit
     rows = np.column_stack([labels, images.reshape(-1, 784)]).tolist()
     path = saved(tmp_path / "x.csv", "\n".join(",".join(map(str, row)) for row in rows))
-    assert "line 8, column 1 (label) is 10; labels are 0 to 9" in refusal(path)
+    found = read(path)
+    assert found.classes == tuple(map(str, range(11)))
+    assert found.labels.tolist() == labels.tolist()
 
 
 @pytest.mark.parametrize(
     ("row", "column", "cell", "message"),
     [
-        (4, 0, "10", "line 6, column 1 (label) is 10; labels are 0 to 9"),
-        (4, 0, "-1", "line 6, column 1 (label) is '-1'; expected a label from 0 to 9"),
-        (4, 0, "three", "column 1 (label) is 'three'; expected a label from 0 to 9"),
+        (4, 0, "255", "line 6, column 1 (label) is '255'; expected a label: a whole number from 0"),
+        (4, 0, "-1", "line 6, column 1 (label) is '-1'; expected a label: a whole number from 0"),
+        (4, 0, "2.5", "is '2.5'; expected a label: a whole number from 0 to 254, or a word"),
+        (4, 0, "three", "line 6, column 1 (label) is 'three', but other labels are numbers"),
+        (4, 0, "nan", "is 'nan'; expected a label"),
+        (4, 0, "x\x1b[31m", "is 'x\\x1b[31m'; expected a label"),
         (4, 0, "", "line 6, column 1 (label) is empty; expected a label"),
         (0, 17, "", "line 2, column 18 (pixel16) is empty; expected a whole number from 0 to 255"),
         (59, 784, " ", "line 61, column 785 (pixel783) is empty"),
@@ -139,8 +144,8 @@ def test_lines_are_counted_across_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr("digitnn.data.formats.text_blocks.BLOCK_BYTES", 4000)
     path = saved(tmp_path / "x.csv", changed(50, 3, "ink"))
     assert "line 52, column 4 (pixel2) is 'ink'" in refusal(path)
-    path = saved(tmp_path / "x.csv", changed(50, 0, "11", header=False))
-    assert "line 51, column 1 (label) is 11" in refusal(path)
+    path = saved(tmp_path / "x.csv", changed(50, 0, "1.1", header=False))
+    assert "line 51, column 1 (label) is '1.1'" in refusal(path)
     path = saved(tmp_path / "x.csv", changed(50, 3, "999", header=False))
     assert "line 51, column 4 (pixel 2) is '999'" in refusal(path)
 
@@ -151,9 +156,12 @@ def test_lines_are_counted_across_blocks(tmp_path, monkeypatch):
         ("", "an empty file"),
         ("\n\n", "an empty file"),
         (HEADER + "\n", "no rows below the header"),
-        ("hello\n", "line 1 has 1 column; expected 785 (a label and 784 pixels) or 784"),
-        (csv_text(DATA).replace(",", ";"), "line 1 has 1 column; expected 785"),
-        (",".join(["0"] * 786), "line 1 has 786 columns; expected 785"),
+        (
+            "hello\n",
+            "line 1 has 1 column; expected a label and a square number of pixels, such as 785",
+        ),
+        (csv_text(DATA).replace(",", ";"), "line 1 has 1 column; expected a label"),
+        (",".join(["0"] * 786), "line 1 has 786 columns; expected a label and a square"),
         (HEADER.replace("label", "pixel"), "line 1 must name one label column label, labels"),
         (csv_text(DATA).encode("utf-16"), "UTF-16 text; save it as UTF-8"),
         ("<!DOCTYPE html><p>Sign in", "it looks like an HTML page"),
@@ -234,3 +242,85 @@ def test_more_pixels_than_memory_should_hold_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("digitnn.data.formats.csv_table.MAX_UNPACKED", 10_000)
     path = saved(tmp_path / "x.csv", csv_text(DATA))
     assert "more than 10,000 pixels" in refusal(path)
+
+
+def sized(side, labels, n=12, place=None):
+    """Rows of `side` x `side` pixels with these labels in turn; place: their column, None: last."""
+    rng = np.random.default_rng(side)
+    images = rng.integers(20, 256, (n, side, side))
+    rows = [[str(pixel) for pixel in row] for row in images.reshape(n, -1)]
+    for number, row in enumerate(rows):
+        row.insert(len(row) if place is None else place, str(labels[number % len(labels)]))
+    return images, "\n".join(",".join(row) for row in rows)
+
+
+@pytest.mark.parametrize("side", [7, 8, 16, 32])
+def test_images_of_any_square_size_are_read(tmp_path, side):
+    images, text = sized(side, [3, 1, 4], place=0)
+    found = read(saved(tmp_path / "x.csv", text))
+    np.testing.assert_array_equal(found.images, images)
+    assert found.labels.tolist() == [3, 1, 4] * 4
+
+
+@pytest.mark.parametrize("place", [0, None])
+def test_words_are_classes_in_the_first_or_last_column(tmp_path, place):
+    images, text = sized(8, ['"dog"', " cat", "dog"], place=place)
+    found = read(saved(tmp_path / "x.csv", text))
+    np.testing.assert_array_equal(found.images, images)
+    assert found.classes == ("cat", "dog")
+    assert found.labels.tolist() == [1, 0, 1] * 4
+
+
+def test_a_header_may_name_a_label_column_in_the_middle(tmp_path):
+    images, text = sized(8, [0, 1], place=5)
+    names = [f"p{n}" for n in range(64)]
+    header = ",".join([*names[:5], "Target", *names[5:]])
+    found = read(saved(tmp_path / "x.csv", header + "\n" + text))
+    np.testing.assert_array_equal(found.images, images)
+    assert found.labels.tolist() == [0, 1] * 6
+    short = text.replace("\n", "\n1,2,3\n", 1)
+    assert "line 3 has 3 columns; expected 65" in refusal(
+        saved(tmp_path / "x.csv", header + "\n" + short)
+    )
+
+
+def test_a_header_of_bare_numbers_is_one_beside_the_name_of_the_label(tmp_path):
+    images, text = sized(8, [0, 1], place=0)
+    path = saved(tmp_path / "x.csv", ",".join(["label", *map(str, range(64))]) + "\n" + text)
+    np.testing.assert_array_equal(read(path).images, images)
+
+
+def test_seventeen_grey_levels_are_scaled(tmp_path, caplog):
+    rows = "\n".join(",".join(map(str, [*np.arange(64) % 17, n % 2])) for n in range(4))
+    path = saved(tmp_path / "x.csv", rows)
+    assert read(path).images[0, 0].tolist() == [0, 16, 32, 48, 64, 80, 96, 112]
+    assert caplog.messages == [f"{path}: grey levels 0 to 16, scaled to 0 to 255"]
+
+
+def test_more_labels_than_classes_are_possible_are_refused(tmp_path):
+    _, text = sized(8, [f"word {n}" for n in range(300)], n=300, place=0)
+    message = refusal(saved(tmp_path / "x.csv", text))
+    assert "line 256, column 1 (label) is one more label than the 255" in message
+
+
+def test_emnist_csv_files_have_their_characters(tmp_path):
+    _, text = sized(28, [1, 26, 2], place=0)
+    path = saved(tmp_path / "emnist-letters-train.csv", text)
+    found = read(path)
+    assert [found.classes[label] for label in found.labels[:3]] == ["a", "z", "b"]
+    _, text = sized(28, [1, 27], place=0)
+    path = saved(tmp_path / "emnist-letters-train.csv", text)
+    assert "line 2, column 1 (label) is 27; labels are 1 to 26" in refusal(path)
+
+
+def test_a_long_reading_reports_its_progress(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("digitnn.data.formats.csv_table._SECONDS_BETWEEN_LINES", -1.0)
+    path = saved(tmp_path / "x.csv", csv_text(DATA))
+    read(path)
+    assert caplog.messages == [f"{path}: 60 images in 0 MB so far"]
+
+
+def test_a_table_of_few_columns_is_no_data(tmp_path):
+    saved(tmp_path / "iris.csv", "5.1,3.5,1.4,0.2,setosa\n" * 4)
+    assert find_csv(tmp_path) is None
+    assert "line 1 has 5 columns; expected a label and a square" in refusal(tmp_path / "iris.csv")

@@ -4,7 +4,7 @@ import contextlib
 
 import numpy as np
 import pytest
-from digit_files import PAIRED, SINGLE
+from digit_files import OTHERS, PAIRED, SINGLE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_collection import assert_same_data, tiny_part, tiny_test, tiny_train
@@ -38,6 +38,17 @@ def test_one_set_of_images_is_a_training_file_and_no_test_part(name, tmp_path):
             found.read("test", "tiny")
 
 
+@pytest.mark.parametrize("name", OTHERS)
+def test_images_of_any_size_and_class_come_back_with_their_names(name, tmp_path):
+    path, expected = OTHERS[name](tmp_path)
+    for place in (path, tmp_path):
+        found = detect(place)
+        assert found is not None
+        data = found.read("train", "others")
+        assert_same_data(data, expected)
+        assert data.classes == expected.classes
+
+
 def built(name, folder, seed=1):
     data = tiny_part(12, seed=seed)
     return (
@@ -49,7 +60,8 @@ def built(name, folder, seed=1):
 
 FOLDERS = {"EMNIST's IDX files", "QMNIST's IDX files", "class folders"}
 FOLDERS |= {"labels in file names", "labels.csv"}
-FILES = [name for name in [*PAIRED, *SINGLE] if name not in FOLDERS]
+SEVERAL = {"KMNIST's .npz files", "Parquet files"}
+FILES = [name for name in [*PAIRED, *SINGLE] if name not in FOLDERS | SEVERAL]
 
 
 # A text of sparse rows does not show that its end is missing, unless it is compressed.

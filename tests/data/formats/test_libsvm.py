@@ -98,10 +98,10 @@ def test_other_text_is_not_taken_for_it(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("10 1:2", "line 3: label '10'; labels are whole numbers from 0 to 9"),
+        ("255 1:2", "line 3: label '255'; labels are whole numbers from 0 to 254"),
         ("3.5 1:2", "label '3.5'"),
         ("three 1:2", "label 'three'"),
-        ("3 785:2", "line 3: pixel 785; images have 784 pixels"),
+        ("3 16385:2", "line 3: pixel 16385; images have at most 16384 pixels"),
         ("3 -1:2", "'-1:2'; expected pixel:value"),
         ("3 99999999999999999999:2", "'99999999999999999999'; expected pixel:value"),
         ("3 1:256", "line 3: pixel 1 is 256; expected whole numbers from 0 to 255"),

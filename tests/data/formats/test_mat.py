@@ -245,11 +245,11 @@ def test_the_last_images_of_mnist_original_are_the_test_part(tmp_path, monkeypat
     [
         (
             {"data": np.zeros((60, 784), np.uint8)},
-            "data must have the shape (784, n), got (60, 784)",
+            "data must have the shape (pixels, n) for a square number of pixels, got (60, 784)",
         ),
         ({"data": np.zeros((784, 50))}, "60 labels for 50 images"),
         ({"data": np.full((784, 60), 0.333)}, "is 0.333, which is not k / 255"),
-        ({"label": np.full((1, 60), 10.0)}, "label: label 0 is 10; labels are 0 to 9"),
+        ({"label": np.full((1, 60), 300.0)}, "label: label 0 is 300; labels count from 0"),
         ({"label": np.zeros((6, 10, 1))}, "label: expected labels of shape"),
     ],
 )
@@ -273,8 +273,8 @@ def test_what_does_not_fit_mnist_original_is_refused(tmp_path, variables, messag
             "3 labels for 2 images",
         ),
         (
-            {"train": {"images": np.zeros((2, 784), np.uint8), "labels": np.array([[3], [26]])}},
-            "dataset.train.labels: label 1 is 26; labels are 0 to 9",
+            {"train": {"images": np.zeros((2, 784), np.uint8), "labels": np.array([[3], [-6]])}},
+            "dataset.train.labels: label 1 is -6; labels count from 0",
         ),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from digit_files import emnist_mat, idx_named, kaggle_csv
 from tiny_collection import assert_same_data, tiny_part
 
-from digitnn.data.dataset import Dataset
+from digitnn.data.dataset import DIGITS, Dataset
 from digitnn.data.fetch.sources import load_if_on_disk
 from digitnn.data.formats import orientation
 from digitnn.data.formats.labelled import read_labelled
@@ -107,3 +107,52 @@ def test_fashion_is_never_turned(rng):
         assert not is_transposed(images)
         for _ in range(50):
             assert not is_transposed(images[rng.choice(len(data), 100, replace=False)])
+
+
+def letter_like(n: int, seed: int = 0, wide: float = 0.05) -> Dataset:
+    """Bars for letters, of which a share is wider than tall, of H, M, N, O, U, W half."""
+    rng = np.random.default_rng(seed)
+    classes = tuple("abcdefghijklmnopqrstuvwxyz")
+    labels = rng.integers(0, 26, n).astype(np.uint8)
+    square = np.isin(labels, [classes.index(name) for name in "hmnouw"])
+    lies = rng.random(n) < np.where(square, 0.5, wide)
+    images = np.zeros((n, 28, 28), np.uint8)
+    images[:, 4:24, 8:20] = 200
+    images[lies] = images[lies].transpose(0, 2, 1)
+    return Dataset(images, labels, "like letters", classes=classes)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_letters_of_which_most_are_wider_than_tall_are_turned(seed):
+    data = letter_like(200, seed)
+    assert not is_transposed(data)
+    assert is_transposed(transposed(data))
+    assert not is_transposed(letter_like(200, seed, wide=0.5))  # stretched to squares
+    assert not is_transposed(transposed(data)[:8])  # too few
+
+
+def test_letters_as_wide_as_tall_decide_nothing():
+    data = transposed(letter_like(400))
+    square = np.isin(data.labels, [data.classes.index(name) for name in "hmnouw"])
+    assert is_transposed(data)
+    assert not is_transposed(replace(data[square], images=data.images[~square][: square.sum()]))
+
+
+def test_other_classes_are_never_turned():
+    data = transposed(letter_like(400))
+    clothes = tuple(f"clothes {name}" for name in data.classes)
+    assert not is_transposed(replace(data, classes=clothes))
+
+
+def test_among_digits_and_letters_the_digits_decide():
+    data = digit_like(300)
+    classes = (*DIGITS, *"ABC")
+    mixed = replace(data, classes=classes)
+    assert not is_transposed(mixed)
+    assert is_transposed(transposed(mixed))
+
+
+def test_images_of_other_sizes_are_left_alone():
+    data = transposed(digit_like(300))
+    small = replace(data, images=np.ascontiguousarray(data.images[:, ::2, ::2]))
+    assert upright(small, "a.idx") is small

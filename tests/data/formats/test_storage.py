@@ -1,6 +1,7 @@
 """One reader for every format, which opens only the part that it is asked for."""
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,15 +88,15 @@ def test_a_folder_without_the_test_files_says_so_and_names_the_file(tmp_path):
 def test_fewer_labels_than_images_are_refused(tmp_path):
     write_idx(tmp_path / "train-images-idx3-ubyte", np.zeros((50, 28, 28), np.uint8))
     write_idx(tmp_path / "train-labels-idx1-ubyte", np.zeros(49, np.uint8))
-    with pytest.raises(DataError, match="tiny train: 49 labels for 50 images"):
+    with pytest.raises(DataError, match="labels-idx1-ubyte: 49 labels for 50 images"):
         read_part(tmp_path, "train", "tiny train")
 
 
-def test_a_label_of_ten_is_refused(tmp_path):
+def test_a_label_of_ten_makes_eleven_classes_and_a_note(tmp_path, caplog):
     write_idx(tmp_path / "train-images-idx3-ubyte", np.zeros((2, 28, 28), np.uint8))
     write_idx(tmp_path / "train-labels-idx1-ubyte", np.array([3, 10], np.uint8))
-    with pytest.raises(DataError, match="label 1 is 10; labels are 0 to 9"):
-        read_part(tmp_path, "train", "tiny train")
+    assert read_part(tmp_path, "train", "tiny train").classes[-1] == "10"
+    assert "labels up to 10 are 11 classes by number" in caplog.messages[0]
 
 
 def test_images_of_another_type_are_refused(tmp_path):
@@ -178,12 +179,14 @@ def test_gzipped_idx_unpacks_to_the_plain_files(tmp_path):
 
 
 def test_of_several_prefixes_in_a_folder_that_of_digits_counts(tmp_path):
-    for name, data in (("digits", tiny_train()), ("letters", tiny_test()), ("mnist", tiny_test())):
+    for name, data in (("digits", tiny_train()), ("byclass", tiny_test()), ("mnist", tiny_test())):
         idx_named(f"emnist-{name}")(tmp_path, data, data)
     assert_same_data(read_part(tmp_path, "train", "tiny"), tiny_train())
     for path in tmp_path.glob("emnist-digits-*"):
         path.unlink()
-    assert detect(tmp_path) is None  # letters or mnist?
+    assert detect(tmp_path) is None  # byclass or mnist?
+    named = tmp_path / "emnist-mnist-test-images-idx3-ubyte.gz"
+    assert_same_data(read_part(named, "train", "tiny"), tiny_test())
 
 
 def test_labels_with_origin_must_be_digits_too(tmp_path):
@@ -191,7 +194,7 @@ def test_labels_with_origin_must_be_digits_too(tmp_path):
     labels = np.zeros((60, 8), np.int32)
     labels[5, 0] = 10
     write_idx(tmp_path / "qmnist-train-labels-idx2-int", labels)
-    with pytest.raises(FormatError, match="labels-idx2-int: labels: label 5 is 10"):
+    with pytest.raises(FormatError, match="labels-idx2-int: label 5 is 10; labels are 0 to 9"):
         read_part(tmp_path, "train", "tiny")
     write_idx(tmp_path / "qmnist-train-labels-idx2-int", labels[:, :7])
     with pytest.raises(FormatError, match="labels-idx2-int: "):
@@ -204,3 +207,34 @@ def test_a_damaged_file_is_recognised_and_its_fault_told_when_it_is_read(tmp_pat
     assert found is not None
     with pytest.raises(FormatError, match=r"x.npz: not an .npz"):
         found.read("train", "x")
+
+
+def test_names_of_classes_survive_an_export_or_it_is_refused(tmp_path):
+    names = tuple("abcdefghij")
+    train, test = (replace(data, classes=names) for data in (tiny_train(), tiny_test()))
+    for to in ("npz", "png"):
+        export(train, test, tmp_path / to, to)
+        for part, data in (("train", train), ("test", test)):
+            found = read_part(tmp_path / to, part, "x")
+            assert_same_data(found, data)
+            assert found.classes == names
+    for to, message in (
+        ("idx", "IDX files hold no names"),
+        ("mat", "28 x 28 pixels of 10 classes"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            export(train, test, tmp_path / to, to)
+        assert not (tmp_path / to).exists()
+    odd = replace(train, classes=("../x", *names[1:]))
+    with pytest.raises(UsageError, match=r"no folder can have the name of the class '\.\./x'"):
+        export(odd, odd, tmp_path / "odd", "png")
+
+
+def test_images_of_any_size_survive_an_export(tmp_path):
+    small = [
+        replace(data, images=np.ascontiguousarray(data.images[:, :12, :12]))
+        for data in (tiny_train(), tiny_test())
+    ]
+    for to in ("npz", "idx", "mat"):
+        export(*small, tmp_path / to, to)
+        assert_same_data(read_part(tmp_path / to, "train", "x"), as_kept(small[0], to))

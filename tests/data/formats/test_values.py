@@ -1,4 +1,4 @@
-"""Pixels and labels of every numeric type: exact grey levels come back, others are refused."""
+"""Pixels of every numeric type and size: exact grey levels come back, others are refused."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_collection import tiny_part
 
-from digitnn.data.formats.values import as_labels, as_pixels
+from digitnn.data.formats.values import as_pixels, square_side
 from digitnn.errors import FormatError
 
 DATA = tiny_part(30, seed=5)
@@ -55,7 +55,7 @@ def test_truth_values_are_levels_as_they_are():
     [
         (
             np.zeros((5, 783)),
-            r"x: expected images of shape \(n, 28, 28\) or \(n, 784\), got \(5, 783",
+            r"x: expected images of shape \(n, h, w\), or flat rows .* or more, got \(5, 783",
         ),
         (np.zeros(784), r"got \(784,\)"),
         (np.zeros((5, 784), complex), "pixels must be numbers, got complex128"),
@@ -81,41 +81,27 @@ def test_the_first_wrong_pixel_is_named_in_a_later_block(monkeypatch):
         as_pixels(values, "x")
 
 
-@pytest.mark.parametrize(
-    "labels",
-    [
-        DATA.labels.astype(np.int32),
-        DATA.labels.astype(np.float64),
-        DATA.labels[:, None],
-        DATA.labels[None, :].astype(np.float32),
-        DATA.labels.astype(str),
-        DATA.labels.astype("S1"),
-        np.eye(10)[DATA.labels],
-        np.eye(10, dtype=bool)[DATA.labels],
-    ],
-)
-def test_labels_of_every_form_come_back(labels):
-    found = as_labels(labels, "y")
-    assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found, DATA.labels)
+@pytest.mark.parametrize("shape", [(5, 9), (64, 48), (8, 8), (1, 1)])
+def test_images_of_any_size_keep_it(shape):
+    images = np.random.default_rng(0).integers(17, 256, (3, *shape), np.uint8)
+    for axes in (images, images[:, None], images[..., None]):
+        np.testing.assert_array_equal(as_pixels(axes.astype(np.float32), "x"), images)
 
 
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [
-        (np.array([3, 10]), "y: label 1 is 10; labels are 0 to 9"),
-        (np.array([3, -1]), "label 1 is -1"),
-        (np.array([3, 1.5]), "y must be integers, got float64: label 1 is 1.5"),
-        (np.array([np.nan]), "label 0 is nan"),
-        (np.array([1e30]), "label 0 is 1e"),
-        (np.array(["3", "three"]), "label 'three'; labels are 0 to 9"),
-        (np.ones((3, 10)), "row 0 is not one-hot"),
-        (np.eye(10)[[1, 2]] * 0.5, "row 0 is not one-hot"),
-        (np.full((3, 10), "a"), "one-hot labels must be numbers"),
-        (np.zeros((3, 4)), r"expected labels of shape \(n,\) or one-hot \(n, 10\), got \(3, 4\)"),
-        (np.zeros((3, 1, 1)), "expected labels of shape"),
-    ],
-)
-def test_what_is_no_label_is_named(labels, message):
-    with pytest.raises(FormatError, match=message):
-        as_labels(labels, "y")
+def test_flat_rows_are_square_images_from_seven_pixels_a_side():
+    assert [square_side(n) for n in (36, 49, 63, 64, 784, 785)] == [None, 7, None, 8, 28, None]
+    images = np.arange(128).reshape(2, 8, 8) % 250
+    np.testing.assert_array_equal(as_pixels(images.reshape(2, 64), "x"), images)
+    with pytest.raises(FormatError, match="flat rows of a square number of pixels"):
+        as_pixels(np.zeros((5, 4)), "x")  # the iris flowers are no images
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float64])
+def test_levels_up_to_sixteen_are_scaled_with_a_note(dtype, caplog):
+    levels = np.resize(np.arange(17), (2, 64)).astype(dtype)
+    found = as_pixels(levels, f"digits of {np.dtype(dtype)}")
+    assert found.reshape(-1)[:17].tolist() == [round(n * 255 / 16) for n in range(17)]
+    assert caplog.messages == [
+        f"digits of {np.dtype(dtype)}: grey levels 0 to 16, scaled to 0 to 255"
+    ]
+    assert as_pixels(levels + levels.dtype.type(1), "x").max() == 17  # any higher level: as it is

@@ -17,7 +17,7 @@ from digitnn.errors import DataError, UsageError
 from digitnn.evaluation.statistics import Interval, wilson_interval
 from digitnn.runs.ensembles import Trained
 from digitnn.runs.evaluate_run import load_split_of
-from digitnn.runs.experiment import load_training_data
+from digitnn.runs.experiment import load_training_data_of
 from digitnn.wording import percent
 
 EXTERNAL_SPLIT = "external"
@@ -46,7 +46,7 @@ def count_images_of_splits(
     with_test: whether the run's collection has a test split. Raises like `count_shared`.
     """
     data = run.about["data"]
-    training = load_training_data(data["collection"], data_dir, data["split_seed"])
+    training = load_training_data_of(data, data_dir)
     splits = {"train": training.train, "valid": training.valid}
     if with_test:
         splits["test"] = load_split_of(run, "test", data_dir)

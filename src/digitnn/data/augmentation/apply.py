@@ -17,14 +17,15 @@ Augmentation: TypeAlias = Distortion | Shift | Redrawing | Disturbance
 
 
 def augment_batch(
-    images: UInt8[ndarray, "n h w"], augmentation: Augmentation, seed: int, step: int
+    images: UInt8[ndarray, "n h w"], augmentation: Augmentation, seed: int, step: int, part: int = 0
 ) -> UInt8[ndarray, "n h w"]:
     """Augment the images of training step `step`; `seed` and `step` decide all random numbers.
 
     No generator is kept between steps, so a resumed training sees the same images, and a batch may
-    be made in advance.
+    be made in advance. part: the number of the micro-batch, if the batch is cut: each has its own
+    random numbers, so that a process can augment its part alone.
     """
-    rng = np.random.Generator(np.random.SFC64([seed, step]))
+    rng = np.random.Generator(np.random.SFC64([seed, step, *([part] if part else [])]))
     match augmentation:
         case Shift():
             return shift(images, augmentation, rng)

@@ -12,13 +12,16 @@ from pathlib import Path
 
 from platformdirs import user_cache_dir
 
-from digitnn.data.dataset import PARTS, Dataset, Part
+from digitnn.data.dataset import DIGITS, PARTS, Dataset, Part
 from digitnn.data.fetch.catalogue import Collection, collection_named
 from digitnn.data.fetch.download import download, missing_files
 from digitnn.data.fetch.transports import KnownFile, Meter, no_meter
 from digitnn.data.formats.idx import PREFIX
+from digitnn.data.formats.labels import require_most_classes
+from digitnn.data.formats.picture_layout import list_classes
+from digitnn.data.formats.picture_options import DEFAULT_OPTIONS, PictureOptions
 from digitnn.data.formats.storage import Found, detect
-from digitnn.errors import SourceError, UsageError
+from digitnn.errors import FormatError, SourceError, UsageError
 from digitnn.wording import Notify, silent
 
 DEFAULT_FOLDER = Path("data")
@@ -30,14 +33,21 @@ def load(
     data_dir: Path | str | None = None,
     notify: Notify = silent,
     meter: Meter = no_meter,
+    options: PictureOptions = DEFAULT_OPTIONS,
 ) -> Dataset:
     """Read one part of a collection, downloaded first if necessary.
 
-    The data set is called "mnist train", for example. Raises as `find`, and `FormatError` for
-    damaged data.
+    The data set is called "mnist train", for example. options: how pictures become images.
+    Raises as `find`, `FormatError` for damaged data and for labels of which most do not occur, and
+    `UsageError` for options about pictures where there are none.
     """
     folder = None if data_dir is None else Path(data_dir)
-    return find(name, folder, (part,), notify, meter).read(part, f"{name} {part}")
+    found = find(name, folder, (part,), notify, meter)
+    found.check_options(options)
+    data = found.read(part, f"{name} {part}", options)
+    if part == "train":
+        require_most_classes(data, str(found.path))
+    return data
 
 
 def load_if_on_disk(name: str, part: Part) -> Dataset | None:
@@ -50,7 +60,8 @@ def find_on_disk(name: str, parts: tuple[Part, ...] = PARTS) -> Found | None:
     """Return the path and format of a collection where a user's folder or the cache holds it."""
     collection = collection_named(name)
     for _, candidates in _user_folders(collection, None):
-        if found := next(filter(None, map(detect, candidates)), None):
+        found = next(filter(None, map(detect, candidates)), None)
+        if found and not _is_other_pictures(found):
             return found
     cache = cache_base() / name
     return None if missing_files(_needed(collection, parts), cache) else detect(cache)
@@ -76,14 +87,14 @@ def find(
     tried = []
     for base, candidates in _user_folders(collection, data_dir):
         found = next(filter(None, map(detect, candidates)), None)
-        if found:
+        if found and (base == data_dir or not _is_other_pictures(found)):
             notify(f"{name}: using the {found.format.title} in {found.path}")
             return found
-        tried.append(f"{base}: {'no digit data' if base.exists() else 'no such folder'}")
+        tried.append(f"{base}: {'no labelled images' if base.exists() else 'no such folder'}")
         if base == data_dir:  # named for this call: no fallback
             raise SourceError(
                 f"{tried[-1]}; expected IDX files, .mat, .npz, CSV, a folder of pictures for each "
-                "digit ... (docs/formats.md); leave out --data-dir to download the data"
+                "class ... (docs/formats.md); leave out --data-dir to download the data"
             )
         if base != DEFAULT_FOLDER:
             notify(f"{tried[-1]}; trying other places")
@@ -125,6 +136,18 @@ def _user_folders(
         base = _expanded(named)
         yield base, [base / place for place in collection.folders]
     yield DEFAULT_FOLDER, [DEFAULT_FOLDER / place for place in collection.folders]
+
+
+def _is_other_pictures(found: Found) -> bool:
+    """Return whether a folder holds folders of pictures that are no digits.
+
+    Any folder of folders of pictures is such data, if it is named for this call; the places that
+    are searched without being named may hold pictures for other reasons.
+    """
+    try:
+        return found.format.name == "png" and list_classes(found.path, found.parts[0]) != DIGITS
+    except FormatError:
+        return True
 
 
 def _expanded(named: str) -> Path:

@@ -10,10 +10,10 @@ be packed with gzip, bzip2 or ZIP; a ZIP archive may also hold both files. `csv_
 import re
 from pathlib import Path
 
-from digitnn.data.dataset import PARTS, Dataset, Part
+from digitnn.data.dataset import PARTS, SIDE, Dataset, Part
 from digitnn.data.formats.csv_table import read_csv, read_layout
 from digitnn.data.formats.text_blocks import TextFile, first_line, zip_members
-from digitnn.data.formats.values import PIXELS
+from digitnn.data.formats.values import square_side
 from digitnn.errors import FormatError
 
 _NAME = re.compile(r"\.csv(\.gz|\.bz2|\.zip)?$|\.zip$", re.IGNORECASE)
@@ -53,11 +53,11 @@ def part_of(name: str) -> Part | None:
 
 
 def csv_sources(path: Path) -> dict[Part, TextFile]:
-    """Return the file of each part. A folder counts only files with the columns of digits."""
+    """Return the file of each part. A folder counts only files with the columns of images."""
     if path.is_dir():
         files = [file for file in sorted(path.iterdir()) if _NAME.search(file.name)]
         texts = [text for file in files if file.is_file() for text in csv_texts(file)]
-        texts = [text for text in texts if has_digit_columns(text)]
+        texts = [text for text in texts if has_pixel_columns(text)]
         found = _by_part(texts)
         if not found and len(texts) == 1:
             found["train"] = texts[0]
@@ -104,12 +104,17 @@ def _by_part(texts: list[TextFile]) -> dict[Part, TextFile]:
     return found
 
 
-def has_digit_columns(text: TextFile) -> bool:
-    """Return whether the first line has about as many columns as digits have pixels."""
+def has_pixel_columns(text: TextFile) -> bool:
+    """Return whether the first line has a square number of columns, and perhaps one of labels.
+
+    28 x 28 pixels may have one column more, so that the error names it.
+    """
     try:
-        return PIXELS <= first_line(text).count(b",") + 1 <= PIXELS + 2
+        columns = first_line(text).count(b",") + 1
     except (FormatError, OSError):
         return False
+    candidates = (columns, columns - 1, *((columns - 2,) if columns == SIDE * SIDE + 2 else ()))
+    return any(square_side(n) is not None for n in candidates)
 
 
 def _as_test(word: str) -> str:

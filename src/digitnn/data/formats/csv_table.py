@@ -1,28 +1,31 @@
-"""Digits as comma-separated values: a row per image, 784 pixels and a label.
+"""Images as comma-separated values: a row per image, a square number of pixels and a label.
 
 The file is read block by block; memory holds its images as uint8 and one block of text. A row that
 the fast parser cannot take is read again cell by cell, which finds the fault and names its place.
-Axes: n images.
+Axes: n images, p pixels.
 """
 
-import re
 from dataclasses import dataclass
+from math import isqrt
+from time import monotonic
 
 import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from digitnn.data.dataset import CLASSES, SIDE, Dataset
+from digitnn.data.dataset import DIGITS, Dataset
+from digitnn.data.formats.csv_labels import MAX_SHOWN, NUMBER, LabelColumn
 from digitnn.data.formats.magic import MAX_UNPACKED
+from digitnn.data.formats.notes import progress
 from digitnn.data.formats.text_blocks import TextFile, first_line, text_blocks
-from digitnn.data.formats.values import PIXELS
+from digitnn.data.formats.values import scale_sixteenths, square_side
 from digitnn.errors import FormatError
+from digitnn.wording import count
 
 _LABEL_NAMES = ("label", "labels", "class", "target", "digit", "y")
-_NUMBER = re.compile(rb"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*")
-_MAX_SHOWN = 20
 _COMMA, _NEWLINE, _ZERO, _NINE = b",\n09"
 _SAMPLE_ROWS = 1000
+_SECONDS_BETWEEN_LINES = 5.0
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,11 @@ class Layout:
     names: tuple[str, ...] | None
     n_columns: int
     label: int | None
+
+    @property
+    def n_pixels(self) -> int:
+        """The number of the other columns."""
+        return self.n_columns - (self.label is not None)
 
     def title(self, column: int) -> str:
         """Return the name of a column: the header's, or "label", or "pixel 17"."""
@@ -45,21 +53,25 @@ class Layout:
 def read_layout(text: TextFile) -> Layout:
     """Return the columns, from the first block. Raises `FormatError` for an unknown number."""
     cells = first_line(text).replace(b'"', b"").split(b",")
-    names = None
-    if not all(_NUMBER.fullmatch(cell) for cell in cells if cell.strip()):
-        names = tuple(cell.decode("utf-8", "replace").strip() for cell in cells)
     n = len(cells)
-    if n not in (PIXELS, PIXELS + 1):
-        held = f"{n:,} column" + ("" if n == 1 else "s")
+    words = [cell.strip() for cell in cells if cell.strip() and not NUMBER.fullmatch(cell)]
+    names = None
+    # One word alone is the label of the first row, unless it is the name of the label column
+    if len(words) > 1 or any(
+        word.decode("utf-8", "replace").lower() in _LABEL_NAMES for word in words
+    ):
+        names = tuple(cell.decode("utf-8", "replace").strip() for cell in cells)
+    known = [column for column, name in enumerate(names or ()) if name.lower() in _LABEL_NAMES]
+    has_pixels, has_label = square_side(n) is not None, square_side(n - 1) is not None
+    if not has_pixels and not has_label:
         raise FormatError(
-            f"{text}: line 1 has {held}; expected {PIXELS + 1} (a label and {PIXELS} pixels) or "
-            f"{PIXELS} without labels, separated by commas"
+            f"{text}: line 1 has {count(n, 'column')}; expected a label and a square number of "
+            "pixels, such as 785 columns for 28 x 28, or the pixels alone, separated by commas"
         )
-    if n == PIXELS:
+    if has_pixels:
         return Layout(names, n, None)
     if names is None:
-        return Layout(None, n, _label_column(text))
-    known = [column for column, name in enumerate(names) if name.lower() in _LABEL_NAMES]
+        return Layout(None, n, _label_column(text, n))
     if len(known) != 1:
         shown = ", ".join(map(ascii, (names[0], names[1], names[-1])))
         raise FormatError(
@@ -68,17 +80,22 @@ def read_layout(text: TextFile) -> Layout:
     return Layout(names, n, known[0])
 
 
-def _label_column(text: TextFile) -> int:
+def _label_column(text: TextFile, n_columns: int) -> int:
     """Return the first column, or the last where only that one looks like labels.
 
-    The corner pixels of MNIST are 0 in every image: a constant column holds no labels.
+    Words are labels, and so are digits in one of the columns. The corner pixels of MNIST are 0 in
+    every image: a constant column holds no labels.
     """
     block = next(block for block in text_blocks(text) if block.strip())
     rows = [line.split(b",") for line in block.split(b"\n")[:_SAMPLE_ROWS]]
-    digits = {str(digit).encode() for digit in range(CLASSES)}
-    first, last = ({row[n].strip(b' "') for row in rows if len(row) > PIXELS} for n in (0, -1))
-    last_fits = last <= digits and len(last) > 1
-    return PIXELS if last_fits and (not first <= digits or len(first) == 1) else 0
+    digits = {digit.encode() for digit in DIGITS}
+    first, last = ({row[n].strip(b' "') for row in rows if len(row) == n_columns} for n in (0, -1))
+    if any(not NUMBER.fullmatch(cell) for cell in last if cell):
+        return n_columns - 1
+    if any(not NUMBER.fullmatch(cell) for cell in first if cell):
+        return 0
+    last_fits = len(last) > 1 and (last <= digits or len(first) == 1)
+    return n_columns - 1 if last_fits and (not first <= digits or len(first) == 1) else 0
 
 
 def read_csv(text: TextFile, name: str) -> Dataset:
@@ -91,32 +108,55 @@ def read_csv(text: TextFile, name: str) -> Dataset:
     if layout.label is None:
         raise FormatError(
             f"{text}: no labels: {layout.n_columns} columns and no label column, as in Kaggle's "
-            f"test.csv; training and evaluation need {PIXELS + 1} columns"
+            f"test.csv; training and evaluation need {layout.n_columns + 1} columns"
         )
-    pixels, labels, line = bytearray(), bytearray(), 1
+    labels = LabelColumn(text, f"column {layout.label + 1} ({layout.title(layout.label)})")
+    pixels, at, read, told = bytearray(), 1, 0, monotonic()
     skip_header = layout.names is not None
     for block in text_blocks(text):
-        n_lines = block.count(b"\n")
-        at = line
-        if skip_header and block.strip():
-            blank = len(block) - len(block.lstrip(b"\n"))
-            at += blank + 1
-            block, skip_header = block[block.index(b"\n", blank) + 1 :], False
-        cells = _parse_block(block, layout.n_columns)
-        if cells is None:
-            cells = _parse_lines(block, layout, text, at)
-        column = cells[:, layout.label]
-        if (column >= CLASSES).any():
-            raise _label_error(block, int(np.argmax(column >= CLASSES)), layout, text, at)
-        labels += column.tobytes()
-        pixels += np.delete(cells, layout.label, axis=1).tobytes()
+        lines = [
+            (line, row) for line, row in enumerate(block[:-1].split(b"\n"), start=at) if row.strip()
+        ]
+        at += block.count(b"\n")
+        if skip_header and lines:
+            del lines[0]
+            skip_header = False
+        pixels += _parse(lines, layout, labels, text).tobytes()
         if len(pixels) > MAX_UNPACKED:
             raise FormatError(f"{text}: more than {MAX_UNPACKED:,} pixels")
-        line += n_lines
-    if not labels:
+        read += len(block)
+        if monotonic() - told > _SECONDS_BETWEEN_LINES:
+            told = monotonic()
+            progress(f"{text}: {count(len(labels), 'image')} in {read / 1e6:,.0f} MB so far")
+    if not len(labels):
         raise FormatError(f"{text}: no rows below the header")
-    images = np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
-    return Dataset(images, np.frombuffer(labels, np.uint8), name)
+    side = isqrt(layout.n_pixels)
+    images = scale_sixteenths(np.frombuffer(pixels, np.uint8), str(text)).reshape(-1, side, side)
+    return labels.labels().dataset(images, name, str(text))
+
+
+def _parse(
+    lines: list[tuple[int, bytes]], layout: Layout, labels: LabelColumn, text: TextFile
+) -> UInt8[ndarray, "n p"]:
+    """Return the pixels of some numbered lines, and add their labels."""
+    label = layout.label or 0
+    cells, others = [], []
+    for _, row in lines:
+        if label == 0:
+            cell, _, rest = row.partition(b",")
+        elif label == layout.n_columns - 1:
+            rest, _, cell = row.rpartition(b",")
+        else:
+            before = row.split(b",", label + 1)
+            cell = before.pop(label) if label < len(before) else b""
+            rest = b",".join(before)
+        cells.append(cell)
+        others.append(rest)
+    pixels = _parse_block(b"\n".join(others) + b"\n", layout.n_pixels) if others else None
+    if pixels is None:
+        pixels = _parse_lines(lines, layout, text)
+    labels.add(cells, [line for line, _ in lines])
+    return pixels
 
 
 def count_rows(text: TextFile, header: bool = False) -> int:
@@ -125,7 +165,7 @@ def count_rows(text: TextFile, header: bool = False) -> int:
     return lines - header
 
 
-def _parse_block(block: bytes, n_columns: int) -> UInt8[ndarray, "n columns"] | None:
+def _parse_block(block: bytes, n_columns: int) -> UInt8[ndarray, "n p"] | None:
     """Return the cells of a block if each is one to three decimal digits up to 255; else None."""
     codes = np.frombuffer(block, np.uint8)
     ends = np.flatnonzero((codes < _ZERO) | (codes > _NINE))
@@ -147,44 +187,43 @@ def _parse_block(block: bytes, n_columns: int) -> UInt8[ndarray, "n columns"] | 
 
 
 def _parse_lines(
-    block: bytes, layout: Layout, text: TextFile, line: int
-) -> UInt8[ndarray, "n columns"]:
-    """Return the cells of a block, read one by one; `line` is the number of its first line.
+    lines: list[tuple[int, bytes]], layout: Layout, text: TextFile
+) -> UInt8[ndarray, "n p"]:
+    """Return the pixels of some numbered lines, read one by one.
 
     Raises `FormatError` naming the first wrong cell.
     """
     rows = []
-    for at, row in enumerate(block[:-1].split(b"\n"), start=line):
-        if not row.strip():
-            continue
+    for line, row in lines:
         cells = row.replace(b'"', b"").split(b",")
         if len(cells) != layout.n_columns:
             raise FormatError(
-                f"{text}: line {at} has {len(cells):,} columns; expected {layout.n_columns}, as "
+                f"{text}: line {line} has {len(cells):,} columns; expected {layout.n_columns}, as "
                 "in line 1"
             )
+        if layout.label is not None:
+            del cells[layout.label]
         try:
             values = np.array([float(cell) for cell in cells])
         except ValueError:
             values = np.array([np.nan])
-        if b"_" in row:  # which Python's float accepts between digits
+        if b"_" in b"".join(cells):  # which Python's float accepts between digits
             values[:] = np.nan
         whole = (values >= 0) & (values <= 255) & (values == np.rint(values))
         if not whole.all():
-            raise _cell_error(cells, layout, text, at)
+            raise _pixel_error(cells, layout, text, line)
         rows.append(values.astype(np.uint8))
-    return np.stack(rows) if rows else np.empty((0, layout.n_columns), np.uint8)
+    return np.stack(rows) if rows else np.empty((0, layout.n_pixels), np.uint8)
 
 
-def _cell_error(cells: list[bytes], layout: Layout, text: TextFile, line: int) -> FormatError:
-    """Return the error for the first cell of a row that is no whole number from 0 to 255."""
-    for column, cell in enumerate(cells):
-        what = "a label from 0 to 9" if column == layout.label else "a whole number from 0 to 255"
-        shown = ascii(cell[:_MAX_SHOWN].decode("utf-8", "replace").strip())
+def _pixel_error(cells: list[bytes], layout: Layout, text: TextFile, line: int) -> FormatError:
+    """Return the error for the first pixel of a row that is no whole number from 0 to 255."""
+    for pixel, cell in enumerate(cells):
+        shown = ascii(cell[:MAX_SHOWN].decode("utf-8", "replace").strip())
         hint = ""
         if not cell.strip():
             fault = "is empty"
-        elif not _NUMBER.fullmatch(cell):
+        elif not NUMBER.fullmatch(cell):
             fault = f"is {shown}"
         else:
             value = float(cell)
@@ -192,22 +231,9 @@ def _cell_error(cells: list[bytes], layout: Layout, text: TextFile, line: int) -
                 continue
             fault = f"is {shown}"
             hint = "; multiply scaled pixels by 255 and round" if 0 < value < 1 else ""
+        column = pixel + (layout.label is not None and layout.label <= pixel)
         return FormatError(
             f"{text}: line {line}, column {column + 1} ({layout.title(column)}) {fault}; "
-            f"expected {what}{hint}"
+            f"expected a whole number from 0 to 255{hint}"
         )
     return FormatError(f"{text}: line {line}: expected whole numbers from 0 to 255")
-
-
-def _label_error(block: bytes, row: int, layout: Layout, text: TextFile, line: int) -> FormatError:
-    """Return the error for the label of the row with index `row` in the block."""
-    lines = [
-        (at, cells) for at, cells in enumerate(block[:-1].split(b"\n"), start=line) if cells.strip()
-    ]
-    at, cells = lines[row]
-    column = layout.label or 0
-    value = cells.split(b",")[column].decode("ascii", "replace").strip(' "')
-    return FormatError(
-        f"{text}: line {at}, column {column + 1} ({layout.title(column)}) is {value}; labels are "
-        f"0 to {CLASSES - 1}"
-    )

@@ -36,9 +36,12 @@ import numpy as np
 from numpy import ndarray
 
 from digitnn.atomic_files import replace_file
-from digitnn.data.dataset import PARTS, Dataset, Part, as_digits, check_images
+from digitnn.data.dataset import DIGITS, PARTS, Dataset, Part, check_images
+from digitnn.data.formats.emnist import emnist_names
+from digitnn.data.formats.labels import Labels, as_labels, is_numbered
 from digitnn.data.formats.magic import DEFLATE_RATIO, GZIP, MAX_UNPACKED, kind_of
-from digitnn.errors import DataError, FormatError
+from digitnn.errors import DataError, FormatError, UsageError
+from digitnn.wording import brief
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MAX_AXES = 32
@@ -206,24 +209,31 @@ def idx_name(part: Part, content: Content) -> str:
     return f"{PREFIX[part]}-{content}-idx{AXES[content]}-ubyte"
 
 
-def idx_file(folder: Path, part: Part, content: Content) -> Path | None:
-    """Return the file in `folder` with `content` of `part`, under any of its usual names.
+def idx_file(place: Path, part: Part, content: Content) -> Path | None:
+    """Return the file with `content` of `part` in a folder, under any of its usual names.
 
     Canonical names come first, then those with the prefix of another collection. Where there are
-    several, that of digits (emnist-digits-) counts.
+    several, that of digits (emnist-digits-) counts, unless `place` is one of the files.
     """
-    name = idx_name(part, content)
-    for stem in (name, name.replace("-idx", ".idx")):
-        for suffix in ("", ".gz"):
-            if (folder / (stem + suffix)).is_file():
-                return folder / (stem + suffix)
+    folder, prefix = place, None
+    if place.is_file():
+        match = _OTHER_NAME.fullmatch(place.name)
+        folder, prefix = place.parent, match["prefix"] if match else ""
+    if not prefix:
+        name = idx_name(part, content)
+        for stem in (name, name.replace("-idx", ".idx")):
+            for suffix in ("", ".gz"):
+                if (folder / (stem + suffix)).is_file():
+                    return folder / (stem + suffix)
     if not folder.is_dir():
         return None
     named = [(_OTHER_NAME.fullmatch(file.name), file) for file in sorted(folder.iterdir())]
     known = [(match, file) for match, file in named if match and file.is_file()]
     prefixes = {match["prefix"] for match, _ in known}
-    if len(prefixes) > 1:
-        prefixes = {prefix for prefix in prefixes if prefix.endswith("digits-")}
+    if prefix is not None:
+        prefixes = {prefix}
+    elif len(prefixes) > 1:
+        prefixes = {each for each in prefixes if each.endswith("digits-")}
     words = {"train"} if part == "train" else {"t10k", "test"}
     return next(
         (
@@ -243,31 +253,53 @@ def without_origin(labels: ndarray) -> ndarray:
     return labels[:, 0] if is_qmnist else labels
 
 
-def idx_parts(folder: Path) -> tuple[Part, ...]:
-    """Return the parts whose images exist in `folder`."""
-    return tuple(part for part in PARTS if idx_file(folder, part, "images"))
+def idx_parts(place: Path) -> tuple[Part, ...]:
+    """Return the parts whose images exist in a folder, or beside one of the files."""
+    return tuple(part for part in PARTS if idx_file(place, part, "images"))
 
 
-def read_idx_folder(folder: Path, part: Part, name: str) -> Dataset:
+def read_idx_folder(place: Path, part: Part, name: str) -> Dataset:
     """Read the two files of `part`. Raises `FormatError` naming a missing or damaged file."""
-    paths = [idx_file(folder, part, content) for content in AXES]
+    paths = [idx_file(place, part, content) for content in AXES]
     for content, path in zip(AXES, paths, strict=True):
         if path is None:
-            raise FormatError(f"{folder}: no file {idx_name(part, content)} (plain or .gz)")
-    images, labels = (read_idx(path) for path in paths if path)
-    at_fault = paths[0]
+            raise FormatError(f"{place}: no file {idx_name(part, content)} (plain or .gz)")
+    images_path, labels_path = (path for path in paths if path)
+    images = read_idx(images_path)
     try:
         check_images(images, name)
-        at_fault = paths[1]
-        if labels.dtype != np.uint8 or labels.ndim != 1:
-            labels = as_digits(without_origin(labels), "labels")
-        return Dataset(images, labels, name)
+        if images.ndim != 3:
+            raise DataError("expected images of n x h x w uint8")
     except DataError as error:
-        raise FormatError(f"{at_fault}: {error}") from None
+        raise FormatError(f"{images_path}: {error}") from None
+    return idx_labels(read_idx(labels_path), labels_path).dataset(images, name, str(labels_path))
+
+
+def idx_labels(labels: ndarray, path: Path) -> Labels:
+    """Return the labels of an IDX file, which may be QMNIST's n x 8 or EMNIST's.
+
+    Raises `FormatError` naming `path` unless they are n integers, or n x 8 int32.
+    """
+    names = dict(enumerate(DIGITS)) if labels.ndim == 2 else emnist_names(path)
+    labels = without_origin(labels)
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise FormatError(
+            f"{path}: labels must be n whole numbers, or n x {QMNIST_COLUMNS} int32 as QMNIST's, "
+            f"got {labels.dtype} of shape {labels.shape}"
+        )
+    return as_labels(labels, str(path), names)
 
 
 def write_idx_folder(folder: Path, train: Dataset, test: Dataset, compress: bool = False) -> None:
-    """Write the four files, gzipped and with the suffix `.gz` if `compress`."""
+    """Write the four files, gzipped and with the suffix `.gz` if `compress`.
+
+    Raises `UsageError` for classes with names, which IDX cannot hold.
+    """
+    if not is_numbered(train.classes):
+        raise UsageError(
+            f"IDX files hold no names of classes ({brief(', '.join(train.classes))}): export as "
+            "npz or png instead"
+        )
     suffix = ".gz" if compress else ""
     for part, data in zip(PARTS, (train, test), strict=True):
         write_idx(folder / (idx_name(part, "images") + suffix), data.images, compress)

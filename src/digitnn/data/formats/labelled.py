@@ -8,13 +8,11 @@ Axes: n images.
 
 from pathlib import Path
 
-from jaxtyping import UInt8
-from numpy import ndarray
-
-from digitnn.data.dataset import Dataset, as_digits
-from digitnn.data.formats.idx import QMNIST_COLUMNS, read_idx, without_origin
+from digitnn.data.dataset import Dataset
+from digitnn.data.formats.idx import idx_labels, read_idx
 from digitnn.data.formats.notes import tell
 from digitnn.data.formats.orientation import upright
+from digitnn.data.formats.picture_options import DEFAULT_OPTIONS, PictureOptions
 from digitnn.data.formats.storage import detect, read_part
 from digitnn.errors import FormatError, UsageError
 
@@ -24,11 +22,14 @@ QMNIST_TEST = "qmnist-test"
 _LABEL_NAMES = ("idx1-ubyte", "idx2-int")
 
 
-def read_labelled(path: Path, labels: Path | None = None) -> Dataset:
+def read_labelled(
+    path: Path, labels: Path | None = None, options: PictureOptions = DEFAULT_OPTIONS
+) -> Dataset:
     """Return the images in `path` with their labels, named after the file.
 
     path: an IDX file of images, or anything that `read_part` takes.
     labels: the IDX file of labels; None for the file next to `path` with the matching name.
+    options: how pictures become images.
     Raises `UsageError` for `labels` with a `path` that has its own, `FormatError` for a damaged or
     mismatched file.
     """
@@ -41,31 +42,17 @@ def read_labelled(path: Path, labels: Path | None = None) -> Dataset:
             )
         if found and found.format.name != "idx" and found.parts == ("train",):
             tell(f"{path}: no test part; all its images are used")
-            return found.read("train", path.resolve().name)
-        return read_part(path, "test", path.resolve().name)
+            return found.read("train", path.resolve().name, options)
+        return read_part(path, "test", path.resolve().name, options)
     pixels = read_idx(images)
     if pixels.ndim != 3:
         raise FormatError(
-            f"{images}: expected an IDX file of n x 28 x 28 uint8, got {pixels.dtype} of shape "
+            f"{images}: expected an IDX file of n x h x w uint8, got {pixels.dtype} of shape "
             f"{pixels.shape}: no images"
         )
     labels = labels or _labels_beside(images)
-    data = Dataset(pixels, digits_of(read_idx(labels), labels), images.name)
+    data = idx_labels(read_idx(labels), labels).dataset(pixels, images.name, str(labels))
     return upright(data, str(images))
-
-
-def digits_of(labels: ndarray, path: Path) -> UInt8[ndarray, " n"]:
-    """Return the digits in an array of labels; `path` is for the errors.
-
-    Raises `FormatError` unless the array is n integers or n x 8 int32, and each digit 0 to 9.
-    """
-    labels = without_origin(labels)
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise FormatError(
-            f"{path}: labels must be n whole numbers, or n x {QMNIST_COLUMNS} int32 as QMNIST's, "
-            f"got {labels.dtype} of shape {labels.shape}"
-        )
-    return as_digits(labels, str(path))
 
 
 def _qmnist_images(folder: Path) -> Path | None:

@@ -15,11 +15,13 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 
-from digitnn.data.dataset import CLASSES, PARTS, SIDE, Dataset, Part
+from digitnn.data.dataset import MAX_CLASSES, PARTS, Dataset, Part
 from digitnn.data.formats.csv_files import part_of
+from digitnn.data.formats.labels import as_labels
 from digitnn.data.formats.magic import MAX_UNPACKED
+from digitnn.data.formats.notes import tell
 from digitnn.data.formats.text_blocks import TextFile, text_blocks
-from digitnn.data.formats.values import GREY_TOLERANCE, PIXELS
+from digitnn.data.formats.values import GREY_TOLERANCE, scale_sixteenths
 from digitnn.errors import FormatError
 
 _LINE = re.compile(rb"\s*[-+]?\d+(\.\d*)?(\s+\d+:[-+.\deE]+)+\s*(#.*)?")
@@ -30,8 +32,10 @@ _NAME = re.compile(
 # Each text matches in one way only: otherwise a fault at the end of a line costs exponential time.
 _PAIR = rb"\d{1,9}:[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?"
 _PAIRS = re.compile(_PAIR + rb"(?: " + _PAIR + rb")*")
-_WIDTH = PIXELS + 1
-"""Columns while reading, for the indices 0 to 784: the end of the file shows which are pixels."""
+SIDES = (8, 16, 28, 32, 64, 128)
+"""The text does not state the size of the images: the first of these that holds all pixels."""
+
+MAX_INDEX = SIDES[-1] ** 2
 
 
 @dataclass(frozen=True)
@@ -113,35 +117,52 @@ def _part_of(name: str) -> Part:
 
 def _read_file(text: TextFile, name: str) -> Dataset:
     """Read all rows. The first value that shows the scale decides it for the file."""
-    pixels, labels = bytearray(), bytearray()
+    blocks: list[UInt8[ndarray, "n width"]] = []
+    labels = bytearray()
     scale: float | None = None
-    lowest, highest, line = _WIDTH, 0, 1
+    lowest, highest, line, n_pixels = MAX_INDEX, 0, 1, 0
     for block in text_blocks(text):
         rows = _parse_block(block, text, line)
         line += block.count(b"\n")
-        images = np.zeros((len(rows), _WIDTH), np.uint8)
+        width = 1 + max((int(row.indices.max(initial=0)) for row in rows), default=0)
+        images = np.zeros((len(rows), width), np.uint8)
         for n, row in enumerate(rows):
             if scale is None:
                 scale = _scale_shown_by(row)
                 if scale == 255:  # so far there were only 0 and 1
-                    images[:n] *= np.uint8(255)
-                    pixels = bytearray((np.frombuffer(pixels, np.uint8) * np.uint8(255)).data)
+                    for earlier in (images[:n], *blocks):
+                        earlier *= np.uint8(255)
             images[n, row.indices] = _levels(row, scale or 1.0, text)
-            lowest = min(lowest, int(row.indices.min(initial=_WIDTH)))
-            highest = max(highest, int(row.indices.max(initial=0)))
-        pixels += images.data
+            lowest = min(lowest, int(row.indices.min(initial=MAX_INDEX)))
+        highest = max(highest, width - 1)
+        blocks.append(images)
         labels += bytes(row.label for row in rows)
-        if len(pixels) > MAX_UNPACKED:
+        n_pixels += images.size
+        if n_pixels > MAX_UNPACKED:
             raise FormatError(f"{text}: more than {MAX_UNPACKED:,} pixels")
     if not labels:
         raise FormatError(f"{text}: no rows; expected lines such as 5 153:3 154:18")
-    if lowest == 0 and highest == PIXELS:
-        raise FormatError(f"{text}: pixels from 0 to {PIXELS}; expected 0 to 783 or 1 to 784")
-    rows_ = np.frombuffer(pixels, np.uint8).reshape(-1, _WIDTH)
-    images = np.ascontiguousarray(rows_[:, :-1] if lowest == 0 else rows_[:, 1:])
+    first = 0 if lowest == 0 else 1
+    if lowest == 0 and highest in [side * side for side in SIDES]:
+        raise FormatError(
+            f"{text}: pixels from 0 to {highest}; expected 0 to {highest - 1} or 1 to {highest}"
+        )
+    side = next((side for side in SIDES if highest - first < side * side), None)
+    if side is None:
+        raise FormatError(f"{text}: pixels from 0 to {highest}; expected 0 to {MAX_INDEX - 1}")
+    if side != SIDES[2]:
+        tell(f"{text}: pixels up to {highest}: read as images of {side} x {side}")
+    images = np.zeros((len(labels), side * side), np.uint8)
+    at = 0
+    for rows_ in blocks:
+        images[at : at + len(rows_), : rows_.shape[1] - first] = rows_[:, first:]
+        at += len(rows_)
     if scale is None:
         images *= np.uint8(255)
-    return Dataset(images.reshape(-1, SIDE, SIDE), np.frombuffer(labels, np.uint8), name)
+    if scale == 1.0:
+        images = scale_sixteenths(images, str(text))
+    found = as_labels(np.frombuffer(labels, np.uint8), str(text))
+    return found.dataset(images.reshape(-1, side, side), name, str(text))
 
 
 def _scale_shown_by(row: _Row) -> float | None:
@@ -182,9 +203,10 @@ def _parse_line(tokens: list[bytes], text: TextFile, line: int) -> _Row:
         digit = float(label)
     except ValueError:
         digit = -1
-    if digit not in range(CLASSES):
+    if digit not in range(MAX_CLASSES):
         raise FormatError(
-            f"{text}: line {line}: label {_shown(label)}; labels are whole numbers from 0 to 9"
+            f"{text}: line {line}: label {_shown(label)}; labels are whole numbers from 0 to "
+            f"{MAX_CLASSES - 1}"
         )
     text_of_pairs = b" ".join(pairs)
     if pairs and not _PAIRS.fullmatch(text_of_pairs):
@@ -194,9 +216,11 @@ def _parse_line(tokens: list[bytes], text: TextFile, line: int) -> _Row:
         )
     numbers = np.fromstring(text_of_pairs.replace(b":", b" "), sep=" ") if pairs else np.empty(0)
     indices, values = numbers[::2].astype(np.int64), numbers[1::2]
-    if len(indices) and indices.max() > PIXELS:
-        beyond = indices[indices > PIXELS][0]
-        raise FormatError(f"{text}: line {line}: pixel {beyond}; images have {PIXELS} pixels")
+    if len(indices) and indices.max() > MAX_INDEX:
+        beyond = indices[indices > MAX_INDEX][0]
+        raise FormatError(
+            f"{text}: line {line}: pixel {beyond}; images have at most {MAX_INDEX} pixels"
+        )
     return _Row(line, int(digit), indices, values)
 
 

@@ -6,7 +6,10 @@ mnist-original.mat  data (784, n), label (1, n), as published by mldata.org and 
                     70,000 images the first 60,000 are the training file; other numbers of
                     images are one training file
 emnist-*.mat        a struct `dataset` with `train` and `test`, each with `images` (n, 784) and
-                    `labels` (n, 1) (Cohen et al. 2017, "EMNIST")
+                    `labels` (n, 1), and `mapping`, the character of each label
+                    (Cohen et al. 2017, "EMNIST")
+
+Images may have any square number of pixels instead of 784.
 """
 
 from collections.abc import Mapping
@@ -17,7 +20,9 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from digitnn.atomic_files import replace_file
-from digitnn.data.dataset import CLASSES, PARTS, SIDE, Dataset, Part
+from digitnn.data.dataset import CLASSES, DIGITS, PARTS, Dataset, Part
+from digitnn.data.formats.emnist import emnist_names, names_from_table
+from digitnn.data.formats.labels import as_labels
 from digitnn.data.formats.mat import (
     Variable,
     list_variables,
@@ -25,8 +30,8 @@ from digitnn.data.formats.mat import (
     read_struct,
     read_uint8,
 )
-from digitnn.data.formats.values import PIXELS, as_labels, as_pixels
-from digitnn.errors import FormatError
+from digitnn.data.formats.values import as_pixels, square_side
+from digitnn.errors import FormatError, UsageError
 
 MAT_NAME = "mnist_all.mat"
 MNIST_TRAIN, MNIST_IMAGES = 60_000, 70_000
@@ -34,9 +39,18 @@ MNIST_TRAIN, MNIST_IMAGES = 60_000, 70_000
 _Variables = Mapping[str, Variable]
 
 
-def mat_arrays(data: Dataset, part: Part) -> dict[str, UInt8[ndarray, "n 784"]]:
-    """Return the variables of `part`: the rows of each class, in the order of `data`."""
-    rows = data.images.reshape(-1, PIXELS)
+def mat_arrays(data: Dataset, part: Part) -> dict[str, UInt8[ndarray, "n pixels"]]:
+    """Return the variables of `part`: the rows of each digit, in the order of `data`.
+
+    Raises `UsageError` for other classes and for images that are not square.
+    """
+    h, w = data.images.shape[1:]
+    if data.classes != DIGITS or h != w:
+        raise UsageError(
+            f"{MAT_NAME} holds square images of digits, not {h} x {w} pixels of "
+            f"{len(data.classes)} classes: export as npz instead"
+        )
+    rows = data.images.reshape(-1, h * w)
     return {f"{part}{digit}": rows[data.labels == digit] for digit in range(CLASSES)}
 
 
@@ -109,24 +123,30 @@ def _read_classes(path: Path, found: _Variables, part: Part, name: str) -> Datas
             "data and label, or EMNIST's struct dataset; "
             f"found {', '.join(map(ascii, sorted(found)[:24])) or 'none'}"
         )
+    pixels = found[wanted[0]].shape[-1]
+    side = square_side(pixels)
     for variable in wanted:
         kind, shape = found[variable].kind, found[variable].shape
-        if kind != "uint8" or len(shape) != 2 or shape[1] != PIXELS:
+        if kind != "uint8" or len(shape) != 2 or side is None or shape[1] != pixels:
             raise FormatError(
-                f"{path}: {variable} must be uint8 of shape (n, {PIXELS}), got {kind} {shape}"
+                f"{path}: {variable} must be uint8 of shape (n, {pixels if side else 784}), got "
+                f"{kind} {shape}"
             )
     rows = [read_uint8(path, found[variable]) for variable in wanted]
     labels = np.repeat(np.arange(CLASSES, dtype=np.uint8), [len(row) for row in rows])
-    images = np.empty((len(labels), SIDE, SIDE), np.uint8)
-    np.concatenate(rows, out=images.reshape(-1, PIXELS))
-    return Dataset(images, labels, name)
+    images = np.empty((len(labels), pixels), np.uint8)
+    np.concatenate(rows, out=images)
+    return Dataset(as_pixels(images, str(path)), labels, name)
 
 
 def _read_original(path: Path, found: _Variables, part: Part, name: str) -> Dataset:
     """Read `part` of `mnist-original.mat`, whose columns are the images."""
     pixels, n = found["data"].shape
-    if pixels != PIXELS:
-        raise FormatError(f"{path}: data must have the shape ({PIXELS}, n), got {(pixels, n)}")
+    if square_side(pixels) is None:
+        raise FormatError(
+            f"{path}: data must have the shape (pixels, n) for a square number of pixels, got "
+            f"{(pixels, n)}"
+        )
     which = slice(None)
     if n == MNIST_IMAGES:
         which = slice(MNIST_TRAIN) if part == "train" else slice(MNIST_TRAIN, None)
@@ -137,9 +157,9 @@ def _read_original(path: Path, found: _Variables, part: Part, name: str) -> Data
         )
     images = as_pixels(read_numbers(path, found["data"]).T[which], f"{path}: data")
     labels = as_labels(read_numbers(path, found["label"]), f"{path}: label")
-    if len(labels) != n:
-        raise FormatError(f"{path}: {len(labels)} labels for {n} images")
-    return Dataset(images, labels[which], name)
+    if len(labels.indices) != n:
+        raise FormatError(f"{path}: {len(labels.indices)} labels for {n} images")
+    return Dataset(images, labels.indices[which], name, classes=labels.classes)
 
 
 def _read_emnist(path: Path, variable: Variable, part: Part, name: str) -> Dataset:
@@ -147,14 +167,16 @@ def _read_emnist(path: Path, variable: Variable, part: Part, name: str) -> Datas
     fields = read_struct(path, variable)
     group = fields.get(part)
     arrays = group if isinstance(group, dict) else {}
-    pixels, digits = arrays.get("images"), arrays.get("labels")
-    if not isinstance(pixels, ndarray) or not isinstance(digits, ndarray):
+    pixels, classes = arrays.get("images"), arrays.get("labels")
+    if not isinstance(pixels, ndarray) or not isinstance(classes, ndarray):
         raise FormatError(
             f"{path}: no dataset.{part}.images and dataset.{part}.labels; found the fields "
             f"{', '.join(map(ascii, sorted(fields))) or 'none'}"
         )
     images = as_pixels(pixels, f"{path}: dataset.{part}.images")
-    labels = as_labels(digits, f"{path}: dataset.{part}.labels")
-    if len(images) != len(labels):
-        raise FormatError(f"{path}: {len(labels)} labels for {len(images)} images")
-    return Dataset(images, labels, name)
+    table = fields.get("mapping")
+    names = emnist_names(path)
+    if isinstance(table, ndarray):
+        names = names_from_table(table, f"{path}: dataset.mapping")
+    labels = as_labels(classes, f"{path}: dataset.{part}.labels", names)
+    return labels.dataset(images, name, str(path))

@@ -17,3 +17,8 @@ def tell(note: str) -> None:
     A command may read the same file for training, for validation and to count shared images.
     """
     _LOG.warning("%s", note)
+
+
+def progress(line: str) -> None:
+    """Report how far a long reading is, in one line."""
+    _LOG.warning("%s", line)

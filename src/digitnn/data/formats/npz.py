@@ -1,7 +1,8 @@
 """NumPy's .npy and .npz files, and `mnist.npz`, as published by Keras.
 
-`mnist.npz` is a ZIP archive of `x_train`, `y_train`, `x_test`, `y_test`; x: uint8 (n, 28, 28);
-y: integers (n,), 0 to 9. Other names (`PART_NAMES`), shapes and types (`values`) are read too.
+`mnist.npz` is a ZIP archive of `x_train`, `y_train`, `x_test`, `y_test`; x: uint8 (n, h, w);
+y: integers (n,) or names. Arrays of other names (`PART_NAMES`), shapes and types (`values`,
+`labels`) are read too.
 The type and shape in each array's header are checked against the size of the file before anything
 is unpacked. Pickles are never loaded.
 """
@@ -21,8 +22,9 @@ from numpy import ndarray
 
 from digitnn.atomic_files import replace_file
 from digitnn.data.dataset import PARTS, Dataset, Part
+from digitnn.data.formats.labels import as_labels, is_numbered
 from digitnn.data.formats.magic import MAX_UNPACKED, ZIP, head_of, kind_of
-from digitnn.data.formats.values import as_labels, as_pixels
+from digitnn.data.formats.values import as_pixels
 from digitnn.errors import FormatError
 from digitnn.wording import error_text
 
@@ -114,9 +116,13 @@ def read_npz(path: Path, part: Part, name: str) -> Dataset:
     with _archive(path) as archive:
         images = as_pixels(_read_member(archive, x, path), f"{path}: {x}")
         labels = as_labels(_read_member(archive, y, path), f"{path}: {y}")
-    if len(images) != len(labels):
-        raise FormatError(f"{path}: {len(labels)} labels for {len(images)} images")
-    return Dataset(images, labels, name)
+    return labels.dataset(images, name, str(path))
+
+
+def read_array(path: Path, key: str) -> ndarray:
+    """Return one array of the archive. Raises `FormatError` naming the file and the array."""
+    with _archive(path) as archive:
+        return _read_member(archive, key, path)
 
 
 def _pair(names: tuple[str, ...], part: Part) -> tuple[str, str] | None:
@@ -133,10 +139,17 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 def write_npz(path: Path, train: Dataset, test: Dataset) -> None:
-    """Write both parts to `path`, compressed, for `numpy.load` and Keras."""
-    arrays = (train.images, train.labels, test.images, test.labels)
+    """Write both parts to `path`, compressed, for `numpy.load` and Keras.
+
+    Labels are integers where the classes are numbered from 0, else the names of the classes.
+    """
+    arrays = (train.images, _written(train), test.images, _written(test))
     with replace_file(path) as file:
         np.savez_compressed(file, allow_pickle=False, **dict(zip(ARRAY_NAMES, arrays, strict=True)))
+
+
+def _written(data: Dataset) -> ndarray:
+    return data.labels if is_numbered(data.classes) else np.array(data.classes)[data.labels]
 
 
 def npy_headers(path: Path) -> tuple[ArrayHeader, ...]:

@@ -1,8 +1,9 @@
 """`mnist.pkl.gz`: MNIST as distributed with Theano's tutorials and Nielsen's book.
 
 A gzipped or plain pickle of three pairs (images, labels): training, validation, test. Images are
-float32 (n, 784), k / 256. The training file is the training and the validation images, in MNIST's
-own order. The file is read by the restricted loader, which runs no code.
+float32 (n, 784), k / 256; other sizes and types are read as `values` does. The training file is
+the training and the validation images, in MNIST's own order. The file is read by the restricted
+loader, which runs no code.
 """
 
 import gzip
@@ -13,12 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy import ndarray
 
 from digitnn.data.dataset import PARTS, Dataset, Part
+from digitnn.data.formats.labels import as_labels
 from digitnn.data.formats.magic import GZIP, MAX_UNPACKED, head_of
-from digitnn.data.formats.values import as_labels, as_pixels
+from digitnn.data.formats.values import as_pixels
 from digitnn.errors import FormatError
 from digitnn.pickles.loading import load_pickle
 from digitnn.wording import error_text
@@ -46,12 +47,13 @@ def read_pickled(path: Path, part: Part, name: str) -> Dataset:
     if not isinstance(value, tuple | list) or len(value) != 3:
         got = f"{type(value).__name__} of {len(value)}" if hasattr(value, "__len__") else "a value"
         raise FormatError(f"{path}: {_EXPECTED}; got {got}")
-    pairs = [_pair(path, value, n) for n in ((0, 1) if part == "train" else (2,))]
-    images, labels = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
-    return Dataset(images, labels, name)
+    pairs = [_pair(path, value, n, name) for n in ((0, 1) if part == "train" else (2,))]
+    classes = max((pair.classes for pair in pairs), key=len)
+    first, *others = (pair.with_classes(classes) for pair in pairs)
+    return sum(others, first)
 
 
-def _pair(path: Path, value: Any, n: int) -> tuple[ndarray, ndarray]:
+def _pair(path: Path, value: Any, n: int, name: str) -> Dataset:
     pair = value[n]
     if (
         not isinstance(pair, tuple | list)
@@ -61,9 +63,7 @@ def _pair(path: Path, value: Any, n: int) -> tuple[ndarray, ndarray]:
         raise FormatError(f"{path}: {_EXPECTED}; pair {n} is no pair of arrays")
     images = as_pixels(pair[0], f"{path}: images of pair {n}")
     labels = as_labels(pair[1], f"{path}: labels of pair {n}")
-    if len(images) != len(labels):
-        raise FormatError(f"{path}: pair {n} has {len(labels)} labels for {len(images)} images")
-    return images, labels
+    return labels.dataset(images, name, f"{path}: pair {n}")
 
 
 def _load(path: Path) -> Any:

@@ -1,8 +1,8 @@
 """Where the pictures of a folder are, and how their labels are written.
 
-    0/ .. 9/                a folder for each class
+    0/ .. 9/, cat/, dog/    a folder for each class, of any names
     labels.csv              beside the pictures: two columns, the file and its label
-    3_17.png, scan-3.png    the label first or last in every name, after or before "_" or "-"
+    3_17.png, scan-3.png    a digit first or last in every name, after or before "_" or "-"
 
 Each in the folder itself, which is then a training file, or in `train` or `training` and `test` or
 `testing`.
@@ -13,10 +13,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from digitnn.data.dataset import CLASSES, PARTS, Part
+from digitnn.data.dataset import DIGITS, PARTS, Part
+from digitnn.data.formats.labels import order_classes, word_among_numbers
 from digitnn.data.formats.magic import head_of, kind_of
 from digitnn.data.formats.pictures import is_picture
 from digitnn.errors import FormatError
+from digitnn.wording import brief
 
 PART_FOLDERS: dict[Part, tuple[str, ...]] = {
     "train": ("train", "training"),
@@ -24,16 +26,17 @@ PART_FOLDERS: dict[Part, tuple[str, ...]] = {
 }
 LABELS_NAME = "labels.csv"
 MAX_LABELS_BYTES = 1 << 26
-_CLASS_NAMES = [str(digit) for digit in range(CLASSES)]
+_PART_NAMES = [name for names in PART_FOLDERS.values() for name in names]
+_MAX_LABEL = 64
 _NAME_PATTERNS = (re.compile(r"([0-9])[_-].*"), re.compile(r".*[_-]([0-9])"))
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """A picture file and its label."""
+    """A picture file and the name of its class."""
 
     path: Path
-    label: int
+    label: str
 
 
 def picture_parts(folder: Path) -> tuple[Part, ...]:
@@ -45,31 +48,60 @@ def picture_parts(folder: Path) -> tuple[Part, ...]:
 def list_pictures(folder: Path, part: Part) -> list[Labelled]:
     """Return the pictures of `part`: in the order of `labels.csv`, else of their numbers.
 
-    Raises `FormatError` for a missing part, a folder that is no class, a bad label or only one
-    class.
+    Raises `FormatError` for a missing part, a bad label or only one class.
     """
     place = _place(folder, part)
     if place is None:
         if part == "test":
             raise FormatError(
-                f"{folder}: no test part; expected {folder / 'test'}/0 to {folder / 'test'}/9"
+                f"{folder}: no test part; expected {folder / 'test'}/0 to {folder / 'test'}/9, or "
+                "the folders of other classes"
             )
         place = folder
-    if _has_table(place):
-        found = _from_table(place)
-    elif _class_folders(place):
-        found = sorted(_from_classes(place), key=_order)
-    else:
-        found = sorted(_from_names(place), key=_order)
+    found = _labelled(place)
     if not found:
-        raise FormatError(f"{place}: no pictures in its folders 0 to 9")
+        raise FormatError(f"{place}: no pictures in its folders")
     labels = {one.label for one in found}
-    if len(labels) == 1:
+    if len(labels) == 1 and part == "train":
         raise FormatError(
             f"{place}: all {len(found):,} pictures are labelled {labels.pop()}; expected at least "
             "two classes"
         )
     return found
+
+
+def list_classes(folder: Path, part: Part) -> tuple[str, ...]:
+    """Return the classes: those of the training part, where there is one.
+
+    Raises `FormatError` for a class of the test part that the training part lacks, and for words
+    among numbers.
+    """
+    train = _place(folder, "train") or (None if part == "test" else folder)
+    if train is None:
+        return order_classes({one.label for one in list_pictures(folder, part)})
+    names = {one.label for one in _labelled(train)}
+    odd = word_among_numbers(names)
+    if odd is not None:
+        raise FormatError(
+            f"{train}: the class {odd!r} is a word, but others are numbers; name all of them alike"
+        )
+    classes = order_classes(names)
+    if part == "test":
+        unknown = sorted({one.label for one in list_pictures(folder, part)} - set(classes))
+        if unknown:
+            raise FormatError(
+                f"{_place(folder, part)}: the class {brief(', '.join(unknown))} is not among those "
+                f"of {train}: {brief(', '.join(classes))}"
+            )
+    return classes
+
+
+def _labelled(place: Path) -> list[Labelled]:
+    if _has_table(place):
+        return _from_table(place)
+    if _class_folders(place):
+        return sorted(_from_classes(place), key=_order)
+    return sorted(_from_names(place), key=_order)
 
 
 def _place(folder: Path, part: Part) -> Path | None:
@@ -80,10 +112,7 @@ def _place(folder: Path, part: Part) -> Path | None:
 def _is_labelled(place: Path) -> bool:
     if _has_table(place):
         return True
-    classes = _class_folders(place)
-    if classes:
-        return any(is_picture(path) for one in classes for path in one.iterdir())
-    return len({one.label for one in _from_names(place)}) > 1
+    return bool(_class_folders(place)) or len({one.label for one in _from_names(place)}) > 1
 
 
 def _has_table(place: Path) -> bool:
@@ -95,20 +124,24 @@ def _has_table(place: Path) -> bool:
 
 
 def _class_folders(place: Path) -> list[Path]:
-    return [place / name for name in _CLASS_NAMES if (place / name).is_dir()]
+    """Return the folders that hold pictures: digits alone or two or more of any names."""
+    folders = [
+        path
+        for path in sorted(place.iterdir())
+        if path.is_dir() and path.name[0] not in "._" and path.name not in _PART_NAMES
+    ]
+    folders = [path for path in folders if any(map(is_picture, path.iterdir()))]
+    only_digits = all(path.name in DIGITS for path in folders)
+    return folders if only_digits or len(folders) > 1 else []
 
 
 def _from_classes(place: Path) -> list[Labelled]:
     """Return every picture in the class folders."""
-    found = []
-    for folder in sorted(place.iterdir()):
-        if not folder.is_dir() or folder.name.startswith("."):
-            continue
-        if folder.name not in _CLASS_NAMES:
-            raise FormatError(f"{folder}: not a class; the folders of {place} must be 0 to 9")
-        pictures = filter(is_picture, folder.iterdir())
-        found += [Labelled(path, int(folder.name)) for path in pictures]
-    return found
+    return [
+        Labelled(path, folder.name)
+        for folder in _class_folders(place)
+        for path in filter(is_picture, folder.iterdir())
+    ]
 
 
 def _from_names(place: Path) -> list[Labelled]:
@@ -118,7 +151,7 @@ def _from_names(place: Path) -> list[Labelled]:
         matches = [pattern.fullmatch(path.stem) for path in pictures]
         if all(matches):
             return [
-                Labelled(path, int(match[1]))
+                Labelled(path, match[1])
                 for path, match in zip(pictures, matches, strict=True)
                 if match
             ]
@@ -145,19 +178,20 @@ def _from_table(place: Path) -> list[Labelled]:
                 f"{table}: line {line} has {len(cells)} columns; expected 2, file and label"
             )
         name, label = cells
-        if label not in _CLASS_NAMES:
+        if not label or not label.isprintable() or len(label) > _MAX_LABEL:
             raise FormatError(
-                f"{table}: line {line}, column 2 (label) is {label[:20]!a}; labels are 0 to 9"
+                f"{table}: line {line}, column 2 (label) is {label[:20]!a}; expected the name of a "
+                "class"
             )
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise FormatError(f"{table}: line {line}: {name[:40]!a} is not below {place}")
-        found.append(Labelled(place / name, int(label)))
+        found.append(Labelled(place / name, label))
     if not found:
         raise FormatError(f"{table}: no rows; expected the columns file and label")
     return found
 
 
-def _order(one: Labelled) -> tuple[bool, int, str, int]:
+def _order(one: Labelled) -> tuple[bool, int, str, str]:
     """Return the sort key: numbered files by number, then others by name, then the class."""
     stem = one.path.stem
     numbered = stem.isdecimal()

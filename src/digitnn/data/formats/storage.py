@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from digitnn.data.dataset import PARTS, Dataset, Part
-from digitnn.data.formats import csv_files, idx, libsvm, pickled
+from digitnn.data.dataset import DIGITS, PARTS, Dataset, Part
+from digitnn.data.formats import csv_files, idx, kmnist, libsvm, parquet_files, pickled
 from digitnn.data.formats.mat_collections import MAT_NAME, find_mat, mat_parts, read_mat, write_mat
 from digitnn.data.formats.npz import NPZ_NAME, find_npz, npz_parts, read_npz, write_npz
 from digitnn.data.formats.orientation import upright
 from digitnn.data.formats.picture_folder import find_pictures, read_picture_folder, write_png_folder
 from digitnn.data.formats.picture_layout import picture_parts
+from digitnn.data.formats.picture_options import DEFAULT_OPTIONS, PictureOptions
 from digitnn.errors import FormatError, UsageError
 
 
@@ -25,7 +26,8 @@ class Format:
     """A format to read.
 
     find: maps a file or folder to the path that holds this format, or None.
-    parts: returns the parts at that path. read: (path, part, name) -> that part.
+    parts: returns the parts at that path. read: (path, part, name) -> that part. fitted: the same
+    for a format of pictures, with the options that fit them.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Format:
     find: Callable[[Path], Path | None]
     parts: Callable[[Path], tuple[Part, ...]]
     read: Callable[[Path, Part, str], Dataset]
+    fitted: Callable[[Path, Part, str, PictureOptions], Dataset] | None = None
 
 
 @dataclass(frozen=True)
@@ -43,20 +46,37 @@ class Found:
     path: Path
     parts: tuple[Part, ...]
 
-    def read(self, part: Part, name: str) -> Dataset:
-        """Read one part, upright, as a data set called `name`. Raises `FormatError`."""
+    def read(self, part: Part, name: str, options: PictureOptions = DEFAULT_OPTIONS) -> Dataset:
+        """Read one part, upright, as a data set called `name`. Raises `FormatError`.
+
+        options: how pictures become images; other formats ignore them, see `check_options`.
+        """
+        if self.format.fitted is not None:
+            pictures = self.format.fitted(self.path, part, name, options)
+            return upright(pictures, str(self.path)) if pictures.classes == DIGITS else pictures
         return upright(self.format.read(self.path, part, name), str(self.path))
+
+    def check_options(self, options: PictureOptions) -> None:
+        """Raise `UsageError` for options about pictures where the data are arrays of pixels."""
+        options.resolved()
+        if options != DEFAULT_OPTIONS and self.format.fitted is None:
+            raise UsageError(
+                f"--fit and --skip-bad take effect on pictures only; {self.path} holds a format "
+                f"with its own pixels ({self.format.title})"
+            )
 
 
 def _find_idx(path: Path) -> Path | None:
-    """Return the folder of IDX files; `path` may also be one of the files."""
-    folder = path.parent if path.is_file() and "-ubyte" in path.name else path
-    return folder if idx.idx_parts(folder) else None
+    """Return `path` if it is a folder of IDX files, or the images or labels of one part."""
+    if path.is_file() and "idx" not in path.name:
+        return None
+    return path if idx.idx_parts(path) else None
 
 
 FORMATS = (
     Format("idx", "IDX files", _find_idx, idx.idx_parts, idx.read_idx_folder),
     Format("mat", "MATLAB file", find_mat, mat_parts, read_mat),
+    Format("npz-files", ".npz files", kmnist.find_kmnist, kmnist.kmnist_parts, kmnist.read_kmnist),
     Format("npz", ".npz file", find_npz, npz_parts, read_npz),
     Format(
         "pickle",
@@ -67,7 +87,22 @@ FORMATS = (
     ),
     Format("csv", "CSV files", csv_files.find_csv, csv_files.csv_parts, csv_files.read_csv_part),
     Format("libsvm", "LIBSVM text", libsvm.find_libsvm, libsvm.libsvm_parts, libsvm.read_libsvm),
-    Format("png", "folders of pictures", find_pictures, picture_parts, read_picture_folder),
+    Format(
+        "parquet",
+        "Parquet files",
+        parquet_files.find_parquet,
+        parquet_files.parquet_parts,
+        parquet_files.read_parquet,
+        parquet_files.read_parquet,
+    ),
+    Format(
+        "png",
+        "folders of pictures",
+        find_pictures,
+        picture_parts,
+        read_picture_folder,
+        read_picture_folder,
+    ),
 )
 
 
@@ -107,19 +142,21 @@ def detect(path: Path) -> Found | None:
     return None
 
 
-def read_part(path: Path, part: Part, name: str) -> Dataset:
+def read_part(
+    path: Path, part: Part, name: str, options: PictureOptions = DEFAULT_OPTIONS
+) -> Dataset:
     """Read `part` of the data at `path` in any known format.
 
     Raises `FormatError` for an unknown format, damaged data or a missing part.
     """
     found = detect(path)
     if found is None:
-        state = "holds no digit data" if path.exists() else "no such file or folder"
+        state = "holds no labelled images" if path.exists() else "no such file or folder"
         raise FormatError(
             f"{path}: {state}; expected the four IDX files, {MAT_NAME}, {NPZ_NAME}, CSV files or "
-            "folders train/0 .. test/9 of pictures (all formats: docs/formats.md)"
+            "a folder of pictures for each class (all formats: docs/formats.md)"
         )
-    return found.read(part, name)
+    return found.read(part, name, options)
 
 
 def infer_format(out: Path) -> str:

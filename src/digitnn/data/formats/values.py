@@ -1,19 +1,26 @@
-"""Pixels and labels of any numeric type, checked and brought to uint8.
+"""Pixels of any numeric type and size, checked and brought to uint8.
 
-Files hold grey levels as integers, as 0..255 in floats, or scaled to 0..1, and labels as integers,
-whole floats, decimal strings or one-hot rows. A value that is no whole grey level is an error:
-rounding it would hide that the images were standardised or resampled.
-Axes: n images, h = w = 28 pixels, k = 10 classes.
+Files hold grey levels as integers, as 0..255 in floats, scaled to 0..1, or as 0..16 (the digits of
+scikit-learn). A value that is no whole grey level is an error: rounding it would hide that the
+images were standardised or resampled.
+Axes: n images, h w pixels.
 """
+
+from math import isqrt
 
 import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from digitnn.data.dataset import CLASSES, SIDE, as_digits
+from digitnn.data.formats.notes import tell
 from digitnn.errors import FormatError
 
-PIXELS = SIDE * SIDE
+MIN_SIDE = 7
+"""Of images in flat rows: a table of fewer columns holds features, not pixels."""
+
+MAX_SIXTEENTH = 16
+"""The highest level of images with 17 grey levels."""
+
 GREY_TOLERANCE = 1e-3
 """How far a scaled value may be from a whole grey level."""
 
@@ -23,82 +30,64 @@ _SCALES = (255.0, 256.0)
 _BLOCK = 4096
 
 
-def as_pixels(values: ndarray, name: str) -> UInt8[ndarray, "n 28 28"]:
-    """Return images as uint8 (n, 28, 28).
+def square_side(n_pixels: int) -> int | None:
+    """Return the side of a square image of so many pixels; None if it is none or too small."""
+    side = isqrt(n_pixels)
+    return side if side * side == n_pixels and side >= MIN_SIDE else None
 
-    values: (n, 784), (n, 28, 28), or with one channel (n, 1, 28, 28) or (n, 28, 28, 1). Integers
-    and booleans are grey levels as they are; floats that reach no further than 1 are scaled.
+
+def as_pixels(values: ndarray, name: str) -> UInt8[ndarray, "n h w"]:
+    """Return images as uint8 (n, h, w).
+
+    values: (n, h, w), with one channel (n, 1, h, w) or (n, h, w, 1), or flat rows of a square
+    number of pixels. Integers and booleans are grey levels as they are; floats that reach no
+    further than 1 are scaled, and so are levels from 0 to 16, with a note.
     Raises `FormatError` naming `name` for other shapes and for values that are no grey level.
     """
-    if values.shape[1:] not in ((PIXELS,), (SIDE, SIDE), (1, SIDE, SIDE), (SIDE, SIDE, 1)):
-        raise FormatError(
-            f"{name}: expected images of shape (n, {SIDE}, {SIDE}) or (n, {PIXELS}), "
-            f"got {values.shape}"
-        )
-    rows = values.reshape(len(values), PIXELS)
+    shape = _image_shape(values, name)
+    rows = values.reshape(len(values), shape[0] * shape[1])
     if rows.dtype.kind not in "buif":
         raise FormatError(f"{name}: pixels must be numbers, got {values.dtype}")
     if rows.dtype == np.uint8:
-        return np.ascontiguousarray(rows).reshape(-1, SIDE, SIDE)
-    images = np.empty((len(rows), PIXELS), np.uint8)
+        return scale_sixteenths(np.ascontiguousarray(rows), name).reshape(-1, *shape)
+    images = np.empty(rows.shape, np.uint8)
     if rows.dtype.kind in "bui":
         for start in range(0, len(rows), _BLOCK):
             block = rows[start : start + _BLOCK]
             if block.dtype.kind != "b":
                 _require(block, (block >= 0) & (block <= 255), start, name, "is not 0 to 255")
             images[start : start + _BLOCK] = block
-    else:
-        _fill_from_floats(images, rows, name)
-    return images.reshape(-1, SIDE, SIDE)
+    elif _fill_from_floats(images, rows, name) > 1:
+        return images.reshape(-1, *shape)
+    return scale_sixteenths(images, name).reshape(-1, *shape)
 
 
-def as_labels(values: ndarray, name: str) -> UInt8[ndarray, " n"]:
-    """Return labels as uint8 (n,), each 0 to 9.
+def scale_sixteenths(images: UInt8[ndarray, "..."], name: str) -> UInt8[ndarray, "..."]:
+    """Return levels from 0 to 16 scaled to 0 to 255, with a note; other images as they are."""
+    if not 1 < images.max(initial=0) <= MAX_SIXTEENTH:
+        return images
+    tell(f"{name}: grey levels 0 to {MAX_SIXTEENTH}, scaled to 0 to 255")
+    scaled = np.rint(np.arange(MAX_SIXTEENTH + 1) * (255 / MAX_SIXTEENTH)).astype(np.uint8)
+    return np.asarray(scaled[images])
 
-    values: (n,), (n, 1) or (1, n) integers, whole floats or decimal strings; or one-hot (n, 10).
-    Raises `FormatError` naming `name` for anything else.
-    """
-    if values.ndim == 2 and values.shape[1] == CLASSES and values.shape[0] != 1:
-        if values.dtype.kind not in "buif":
-            raise FormatError(f"{name}: one-hot labels must be numbers, got {values.dtype}")
-        hot = values == 1
-        wrong = (hot.sum(axis=1) != 1) | (values != hot).any(axis=1)
-        if wrong.any():
-            raise FormatError(
-                f"{name}: row {int(np.argmax(wrong))} is not one-hot; expected one 1 and nine 0"
-            )
-        return hot.argmax(axis=1).astype(np.uint8)
-    if values.ndim == 2 and 1 in values.shape:
-        values = values.reshape(-1)
-    if values.ndim != 1:
+
+def _image_shape(values: ndarray, name: str) -> tuple[int, int]:
+    """Return (h, w). Raises `FormatError` for what are no images."""
+    shape = values.shape[1:]
+    if len(shape) == 3 and 1 in (shape[0], shape[2]):
+        shape = shape[1:] if shape[0] == 1 else shape[:2]
+    if len(shape) == 1 and (side := square_side(shape[0])):
+        shape = (side, side)
+    if len(shape) != 2 or 0 in shape:
         raise FormatError(
-            f"{name}: expected labels of shape (n,) or one-hot (n, {CLASSES}), got {values.shape}"
+            f"{name}: expected images of shape (n, h, w), or flat rows of a square number of "
+            f"pixels, {MIN_SIDE} x {MIN_SIDE} or more, got {values.shape}"
         )
-    if values.dtype.kind in "US":
-        values = _parse_strings(values, name)
-    elif values.dtype.kind == "f":
-        with np.errstate(invalid="ignore"):
-            wrong = ~(values == np.floor(values)) | ~(np.abs(values) < 2**31)
-        if wrong.any():
-            where = int(np.argmax(wrong))
-            raise FormatError(
-                f"{name} must be integers, got {values.dtype}: label {where} is {values[where]:g}"
-            )
-        values = values.astype(np.int64)
-    return as_digits(values, name)
+    return shape[0], shape[1]
 
 
-def _parse_strings(values: ndarray, name: str) -> ndarray:
-    digits = {str(digit): digit for digit in range(CLASSES)}
-    digits |= {text.encode(): digit for text, digit in list(digits.items())}  # type: ignore[misc]
-    try:
-        return np.array([digits[value] for value in values.tolist()], np.int64)
-    except KeyError as error:
-        raise FormatError(f"{name}: label {error.args[0]!a}; labels are 0 to 9") from None
-
-
-def _fill_from_floats(images: ndarray, rows: ndarray, name: str) -> None:
-    """Write the grey levels of `rows` into `images`, block by block."""
+def _fill_from_floats(images: ndarray, rows: ndarray, name: str) -> float:
+    """Write the grey levels of `rows` into `images`, block by block; return the scale."""
     blocks = range(0, len(rows), _BLOCK)
     for start in blocks:
         block = rows[start : start + _BLOCK]
@@ -116,7 +105,7 @@ def _fill_from_floats(images: ndarray, rows: ndarray, name: str) -> None:
                 break
             images[start : start + _BLOCK] = whole
         else:
-            return
+            return scale
     how = "is not k / 255 or k / 256" if len(scales) > 1 else "is no whole number"
     for start in blocks:
         levels = rows[start : start + _BLOCK].astype(np.float64) * scales[0]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from commands import write_digits
 from pictures import five
-from PIL import Image
+from PIL import Image, ImageDraw
 from running_server import serving
 
 import digitnn
@@ -56,8 +56,14 @@ def test_every_command_and_the_python_example_work(digits: Dataset, tmp_path: Pa
     write_digits(tmp_path / "data", digits)
     shutil.copy(ROOT / "cnn_mnist.py", tmp_path)
     (tmp_path / "scans").mkdir()
+    zero = Image.new("L", (200, 200), 255)
+    ImageDraw.Draw(zero).ellipse((60, 30, 140, 170), outline=0, width=16)
     for name in ("seven.jpg", "page.png", "scans/1.png", "scans/2.png"):
         Image.fromarray(five(200)).save(tmp_path / name)
+    for n in range(12):
+        place = tmp_path / "my-photos" / "05"[n % 2] / f"{n}.jpg"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (zero if n % 2 == 0 else Image.fromarray(five(200 + n))).save(place)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "DIGITNN_CACHE_DIR": str(tmp_path / "no")}
     run_cli = "import sys; from digitnn.cli.app import main; sys.exit(main())"
     programs = {

@@ -1,37 +1,45 @@
 """Export the shipped networks to every format, and write the table of docs/export.md.
 
 Each file is verified over the 10,000 validation images of MNIST, as `digitnn export` does it.
+With --tiny it writes the table of the recipe tiny instead, from runs whose accuracy on the test
+split `digitnn evaluate` has recorded; it reads the validation split only.
 
     python -m benchmarks.docs.export_page
     python -m benchmarks.docs.export_page --formats onnx npz
+    python -m benchmarks.docs.export_page --tiny runs/tiny-0 runs/tiny-1 runs/tiny-2
 """
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-from jaxtyping import UInt8
-from numpy import ndarray
 
 import digitnn
 from benchmarks import ROOT
 from benchmarks.docs.update_readme import put_between
 from digitnn.atomic_files import write_text
 from digitnn.errors import ExportError
+from digitnn.evaluation.evaluation import evaluate
 from digitnn.export.exporting import export_run
 from digitnn.export.formats import FORMATS
 from digitnn.export.protocol import Format, Options
 from digitnn.export.pytorch_state import pytorch_source
 from digitnn.export.verification import Conformance
 from digitnn.machine.describe import describe_machine
+from digitnn.network.network import Samples
+from digitnn.network.storage.saved_network import round_weights
 from digitnn.runs.evaluate_run import load_split_of
-from digitnn.runs.run import Run, load_single_run
+from digitnn.runs.run import Run, load_single_run, read_evaluations
+from digitnn.wording import percent
 
 BEGIN = "<!-- conformance: written by python -m benchmarks.docs.export_page -->"
 END = "<!-- end of conformance -->"
 BEGIN_LINES = "<!-- lines: written by python -m benchmarks.docs.export_page -->"
 END_LINES = "<!-- end of lines -->"
+
+BEGIN_TINY = "<!-- tiny: written by python -m benchmarks.docs.export_page --tiny RUN ... -->"
+END_TINY = "<!-- end of tiny -->"
 
 PACKAGE = Path(digitnn.__file__).parent
 SHIPPED = {
@@ -78,9 +86,7 @@ def table(formats: Sequence[str]) -> str:
     return "\n".join(rows) + f"\n\n{note}"
 
 
-def _export(
-    run: Run, chosen: Format, options: Options, images: UInt8[ndarray, "n 28 28"]
-) -> Conformance:
+def _export(run: Run, chosen: Format, options: Options, images: Samples) -> Conformance:
     with TemporaryDirectory() as folder:
         out = Path(folder) / f"digits.{chosen.name}"
         found = export_run(run, chosen, options, out, lambda: images)
@@ -98,6 +104,38 @@ def _row(name: str, title: str, found: Conformance) -> str:
     )
 
 
+def tiny_table(folders: Sequence[Path]) -> str:
+    """Return the table of runs of the recipe tiny as Markdown: one row per seed, and the mean."""
+    rows, accuracies, device = [], [], describe_machine()
+    for folder in folders:
+        run = load_single_run(folder)
+        valid = load_split_of(run, "valid")
+        found = _export(run, FORMATS["h"], Options(weights="int8"), valid.images)
+        rounded = replace(run, params=round_weights(run.params)).classifier("scratch")
+        correct = [
+            evaluate(run.classifier("scratch"), valid).accuracy,
+            evaluate(rounded, valid).accuracy,
+            *(one["accuracy"] for one in read_evaluations(folder) if one["split"] == "test"),
+        ][:3]
+        if len(correct) < 3:
+            raise SystemExit(f"{folder}: `digitnn evaluate {folder} --split test` comes first")
+        accuracies.append(correct)
+        figures = [*map(percent, correct), *(f"{size:,}" for size in found.sizes.values())]
+        rows.append([f"seed {run.about['seed']}", *figures, f"{run.about['seconds']:.0f} s"])
+    means = (percent(sum(column) / len(column)) for column in zip(*accuracies, strict=True))
+    rows.append(["mean", *(f"**{mean}**" for mean in means), "", "", ""])
+    head = (
+        "| run | validation | validation, int8 | test | flash, bytes | RAM, bytes | training |\n"
+        "|---|---|---|---|---|---|---|"
+    )
+    body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    parameters = load_single_run(folders[0]).parameter_count()
+    return (
+        f"{head}\n{body}\n\n{parameters:,} parameters, on {device['processor']}, one thread; "
+        f"commit {device['commit']}.\n"
+    )
+
+
 def lines() -> str:
     """Return the lines of PyTorch for the smallest shipped network."""
     network = load_single_run(SHIPPED["classic"]).network
@@ -108,8 +146,14 @@ def main() -> None:
     """Write docs/export.md."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--formats", nargs="+", choices=list(FORMATS), default=list(FORMATS))
-    conformance = table(parser.parse_args().formats)
+    parser.add_argument("--tiny", nargs="+", type=Path, metavar="RUN")
+    arguments = parser.parse_args()
     page = ROOT / "docs" / "export.md"
+    if arguments.tiny:
+        found = tiny_table(arguments.tiny)
+        write_text(page, put_between(page.read_text(), BEGIN_TINY, END_TINY, found))
+        return
+    conformance = table(arguments.formats)
     text = put_between(page.read_text(), BEGIN, END, conformance)
     write_text(page, put_between(text, BEGIN_LINES, END_LINES, lines()))
 

@@ -66,7 +66,8 @@ def test_the_metadata_say_what_made_it_and_what_it_expects(runs: dict[str, Run])
     found = {entry.key: entry.value for entry in model.metadata_props}
     assert found["digitnn.version"] == model.producer_version == digitnn.__version__
     assert found["digitnn.recipe"] == "planes"
-    assert found["digitnn.pixels"].startswith("raw uint8, 0 for paper to 255 for ink")
+    assert found["digitnn.input"].startswith("raw uint8, 0 for paper to 255 for ink")
+    assert json.loads(found["digitnn.labels"]) == list("0123456789")
     [network] = json.loads(found["digitnn.networks"])
     assert Network.from_json(network) == runs["planes"].network
     assert [(one.domain, one.version) for one in model.opset_import] == [("", OPSET)]

@@ -40,7 +40,19 @@ def five_convolutions():
     )
 
 
+def four_small_convolutions():
+    return nn.Sequential(
+        nn.ZeroPad2d(-2),
+        *(nn.Conv2d(1, 16, 5, stride=2), nn.BatchNorm2d(16), nn.ReLU()),
+        *(nn.Conv2d(16, 32, 3, padding=1), nn.MaxPool2d(2), nn.BatchNorm2d(32), nn.ReLU()),
+        *(nn.Conv2d(32, 48, 3), nn.BatchNorm2d(48), nn.ReLU()),
+        *(nn.Conv2d(48, 64, 3), nn.BatchNorm2d(64), nn.ReLU()),
+        *(nn.Flatten(), nn.Linear(64, 10)),
+    )
+
+
 WRITTEN_IN_PYTORCH = {
+    "tiny": four_small_convolutions(),
     "classic": nn.Sequential(nn.Flatten(), nn.Linear(784, 100), nn.Sigmoid(), nn.Linear(100, 10)),
     "mlp": nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10)),
     "cnn": nn.Sequential(

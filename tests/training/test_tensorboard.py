@@ -109,13 +109,13 @@ def test_ctrl_c_closes_the_file_and_resume_goes_on_at_the_next_step(
 
     words = ["train", "cnn", "--engine", "scratch", "--seed", "2", "--out", "run"]
     words += ["--tensorboard", "logs"]
-    monkeypatch.setattr("digitnn.cli.train.follow", interrupted)
+    monkeypatch.setattr("digitnn.cli.train_job.follow", interrupted)
     done = digitnn(*words)
     assert done.code == 130, done.err
     assert "--tensorboard logs --out run --resume" in done.err
     folder = Path("logs/cnn-scratch-seed2")
     assert {step for step, _, _ in events(folder)[0]} == {8, 10}
-    monkeypatch.setattr("digitnn.cli.train.follow", follow)
+    monkeypatch.setattr("digitnn.cli.train_job.follow", follow)
     assert digitnn(*words, "--resume").code == 0
     first, second = events(folder)
     assert min(step for step, _, _ in second) == 16

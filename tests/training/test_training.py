@@ -72,6 +72,7 @@ def test_training_can_take_no_test_split_and_imports_nothing_that_reads_files():
         "valid",
         "seed",
         "stopping",
+        "start",
     ]
     loaded = (
         "import sys, digitnn.training.training; print([m for m in sys.modules if m in sys.argv])"

@@ -12,10 +12,8 @@ from digitnn.cli.progress import fetch_collection
 from digitnn.errors import UsageError
 
 if TYPE_CHECKING:
-    from jaxtyping import UInt8
-    from numpy import ndarray
-
     from digitnn.export.verification import Conformance
+    from digitnn.network.network import Samples
     from digitnn.runs.ensembles import Trained
 
 
@@ -61,7 +59,8 @@ def export(
 ) -> None:
     """Export a run, verified over the validation images before it is written.
 
-    The file takes raw pixels, uint8 from 0 for paper to 255 for ink: standardisation is in it.
+    The file takes raw pixels, uint8 from 0 for paper to 255 for ink, or float32 features:
+    standardisation is in it.
     """
     from digitnn.export.exporting import check_export, export_run, loading_lines
     from digitnn.export.formats import check_options, find_format
@@ -106,7 +105,7 @@ def _path_of(out: Path | None, check: Path | None, force: bool, has_options: boo
     return out
 
 
-def _validation_images(trained: "Trained", data_dir: Path | None) -> 'UInt8[ndarray, "n 28 28"]':
+def _validation_images(trained: "Trained", data_dir: Path | None) -> "Samples":
     from digitnn.runs.evaluate_run import load_split_of
 
     fetch_collection(trained.about["data"]["collection"], data_dir)

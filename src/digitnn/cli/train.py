@@ -1,7 +1,5 @@
 """`digitnn train`."""
 
-from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,29 +13,57 @@ from digitnn.cli.options import (
     DeviceOption,
     EngineOption,
     EpochsOption,
+    FitOption,
     SeedOption,
+    SkipBadOption,
     ThreadsOption,
     above_zero,
     at_least,
-    command_line,
 )
-from digitnn.cli.progress import Stop, fetch_collection, follow, stop_on_interrupt
+from digitnn.cli.progress import Stop
 from digitnn.errors import Interruption
 from digitnn.wording import count, percent
 
 if TYPE_CHECKING:
+    from digitnn.cli.train_job import TrainJob
     from digitnn.runs.run import Run
-    from digitnn.training.records import Record
-    from digitnn.training.training import Training
 
-REPEATED = (
-    *("engine", "epochs", "seed", "data", "data_dir", "split_seed", "max_seconds", "patience"),
-    *("keep", "snapshots", "tensorboard", "threads", "device"),
-)
-"""Parameters that the command to resume with repeats, unless they have their default."""
-DEFAULTS = {"seed": 0, "data": "mnist", "keep": "last", "snapshots": False, "device": "auto"}
-"""Those that are not None."""
-
+MicroBatchesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--micro-batches",
+        parser=at_least(1),
+        metavar="N",
+        help="Cut each batch into N parts, which processes share; they compute the same bytes, "
+        "however many they are. Default: whole batches; with torchrun 4.",
+    ),
+]
+AllReduceOption = Annotated[
+    bool,
+    typer.Option(
+        "--all-reduce",
+        help="Add the gradients of several processes in the order that is fastest: the last bits "
+        "then depend on how many they are.",
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="Change a field of the recipe, such as epochs=5, optimiser.learning_rate=0.01 or "
+        "layers.1.channels=8; may be repeated. `digitnn recipes show` prints all fields.",
+    ),
+]
+FromOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="RUN",
+        help="Start from the parameters of this run where layers have the same shapes; the others "
+        "start anew.",
+    ),
+]
 OutOption = Annotated[
     Path | None,
     typer.Option("--out", help="The new run's folder. Default: a new folder in runs/."),
@@ -54,6 +80,10 @@ def train(
     out: OutOption = None,
     data: CollectionOption = "mnist",
     data_dir: DataDir = None,
+    fit: FitOption = "pad",
+    skip_bad: SkipBadOption = False,
+    changes: SetOption = None,
+    from_run: FromOption = None,
     split_seed: Annotated[
         int | None,
         typer.Option(
@@ -122,52 +152,22 @@ def train(
     ] = None,
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",
+    micro_batches: MicroBatchesOption = None,
+    all_reduce: AllReduceOption = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train one network. To continue after an interruption, add --resume to the same command."""
+    """Train one network. To continue after an interruption, add --resume to the same command.
+
+    Several processes: torchrun --nproc-per-node N -m digitnn train ...
+    """
     options = dict(locals())  # every argument by name, before anything else has one
-    from digitnn.engines.find import find_engine
-    from digitnn.machine.resources import use_resources
-    from digitnn.recipes.toml_reader import choose_recipe
-    from digitnn.runs.experiment import load_training_data, run_experiment
-    from digitnn.runs.resume import Checkpointing
-    from digitnn.runs.run import check_free, default_path
-    from digitnn.training.records import Stopping
-    from digitnn.training.tensorboard import prepare_folder
+    from digitnn.cli.train_job import TrainJob
 
-    chosen = choose_recipe(recipe).with_epochs(epochs)
-    chosen_engine = chosen.engine(engine)
-    use_resources(threads, device)
-    find_engine(chosen_engine)
-    path = out or default_path(chosen.name, chosen_engine, seed)
-    if out is not None and not resume:
-        check_free(out)
-    command = _resuming_command(options, path)
-    scalars = tensorboard and tensorboard / f"{chosen.name}-{chosen_engine}-seed{seed}"
-    if scalars:
-        prepare_folder(scalars)
-    fetch_collection(data, data_dir)
-    parts = load_training_data(data, data_dir, split_seed)
-    checkpointing = Checkpointing(command, say, checkpoint_every, resume, snapshots)
-    stopping = Stopping(patience, keep, max_seconds)
-    with stop_on_interrupt() as stop:
-        title = f"{chosen.name} ({chosen_engine})"
-        watch = partial(_watch, title=title, scalars=scalars, stop=stop)
-        run = run_experiment(
-            chosen, chosen_engine, seed, parts, path, watch, checkpointing, stopping
-        )
-    print_result(_to_json(run), str(run.path), as_json)
-    _say_how_it_ended(run, stop, options)
-
-
-def _watch(
-    training: "Training", title: str, scalars: Path | None, stop: Stop
-) -> "Iterator[Record]":
-    """Show the records of `training`, write them to the folder `scalars`, and end at `stop`."""
-    from digitnn.training.tensorboard import log_scalars
-
-    records = follow(training, title)
-    return stop.until(log_scalars(training, records, scalars) if scalars else records)
+    job, stop = TrainJob.of(options), Stop()
+    run = job.run(stop)
+    if run is not None:  # only the first of several processes has one
+        print_result(_to_json(run), str(run.path), as_json)
+        _say_how_it_ended(run, stop, job)
 
 
 def _to_json(run: "Run") -> dict[str, Any]:
@@ -181,36 +181,29 @@ def _to_json(run: "Run") -> dict[str, Any]:
     }
 
 
-def _say_how_it_ended(run: "Run", stop: Stop, options: Mapping[str, Any]) -> None:
+def _say_how_it_ended(run: "Run", stop: Stop, job: "TrainJob") -> None:
     """Say why training ended and how good the network is. Raises `Interruption` after a signal."""
     stopped, epochs = run.about["stopped"], len(run.history)
     all_epochs = run.about["recipe"]["epochs"]
     if stop.signal_number is not None and not run.about["complete"] and not stopped:
         raise Interruption(
             f"interrupted after {epochs} of {all_epochs} epochs; continue with "
-            f"`{_resuming_command(options, run.path)}`; the network can already be used: "
+            f"`{job.resuming_command(run.path)}`; the network can already be used: "
             f"{run.path}",
             stop.signal_number,
         )
     if stopped == "max_seconds":
-        command = _resuming_command({**options, "max_seconds": None}, run.path)
+        command = job.resuming_command(run.path, max_seconds=None)
         say(
             f"stopped by --max-seconds in epoch {run.history[-1].epoch} of {all_epochs}; "
             f"continue with `{command}`"
         )
     if stopped == "patience":
-        say(f"stopped after epoch {epochs}: no improvement in {options['patience']} epochs")
+        say(f"stopped after epoch {epochs}: no improvement in {job.options['patience']} epochs")
     if kept := run.kept:
         best = (
             f", the best of {count(epochs, 'epoch')}: {kept.epoch}"
-            if options["keep"] == "best"
+            if job.options["keep"] == "best"
             else ""
         )
         say(f"validation accuracy {percent(kept.valid_accuracy)} after {kept.seconds:.1f} s{best}")
-
-
-def _resuming_command(options: Mapping[str, Any], out: Path) -> str:
-    """Return the command line that continues: the options that were given, and --resume."""
-    repeated = {name: options[name] for name in REPEATED}
-    words = ["digitnn", "train", str(options["recipe"])]
-    return command_line(words, {**repeated, "out": out, "resume": True}, DEFAULTS)

@@ -150,18 +150,20 @@ def check_size(network: Network, n: int) -> None:
 
 
 def kept_units(
-    network: Network, n: int, seed: int, step: int
+    network: Network, n: int, seed: int, step: int, part: int = 0
 ) -> dict[int, Bool[ndarray, "n *shape"]]:
     """Return, for the index of each `Dropout`, True where a unit of its input is kept in a step.
 
     Each unit is kept with probability 1 - p, to 24 bits, independently of all others. The draw is a
     pure function of seed, step (both at least 0) and layer: there is no generator state to save,
     and an engine that draws in another order, or in blocks, keeps the same units.
+    part: the number of the micro-batch, if the batch is cut; each has its own draw.
     """
     kept = {}
+    of_part = [part] if part else []
     for index, layer in enumerate(network.layers):
         if isinstance(layer, Dropout):
             # the fastest of NumPy's generators: a million units take about 3 ms on one core
-            rng = np.random.Generator(np.random.SFC64([seed, step, index]))
+            rng = np.random.Generator(np.random.SFC64([seed, step, index, *of_part]))
             kept[index] = rng.random((n, *network.shapes()[index]), np.float32) >= layer.p
     return kept

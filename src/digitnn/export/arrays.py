@@ -1,6 +1,6 @@
 """Parameters as plain arrays by name, together with the standardisation: .npz and .pickle.
 
-    standardise.mean, standardise.std    () float32, in units of a pixel
+    standardise.mean, standardise.std    () float32, in units of a pixel or feature
     0.weight, 0.bias, ...                float32, named and shaped as in PyTorch
     network                              the description, as JSON text
 
@@ -23,7 +23,13 @@ from numpy import ndarray
 from digitnn.analysis.comparison.results_folder import run_to_plain
 from digitnn.engines.find import find_engine
 from digitnn.errors import FormatError, NetworkError
-from digitnn.export.protocol import PIXELS, LoadedExport, Options, Outputs, single_network
+from digitnn.export.protocol import (
+    LoadedExport,
+    Options,
+    Outputs,
+    expected_input,
+    single_network,
+)
 from digitnn.machine.resources import threads
 from digitnn.network.network import Network, Standardise
 from digitnn.pickles.loading import load_pickle, save_pickle
@@ -101,7 +107,8 @@ def write_pickle(trained: Trained, options: Options) -> bytes:
     run = single_network(trained, "pickle")
     with TemporaryDirectory() as folder:
         path = Path(folder) / "params.pickle"
-        save_pickle(path, _plain(run) | {"pixels": PIXELS, DESCRIPTION: run.network.to_json()})
+        about = {"input": expected_input(run.network), "labels": list(run.network.labels)}
+        save_pickle(path, _plain(run) | about | {DESCRIPTION: run.network.to_json()})
         return path.read_bytes()
 
 

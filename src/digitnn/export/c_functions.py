@@ -7,11 +7,12 @@ A name in braces is filled in by `function_source`.
 """
 
 STANDARDISE = """\
-/* y = (pixel - mean) / std */
-static void digitnn_standardise(const uint8_t *image, float *y, float mean, float scale)
+/* y = (x - mean) / std */
+static void digitnn_standardise(const {input_type} *x, float *y, float mean, float scale,
+                                int32_t n)
 {
-    for (int32_t i = 0; i < 784; ++i)
-        y[i] = ((float)image[i] - mean) * scale;
+    for (int32_t i = 0; i < n; ++i)
+        y[i] = ((float)x[i] - mean) * scale;
 }
 """
 
@@ -170,7 +171,12 @@ NEED_MATH = (SIGMOID, TANH)
 NEED_ACCUMULATE = (DENSE, CONVOLVE)
 
 
-def function_source(template: str, has_scales: bool) -> str:
-    """Return a function as C; has_scales: whether weights are int8 with a scale for each output."""
+def function_source(template: str, has_scales: bool, input_type: str) -> str:
+    """Return a function as C.
+
+    has_scales: whether weights are int8 with a scale for each output; input_type: of the numbers
+    that the network takes, uint8_t or float.
+    """
     filled = template.replace("{scales_parameter}", "const float *scales, " if has_scales else "")
-    return filled.replace("{times_scale}", " * scales[u]" if has_scales else "")
+    filled = filled.replace("{times_scale}", " * scales[u]" if has_scales else "")
+    return filled.replace("{input_type}", input_type)

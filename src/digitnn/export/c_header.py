@@ -3,14 +3,17 @@
     #include "digits.h"
     digitnn_logits(image, logits);    /* const uint8_t image[784], float logits[10] */
 
+`image` has as many pixels as the network takes, and `logits` as many numbers as it has classes,
+which `digitnn_labels` names; a network of features takes `const float features[f]` instead.
 Weights are static constants, int8 with a float scale for each output (see `quantise_channels`), or
 float32. Activations are floats. Nothing is allocated; the work buffers are static, so the function
 is not reentrant.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +23,14 @@ import digitnn
 from digitnn.errors import FormatError
 from digitnn.export import c_functions
 from digitnn.export.c_layers import CProgram, translate
-from digitnn.export.protocol import PIXELS, Options, Weights, single_network
+from digitnn.export.protocol import (
+    Options,
+    Weights,
+    expected_input,
+    single_network,
+    takes_features,
+)
+from digitnn.network.network import DIGITS, Network
 from digitnn.runs.ensembles import Trained
 from digitnn.runs.run import Run
 
@@ -41,7 +51,9 @@ def header_source(run: Run, weights: Weights) -> str:
     program = translate(network, run.params, weights)
     pixels = network.standardise
     mean, scale = (float(np.float32(number)) for number in (pixels.mean, 1 / pixels.std))
-    calls = [f"digitnn_standardise(image, a, {_float(mean)}, {_float(scale)});", *program.calls]
+    name, n = _input_name(network), prod(network.input)
+    first = f"digitnn_standardise({name}, a, {_float(mean)}, {_float(scale)}, {n});"
+    calls = [first, *program.calls]
     return "\n".join(
         [
             _comment(run, program, weights),
@@ -51,9 +63,10 @@ def header_source(run: Run, weights: Weights) -> str:
             "#include <stdint.h>\n",
             c_functions.RESTRICT,
             f"typedef {C_TYPES[weights]} digitnn_weight;\n",
+            _labels(network.labels),
             *(_array(name, array) for name, array in program.arrays.items()),
-            *_functions(program, weights),
-            _logits_function(program, calls, len(network.labels)),
+            *_functions(program, network, weights),
+            _logits_function(program, network, calls),
             "#endif\n",
         ]
     )
@@ -92,33 +105,56 @@ def _any(program: CProgram, functions: tuple[str, ...]) -> bool:
 
 def _comment(run: Run, program: CProgram, weights: Weights) -> str:
     recipe = re.sub(r"[^ -~]|[*/\\?]", "_", run.recipe)  # nothing that could end the comment
+    network = run.network
+    kind, name = _input_type(network), _input_name(network)
+    k = len(network.labels)
+    what = "digits" if network.labels == DIGITS else f"{k} classes"
     return f"""\
-/* {recipe}, a network that classifies digits, written by digitnn {digitnn.__version__}.
+/* {recipe}, a network that classifies {what}, written by digitnn {digitnn.__version__}.
  *
- *     void digitnn_logits(const uint8_t image[784], float logits[{len(run.network.labels)}])
+ *     void digitnn_logits(const {kind} {name}[{prod(network.input)}], float logits[{k}])
  *
- * image: {PIXELS}. The largest logit is the answer.
+ * {name}: {expected_input(network)}.
+ * The largest logit is the answer; digitnn_labels names it.
  * C99, {"link with -lm, " if _any(program, c_functions.NEED_MATH) else ""}no allocation, \
 not reentrant: its work buffers are static.
- * Weights: {weights}. Flash: {program.flash_bytes} bytes of constants.
+ * Weights: {weights}. Flash: {program.flash_bytes} bytes of constants, without code and labels.
  * RAM: {program.ram_bytes} bytes of work buffers.
  */"""
 
 
-def _functions(program: CProgram, weights: Weights) -> Iterator[str]:
-    has_scales = weights == "int8"
-    yield c_functions.STANDARDISE
-    if _any(program, c_functions.NEED_ACCUMULATE):
-        yield c_functions.ACCUMULATE
-    for function in program.functions:
-        yield c_functions.function_source(function, has_scales)
+def _input_type(network: Network) -> str:
+    return "float" if takes_features(network) else "uint8_t"
 
 
-def _logits_function(program: CProgram, calls: list[str], k: int) -> str:
+def _input_name(network: Network) -> str:
+    return "features" if takes_features(network) else "image"
+
+
+def _functions(program: CProgram, network: Network, weights: Weights) -> Iterator[str]:
+    has_accumulate = _any(program, c_functions.NEED_ACCUMULATE)
+    accumulate = [c_functions.ACCUMULATE] if has_accumulate else []
+    for function in (c_functions.STANDARDISE, *accumulate, *program.functions):
+        yield c_functions.function_source(function, weights == "int8", _input_type(network))
+
+
+def _labels(labels: Sequence[str]) -> str:
+    """Return the names of the classes as C strings; all but ASCII letters and digits escaped."""
+    strings = [
+        "".join(chr(b) if chr(b).isalnum() and b < 128 else f"\\{b:03o}" for b in label.encode())
+        for label in labels
+    ]
+    body = ",\n".join(f'    "{string}"' for string in strings)
+    return f"static const char *const digitnn_labels[{len(labels)}] = {{\n{body}\n}};\n"
+
+
+def _logits_function(program: CProgram, network: Network, calls: list[str]) -> str:
+    k, n = len(network.labels), prod(network.input)
+    given = f"const {_input_type(network)} {_input_name(network)}[{n}]"
     sums = f"    static float sums[{program.sums}];\n" if program.sums else ""
     body = "\n".join(f"    {call}" for call in calls)
     return f"""\
-static inline void digitnn_logits(const uint8_t image[784], float logits[{k}])
+static inline void digitnn_logits({given}, float logits[{k}])
 {{
     static float a[{program.buffers[0]}];
     static float b[{program.buffers[1]}];

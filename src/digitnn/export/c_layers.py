@@ -29,7 +29,7 @@ from digitnn.network.layers import (
     Sigmoid,
     Tanh,
 )
-from digitnn.network.network import IMAGE_SHAPE, Network
+from digitnn.network.network import Network
 from digitnn.network.storage.saved_network import quantise_channels
 
 
@@ -45,7 +45,7 @@ class CProgram:
     arrays: dict[str, ndarray] = field(default_factory=dict)
     functions: dict[str, None] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
-    buffers: list[int] = field(default_factory=lambda: [prod(IMAGE_SHAPE), 1])
+    buffers: list[int] = field(default_factory=lambda: [1, 1])
     at: int = 0
     sums: int = 0
 
@@ -87,7 +87,7 @@ def translate(network: Network, params: Mapping[str, ndarray], weights: Weights)
 
     Raises `ExportError` for a layer that it cannot hold.
     """
-    program = CProgram()
+    program = CProgram(buffers=[prod(network.input), 1])
     layers = zip(network.layers, network.shapes(), network.shapes()[1:], strict=False)
     for index, (layer, shape, after) in enumerate(layers):
         own = {

@@ -4,16 +4,16 @@ import shutil
 import subprocess
 import weakref
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from tempfile import mkdtemp
 
 import numpy as np
-from jaxtyping import UInt8
-from numpy import ndarray
 
 from digitnn.errors import ExportError, FormatError
 from digitnn.export.c_header import check_header
-from digitnn.export.protocol import LoadedExport, Outputs, single_network
+from digitnn.export.protocol import LoadedExport, Outputs, single_network, takes_features
+from digitnn.network.network import Network, Samples
 from digitnn.network.storage.saved_network import round_weights
 from digitnn.runs.ensembles import Trained
 
@@ -27,10 +27,10 @@ _MAIN = """\
 
 int main(void)
 {{
-    uint8_t image[784];
+    static {kind} x[{n}];
     float logits[{k}];
-    while (fread(image, 1, sizeof image, stdin) == sizeof image) {{
-        digitnn_logits(image, logits);
+    while (fread(x, 1, sizeof x, stdin) == sizeof x) {{
+        digitnn_logits(x, logits);
         if (fwrite(logits, sizeof logits, 1, stdout) != 1)
             return 1;
     }}
@@ -70,12 +70,12 @@ def load_header(path: Path, trained: Trained) -> LoadedExport:
     folder = Path(mkdtemp(prefix="digitnn-export-"))
     k = len(run.network.labels)
     try:
-        executable = _compile(compiler, folder, checked.source, k, path)
+        executable = _compile(compiler, folder, checked.source, run.network, path)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
-    def classify(images: UInt8[ndarray, "n 28 28"]) -> Outputs:
+    def classify(images: Samples) -> Outputs:
         done = subprocess.run([executable], input=images.tobytes(), capture_output=True)
         logits = np.frombuffer(done.stdout, np.float32)
         if done.returncode or logits.size != len(images) * k:
@@ -91,9 +91,11 @@ def load_header(path: Path, trained: Trained) -> LoadedExport:
     )
 
 
-def _compile(compiler: str, folder: Path, text: str, k: int, path: Path) -> Path:
+def _compile(compiler: str, folder: Path, text: str, network: Network, path: Path) -> Path:
+    kind = "float" if takes_features(network) else "uint8_t"
+    main = _MAIN.format(kind=kind, n=prod(network.input), k=len(network.labels))
     (folder / "digits.h").write_text(text, encoding="utf-8")
-    (folder / "main.c").write_text(_MAIN.format(k=k), encoding="utf-8")
+    (folder / "main.c").write_text(main, encoding="utf-8")
     executable = folder / "digits"
     command = [compiler, *FLAGS, "main.c", "-o", str(executable), "-lm"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)

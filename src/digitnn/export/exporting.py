@@ -5,17 +5,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
-from jaxtyping import UInt8
-from numpy import ndarray
-
 from digitnn.atomic_files import replace_file
 from digitnn.errors import RunError
 from digitnn.export.protocol import Format, Options
 from digitnn.export.pytorch_state import pytorch_source
 from digitnn.export.verification import Conformance, require_passed, verify
+from digitnn.network.network import Samples
 from digitnn.runs.ensembles import Ensemble, Trained
 
-LoadImages: TypeAlias = Callable[[], UInt8[ndarray, "n 28 28"]]
+LoadImages: TypeAlias = Callable[[], Samples]
 """Returns the images to verify with. It is called when all that can fail before has not."""
 
 

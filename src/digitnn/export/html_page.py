@@ -36,10 +36,11 @@ from digitnn.network.layers import (
     Sigmoid,
     Tanh,
 )
-from digitnn.network.network import Network
+from digitnn.network.network import DIGITS, IMAGE_SHAPE, Network
 from digitnn.network.storage.saved_network import quantise_channels
 from digitnn.runs.ensembles import Trained
 from digitnn.runs.run import Run
+from digitnn.wording import brief
 
 MAX_HTML_BYTES = 900_000
 """A larger file would be slow to send and to open on a phone."""
@@ -68,9 +69,11 @@ class PageParts:
 def write_html(trained: Trained, options: Options) -> bytes:
     """Return the page of one network, with float32 weights if they fit, else int8.
 
-    Raises `ExportError` if even those make it larger than `MAX_HTML_BYTES`.
+    Raises `ExportError` if even those make it larger than `MAX_HTML_BYTES`, and for a network
+    that does not classify digits of 28 x 28 pixels.
     """
     run = single_network(trained, "html")
+    require_digits(run)
     for index, layer in enumerate(run.network.layers):
         if not isinstance(layer, LAYERS):
             raise unsupported(index, layer, "html")
@@ -84,6 +87,19 @@ def write_html(trained: Trained, options: Options) -> bytes:
         f"{run.path}: its html file would have {len(content):,} bytes with {weights} weights, and "
         f"{MAX_HTML_BYTES:,} are the limit: export a smaller network, or to onnx"
     )
+
+
+def require_digits(run: Run) -> None:
+    """Raise `ExportError` unless the network classifies the digits, from 28 x 28 pixels."""
+    network = run.network
+    if (network.input, network.labels) != (IMAGE_SHAPE, DIGITS):
+        size = " x ".join(map(str, network.input[1:] or network.input))
+        unit = "pixels" if len(network.input) == 3 else "features"
+        raise ExportError(
+            f"html is a page that reads digits from images of 28 x 28 pixels, and {run.path} "
+            f"takes {size} {unit} and has the classes {brief(', '.join(network.labels))}: "
+            "export to onnx, h, pt, safetensors, npz or pickle"
+        )
 
 
 def network_data(run: Run, weights: Weights) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from digitnn.errors import ExportError, FormatError
-from digitnn.export.html_page import MAX_HTML_BYTES, array_sizes, page_parts
+from digitnn.export.html_page import MAX_HTML_BYTES, array_sizes, page_parts, require_digits
 from digitnn.export.protocol import LoadedExport, Outputs, Weights, single_network
 from digitnn.network.storage.saved_network import round_weights
 from digitnn.runs.ensembles import Trained
@@ -94,6 +94,7 @@ def load_html(path: Path, trained: Trained) -> LoadedExport:
     Raises `FormatError` for any other file, `ExportError` if there is nothing to run it in.
     """
     run = single_network(trained, "html")
+    require_digits(run)
     block = _data_block(path)
     weights = _check_data(path, block, run)
     program = find_runtime()

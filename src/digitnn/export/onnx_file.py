@@ -3,13 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from jaxtyping import UInt8
-from numpy import ndarray
-
 from digitnn.errors import FormatError, MissingExtraError
-from digitnn.export.onnx_graph import INPUT, LOGITS, PROBABILITIES
+from digitnn.export.onnx_graph import FEATURES, LOGITS, PROBABILITIES, interface
 from digitnn.export.protocol import LoadedExport, Outputs
 from digitnn.machine.resources import threads
+from digitnn.network.network import Network, Samples
 from digitnn.runs.ensembles import Trained
 from digitnn.wording import count, error_text
 
@@ -37,7 +35,7 @@ def load_onnx(path: Path, trained: Trained) -> LoadedExport:
     except Exception as error:
         reason = error_text(error)
         raise FormatError(f"{path}: not an ONNX model, or a damaged one: {reason}") from None
-    _check_interface(session, path)
+    _check_interface(session, path, trained.network)
     try:
         onnx.checker.check_model(content, full_check=True)
     except Exception as error:
@@ -45,23 +43,28 @@ def load_onnx(path: Path, trained: Trained) -> LoadedExport:
     wanted = [output.name for output in session.get_outputs()]
     wanted = [name for name in (LOGITS, PROBABILITIES) if name in wanted]
 
-    def run(images: UInt8[ndarray, "n 28 28"]) -> Outputs:
-        return Outputs(*session.run(wanted, {INPUT: images}))
+    name, _ = interface(trained.network)
+
+    def run(images: Samples) -> Outputs:
+        return Outputs(*session.run(wanted, {name: images}))
 
     runtime = f"onnxruntime {onnxruntime.__version__}, {count(threads(), 'thread')}"
     return LoadedExport(run, runtime)
 
 
-def _check_interface(session: Any, path: Path) -> None:
+def _check_interface(session: Any, path: Path, network: Network) -> None:
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    if [_signature(one) for one in inputs] != [(INPUT, "tensor(uint8)", [None, 28, 28])]:
+    name, shape = interface(network)
+    kind = "tensor(float)" if name == FEATURES else "tensor(uint8)"
+    if [_signature(one) for one in inputs] != [(name, kind, [None, *shape])]:
         raise FormatError(
-            f"{path}: expected one input, {INPUT} tensor(uint8) (n, 28, 28), "
+            f"{path}: expected one input, {name} {kind} (n, {', '.join(map(str, shape))}), "
             f"got {_describe(inputs)}"
         )
     if (LOGITS, "tensor(float)") not in [_signature(one)[:2] for one in outputs]:
         raise FormatError(
-            f"{path}: expected an output {LOGITS} tensor(float) (n, 10), got {_describe(outputs)}"
+            f"{path}: expected an output {LOGITS} tensor(float) (n, {len(network.labels)}), "
+            f"got {_describe(outputs)}"
         )
 
 

@@ -1,12 +1,12 @@
 """Write a run as an ONNX graph, without PyTorch.
 
-    images (n, 28, 28) uint8 -> standardisation -> layers -> logits (n, k)
-                                                          -> probabilities (n, k) or (n, k + 1)
+    images (n, h, w) uint8    -> standardisation -> layers -> logits (n, k)
+ or features (n, f) float32                                -> probabilities (n, k) or (n, k + 1)
 
 A node, its output and its constants are named after the layer's index and kind: "3.Conv2d" and
 "3.Conv2d.weight". The networks of an ensemble are in one graph, "member0.3.Conv2d".
 Operators: https://onnx.ai/onnx/operators/
-Axes: n images, k classes, m members.
+Axes: n images, h w pixels, f features, k classes, m members.
 """
 
 import json
@@ -18,7 +18,7 @@ from numpy import ndarray
 
 import digitnn
 from digitnn.errors import MissingExtraError
-from digitnn.export.protocol import PIXELS, Options, unsupported
+from digitnn.export.protocol import Options, expected_input, takes_features, unsupported
 from digitnn.network.layers import (
     AveragePool2d,
     BatchNorm,
@@ -30,6 +30,7 @@ from digitnn.network.layers import (
     Layer,
     MaxPool2d,
     Relu,
+    Shape,
     Sigmoid,
     Tanh,
 )
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
 OPSET = 17
 """Of 2022: the newest that every onnxruntime from 1.12 on runs."""
 IR_VERSION = 8
-INPUT, LOGITS, PROBABILITIES = "images", "logits", "probabilities"
+IMAGES, FEATURES = "images", "features"
+"""The names of the input."""
+LOGITS, PROBABILITIES = "logits", "probabilities"
 
 
 class GraphWriter:
@@ -88,15 +91,17 @@ def write_onnx(trained: Trained, options: Options) -> bytes:
         found = [graph.rename_last_output(LOGITS)]
         k = len(trained.network.labels)
     outputs = {LOGITS: k}
+    name, shape = interface(trained.network)
+    kind = TensorProto.FLOAT if name == FEATURES else TensorProto.UINT8
     if options.probabilities:
         outputs[PROBABILITIES] = _add_probabilities(graph, found, [run.network for run in members])
     made = helper.make_graph(
         graph.nodes,
         "digitnn",
-        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["n", 28, 28])],
+        [helper.make_tensor_value_info(name, kind, ["n", *shape])],
         [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width])
-            for name, width in outputs.items()
+            helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", width])
+            for output, width in outputs.items()
         ],
         [numpy_helper.from_array(array, name) for name, array in graph.constants.items()],
     )
@@ -112,11 +117,19 @@ def write_onnx(trained: Trained, options: Options) -> bytes:
     return content
 
 
+def interface(network: Network) -> tuple[str, Shape]:
+    """Return the name of the input and its shape without the batch axis."""
+    if takes_features(network):
+        return FEATURES, network.input
+    return IMAGES, network.input[1:]
+
+
 def _metadata(trained: Trained, members: Sequence[Run]) -> dict[str, str]:
     return {
         "digitnn.version": digitnn.__version__,
         "digitnn.recipe": trained.recipe,
-        "digitnn.pixels": PIXELS,
+        "digitnn.input": expected_input(trained.network),
+        "digitnn.labels": json.dumps(trained.network.labels),
         "digitnn.networks": json.dumps([run.network.to_json() for run in members]),
     }
 
@@ -127,9 +140,11 @@ def _add_network(graph: GraphWriter, run: Run, prefix: str) -> str:
     step = f"{prefix}standardise"
     mean = graph.constant(network.standardise.mean, f"{step}.mean")
     scale = graph.constant(1 / network.standardise.std, f"{step}.scale")
-    axis = graph.constant([1], f"{step}.axis", np.int64)
-    x = graph.add("Cast", [INPUT], f"{step}.float", to=1)  # TensorProto.FLOAT
-    x = graph.add("Unsqueeze", [x, axis], f"{step}.planes")
+    x, _ = interface(network)
+    if x == IMAGES:
+        axis = graph.constant([1], f"{step}.axis", np.int64)
+        x = graph.add("Cast", [x], f"{step}.float", to=1)  # TensorProto.FLOAT
+        x = graph.add("Unsqueeze", [x, axis], f"{step}.planes")
     x = graph.add("Sub", [x, mean], f"{step}.centred")
     x = graph.add("Mul", [x, scale], f"{step}.scaled")
     for index, (layer, shape) in enumerate(zip(network.layers, network.shapes(), strict=False)):

@@ -1,7 +1,8 @@
 """What a format is: a function that writes a run as bytes, and one that loads the file again.
 
-Every file takes raw pixels: uint8, 0 for paper to 255 for ink. The standardisation is part of it.
-Axes: n images, k classes.
+Every file takes raw pixels, uint8, 0 for paper to 255 for ink, or float32 features where the
+network takes these. The standardisation is part of it.
+Axes: n images, h w pixels, f features, k classes.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,16 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 from numpy import ndarray
 
 from digitnn.errors import ExportError
 from digitnn.network.layers import Layer
+from digitnn.network.network import Network, Samples
 from digitnn.runs.ensembles import Ensemble, Trained
 from digitnn.runs.run import Run
-
-PIXELS = "raw uint8, 0 for paper to 255 for ink, 28 x 28 row by row"
-"""What every export expects, in words."""
 
 Weights: TypeAlias = Literal["int8", "float32"]
 
@@ -48,12 +47,13 @@ class Outputs:
 class LoadedExport:
     """An exported file, ready to run.
 
-    run: computes the outputs of images (n, 28, 28); runtime: the program that does it;
+    run: computes the outputs of images (n, h, w) or features (n, f); runtime: the program that
+    does it;
     stored: the run with its weights as the file holds them, if they are rounded;
     sizes: other sizes in bytes, by what they are the sizes of.
     """
 
-    run: Callable[[UInt8[ndarray, "n 28 28"]], Outputs]
+    run: Callable[[Samples], Outputs]
     runtime: str
     stored: Run | None = None
     sizes: Mapping[str, int] = field(default_factory=dict)
@@ -75,6 +75,19 @@ class Format:
     ensembles: bool = False
     options: tuple[str, ...] = ()
     why_unverifiable: Callable[[], str | None] = lambda: None
+
+
+def takes_features(network: Network) -> bool:
+    """Tell whether a network takes float32 features (n, f) rather than uint8 images (n, h, w)."""
+    return len(network.input) == 1
+
+
+def expected_input(network: Network) -> str:
+    """Return what every export of `network` expects, in words."""
+    if takes_features(network):
+        return f"float32, {network.input[0]} features as in the data it was trained on"
+    h, w = network.input[1:]
+    return f"raw uint8, 0 for paper to 255 for ink, {h} x {w} row by row"
 
 
 def single_network(trained: Trained, format_name: str) -> Run:

@@ -11,19 +11,17 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from jaxtyping import UInt8
-from numpy import ndarray
-
 import digitnn
 from digitnn.engines.find import find_engine
 from digitnn.errors import FormatError, MissingExtraError
 from digitnn.export.arrays import named_arrays, split_arrays
 from digitnn.export.protocol import (
-    PIXELS,
     LoadedExport,
     Options,
     Outputs,
+    expected_input,
     single_network,
+    takes_features,
     unsupported,
 )
 from digitnn.machine.resources import threads
@@ -42,7 +40,7 @@ from digitnn.network.layers import (
     Sigmoid,
     Tanh,
 )
-from digitnn.network.network import Network
+from digitnn.network.network import DIGITS, Network, Samples
 from digitnn.network.storage.safetensors import load_safetensors
 from digitnn.runs.ensembles import Trained
 from digitnn.wording import count, error_text
@@ -55,15 +53,15 @@ from torch import nn
 $imports
 
 class Standardise(nn.Module):
-    """(pixel - mean) / std, for images (n, 28, 28), uint8, 0 for paper to 255 for ink."""
+    """$standardise"""
 
     def __init__(self):
         super().__init__()
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("std", torch.ones(()))
 
-    def forward(self, images):
-        return (images[:, None].float() - self.mean) / self.std
+    def forward(self, $input):
+        return ($planes - self.mean) / self.std
 
 
 model = nn.Sequential(
@@ -75,8 +73,8 @@ $modules
     )
 )
 model.load_state_dict($load)
-model.eval()  # logits = model(images)
-''')
+model.eval()  # logits = model($input)
+$labels''')
 
 _LOADING = {
     "pt": ("", "torch.load({path}, weights_only=True)"),
@@ -92,8 +90,25 @@ def pytorch_source(network: Network, path: Path, format_name: str) -> str:
         f'            ("{index}", nn.{_module(index, layer, shape, format_name)}),'
         for index, (layer, shape) in enumerate(layers)
     ]
-    call = load.format(path=_quoted(str(path)))
-    return _SOURCE.substitute(imports=imports, modules="\n".join(modules), load=call)
+    if takes_features(network):
+        standardise = f"(x - mean) / std, for features (n, {network.input[0]}), float32."
+        name, planes = "features", "features"
+    else:
+        h, w = network.input[1:]
+        name, planes = "images", "images[:, None].float()"
+        standardise = (
+            f"(pixel - mean) / std, for images (n, {h}, {w}), uint8, 0 for paper to 255 for ink."
+        )
+    labels = "" if network.labels == DIGITS else f"labels = {list(network.labels)!r}\n"
+    return _SOURCE.substitute(
+        imports=imports,
+        standardise=standardise,
+        input=name,
+        planes=planes,
+        modules="\n".join(modules),
+        load=load.format(path=_quoted(str(path))),
+        labels=labels,
+    )
 
 
 def _quoted(text: str) -> str:
@@ -138,7 +153,8 @@ def write_safetensors(trained: Trained, options: Options) -> bytes:
     about = {
         "version": digitnn.__version__,
         "recipe": run.recipe,
-        "pixels": PIXELS,
+        "input": expected_input(run.network),
+        "labels": run.network.labels,
         "network": run.network.to_json(),
     }
     # one entry only, since the library writes several in an order that varies
@@ -196,7 +212,7 @@ def _in_pytorch(path: Path, network: Network, format_name: str) -> LoadedExport:
     exec(pytorch_source(network, path, format_name), names)
     model = names["model"]
 
-    def run(images: UInt8[ndarray, "n 28 28"]) -> Outputs:
+    def run(images: Samples) -> Outputs:
         with torch.inference_mode():
             return Outputs(model(torch.tensor(images)).numpy())
 

@@ -5,17 +5,19 @@ Axes: n images, k classes.
 """
 
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 from numpy import ndarray
 
 from digitnn.errors import ExportError
+from digitnn.evaluation.evaluation import log_softmax
 from digitnn.export.protocol import LoadedExport, Outputs
-from digitnn.reader.digit_classifier import image_classifier, mean_classifier
+from digitnn.network.network import Network, Samples
 from digitnn.runs.ensembles import Ensemble, Trained
 from digitnn.wording import percent
 
@@ -25,8 +27,8 @@ TOLERATED_UP_TO = 100.0
 """Beyond this size of the logits the tolerance grows with them, as float32's rounding does."""
 MIN_EQUAL_WHEN_ROUNDED = 0.99
 """The share of answers that must survive the rounding of the weights."""
-BLOCK = 500
-"""Images computed at once: the activations of larger blocks would take a gigabyte."""
+BLOCK_NUMBERS = 500 * 784
+"""Pixels or features computed at once: the activations of larger blocks would take a gigabyte."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class Conformance:
 def verify(
     loaded: LoadedExport,
     trained: Trained,
-    images: UInt8[ndarray, "n 28 28"],
+    images: Samples,
     path: Path,
     format_name: str,
 ) -> Conformance:
@@ -159,10 +161,11 @@ def require_passed(conformance: Conformance, name: str) -> None:
     raise ExportError(f"{name} does not compute what the run computes: {', '.join(parts)}")
 
 
-def _run(loaded: LoadedExport, images: UInt8[ndarray, "n 28 28"]) -> tuple[Outputs, float]:
+def _run(loaded: LoadedExport, images: Samples) -> tuple[Outputs, float]:
     """Return the outputs, block by block, and the seconds that they took."""
     start = perf_counter()
-    blocks = [loaded.run(images[at : at + BLOCK]) for at in range(0, len(images), BLOCK)]
+    size = max(1, BLOCK_NUMBERS // prod(images.shape[1:]))
+    blocks = [loaded.run(images[at : at + size]) for at in range(0, len(images), size)]
     seconds = perf_counter() - start
     logits = np.concatenate([block.logits for block in blocks])
     probabilities = [block.probabilities for block in blocks if block.probabilities is not None]
@@ -179,20 +182,35 @@ def _agreement(found: Float32[ndarray, "n k"], expected: Float32[ndarray, "n k"]
     return Agreement(equal, float(np.abs(found - expected).max()))
 
 
+def _probabilities(
+    network: Network, logits: Float32[ndarray, "n k"], rejects: bool
+) -> Float32[ndarray, "n c"]:
+    """Return softmax(z / T), with rejects softmax([z / T, 0]) for a network that rejects.
+
+    One that does not gives the last class, "no digit", probability 0 then.
+    """
+    z = logits / np.float32(network.temperature)
+    if rejects:
+        fill = np.float32(0 if network.rejects else -np.inf)
+        z = np.pad(z, ((0, 0), (0, 1)), constant_values=fill)
+    return np.exp(log_softmax(z))
+
+
 def _probability_difference(
     path: Path,
     found: Float32[ndarray, "n c"] | None,
     trained: Trained,
-    images: UInt8[ndarray, "n 28 28"],
+    images: Samples,
 ) -> float | None:
-    """Return the largest difference from the reader's probabilities; None if there are none."""
+    """Return the largest difference from the run's probabilities; None if there are none."""
     if found is None:
         return None
     runs = trained.members if isinstance(trained, Ensemble) else (trained,)
-    classify = mean_classifier(
-        [image_classifier(run.network, run.classifier("scratch")) for run in runs]
-    )
-    classes = len(runs[0].network.labels) + any(run.network.rejects for run in runs)
-    expected = classify(images)[:, :classes]
+    rejects = any(run.network.rejects for run in runs)
+    each = [
+        _probabilities(run.network, run.classifier("scratch").logits(images), rejects)
+        for run in runs
+    ]
+    expected = np.mean(each, axis=0)
     _check_shape(f"{path}: probabilities", found, expected)
     return float(np.abs(found - expected).max())

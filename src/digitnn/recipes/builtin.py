@@ -1,4 +1,5 @@
-"""The built-in recipes. docs/decisions/002, 003 and 007 record how they were found."""
+"""The built-in recipes. docs/decisions/002, 003 and 007 record how they were found; docs/export.md
+has what tiny reaches."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -60,6 +61,16 @@ FIVE_CONVOLUTIONS: Architecture = (
 )
 """Not cropped: shifted digits and those of other writers may reach the margin."""
 
+TINY_LAYERS: Architecture = (
+    Crop(2),
+    *(Conv2d(16, 5, stride=2), *NORMALISE_RELU),
+    *(Conv2d(32, 3, padding=1), *POOL_NORMALISE_RELU),
+    *(Conv2d(48, 3), *NORMALISE_RELU),
+    *(Conv2d(64, 3), *NORMALISE_RELU),
+    *(Flatten(), Dense(10)),
+)
+"""For microcontrollers: 47,000 parameters, and at most 3,200 activations after a layer."""
+
 READER_LAYERS: Architecture = (
     *(Conv2d(32, 5), *POOL_NORMALISE_RELU),
     *(Conv2d(64, 3, padding=1), *NORMALISE_RELU),
@@ -70,6 +81,9 @@ READER_LAYERS: Architecture = (
     *(Flatten(), Dropout(0.3), Dense(10)),
 )
 """The largest network that the reader may ship: 525,000 parameters, one byte each."""
+
+HANDWRITING = Distortion(degrees=8, scale=0.06, shear=0.1, shift=1, elastic=0.3, smoothness=2.5)
+"""Differs from image to image about as much as the digits of one writer do."""
 
 _convolutional = partial(Recipe, engines=("pytorch", "scratch"), initialisation="pytorch")
 
@@ -153,9 +167,16 @@ RECIPES: Mapping[str, Recipe] = {
             optimiser=Adam(learning_rate=0.006, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
             epochs=14,
             loss=SoftmaxCrossEntropy(label_smoothing=0.05),
-            augmentation=Distortion(
-                degrees=8, scale=0.06, shear=0.1, shift=1, elastic=0.3, smoothness=2.5
-            ),
+            augmentation=HANDWRITING,
+        ),
+        _convolutional(
+            name="tiny",
+            summary="for microcontrollers: four convolutions whose int8 weights take 48 kB",
+            layers=TINY_LAYERS,
+            optimiser=Adam(learning_rate=0.006, beta2=0.99, schedule=OneCycle(warm_up=0.2)),
+            epochs=16,
+            loss=SoftmaxCrossEntropy(label_smoothing=0.05),
+            augmentation=HANDWRITING,
         ),
         _convolutional(
             name="cnn-robust",

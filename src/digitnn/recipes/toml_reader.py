@@ -58,43 +58,54 @@ def read_recipe(path: Path) -> Recipe:
 
     Raises `FormatError` if it is not readable text, `UsageError` if it is not a recipe.
     """
+    remedy = f"`digitnn recipes show cnn > {path}` writes one to start from"
+    return recipe_from_toml(read_toml_text(path, "recipe", remedy), str(path))
+
+
+def read_toml_text(path: Path, kind: str, remedy: str) -> str:
+    """Return the text of a file. Raises `FormatError` if it is missing, too large, not text.
+
+    kind: what the file should be, such as "recipe"; remedy: what to do if there is no such file.
+    """
     if path.exists() and not path.is_file():
-        raise FormatError(f"{path}: a recipe is a TOML file, and this is not a file")
+        raise FormatError(f"{path}: a {kind} is a TOML file, and this is not a file")
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        remedy = f"`digitnn recipes show cnn > {path}` writes one to start from"
         raise FormatError(f"{path}: no such file; {remedy}") from None
     except OSError as error:
         raise FormatError(f"{path}: cannot be read: {error.strerror or error}") from None
     if len(content) > MAX_BYTES:
-        raise FormatError(f"{path}: a recipe takes at most {MAX_BYTES:,} bytes, and this has more")
+        raise FormatError(f"{path}: a {kind} takes at most {MAX_BYTES:,} bytes, and this has more")
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FormatError(
-            f"{path}: a recipe is UTF-8 text, but byte {error.start} is {content[error.start]:#04x}"
+            f"{path}: a {kind} is UTF-8 text, but byte {error.start} is {content[error.start]:#04x}"
         ) from None
-    return recipe_from_toml(text, str(path))
 
 
 def recipe_from_toml(text: str, source: str = "recipe") -> Recipe:
     """Return the recipe in `text`. Raises `UsageError` with a message that begins with `source`."""
-    value = _parse(text, source)
+    value = parse_toml(text, source)
     try:
         recipe = Recipe.from_json(_with_base(value))
-        # raises unless the layers' shapes match
-        count = recipe.network(labels=_as_many_labels(recipe)).parameter_count()
-        if count > MAX_PARAMETERS:
-            limit = f"at most {MAX_PARAMETERS:,} are taken"
-            raise NetworkError(f"the network has {brief(count)} parameters; {limit}", ("layers",))
+        check_trainable(recipe)
         _check_name(recipe)
     except NetworkError as error:
-        line = _line_of(error.place, text)
+        line = line_of(error.place, text)
         where = f"{source}, line {line}" if line else source
         raise UsageError(f"{where}: {error}") from None
     return recipe
+
+
+def check_trainable(recipe: Recipe) -> None:
+    """Raise `NetworkError` unless the layers' shapes match and the network is not too large."""
+    parameters = recipe.network(labels=_as_many_labels(recipe)).parameter_count()
+    if parameters > MAX_PARAMETERS:
+        limit = f"at most {MAX_PARAMETERS:,} are taken"
+        raise NetworkError(f"the network has {brief(parameters)} parameters; {limit}", ("layers",))
 
 
 def _as_many_labels(recipe: Recipe) -> tuple[str, ...]:
@@ -104,7 +115,8 @@ def _as_many_labels(recipe: Recipe) -> tuple[str, ...]:
     return tuple(map(str, range(min(units, MAX_CLASSES))))
 
 
-def _parse(text: str, source: str) -> dict[str, Any]:
+def parse_toml(text: str, source: str) -> dict[str, Any]:
+    """Return the content of TOML. Raises `UsageError` with a message that begins with `source`."""
     too_deep = UsageError(f"{source}: not a recipe: nested too deeply")
     if any(line.count(".") > _MAX_DOTS for line in text.split("\n")):
         raise too_deep
@@ -152,8 +164,8 @@ def _check_name(recipe: Recipe) -> None:
         )
 
 
-def _line_of(place: Place, text: str) -> int | None:
-    """Return the line of `place`, if a short search finds it.
+def line_of(place: Place, text: str) -> int | None:
+    """Return the line of `place` in `text`, if a short search finds it.
 
     It is the first line up to which the text, parsed alone, contains the place. A list that is
     still open there is closed for parsing.

@@ -14,12 +14,14 @@ from typing import Any
 from digitnn.atomic_files import write_text
 from digitnn.data.dataset import Dataset
 from digitnn.data.fetch.sources import load
+from digitnn.data.formats.labelled import read_labelled
+from digitnn.data.formats.picture_options import options_from_json
 from digitnn.errors import DataError, RunError
 from digitnn.evaluation.evaluation import Evaluation, evaluate
 from digitnn.evaluation.summary import EvaluationSummary, summarise_evaluation
 from digitnn.network.network import Classifier
 from digitnn.runs.ensembles import Trained
-from digitnn.runs.experiment import load_training_data
+from digitnn.runs.experiment import load_training_data_of
 from digitnn.runs.run import REPORT, read_evaluations
 
 
@@ -52,8 +54,9 @@ def load_split_of(run: Trained, split_name: str, data_dir: Path | None = None) -
     """
     data = run.about["data"]
     if split_name == "test":
-        return inputs_of(run, load(data["collection"], "test", data_dir))
-    valid = load_training_data(data["collection"], data_dir, data["split_seed"]).valid
+        options = options_from_json(data.get("pictures"))
+        return inputs_of(run, load(data["collection"], "test", data_dir, options=options))
+    valid = load_training_data_of(data, data_dir).valid
     if valid.fingerprint() != data["valid"]["sha256"]:
         raise DataError(
             f"the validation images are not those of {run.path} (fingerprints differ): "
@@ -70,6 +73,15 @@ def inputs_of(run: Trained, dataset: Dataset) -> Dataset:
     network = run.network
     dataset.require_shape(network.input, str(run.path))
     return dataset.with_classes(network.labels, str(run.path))
+
+
+def read_external(run: Trained, path: Path, labels: Path | None = None) -> Dataset:
+    """Return other labelled images, fitted and with labels as those of `run`.
+
+    path, labels: see `read_labelled`. Raises like it and `inputs_of`.
+    """
+    options = options_from_json(run.about["data"].get("pictures"))
+    return inputs_of(run, read_labelled(path, labels, options))
 
 
 def evaluate_and_record(

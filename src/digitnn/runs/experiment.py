@@ -2,14 +2,21 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from digitnn.data.dataset import Dataset, split
 from digitnn.data.fetch.sources import load
+from digitnn.data.formats.picture_options import (
+    DEFAULT_OPTIONS,
+    PictureOptions,
+    options_from_json,
+)
 from digitnn.data.synthesis.generate import add_synthetic
 from digitnn.engines.find import find_engine
-from digitnn.errors import RunError, TrainingError
+from digitnn.errors import PeerError, RunError, TrainingError
+from digitnn.network.storage.saved_network import PARAMS
 from digitnn.recipes.recipe import EngineName, Recipe
 from digitnn.runs.identity import identify
 from digitnn.runs.resume import (
@@ -30,6 +37,7 @@ from digitnn.runs.run import (
     write_run,
 )
 from digitnn.training.records import Record, Stopping
+from digitnn.training.starting_point import StartingPoint
 from digitnn.training.training import Training
 
 Watch: TypeAlias = Callable[[Training], Iterable[Record]]
@@ -38,22 +46,38 @@ Watch: TypeAlias = Callable[[Training], Iterable[Record]]
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The training and validation splits of a collection, without its test split."""
+    """The training and validation splits of a collection, without its test split.
+
+    options: how its pictures became images.
+    """
 
     collection: str
     split_seed: int | None
     train: Dataset
     valid: Dataset
+    options: PictureOptions = DEFAULT_OPTIONS
 
 
 def load_training_data(
-    collection: str, data_dir: Path | None = None, split_seed: int | None = None
+    collection: str,
+    data_dir: Path | None = None,
+    split_seed: int | None = None,
+    options: PictureOptions = DEFAULT_OPTIONS,
 ) -> TrainingData:
-    """Fetch `collection` if needed, and split its training file into train and valid."""
-    training_file = load(collection, "train", data_dir)
+    """Fetch `collection` if needed, and split its training file into train and valid.
+
+    options: how pictures become images.
+    """
+    training_file = load(collection, "train", data_dir, options=options)
     n_valid = min(10_000, len(training_file) // 6)
     train, valid = split(training_file, n_valid, split_seed)
-    return TrainingData(collection, split_seed, train, valid)
+    return TrainingData(collection, split_seed, train, valid, options)
+
+
+def load_training_data_of(about: Mapping[str, Any], data_dir: Path | None = None) -> TrainingData:
+    """Load the training data that a run describes in the field `data` of its recipe.json."""
+    options = options_from_json(about.get("pictures"))
+    return load_training_data(about["collection"], data_dir, about["split_seed"], options)
 
 
 def run_experiment(
@@ -65,20 +89,23 @@ def run_experiment(
     watch: Watch,
     checkpointing: Checkpointing | None = None,
     stopping: Stopping | None = None,
+    start: StartingPoint | None = None,
 ) -> Run:
     """Train `recipe` and save the run.
 
     out: the run's folder, checked before training; None takes a new folder under runs/.
     checkpointing: None writes nothing before the end, so that the training cannot be resumed.
     stopping: when to stop early and which epoch to keep; None trains to the end, keeps the last.
+    start: a trained network to continue from; None starts from random parameters.
     """
     path = out or default_path(recipe.name, engine, seed)
-    training = Training(
-        recipe, find_engine(engine), training_set(recipe, data), data.valid, seed, stopping
-    )
+    train, valid = training_set(recipe, data), data.valid
+    training = Training(recipe, find_engine(engine), train, valid, seed, stopping, start)
     if checkpointing is not None:
-        identity = identify(training, engine, data.collection, data.split_seed)
-        return _run_kept(path, training, identity, watch, checkpointing)
+        if start is not None:
+            checkpointing.notify(start.describe(training.network))
+        identity = identify(training, engine, data.collection, data.split_seed, data.options)
+        return run_with_checkpoints(path, training, identity, watch, checkpointing)
     check_free(path)
     try:
         for _ in watch(training):
@@ -89,12 +116,19 @@ def run_experiment(
     return _save(path, training, engine, data)
 
 
+def load_starting_point(path: Path) -> StartingPoint:
+    """Return the network of a run to continue from. Raises `RunError`, for an ensemble too."""
+    run = load_single_run(path)
+    digest = sha256((path / PARAMS).read_bytes()).hexdigest()
+    return StartingPoint(str(path), digest, run.network, run.params)
+
+
 def training_set(recipe: Recipe, data: TrainingData) -> Dataset:
     """Return the training split, with the recipe's synthetic mix if it has one."""
     return add_synthetic(data.train, recipe.synthetic_mix) if recipe.synthetic_mix else data.train
 
 
-def _run_kept(
+def run_with_checkpoints(
     path: Path,
     training: Training,
     identity: Mapping[str, Any],
@@ -103,7 +137,8 @@ def _run_kept(
 ) -> Run:
     """Train with checkpoints in the run's folder, and resume if `checkpointing` asks for it.
 
-    If training ends early the run is written too, so that its network can be used.
+    If training ends early the run is written too, so that its network can be used. identity: the
+    result of `identify` for the training.
     """
     if (run := _finished(path, identity, checkpointing)) is not None:
         return run
@@ -121,6 +156,9 @@ def _run_kept(
             _write(path, training, identity, checkpointing)
             remove_checkpoint(path)  # resuming would fail in the same way
             raise TrainingError(f"{error}; saved in {path}") from None
+        except PeerError:
+            unfinished.save()  # the state after the last whole step
+            raise
         if not training.complete:
             unfinished.save()
             return _write(path, training, identity, checkpointing)
@@ -177,9 +215,9 @@ def _write(
 def _save(path: Path, training: Training, engine: EngineName, data: TrainingData) -> Run:
     """Save the run at `path`, or in a new folder next to it if `path` is taken by now."""
     try:
-        return save_run(path, training, engine, data.collection, data.split_seed)
+        return save_run(path, training, engine, data.collection, data.split_seed, data.options)
     except FileExistsError:
         sibling = path.with_name(default_path(path.name, engine, training.seed).name)
-        return save_run(sibling, training, engine, data.collection, data.split_seed)
+        return save_run(sibling, training, engine, data.collection, data.split_seed, data.options)
     except OSError as error:
         raise RunError(f"cannot write the run to {path}: {error.strerror or error}") from None

@@ -1,6 +1,7 @@
 """Decide whether two trainings are the same, and name how they differ.
 
-A training is identified by recipe, engine, seed, stopping rule and data.
+A training is identified by recipe, engine, seed, stopping rule and data, and by the cut into
+micro-batches and the trained network that it starts from, if there are any.
 """
 
 import json
@@ -10,6 +11,8 @@ from hashlib import sha256
 from typing import Any
 
 from digitnn.data.dataset import Dataset
+from digitnn.data.formats.picture_options import DEFAULT_OPTIONS, PictureOptions
+from digitnn.engines.micro_batches import CutsBatches
 from digitnn.training.training import Training
 
 NOT_COMPARED = (
@@ -18,19 +21,30 @@ NOT_COMPARED = (
     "data.train.name",
     "data.valid.name",
     "stopping.max_seconds",
+    "from.path",
 )
 """Fields that affect neither a step nor the epoch that is kept."""
 SETTINGS = ("recipe", "engine", "stopping", "data")
 """Fields that runs with different seeds share."""
+OPTIONAL_SETTINGS = ("micro_batches", "reduction", "from")
+"""Fields that only trainings on micro-batches, or from a trained network, have."""
 MAX_NAMED_SETTINGS = 2
 """Settings that a run is named by in tables."""
 
 
-def identify(training: Training, engine: str, data: str, split_seed: int | None) -> dict[str, Any]:
+def identify(
+    training: Training,
+    engine: str,
+    data: str,
+    split_seed: int | None,
+    options: PictureOptions = DEFAULT_OPTIONS,
+) -> dict[str, Any]:
     """Return recipe, engine, seed, stopping rule and data fingerprints as JSON values.
 
-    data: the collection's name.
+    A training on micro-batches has their number and how their gradients are added, but not the
+    number of processes. data: the collection's name; options: how its pictures became images.
     """
+    cut = training.engine.micro_batches if isinstance(training.engine, CutsBatches) else None
     return {
         "recipe": training.recipe.to_json(),
         "engine": engine,
@@ -41,7 +55,10 @@ def identify(training: Training, engine: str, data: str, split_seed: int | None)
             "split_seed": split_seed,
             "train": _fingerprint(training.train),
             "valid": _fingerprint(training.valid),
+            **({"pictures": options.to_json()} if options.to_json() else {}),
         },
+        **({"micro_batches": cut.count, "reduction": cut.reduction} if cut else {}),
+        **({"from": training.start.to_json()} if training.start else {}),
     }
 
 
@@ -50,7 +67,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
     old: may have more fields than `new` at the top level, as recipe.json has.
     """
-    before = dict(_leaves({key: old.get(key) for key in new}))
+    known = {key: old.get(key) for key in new if key not in OPTIONAL_SETTINGS}
+    before = dict(_leaves(known | {key: old[key] for key in OPTIONAL_SETTINGS if key in old}))
     after = dict(_leaves(new))
     return [
         f"{name} was {_short(before.get(name))} and is {_short(after.get(name))}"
@@ -66,7 +84,8 @@ def fingerprint(identity: Mapping[str, Any]) -> str:
 
 def settings_of(about: Mapping[str, Any]) -> str:
     """Return a SHA-256 of the settings in recipe.json, which runs of different seeds share."""
-    return fingerprint({key: about.get(key) for key in SETTINGS})
+    cut = [key for key in OPTIONAL_SETTINGS if key in about]
+    return fingerprint({key: about.get(key) for key in (*SETTINGS, *cut)})
 
 
 def distinguish_settings(abouts: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -75,7 +94,8 @@ def distinguish_settings(abouts: Sequence[Mapping[str, Any]]) -> list[str]:
     For example "l2 5" or "optimiser Sgd". If more than two settings differ, or their names are not
     unique, "settings" and the first digits of `settings_of`, as on the leaderboard.
     """
-    settings = [{key: about.get(key) for key in SETTINGS} for about in abouts]
+    keys = (*SETTINGS, *(key for key in OPTIONAL_SETTINGS if any(key in one for one in abouts)))
+    settings = [{key: about.get(key) for key in keys} for about in abouts]
     fields = list(_disagreeing(settings))
     words = [
         ", ".join(_worded(name, values[i]) for name, values in fields) for i in range(len(abouts))
@@ -106,6 +126,8 @@ def _disagreeing(values: Sequence[Any], name: str = "") -> Iterator[tuple[str, S
 def _worded(name: str, value: Any) -> str:
     kind = name.rpartition(".")[2]
     words = kind.replace("_", " ")
+    if name == "from":
+        return f"from {value['path']}" if value else "from random weights"
     if value is None:
         return f"no {words}"
     if isinstance(value, Mapping):

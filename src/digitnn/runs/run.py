@@ -23,10 +23,12 @@ from typing import Any, get_args
 from numpy import ndarray
 
 from digitnn.atomic_files import new_directory, write_text
+from digitnn.data.formats.picture_options import DEFAULT_OPTIONS, PictureOptions
 from digitnn.engines.find import find_engine
 from digitnn.errors import RunError
 from digitnn.machine.describe import describe_machine
 from digitnn.network.network import Classifier, Network
+from digitnn.network.storage.not_runs import check_is_no_file
 from digitnn.network.storage.safetensors import save_safetensors
 from digitnn.network.storage.saved_network import NETWORK, PARAMS, load_network, read_json
 from digitnn.recipes.recipe import EngineName
@@ -109,14 +111,20 @@ def is_run(path: Path) -> bool:
 
 
 def save_run(
-    path: Path, training: Training, engine: str, data: str, split_seed: int | None = None
+    path: Path,
+    training: Training,
+    engine: str,
+    data: str,
+    split_seed: int | None = None,
+    options: PictureOptions = DEFAULT_OPTIONS,
 ) -> Run:
     """Write the current state of `training` as a run at `path`, whole or not at all.
 
-    data: the collection's name; the images are recorded by fingerprint.
+    data: the collection's name; the images are recorded by fingerprint. options: how its pictures
+    became images.
     """
     with new_directory(path) as folder:
-        run = write_run(folder, training, identify(training, engine, data, split_seed))
+        run = write_run(folder, training, identify(training, engine, data, split_seed, options))
     return replace(run, path=path)
 
 
@@ -157,6 +165,7 @@ def load_single_run(path: Path | str) -> Run:
     path = Path(path)
     if (path / MEMBERS).is_dir():
         raise RunError(f"{path} is an ensemble, not one network: name one of {path / MEMBERS}")
+    check_is_no_file(path)
     if not path.is_dir():
         raise RunError(f"{path} is not a run: no such folder (`digitnn train` makes one)")
     missing = [name for name in (NETWORK, PARAMS, RECIPE) if not (path / name).is_file()]

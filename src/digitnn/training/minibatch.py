@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from digitnn.data.augmentation.apply import augment_batch
+from digitnn.data.augmentation.apply import Augmentation, augment_batch
 from digitnn.data.dataset import Dataset, batches
+from digitnn.engines.micro_batches import CutsBatches
 from digitnn.engines.protocols import Engine, Outcome
 from digitnn.errors import TrainingError
 from digitnn.network.network import Network, Params
@@ -66,6 +67,7 @@ class MiniBatchLoop:
     ) -> None:
         self._recipe, self._optimiser = recipe, optimiser
         self._train, self._streams = train, streams
+        self._cut = engine.micro_batches if isinstance(engine, CutsBatches) else None
         self._trainer = engine.trainer(network, start, optimiser, recipe.loss, streams.dropout)
         self._steps_per_epoch = recipe.steps_per_epoch(len(train))
         self._total_steps = recipe.epochs * self._steps_per_epoch
@@ -122,9 +124,7 @@ class MiniBatchLoop:
         rate = learning_rate_at(optimiser, self.step, self._total_steps)
         images = self._train.images[batch]
         if recipe.augmentation:
-            images = augment_batch(
-                images, recipe.augmentation, self._streams.augmentation, self.step
-            )
+            images = self._augment(images, recipe.augmentation)
         outcome = self._trainer.step(images, self._train.labels[batch], rate)
         if not isfinite(outcome.total):
             raise diverged(
@@ -136,6 +136,16 @@ class MiniBatchLoop:
             self._average = averaging.update(
                 self._average, self._trainer.parameters(), recipe.averaging
             )
+
+    def _augment(self, images: ndarray, augmentation: Augmentation) -> ndarray:
+        """Augment a batch, or those of its micro-batches that this process computes."""
+        seed = self._streams.augmentation
+        if self._cut is None:
+            return augment_batch(images, augmentation, seed, self.step)
+        for part, at in self._cut.own(len(images)):
+            if at.stop > at.start:
+                images[at] = augment_batch(images[at], augmentation, seed, self.step, part)
+        return images
 
     def _stage(self, epoch: int) -> Stage:
         steps = self.step - (epoch - 1) * self._steps_per_epoch

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 from numpy import ndarray
 
 from digitnn.data.dataset import Dataset
+from digitnn.engines.micro_batches import CutsBatches
 from digitnn.engines.protocols import Engine, check_size
 from digitnn.errors import CheckpointError, DataError, ShapeError, TrainingError
 from digitnn.evaluation.evaluation import evaluate
@@ -29,6 +31,7 @@ from digitnn.training.records import (
     Stopping,
     best_epoch,
 )
+from digitnn.training.starting_point import StartingPoint
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +57,11 @@ class Training:
 
     seed determines the initial weights, the order of the batches, the augmentation and the dropout
     masks. Each has a random stream of its own, so both engines start from the same weights and
-    train on the same batches. Raises `TrainingError` for too few images, or when the loss is no
-    longer finite; `params()` then returns the parameters after the last complete epoch, the last
-    record of `history`. complete: whether the training ran to its end; stopped: the reason if it
-    ended early.
+    train on the same batches. With `start`, a trained network, the layers that fit it start from
+    its parameters. Raises `TrainingError` for too few images, if no layer fits `start`, or when the
+    loss is no longer finite; `params()` then returns the parameters after the last complete epoch,
+    the last record of `history`. complete: whether the training ran to its end; stopped: the reason
+    if it ended early.
 
     To continue in another process, take a `checkpoint` after any record, and `resume` it there. A
     full-batch training continues with `use_cache` instead. The result is identical to the bit to
@@ -72,6 +76,7 @@ class Training:
         valid: Dataset,
         seed: int,
         stopping: Stopping | None = None,
+        start: StartingPoint | None = None,
     ) -> None:
         min_size = 1 if recipe.is_full_batch else recipe.batch_size
         if len(train) < min_size:
@@ -90,9 +95,8 @@ class Training:
         self.history: list[EpochRecord] = []
         self._streams = streams(seed)
         self._best: dict[str, ndarray] | None = None
-        self._last_params = initial_parameters(
-            self.network, recipe.initialisation, self._streams.weights
-        )
+        self.start = start
+        self._last_params = self._begin_with(self._streams.weights)
         self._loop: MiniBatchLoop | FullBatchLoop | None = None
         self._resumed: Checkpoint | None = None
         self._cache: PointCache | None = None
@@ -110,11 +114,16 @@ class Training:
     def initial_params(self) -> dict[str, ndarray]:
         """Return the initial parameters, float32; ignored pixels of `least_std` have weight 0."""
         recipe = self.recipe
-        start = initial_parameters(self.network, recipe.initialisation, streams(self.seed).weights)
+        start = self._begin_with(streams(self.seed).weights)
         if not recipe.is_full_batch:
             return start
         kept = varying_pixels(self.train.images, recipe.least_std)
         return expand(restrict(start, kept), kept)
+
+    def _begin_with(self, rng: np.random.Generator) -> dict[str, ndarray]:
+        """Return drawn parameters, where `start` has fitting ones these instead."""
+        drawn = initial_parameters(self.network, self.recipe.initialisation, rng)
+        return self.start.initial_parameters(self.network, drawn) if self.start else drawn
 
     def last_params(self) -> dict[str, ndarray]:
         """Return the parameters after the last validated epoch, even if another one is kept."""
@@ -168,6 +177,19 @@ class Training:
             raise CheckpointError(f"a checkpoint of another training: {error}") from None
         self._last_params, self._best = dict(checkpoint.arrays["last_epoch"]), best
         self.history, self._resumed, self._loop = history, checkpoint, loop
+
+    @property
+    def resumed(self) -> Checkpoint | None:
+        """The checkpoint that `resume` was given; None for a training from the beginning."""
+        return self._resumed
+
+    def steps(self) -> Iterator[Stage]:
+        """Take the mini-batch steps only, without validation, records or reasons to stop.
+
+        For a process that helps another one, which iterates the same training.
+        """
+        self._loop = loop = self._loop or self._begin(Clock())
+        yield from loop
 
     def use_cache(self, cache: PointCache) -> None:
         """Full batch: take evaluated points from `cache` and add new ones to it."""
@@ -241,6 +263,8 @@ class Training:
         last = n if self.recipe.is_full_batch else n % size or size
         try:
             check_size(self.network, last)
+            if isinstance(self.engine, CutsBatches):
+                self.engine.micro_batches.check(self.network, last)
         except TrainingError as error:
             raise TrainingError(
                 f"recipe {self.recipe.name}: of {n} images, {size} at a time, the last batch of an "

@@ -24,6 +24,7 @@ from numpy import ndarray
 
 from digitnn.errors import DataError, DigitnnError, RunError
 from digitnn.network.network import Network
+from digitnn.network.storage.not_runs import check_is_no_file
 from digitnn.network.storage.safetensors import load_safetensors
 
 NETWORK, PARAMS = "network.json", "params.safetensors"
@@ -39,6 +40,7 @@ def load_network(folder: Path) -> tuple[Network, dict[str, ndarray]]:
 
     Raises `RunError` naming what is missing, damaged or inconsistent.
     """
+    check_is_no_file(folder)
     try:
         network = Network.from_json(read_json(folder / NETWORK))
         params = dequantise(load_safetensors(folder / PARAMS))

@@ -7,7 +7,8 @@ usage).
     DigitnnError
       UsageError   DataError -> FormatError   PictureError   SourceError
       NetworkError -> ShapeError   TrainingError   GradientError
-      RunError   CheckpointError   Interruption   MissingExtraError
+      RunError   CheckpointError   TuningError   CollectionError   PeerError
+      Interruption   MissingExtraError
 """
 
 import operator
@@ -74,8 +75,20 @@ class CheckpointError(DigitnnError):
     """A checkpoint that is damaged, or belongs to another training."""
 
 
+class PeerError(DigitnnError):
+    """Another process of a training ended, does not answer, or computes something else."""
+
+
 class ExportError(DigitnnError):
     """An export that a format cannot hold, or that does not compute what the run computes."""
+
+
+class TuningError(DigitnnError):
+    """A search that cannot go on: a storage of another search, no draw that can be trained."""
+
+
+class CollectionError(DigitnnError):
+    """A collection that cannot be read: an input that is no tar, the output of another job."""
 
 
 class Interruption(DigitnnError):

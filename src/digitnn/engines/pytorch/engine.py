@@ -54,37 +54,55 @@ class PytorchTrainer:
         self._steps = torch.zeros((), dtype=torch.int64)
         self._device = chosen_device()
         self._dtype = torch.float64 if precision(params) == np.float64 else torch.float32
-        self._module = _placed(build(network, params, self._dtype), self._device).train()
+        self.module = _placed(build(network, params, self._dtype), self._device).train()
         self._loss = loss
-        self._optimiser = build_optimiser(optimiser, self._module.parameters())
+        self._optimiser = build_optimiser(optimiser, self.module.parameters())
+
+    @property
+    def steps(self) -> int:
+        """The number of steps taken."""
+        return int(self._steps)
 
     def step(self, images: Samples, labels: UInt8[ndarray, " n"], learning_rate: float) -> Outcome:
         """Take one step, see `Trainer.step`."""
         check_batch(self._network, images, labels)
-        kept = kept_units(self._network, len(labels), self._seed, int(self._steps))
-        for index, units in kept.items():
-            self._module[index].kept = _to_tensor(units, self._device)
-        buffers = [(buffer, buffer.clone()) for buffer in self._module.buffers()]
-        x = to_input(_to_tensor(images, self._device), self._network).to(self._dtype)
-        targets = _to_tensor(labels, self._device).long()
-        logits = self._module(x)
-        total = LOSSES[type(self._loss)](self._loss, logits, targets)
-        outcome = Outcome(total.item(), int((logits.argmax(dim=1) == targets).sum()))
+        kept = kept_units(self._network, len(labels), self._seed, self.steps)
+        buffers = [(buffer, buffer.clone()) for buffer in self.module.buffers()]
+        total, outcome = self.forward(images, labels, kept)
         if total.isfinite():
-            for group in self._optimiser.param_groups:
-                group["lr"] = learning_rate
             self._optimiser.zero_grad()
-            (total / len(targets)).backward()  # type: ignore[no-untyped-call]
-            self._optimiser.step()
-            self._steps += 1
+            (total / len(labels)).backward()  # type: ignore[no-untyped-call]
+            self.update(learning_rate)
         else:  # BatchNorm has already updated its running statistics
             for buffer, before in buffers:
                 buffer.copy_(before)
         return outcome
 
+    def forward(
+        self, images: Samples, labels: UInt8[ndarray, " n"], kept: Mapping[int, ndarray]
+    ) -> tuple[Tensor, Outcome]:
+        """Return the summed loss, which can be differentiated, and the outcome.
+
+        kept: the units that each dropout layer keeps, by the index of the layer.
+        """
+        for index, units in kept.items():
+            self.module[index].kept = _to_tensor(units, self._device)
+        x = to_input(_to_tensor(images, self._device), self._network).to(self._dtype)
+        targets = _to_tensor(labels, self._device).long()
+        logits = self.module(x)
+        total = LOSSES[type(self._loss)](self._loss, logits, targets)
+        return total, Outcome(total.item(), int((logits.argmax(dim=1) == targets).sum()))
+
+    def update(self, learning_rate: float) -> None:
+        """Take the optimiser's step along the gradients that the parameters have."""
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate
+        self._optimiser.step()
+        self._steps += 1
+
     def parameters(self) -> dict[str, ndarray]:
         """Return a copy of the current parameters and buffers, without BatchNorm's batch count."""
-        state = self._module.state_dict()
+        state = self.module.state_dict()
         return {name: to_array(state[name]) for name in self._network.state_shapes()}
 
     def state(self) -> dict[str, ndarray]:
@@ -104,9 +122,9 @@ class PytorchTrainer:
 
     def _state_tensors(self) -> dict[str, Tensor]:
         """Return the tensors that change from step to step, by name, not copied."""
-        tensors = {f"parameters.{name}": p for name, p in self._module.state_dict().items()}
+        tensors = {f"parameters.{name}": p for name, p in self.module.state_dict().items()}
         tensors["steps"] = self._steps
-        for name, parameter in self._module.named_parameters():
+        for name, parameter in self.module.named_parameters():
             for what, tensor in self._optimiser.state[parameter].items():
                 tensors[f"optimiser.{name}.{what}"] = tensor
         return tensors

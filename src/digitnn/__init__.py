@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from digitnn.engines.find import find_engine
     from digitnn.engines.gradient_check import check_gradient
     from digitnn.errors import DigitnnError, GradientError, PictureError
+    from digitnn.estimators.classifiers import ScratchClassifier as ScratchClassifier
+    from digitnn.estimators.classifiers import TorchClassifier as TorchClassifier
+    from digitnn.estimators.digit_reader import DigitReader as DigitReader
     from digitnn.evaluation.evaluation import evaluate
     from digitnn.evaluation.statistics import compare_paired
     from digitnn.network.network import Network
@@ -32,6 +35,8 @@ _HOMES = {
     "engines.find": ("find_engine",),
     "engines.gradient_check": ("check_gradient",),
     "errors": ("DigitnnError", "GradientError", "PictureError"),
+    "estimators.classifiers": ("ScratchClassifier", "TorchClassifier"),
+    "estimators.digit_reader": ("DigitReader",),
     "evaluation.evaluation": ("evaluate",),
     "evaluation.statistics": ("compare_paired",),
     "network.network": ("Network",),
@@ -44,6 +49,9 @@ _HOMES = {
     "training.training": ("Training",),
 }
 """Each module and the public names that live in it."""
+
+_ESTIMATORS = ("DigitReader", "ScratchClassifier", "TorchClassifier")
+"""Not in `__all__`: they need scikit-learn, which `from digitnn import *` should not."""
 
 __all__ = [
     "RECIPES",
@@ -79,4 +87,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [*__all__, *_ESTIMATORS]

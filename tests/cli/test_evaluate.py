@@ -95,7 +95,7 @@ def test_disputed_labels_are_listed_for_their_own_data_only(
 def test_a_digit_that_no_image_shows_is_named(digits: Dataset) -> None:
     some = digits[(digits.labels != 4) & (digits.labels != 7)]
     found = summarise_evaluation(read(np.zeros((len(some), 10), np.float32), some), some)
-    assert found.absent == (4, 7)
+    assert found.absent == ("4", "7")
     assert describe_summary(found)[-1].startswith("there is no image of 4, 7,")
     assert found.to_json()["per_class"][4]["recall"] is None
 

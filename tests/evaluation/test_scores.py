@@ -37,7 +37,7 @@ def test_a_guess_among_ten_has_a_brier_score_of_nine_tenths() -> None:
 
 def test_precision_recall_and_f1_agree_with_scikit_learn(answers) -> None:
     logits, labels = answers
-    found = score_classes(confusion_of(logits, labels))
+    found = score_classes(confusion_of(logits, labels), "0123456789")
     expected = precision_recall_fscore_support(labels, logits.argmax(axis=1))
     for name, values in zip(("precision", "recall", "f1", "images"), expected, strict=True):
         assert [getattr(score, name) for score in found] == pytest.approx(list(values))
@@ -52,7 +52,7 @@ def test_a_digit_that_no_image_shows_has_no_recall_and_one_never_read_no_precisi
     confusion = np.diag([5] * 10)
     confusion[3, 3] = 0  # shown by none, read as none
     confusion[7] = [0, 5, 0, 0, 0, 0, 0, 0, 0, 0]  # shown, never read
-    scores = score_classes(confusion)
+    scores = score_classes(confusion, "0123456789"[: len(confusion)])
     assert (scores[3].recall, scores[3].precision, scores[3].f1) == (None, None, None)
     assert (scores[7].recall, scores[7].precision, scores[7].f1) == (0, None, 0)
     assert scores[1].precision == 0.5

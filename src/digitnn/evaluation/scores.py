@@ -3,6 +3,7 @@
 Axes: n images, k classes.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import exp, log
 from typing import Any
@@ -100,14 +101,16 @@ def brier_score(logits: Float32[ndarray, "n k"], labels: UInt8[ndarray, " n"]) -
 
 @dataclass(frozen=True)
 class ClassScore:
-    """The scores of one digit.
+    """The scores of one class.
 
-    images: the number of images of this digit; predicted: the number of images classified as it;
-    recall: the share of its images that are classified correctly; precision: the share of the
-    images classified as it that are correct; f1: their harmonic mean. None if a denominator is 0.
+    label: its index; images: the number of its images; predicted: the number of images classified
+    as it; recall: the share of its images that are classified correctly; precision: the share of
+    the images classified as it that are correct; f1: their harmonic mean. None if a denominator
+    is 0.
     """
 
     label: int
+    name: str
     images: int
     predicted: int
     recall: float | None
@@ -122,17 +125,18 @@ class ClassScore:
         return _to_json(self)
 
 
-def score_classes(confusion: Int[ndarray, "k k"]) -> tuple[ClassScore, ...]:
+def score_classes(confusion: Int[ndarray, "k k"], names: Sequence[str]) -> tuple[ClassScore, ...]:
     """Return a score for each class; confusion[i, j]: images of i predicted as j."""
-    return tuple(_score_class(confusion, label) for label in range(len(confusion)))
+    return tuple(_score_class(confusion, label, name) for label, name in enumerate(names))
 
 
-def _score_class(confusion: Int[ndarray, "k k"], label: int) -> ClassScore:
+def _score_class(confusion: Int[ndarray, "k k"], label: int, name: str) -> ClassScore:
     hits = int(confusion[label, label])
     images, predicted = int(confusion[label].sum()), int(confusion[:, label].sum())
     total = images + predicted
     return ClassScore(
         label=label,
+        name=name,
         images=images,
         predicted=predicted,
         recall=hits / images if images else None,

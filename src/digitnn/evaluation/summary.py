@@ -3,6 +3,7 @@
 docs/statistics.md defines each figure and names its source.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32
 from numpy import ndarray
 
-from digitnn.data.dataset import Dataset
+from digitnn.data.dataset import DIGITS, Dataset
 from digitnn.evaluation.disputed_labels import Disputed, find_disputed, score_disputed
 from digitnn.evaluation.evaluation import Evaluation, mean_nats
 from digitnn.evaluation.risk_coverage import RiskCoverage, log_odds, measure_risk_coverage
@@ -65,9 +66,9 @@ class EvaluationSummary:
     disputed: Disputed | None
 
     @property
-    def absent(self) -> tuple[int, ...]:
-        """The digits without an image."""
-        return tuple(score.label for score in self.classes if not score.images)
+    def absent(self) -> tuple[str, ...]:
+        """The names of the classes without an image."""
+        return tuple(score.name for score in self.classes if not score.images)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON values that `digitnn evaluate --json` prints."""
@@ -110,7 +111,7 @@ def summarise_evaluation(
         bins=bins,
         temperature=temperature,
         tempered=_temper(logits, dataset, temperature, in_sample=validation is None),
-        classes=score_classes(evaluation.confusion),
+        classes=score_classes(evaluation.confusion, dataset.classes),
         risk_coverage=measure_risk_coverage(log_odds(logits), right),
         most_wrong=find_most_wrong(logits, labels),
         disputed=score_disputed(evaluation.predictions, labels, disputed) if disputed else None,
@@ -138,7 +139,7 @@ def describe_summary(summary: EvaluationSummary) -> list[str]:
     lines = [
         _describe_probabilities(summary),
         f"error rate of the most confident {rates}",
-        *_describe_digits(summary),
+        *_describe_classes(summary),
     ]
     if summary.disputed:
         lines.append(_describe_disputed(summary.disputed))
@@ -155,9 +156,11 @@ def _describe_probabilities(summary: EvaluationSummary) -> str:
     )
 
 
-def _describe_digits(summary: EvaluationSummary) -> list[str]:
-    """Return lines on the hardest digit, the most common confusion, and absent digits."""
+def _describe_classes(summary: EvaluationSummary) -> list[str]:
+    """Return lines on the hardest class, the most common confusion, and absent classes."""
     lines = []
+    names = [score.name for score in summary.classes]
+    noun = noun_of(names)
     shown = [(score.recall, score) for score in summary.classes if score.recall is not None]
     recall, worst = min(shown, key=lambda pair: pair[0])
     wrong = summary.evaluation.confusion.copy()
@@ -166,14 +169,22 @@ def _describe_digits(summary: EvaluationSummary) -> list[str]:
         i, j = np.unravel_index(wrong.argmax(), wrong.shape)
         low, high = worst.recall_interval
         lines.append(
-            f"hardest digit: {worst.label}, {percent(recall)} of {worst.images} correct "
-            f"({percent(low)} to {percent(high)}); most common mistake: {i} predicted as {j}, "
+            f"hardest {noun}: {worst.name}, {percent(recall)} of {worst.images} correct "
+            f"({percent(low)} to {percent(high)}); most common mistake: {names[i]} predicted as "
+            f"{names[j]}, "
             f"{count(int(wrong[i, j]), 'time')}"
         )
     if absent := summary.absent:
-        digits = ", ".join(map(str, absent))
-        lines.append(f"there is no image of {digits}, and so no score for these digits")
+        lines.append(
+            f"there is no image of {', '.join(absent)}, and so no score for "
+            f"{'these digits' if noun == 'digit' else 'these classes'}"
+        )
     return lines
+
+
+def noun_of(names: Sequence[str]) -> str:
+    """Return what the classes are called in texts: "digit", or "class" for any others."""
+    return "digit" if tuple(names) == DIGITS else "class"
 
 
 def _describe_disputed(disputed: Disputed) -> str:

@@ -1,5 +1,6 @@
 """The sections on accuracy: digits, confusions, confident mistakes, and disputed labels."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from numpy import ndarray
 from digitnn.evaluation.disputed_labels import SOURCE
 from digitnn.evaluation.scores import ClassScore
 from digitnn.evaluation.statistics import Interval
-from digitnn.report.charts import draw_digits
+from digitnn.evaluation.summary import noun_of
+from digitnn.report.charts import draw_classes
 from digitnn.report.elements import Chart, Table, ink, inline_svg
 from digitnn.report.measured import Measurements
 from digitnn.wording import count, percent, percent_range
@@ -22,6 +24,7 @@ def accuracy_section(measured: Measurements) -> dict[str, Any]:
     to 100, relative to the most frequent one.
     """
     evaluation_summary = measured.evaluation_summary
+    names = measured.dataset.classes
     confusion = evaluation_summary.evaluation.confusion
     mistakes = confusion - np.diag(np.diag(confusion))
     shades = np.rint(100 * mistakes / max(1, mistakes.max())).astype(int)
@@ -29,41 +32,45 @@ def accuracy_section(measured: Measurements) -> dict[str, Any]:
         {
             "picture": ink(
                 measured.dataset.images[[one.index]],
-                f"Image {one.index}, labelled {one.label}, classified as {one.predicted}",
+                f"Image {one.index}, labelled {names[one.label]}, "
+                f"classified as {names[one.predicted]}",
                 zoom=3,
             ),
-            "label": one.label,
-            "predicted": one.predicted,
+            "label": names[one.label],
+            "predicted": names[one.predicted],
             "probability": percent(one.probability),
         }
         for one in evaluation_summary.most_wrong
     ]
     return {
-        "digits": _digits(evaluation_summary.classes),
+        "digits": _digits(evaluation_summary.classes, noun_of(names)),
+        "noun": noun_of(names),
+        "names": names,
         "confusion": confusion.tolist(),
         "shades": shades.tolist(),
-        "confusion_words": _confusion_words(mistakes),
+        "confusion_words": _confusion_words(mistakes, names),
         "wrong": wrong,
         "wrong_words": _wrong_words(len(wrong), evaluation_summary.evaluation.errors),
     }
 
 
-def _digits(classes: tuple[ClassScore, ...]) -> Chart:
+def _digits(classes: tuple[ClassScore, ...], noun: str) -> Chart:
     known = [(one.recall, one) for one in classes if one.recall is not None]
     recall, hardest = min(known, key=lambda pair: pair[0])
-    absent = [str(one.label) for one in classes if not one.images]
+    absent = [one.name for one in classes if not one.images]
     words = (
-        "Recall is the share of a digit's images that are classified as it; precision is the share "
-        "of the images classified as a digit that show it. The lines are 95 % intervals: where "
-        f"they overlap widely, the digits may be equally hard. Digit {hardest.label} has the "
-        f"lowest recall: {percent(recall)} of {count(hardest.images, 'image')}."
+        f"Recall is the share of a {noun}'s images that are classified as it; precision is the "
+        f"share of the images classified as a {noun} that show it. The lines are 95 % intervals: "
+        "where they overlap widely, two may be equally hard. "
+        f"{noun.title()} {hardest.name} has the lowest recall: {percent(recall)} of "
+        f"{count(hardest.images, 'image')}."
     )
     if absent:
         words += f" There is no image of {', '.join(absent)}, so their recall is unknown."
-    label = "Recall and precision of each digit with intervals; the table below has the numbers."
+    label = f"Recall and precision of each {noun} with intervals; the table below has the numbers."
     rows = [
         (
-            str(one.label),
+            one.name,
             f"{one.images:,}",
             *_share(one.recall, one.recall_interval),
             *_share(one.precision, one.precision_interval),
@@ -71,11 +78,11 @@ def _digits(classes: tuple[ClassScore, ...]) -> Chart:
         )
         for one in classes
     ]
-    head = ("digit", "images", "recall", "interval", "precision", "interval", "F1", "interval")
+    head = (noun, "images", "recall", "interval", "precision", "interval", "F1", "interval")
     return Chart(
-        inline_svg(draw_digits(classes), "digits", label),
+        inline_svg(draw_classes(classes, noun), "digits", label),
         words,
-        Table("Recall, precision and F1 of each digit, with 95 % intervals", head, rows),
+        Table(f"Recall, precision and F1 of each {noun}, with 95 % intervals", head, rows),
     )
 
 
@@ -85,15 +92,17 @@ def _share(share: float | None, interval: Interval | None) -> tuple[str, str]:
     return percent(share), percent_range(interval)
 
 
-def _confusion_words(mistakes: Int[ndarray, "k k"]) -> str:
+def _confusion_words(mistakes: Int[ndarray, "k k"], names: Sequence[str]) -> str:
     words = (
-        "A row is the true digit, a column the predicted one; the diagonal is correct. The "
+        "A row is the true label, a column the predicted one; the diagonal is correct. The "
         "stronger the colour, the more frequent the mistake."
     )
     most = int(mistakes.max())
     if not most:
         return words + " There were none."
-    most_frequent = [f"{i} classified as {j}" for i, j in np.argwhere(mistakes == most)]
+    most_frequent = [
+        f"{names[i]} classified as {names[j]}" for i, j in np.argwhere(mistakes == most)
+    ]
     if len(most_frequent) > 3:
         return f"{words} No mistake occurred more than {count(most, 'time')}."
     return f"{words} The most frequent, {count(most, 'time')}: {', '.join(most_frequent)}."

@@ -29,9 +29,9 @@ FULL_WIDTH_INCHES, HALF_WIDTH_INCHES = 4.8, 3.4
 FONT_POINTS = 9
 
 
-def draw_digits(classes: Sequence[ClassScore]) -> Figure:
-    """Draw recall and precision of each digit with their intervals."""
-    figure, axes = _new(FULL_WIDTH_INCHES, 2.9)
+def draw_classes(classes: Sequence[ClassScore], noun: str) -> Figure:
+    """Draw recall and precision of each class, a `noun`, with their intervals."""
+    figure, axes = new_panel(FULL_WIDTH_INCHES, 2.9)
     for name, colour, marker, aside in (
         ("recall", COLOURS[0], "o", -0.13),
         ("precision", COLOURS[1], "s", 0.13),
@@ -55,7 +55,8 @@ def draw_digits(classes: Sequence[ClassScore]) -> Figure:
             elinewidth=1.4,
             label=name,
         )
-    axes.set(xticks=range(len(classes)), xlabel="digit", ylabel="%")
+    axes.set(xlabel=noun, ylabel="%")
+    axes.set_xticks(range(len(classes)), [one.name for one in classes])
     axes.grid(axis="y", alpha=0.6, linewidth=0.6)
     axes.legend(
         frameon=False, fontsize=FONT_POINTS, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1)
@@ -81,7 +82,7 @@ def draw_sweeps(curves: Sequence[Curve]) -> Figure:
 
 def draw_attacks(rows: Sequence[AdversarialRow], accuracy: float) -> Figure:
     """Draw the accuracy over epsilon for FGSM and PGD; `accuracy` is that at epsilon 0."""
-    figure, axes = _new(FULL_WIDTH_INCHES, 2.9)
+    figure, axes = new_panel(FULL_WIDTH_INCHES, 2.9)
     for name, label, colour, dash in (
         ("fgsm", "one step (FGSM)", COLOURS[0], "-"),
         ("pgd", "ten steps (PGD)", COLOURS[1], "--"),
@@ -107,7 +108,7 @@ def draw_learning(histories: Sequence[History], what: str) -> Figure:
     """Draw the "error" or the "loss" over the epochs, with thin lines for an ensemble's members."""
     from matplotlib.ticker import MaxNLocator
 
-    figure, axes = _new(HALF_WIDTH_INCHES, 2.8)
+    figure, axes = new_panel(HALF_WIDTH_INCHES, 2.8)
     many = len(histories) > 1
     for number, history in enumerate(histories):
         records = history.records
@@ -150,7 +151,7 @@ def draw_learning(histories: Sequence[History], what: str) -> Figure:
 
 def draw_moves(found: OverEpochs) -> Figure:
     """Draw the relative distance of each layer's weights from their initial values."""
-    figure, axes = _new(FULL_WIDTH_INCHES, 2.7)
+    figure, axes = new_panel(FULL_WIDTH_INCHES, 2.7)
     for number, path in enumerate(found.layers):
         axes.plot(
             found.epochs,
@@ -169,7 +170,7 @@ def draw_moves(found: OverEpochs) -> Figure:
 
 def draw_next_test(found: NextTest) -> Figure:
     """Draw the predicted distribution of errors on another test of the same size."""
-    figure, axes = _new(FULL_WIDTH_INCHES, 2.6)
+    figure, axes = new_panel(FULL_WIDTH_INCHES, 2.6)
     errors, likely = found.errors, 100 * found.probabilities
     inside = (errors >= found.low) & (errors <= found.high)
     axes.fill_between(errors, likely, color=COLOURS[0], alpha=0.18, linewidth=0, step="mid")
@@ -193,7 +194,7 @@ def draw_next_test(found: NextTest) -> Figure:
 
 def draw_seeds(seeds: Sequence[SeedResult], mean: float) -> Figure:
     """Draw the accuracy of each seed with its interval, and their mean."""
-    figure, axes = _new(FULL_WIDTH_INCHES, 1.1 + 0.3 * len(seeds))
+    figure, axes = new_panel(FULL_WIDTH_INCHES, 1.1 + 0.3 * len(seeds))
     axes.axvline(100 * mean, color=GREY, linestyle="--", linewidth=1.2)
     axes.annotate(
         "mean",
@@ -223,7 +224,7 @@ def draw_seeds(seeds: Sequence[SeedResult], mean: float) -> Figure:
     return figure
 
 
-def _new(width: float, height: float) -> tuple[Figure, Axes]:
+def new_panel(width: float, height: float) -> tuple[Figure, Axes]:
     """Return a figure of this size in inches, with one panel."""
     figure = new_figure(width, height)
     axes = figure.subplots()

@@ -123,7 +123,7 @@ def draw_disagreements(first: EvaluatedRun, second: EvaluatedRun, test: Dataset)
         for index, axes in zip(shown, grid.flat, strict=False):
             axes.imshow(255 - test.images[index], cmap="gray", vmin=0, vmax=255)
             read = bad.evaluation.predictions[index]
-            axes.set_title(str(read), fontsize=9, pad=1, color=COLOURS[1])
+            axes.set_title(test.classes[read], fontsize=9, pad=1, color=COLOURS[1])
     return figure
 
 

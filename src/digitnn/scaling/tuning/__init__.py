@@ -1,0 +1,1 @@
+"""Hyperparameter search: a recipe with ranges in place of values, tried by several workers."""

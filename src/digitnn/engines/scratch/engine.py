@@ -5,6 +5,7 @@ Axes: n images, b images of a block, f features, d hidden features, k classes.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -15,6 +16,7 @@ from digitnn.data.dataset import check_images
 from digitnn.engines.protocols import Objective, Trainer
 from digitnn.engines.scratch.backpropagation import forward, forward_to_pixels, layer_by_layer
 from digitnn.engines.scratch.blocks import block_size, run_blocks
+from digitnn.engines.scratch.inference import CompiledNetwork
 from digitnn.engines.scratch.losses import softmax_cross_entropy
 from digitnn.errors import NetworkError
 from digitnn.machine.blas import one_core_blas
@@ -26,15 +28,19 @@ from digitnn.recipes.optimisers import MiniBatchOptimiser
 
 @dataclass(frozen=True, eq=False)
 class ScratchClassifier:
-    """Runs a network forward in NumPy; stateless, so threads may share it."""
+    """Runs a network forward in NumPy; threads may share it."""
 
     network: Network
     params: Params
 
+    @cached_property
+    def _compiled(self) -> CompiledNetwork:
+        return CompiledNetwork(self.network, self.params)
+
     def logits(self, images: Samples) -> Float32[ndarray, "n k"]:
         """Return a row of logits per image. Raises `DataError` for what the network cannot take."""
         check_images(images, "input", self.network.input)
-        return output_of(len(self.network.layers), self.network, self.params, images)
+        return self._compiled.logits(images)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def max_pool2d(
     first entry gets the rest.
     """
     n, c, h, w = x.shape
-    first, *challengers = _entries(pixels_first(x), layer.size)
+    first, *challengers = entries(pixels_first(x), layer.size)
     y = first.copy()
     won = []
     for challenger in challengers:
@@ -41,7 +41,7 @@ def max_pool2d(
     def backward(dy: Float[ndarray, "n c a b"]) -> Float[ndarray, "n c h w"]:
         dx = np.zeros((h, w, n, c), x.dtype)
         left = pixels_first(dy).copy()
-        first, *challengers = _entries(dx, layer.size)
+        first, *challengers = entries(dx, layer.size)
         for share, win in zip(reversed(challengers), reversed(won), strict=True):
             np.multiply(left, win, out=share)
             left -= share
@@ -56,7 +56,7 @@ def average_pool2d(
 ) -> tuple[Float[ndarray, "n c a b"], BackwardInput]:
     """y = the mean of each size x size window; dx of each entry is dy / size^2."""
     n, c, h, w = x.shape
-    first, *others = _entries(pixels_first(x), layer.size)
+    first, *others = entries(pixels_first(x), layer.size)
     y = first.copy()
     for entry in others:
         y += entry
@@ -65,14 +65,14 @@ def average_pool2d(
     def backward(dy: Float[ndarray, "n c a b"]) -> Float[ndarray, "n c h w"]:
         dx = np.zeros((h, w, n, c), x.dtype)
         share = pixels_first(dy) * (1 / layer.size**2)
-        for entry in _entries(dx, layer.size):
+        for entry in entries(dx, layer.size):
             entry[...] = share
         return pixels_last(dx)
 
     return pixels_last(y), backward
 
 
-def _entries(planes: Float[ndarray, "h w n c"], size: int) -> list[Float[ndarray, "a b n c"]]:
+def entries(planes: Float[ndarray, "h w n c"], size: int) -> list[Float[ndarray, "a b n c"]]:
     """Return a view of entry (i, j) of all windows, for each (i, j) in reading order."""
     h, w = planes.shape[:2]
     whole = planes[: h // size * size, : w // size * size]

@@ -15,13 +15,16 @@ from importlib import import_module
 import typer
 
 import digitnn
-from digitnn.cli.console import complain
-from digitnn.errors import DigitnnError, Interruption
+from digitnn.cli.console import complain, let_the_first_process_speak
+from digitnn.cli.fits import fit_as_digit
+from digitnn.data.formats.picture_options import offer_fit
+from digitnn.errors import DigitnnError, Interruption, UsageError
 
 COMMANDS = {
     "data": "data",
     "recipes": "recipes",
     "train": "train",
+    "tune": "tune",
     "inspect": "data",
     "evaluate": "evaluate",
     "ensemble": "several_runs",
@@ -33,10 +36,13 @@ COMMANDS = {
     "ladder": "ladder",
     "audit": "audit",
     "read": "read.command",
+    "read-collection": "read_collection",
     "export": "export",
     "serve": "serve",
 }
-"""The module of each command, in which it is a function of its name or a group of commands."""
+"""The module of each command, in which it is a function of its name or a group of commands.
+
+A "-" in the name is a "_" there."""
 
 
 def _program(arguments: Sequence[str]) -> typer.Typer:
@@ -53,7 +59,7 @@ def _program(arguments: Sequence[str]) -> typer.Typer:
     program.callback()(root)
     called = next((word for word in arguments if not word.startswith("-")), None)
     for name in (called,) if called in COMMANDS else COMMANDS:
-        command = vars(import_module(f"digitnn.cli.{COMMANDS[name]}"))[name]
+        command = vars(import_module(f"digitnn.cli.{COMMANDS[name]}"))[name.replace("-", "_")]
         if isinstance(command, typer.Typer):
             program.add_typer(command, name=name)
         else:
@@ -82,6 +88,7 @@ def root(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command of digitnn and return the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
+    offer_fit("digit", fit_as_digit)
     return run_program(_program(given), "digitnn", given)
 
 
@@ -108,6 +115,8 @@ def run_program(program: typer.Typer, name: str, arguments: Sequence[str] | None
     except Exception as error:
         if debug:
             traceback.print_exc()
+        if isinstance(error, typer.TyperException | UsageError):
+            let_the_first_process_speak()
         complain(_one_line(error))
         return error.exit_code if isinstance(error, typer.TyperException | DigitnnError) else 1
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from jaxtyping import Float32, UInt8
+import numpy as np
+from jaxtyping import Bool, Float32, Int64, UInt8
 from numpy import ndarray
 
 from digitnn.data.dataset import NON_DIGIT
@@ -48,6 +49,9 @@ SMALL_SIDE = 32
 
 MIN_SMALL_CONFIDENCE = 0.9
 """With this confidence it is one; else it is read like a page."""
+
+MAX_PAPER = 25
+"""Pixels of an image up to this value are paper, of 255: the box of its ink leaves them out."""
 
 MAX_WAITING_PER_THREAD = 4
 """Results held for each thread until they are taken: this bounds the memory."""
@@ -225,6 +229,23 @@ class Reader:
         """
         return self.classify_images(digit_images(images))
 
+    def read_images(
+        self, images: UInt8[ndarray, "n 28 28"], notes: tuple[str, ...] = ()
+    ) -> list[Reading]:
+        """Take each image for one digit as it is, 0 paper to 255 ink, and classify all at once.
+
+        Several times faster than `read`, for images as in MNIST. The box is that of the ink; every
+        reading gets the `notes`.
+        """
+        ink = images > MAX_PAPER
+        readings = []
+        for image, p, box in zip(
+            images, self.classify_images(images), _boxes(ink).tolist(), strict=True
+        ):
+            digit = self._decide(Glyph(image, tuple(box), p))
+            readings.append(Reading(digit.character, (digit,), notes))
+        return readings
+
     def _decide(self, glyph: Glyph) -> Digit:
         most_likely = int(glyph.probabilities[:NON_DIGIT].argmax())
         confidence = min(float(glyph.probabilities[most_likely]), 1.0)
@@ -232,6 +253,14 @@ class Reader:
         symbol = glyph.symbol if self.symbols and digit is None else ""
         confidence = glyph.symbol_confidence if symbol else confidence
         return Digit(digit, confidence, glyph.box, glyph.image, glyph.probabilities, symbol)
+
+
+def _boxes(ink: Bool[ndarray, "n h w"]) -> Int64[ndarray, "n 4"]:
+    """Return the bounding box of each mask; 0, 0, w, h if it is empty."""
+    h, w = ink.shape[1:]
+    rows, columns = np.asarray(ink.any(axis=2)), np.asarray(ink.any(axis=1))
+    right, bottom = w - columns[:, ::-1].argmax(axis=1), h - rows[:, ::-1].argmax(axis=1)
+    return np.stack([columns.argmax(axis=1), rows.argmax(axis=1), right, bottom], axis=1)
 
 
 def _one_line(glyph: Glyph | None) -> tuple[Line, ...]:

@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from digitnn.cli.options import AsJson, above_zero
+from digitnn.cli.options import AsJson
+from digitnn.cli.read.options import (
+    MaxMegapixelsOption,
+    MinConfidenceOption,
+    ModelOption,
+    RotateOption,
+    SingleOption,
+    SymbolsOption,
+)
 from digitnn.errors import UsageError
 
 
@@ -19,39 +27,11 @@ def read(
             show_default=False,
         ),
     ] = None,
-    single: Annotated[
-        bool, typer.Option("--single", help="Assume that each picture shows one digit.")
-    ] = False,
-    symbols: Annotated[
-        bool,
-        typer.Option(
-            "--symbols",
-            help='Also read points, commas, dashes, slashes and colons; else each is a "?".',
-        ),
-    ] = False,
-    rotate: Annotated[
-        bool,
-        typer.Option(
-            "--rotate/--no-rotate",
-            help="Try a page that reads badly on its sides and upside down.",
-        ),
-    ] = True,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            "--model",
-            metavar="RUN",
-            help="Read with this run or ensemble. Default: the network of the package.",
-        ),
-    ] = None,
-    min_confidence: Annotated[
-        float | None,
-        typer.Option(
-            "--min-confidence",
-            metavar="P",
-            help="Reject digits with a confidence below P, from 0 to 1; 0.5 by default.",
-        ),
-    ] = None,
+    single: SingleOption = False,
+    symbols: SymbolsOption = False,
+    rotate: RotateOption = True,
+    model: ModelOption = None,
+    min_confidence: MinConfidenceOption = None,
     clipboard: Annotated[
         bool, typer.Option("--clipboard", help="Read the picture on the clipboard.")
     ] = False,
@@ -73,15 +53,7 @@ def read(
             "folder for several pictures.",
         ),
     ] = None,
-    max_megapixels: Annotated[
-        float,
-        typer.Option(
-            "--max-megapixels",
-            parser=above_zero,
-            metavar="N",
-            help="Reject pictures with more than N million pixels.",
-        ),
-    ] = 64.0,
+    max_megapixels: MaxMegapixelsOption = 64.0,
     as_json: AsJson = False,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print a table with a row for each digit.")

@@ -12,17 +12,11 @@ from PIL.Image import Image
 
 from digitnn.errors import PictureError
 from digitnn.reader.input.opening import PictureSource
-from digitnn.reader.input.signatures import looks_like_picture
+from digitnn.reader.input.signatures import PICTURE_SUFFIXES, looks_like_picture
 from digitnn.wording import error_text
 
 STDIN = "-"
 CLIPBOARD = "clipboard"
-
-PICTURE_SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp"),
-    *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".heic", ".heif", ".pdf"),
-)
-"""In a folder, files with these suffixes are pictures, others if their first bytes say so."""
 
 
 @dataclass(frozen=True)

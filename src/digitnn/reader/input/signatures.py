@@ -34,6 +34,12 @@ PICTURE_FORMATS = (
 HEIF = PictureFormat("HEIF", "pillow_heif", ())
 """The format of iPhones; needs the package pillow-heif."""
 
+PICTURE_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".heic", ".heif", ".pdf"),
+)
+"""In a folder, files with these suffixes are pictures, others if their first bytes say so."""
+
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 

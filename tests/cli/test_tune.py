@@ -49,7 +49,7 @@ def test_a_search_ends_with_a_recipe_a_page_and_json(digitnn: CommandLine) -> No
     evaluated = digitnn("evaluate", runs[0]["path"], "--json").json()
     assert evaluated["accuracy"] == runs[0]["accuracy"]
     report = json.loads(Path(runs[0]["path"], "report.json").read_text())
-    assert [one["split"] for one in report["evaluations"]] == ["valid"]
+    assert [one["split"] for one in report["readings"]] == ["valid"]
 
     page = read_page((out / "report.html").read_text())
     figures = page.one("class", "figures").text

@@ -117,8 +117,8 @@ def test_a_search_in_which_nothing_can_be_trained_says_why(digitnn: CommandLine)
     ("text", "words"),
     [
         ("name = 'x'", ["s.toml", "no ranges"]),
-        (QUICK.replace("0.0001, 0.3", "0.3, 0.0001"), ["s.toml, line 9", "lower end first"]),
-        (QUICK.replace("learning_rate", "lerning_rate"), ["line 9", "did you mean"]),
+        (QUICK.replace("0.0001, 0.3", "0.3, 0.0001"), ["s.toml, line 10", "lower end first"]),
+        (QUICK.replace("learning_rate", "lerning_rate"), ["line 10", "did you mean"]),
     ],
 )
 def test_a_wrong_search_file_is_one_line_with_its_place(

@@ -46,9 +46,9 @@ def draw_history(result: SearchResult) -> Figure:
         linewidth=1.6,
         label="best so far",
     )
-    _whole_numbers(axes)
+    _few_ticks(axes, 8, integer=True)
     use_log_scale(axes)
-    axes.set(xlabel="trial", ylabel="validation error rate (%)")
+    axes.set(xlabel="finished trials", ylabel="validation error rate (%)")
     axes.grid(axis="y", alpha=0.6, linewidth=0.6)
     _legend_above(axes)
     return figure
@@ -131,6 +131,8 @@ def draw_claim(result: SearchResult) -> Figure:
         labels.append("mean, 95 %")
     axes.set_yticks(range(len(labels)), labels)
     axes.set(ylim=(len(labels) - 0.4, -0.6), xlabel="validation accuracy (%)")
+    axes.set_xlim(right=min(axes.get_xlim()[1], 100.05))
+    _few_ticks(axes, 5)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", alpha=0.6, linewidth=0.6)
     return figure
@@ -141,10 +143,10 @@ def _error(accuracy: float | None, result: SearchResult) -> float:
     return 100 * max(1 - (accuracy or 0.0), 0.5 / result.n_valid)
 
 
-def _whole_numbers(axes: Axes) -> None:
+def _few_ticks(axes: Axes, n: int, integer: bool = False) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=n, integer=integer))
 
 
 def _legend_above(axes: Axes) -> None:

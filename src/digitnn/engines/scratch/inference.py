@@ -145,6 +145,16 @@ class Single:
         return pixels_first(y) if y.ndim == 4 else y
 
 
+def _planes(x: Float32[ndarray, "n c h w"], space: Workspace) -> Float32[ndarray, "h w n c"]:
+    """Return the input of a network as the steps take planes."""
+    return pixels_first(x)
+
+
+def _rows(x: Float32[ndarray, "n c h w"], space: Workspace) -> Float32[ndarray, "n chw"]:
+    """Return the input of a network that begins with `Flatten`."""
+    return x.reshape(len(x), -1)
+
+
 class CompiledNetwork:
     """A network as steps. Threads may share it: each takes a workspace of its own while it works.
 
@@ -167,7 +177,6 @@ class CompiledNetwork:
                 space = Workspace()
             for block in blocks:
                 x = self._network.inputs(images[block])
-                x = pixels_first(x) if x.ndim == 4 else x
                 for step in self.steps:
                     x = step(x, space)
                 logits[block] = x
@@ -194,6 +203,8 @@ def _compile(network: Network, params: Params) -> tuple[Step, ...]:
         if not isinstance(layer, layers.Dropout)  # the identity, outside training
     )
     steps: list[Step] = []
+    if len(network.input) == 3:
+        steps.append(_rows if _take(rest, layers.Flatten) else _planes)
     while rest:
         item = rest.popleft()
         match item.layer:

@@ -126,14 +126,16 @@ def test_a_fashion_run_is_not_evaluated_on_digits(digitnn: CommandLine, digits: 
     assert digitnn("evaluate", "run", "--split", "test").code == 0
 
 
-def test_images_of_another_shape_are_reported_with_their_file(
+def test_images_of_another_shape_are_reported_with_both_sizes(
     digitnn: CommandLine, run: Path, digits: Dataset
 ) -> None:
     write_idx_folder(_made("wide"), digits[:480], digits[480:])
     images = Path("wide") / idx_name("test", "images")
     write_idx(images, np.zeros((120, 32, 32), np.uint8))
     done = digitnn("evaluate", "run", "--split", "test", "--data-dir", "wide")
-    assert_one_error_line(done, 1, str(images), "got uint8 (120, 32, 32)")
+    sizes = "images of 32 x 32 pixels, but run takes images of 28 x 28 pixels"
+    assert_one_error_line(done, 1, "mnist test", sizes)
+    assert "IDX files in wide" in done.err
     write_idx(images, digits.images[480:])
     write_idx(Path("wide") / idx_name("test", "labels"), digits.labels[:7])
     with pytest.raises(FormatError, match=r"t10k-labels-idx1-ubyte: wide: 7 labels for 120 images"):

@@ -134,14 +134,20 @@ def _with_base(value: Mapping[str, Any]) -> dict[str, Any]:
     if "base" not in given:
         return given
     base = given.pop("base")
+    inherited = fields_of_base(base)
+    changed = [name for name in given if name not in ("name", "summary")]
+    inherited["summary"] = f"{base} with other {', '.join(changed)}" if changed else f"as {base}"
+    return {**inherited, **given}
+
+
+def fields_of_base(base: Any) -> dict[str, Any]:
+    """Return the fields of the built-in recipe `base`, but its name. Raises `NetworkError`."""
     try:
         inherited = find_recipe(base if isinstance(base, str) else brief(base)).to_json()
     except UsageError as error:
         raise NetworkError(f"base: {error}", ("base",)) from None
     del inherited["name"]
-    changed = [name for name in given if name not in ("name", "summary")]
-    inherited["summary"] = f"{base} with other {', '.join(changed)}" if changed else f"as {base}"
-    return {**inherited, **given}
+    return inherited
 
 
 def with_free_name(recipe: Recipe) -> Recipe:

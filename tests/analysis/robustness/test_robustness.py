@@ -27,7 +27,7 @@ from digitnn.analysis.robustness.sweeps import (
     turn,
 )
 from digitnn.data.dataset import Dataset
-from digitnn.engines.scratch.engine import ScratchClassifier, pixel_gradient
+from digitnn.engines.scratch.engine import CompiledClassifier, pixel_gradient
 from digitnn.errors import DataError, UsageError
 from digitnn.evaluation.evaluation import evaluate
 from digitnn.network.layers import Dense, Flatten
@@ -46,7 +46,7 @@ def linear(rng):
     def gradient(images, labels):
         return pixel_gradient(network, params, images, labels)
 
-    return ScratchClassifier(network, params), gradient
+    return CompiledClassifier(network, params), gradient
 
 
 class Brightness:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from digitnn.analysis.comparison.comparison import EvaluatedRun
-from digitnn.data.dataset import DIGITS, Dataset
+from digitnn.data.dataset import Dataset
+from digitnn.evaluation.summary import noun_of
 from digitnn.plotting import COLOURS, GREY, new_figure, use_log_scale
 from digitnn.runs.ensembles import Trained
 
@@ -91,7 +92,7 @@ def draw_confusions(evaluated: Sequence[EvaluatedRun]) -> Figure:
                     )
             axes.text(i, i, "·", ha="center", va="center", color=GREY)
         ticks = range(len(labels))
-        axes.set(xlabel="classified as", ylabel="digit" if labels == DIGITS else "class")
+        axes.set(xlabel="classified as", ylabel=noun_of(labels))
         axes.set_xticks(ticks, labels, fontsize=None if len(labels) <= 10 else 6)
         axes.set_yticks(ticks, labels, fontsize=None if len(labels) <= 10 else 6)
         axes.set_title(

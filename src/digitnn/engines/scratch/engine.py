@@ -27,7 +27,7 @@ from digitnn.recipes.optimisers import MiniBatchOptimiser
 
 
 @dataclass(frozen=True, eq=False)
-class ScratchClassifier:
+class CompiledClassifier:
     """Runs a network forward in NumPy; threads may share it."""
 
     network: Network
@@ -50,10 +50,10 @@ class ScratchEngine:
     def __post_init__(self) -> None:
         one_core_blas.set_free_to(threads())
 
-    def classifier(self, network: Network, params: Params) -> ScratchClassifier:
+    def classifier(self, network: Network, params: Params) -> CompiledClassifier:
         """Return a classifier with its own copy of the parameters."""
         network.check(params)
-        return ScratchClassifier(network, {name: p.copy() for name, p in params.items()})
+        return CompiledClassifier(network, {name: p.copy() for name, p in params.items()})
 
     def trainer(
         self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss, seed: int

@@ -17,9 +17,9 @@ from typing import Any
 
 from digitnn.errors import NetworkError, UsageError
 from digitnn.network.codec import Place
-from digitnn.recipes.builtin import RECIPES, find_recipe
+from digitnn.recipes.builtin import RECIPES
 from digitnn.recipes.recipe import Recipe
-from digitnn.recipes.toml_reader import line_of, parse_toml, read_toml_text
+from digitnn.recipes.toml_reader import fields_of_base, line_of, parse_toml, read_toml_text
 from digitnn.scaling.tuning.ranges import (
     CHOICE,
     Choice,
@@ -33,7 +33,6 @@ from digitnn.scaling.tuning.ranges import (
     ranges_in,
     substitute,
 )
-from digitnn.wording import brief
 
 EXAMPLE = "batch_size = {choice = [64, 128]}"
 
@@ -100,12 +99,7 @@ def _with_base(given: Mapping[str, Any]) -> dict[str, Any]:
     content.setdefault("summary", "found by a search")
     if "base" not in content:
         return content
-    base = content.pop("base")
-    try:
-        inherited = find_recipe(base if isinstance(base, str) else brief(base)).to_json()
-    except UsageError as error:
-        raise NetworkError(f"base: {error}", ("base",)) from None
-    del inherited["name"]
+    inherited = fields_of_base(content.pop("base"))
     return {
         **inherited,
         **{name: _changed(inherited.get(name), value, (name,)) for name, value in content.items()},

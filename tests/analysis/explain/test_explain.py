@@ -192,6 +192,13 @@ def test_noise_has_no_neighbours_of_its_label_on_a_map(rng):
     assert map_images(features, labels, labels, "PCA").together < 0.3
 
 
+def test_a_map_shows_the_images_of_every_class_beyond_ten_too(rng):
+    labels = (np.arange(60) % 12).astype(np.uint8)
+    found = map_images(rng.normal(size=(60, 4)).astype(np.float32), labels, labels, "PCA")
+    clouds = draw_maps([found]).axes[0].collections
+    assert sum(len(cloud.get_offsets()) for cloud in clouds) == 60
+
+
 def test_a_map_of_too_few_images_is_rejected(rng):
     few = np.zeros(5, np.uint8)
     with pytest.raises(DataError, match="at least 31 images, got 5"):

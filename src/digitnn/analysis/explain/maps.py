@@ -110,9 +110,9 @@ def draw_maps(maps: Sequence[ImageMap], marked: int | None = None) -> Figure:
 
 def _draw_map(axes: Axes, found: ImageMap, marked: int | None) -> None:
     x, y = found.positions.T
-    for digit, colour in enumerate(DIGIT_COLOURS):
-        mine = found.labels == digit
-        axes.scatter(x[mine], y[mine], s=22, marker=f"${digit}$", color=colour, linewidths=0.2)
+    for label in np.unique(found.labels).tolist():
+        mine, colour = found.labels == label, DIGIT_COLOURS[label % len(DIGIT_COLOURS)]
+        axes.scatter(x[mine], y[mine], s=22, marker=f"${label}$", color=colour, linewidths=0.2)
     wrong = found.labels != found.predicted
     axes.scatter(
         x[wrong],

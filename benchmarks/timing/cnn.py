@@ -30,7 +30,7 @@ def train_ours(data: TrainingData, seed: int) -> tuple[float, float]:
     for _ in training:
         pass
     last = training.history[-1]
-    return last.seconds, last.valid_accuracy
+    return last.seconds, last.validation.accuracy
 
 
 def train_theirs(

@@ -139,7 +139,7 @@ def _outcome(path: Path) -> tuple[bytes, list[tuple[int, float, float, float, fl
     run = load_single_run(path)
     assert run.about["complete"]
     assert not (path / CHECKPOINT).exists()
-    history = [(r.epoch, r.loss, r.accuracy, r.valid_loss, r.valid_accuracy) for r in run.history]
+    history = [(r.epoch, r.loss, r.accuracy, *r.validation) for r in run.history]
     return (path / "params.safetensors").read_bytes(), history
 
 

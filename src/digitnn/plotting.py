@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +28,19 @@ def new_figure(width: float, height: float) -> Figure:
     except ImportError:
         raise MissingExtraError("matplotlib", "plots", "drawing figures") from None
     return Figure(figsize=(width, height), dpi=120, layout="constrained")
+
+
+def plot_known(
+    axes: Axes,
+    positions: Sequence[float],
+    values: Sequence[float | None],
+    factor: float = 1.0,
+    **look: Any,
+) -> None:
+    """Draw a line through `factor` times those values that are not None; none at all if all are."""
+    known = factor * np.array(values, float)  # None becomes NaN, which is not drawn
+    if not np.isnan(known).all():
+        axes.plot(positions, known, **look)
 
 
 def use_log_scale(axes: Axes) -> None:

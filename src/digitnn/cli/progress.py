@@ -84,9 +84,10 @@ def follow(training: "Training", title: str) -> Iterator["Record"]:
 def _epoch_line(training: "Training", record: "EpochRecord") -> str:
     """Return `epoch 3  loss 0.0812  train 97.51 %  valid 98.20 % ...`."""
     unit = "iteration" if training.recipe.is_full_batch else "epoch"
+    valid = "" if record.valid_accuracy is None else f"valid {percent(record.valid_accuracy)}  "
     return (
         f"{unit} {record.epoch}  loss {record.loss:.4f}  train {percent(record.accuracy)}  "
-        f"valid {percent(record.valid_accuracy)}  {record.images_per_second:,.0f} images/s  "
+        f"{valid}{record.images_per_second:,.0f} images/s  "
         f"{record.seconds:.1f} s"
     )
 
@@ -117,7 +118,8 @@ def _with_bar(training: "Training", title: str) -> Iterator["Record"]:
         task = progress.add_task(title, total=1.0, figures="")
         for record in training:
             if isinstance(record, EpochRecord):
-                valid = f"valid {100 * record.valid_accuracy:.1f} "
+                if record.valid_accuracy is not None:
+                    valid = f"valid {100 * record.valid_accuracy:.1f} "
                 if not training.recipe.is_full_batch:
                     say(f"{title}: {_epoch_line(training, record)}")
             figures = (  # short enough for a terminal of 80 columns

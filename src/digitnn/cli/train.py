@@ -64,6 +64,14 @@ FromOption = Annotated[
         "start anew.",
     ),
 ]
+AllImagesOption = Annotated[
+    bool,
+    typer.Option(
+        "--all-images",
+        help="Learn from the validation images too, with a recipe that was chosen before: the run "
+        "has no validation figures.",
+    ),
+]
 OutOption = Annotated[
     Path | None,
     typer.Option("--out", help="The new run's folder. Default: a new folder in runs/."),
@@ -82,6 +90,7 @@ def train(
     data_dir: DataDir = None,
     fit: FitOption = "pad",
     skip_bad: SkipBadOption = False,
+    all_images: AllImagesOption = False,
     changes: SetOption = None,
     from_run: FromOption = None,
     split_seed: Annotated[
@@ -200,7 +209,13 @@ def _say_how_it_ended(run: "Run", stop: Stop, job: "TrainJob") -> None:
         )
     if stopped == "patience":
         say(f"stopped after epoch {epochs}: no improvement in {job.options['patience']} epochs")
-    if kept := run.kept:
+    kept = run.kept
+    if kept and kept.valid_accuracy is None:
+        say(
+            f"learned from all {run.about['data']['train']['n']:,} images in {kept.seconds:.1f} s; "
+            f"none are left to validate it: `digitnn evaluate {run.path} --split test`"
+        )
+    if kept and kept.valid_accuracy is not None:
         best = (
             f", the best of {count(epochs, 'epoch')}: {kept.epoch}"
             if job.options["keep"] == "best"

@@ -36,7 +36,7 @@ from digitnn.training.training import Training
 REPEATED = (
     *("engine", "epochs", "seed", "data", "data_dir", "split_seed", "max_seconds", "patience"),
     *("keep", "snapshots", "tensorboard", "threads", "device", "micro_batches", "all_reduce"),
-    *("fit", "skip_bad"),
+    *("fit", "skip_bad", "all_images"),
 )
 """Parameters that the command to resume with repeats, unless they have their default."""
 DEFAULTS = {
@@ -48,6 +48,7 @@ DEFAULTS = {
     "all_reduce": False,
     "fit": "pad",
     "skip_bad": False,
+    "all_images": False,
 }
 """Those that are not None."""
 
@@ -96,7 +97,7 @@ class TrainJob:
         options = self.options
         pictures = PictureOptions(options["fit"], options["skip_bad"])
         source = (options["data"], options["data_dir"], options["split_seed"], pictures)
-        load = partial(load_training_data, *source)
+        load = partial(load_training_data, *source, all_images=options["all_images"])
         stopping = Stopping(options["patience"], options["keep"], options["max_seconds"])
         command = self.resuming_command(self.path)
         checkpointing = Checkpointing(

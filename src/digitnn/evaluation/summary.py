@@ -33,7 +33,8 @@ from digitnn.wording import count, percent
 class Tempered:
     """The scores of softmax(logits / T).
 
-    in_sample: T was fitted on the same images, so the scores are optimistic.
+    in_sample: T was fitted on the same images, not on the validation split, so the scores are
+    optimistic.
     """
 
     in_sample: bool
@@ -44,14 +45,16 @@ class Tempered:
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
-        return {"fitted_on": "valid", **asdict(self), "bins": [asdict(one) for one in self.bins]}
+        fitted_on = "evaluated images" if self.in_sample else "valid"
+        return {"fitted_on": fitted_on, **asdict(self), "bins": [asdict(b) for b in self.bins]}
 
 
 @dataclass(frozen=True, eq=False)
 class EvaluationSummary:
     """An evaluation, with the scores that follow from its logits.
 
-    temperature: fitted on the validation split; disputed: None except for MNIST's test split.
+    temperature: fitted on the validation split if there is another one; disputed: None except for
+    MNIST's test split.
     """
 
     evaluation: Evaluation
@@ -96,7 +99,7 @@ def summarise_evaluation(
     """Return every score of the `evaluation` on `dataset`.
 
     validation: the evaluation of the same classifier on the validation split, on which the
-    temperature is fitted; None if `dataset` is that split.
+    temperature is fitted; None: it is fitted on `dataset` itself.
     """
     logits, labels = evaluation.logits, dataset.labels
     fitted, fitted_on = validation or (evaluation, dataset)

@@ -14,7 +14,7 @@ from digitnn.analysis.explain.over_epochs import OverEpochs
 from digitnn.analysis.robustness.adversarial import AdversarialRow
 from digitnn.analysis.robustness.sweeps import Curve
 from digitnn.evaluation.scores import ClassScore
-from digitnn.plotting import COLOURS, GREY, new_figure, use_log_scale
+from digitnn.plotting import COLOURS, GREY, new_figure, plot_known, use_log_scale
 from digitnn.report.measured import SeedResult
 from digitnn.runs.histories import History
 
@@ -117,18 +117,20 @@ def draw_learning(histories: Sequence[History], what: str) -> Figure:
                 "training",
                 COLOURS[1],
                 "--",
-                [r.loss if what == "loss" else 100 * (1 - r.accuracy) for r in records],
+                [r.loss if what == "loss" else 1 - r.accuracy for r in records],
             ),
             (
                 "validation",
                 COLOURS[0],
                 "-",
-                [r.valid_loss if what == "loss" else 100 * (1 - r.valid_accuracy) for r in records],
+                [r.valid_loss if what == "loss" else r.valid_error for r in records],
             ),
         ):
-            axes.plot(
+            plot_known(
+                axes,
                 history.epochs,
                 values,
+                1 if what == "loss" else 100,
                 color=colour,
                 linestyle=dash,
                 linewidth=1 if many else 1.8,

@@ -15,8 +15,9 @@ def confidence_section(measured: Measurements) -> dict[str, Any]:
     after = found.tempered
     words = (
         f"As trained, the network is {_direction(found.temperature)}: the temperature fitted on "
-        f"the validation images is {found.temperature:.2f}. Logits are divided by it before the "
-        "softmax, which changes the confidence but never the prediction."
+        f"{'these' if after.in_sample else 'the validation'} images is {found.temperature:.2f}. "
+        "Logits are divided by it before the softmax, which changes the confidence but never the "
+        "prediction."
     )
     if after.in_sample:
         words += (

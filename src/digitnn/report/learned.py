@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from digitnn.report.charts import draw_learning, draw_moves
 from digitnn.report.elements import Chart, Pixels, Table, coloured, inline_svg
 from digitnn.report.measured import Measurements
 from digitnn.report.one_image import one_image, zoom_for
+from digitnn.runs.histories import History
 from digitnn.wording import count, percent
 
 
@@ -30,7 +32,7 @@ def learned_section(measured: Measurements) -> dict[str, Any]:
         missing.append("No learning curves: the run has no record of an epoch.")
     content: dict[str, Any] = {"curves": _curves(measured), "missing": missing}
     if measured.histories:
-        content["curve_words"] = _curve_words(len(measured.histories))
+        content["curve_words"] = _curve_words(measured.histories)
     if found is None:
         missing.append(
             "An ensemble has no first layer of its own: name one of its members, such as "
@@ -62,9 +64,9 @@ def _curves(measured: Measurements) -> list[Chart]:
         (
             str(record.epoch),
             percent(1 - record.accuracy),
-            percent(1 - record.valid_accuracy),
+            _or_none(record.valid_error, percent),
             f"{record.loss:.4f}",
-            f"{record.valid_loss:.4f}",
+            _or_none(record.valid_loss, "{:.4f}".format),
         )
         for record in records
     ]
@@ -73,17 +75,21 @@ def _curves(measured: Measurements) -> list[Chart]:
     whose = " of the first member" if len(histories) > 1 else ""
     numbers = Table(f"Errors and losses over the training{whose}", head, rows)
     last = records[-1]
+    error_at_end = f"{percent(1 - last.accuracy)} on training"
+    loss_at_end = f"{last.loss:.4f} nats on training"
+    on, held_out = "the training images", last.valid_error is not None
+    if last.valid_error is not None and last.valid_loss is not None:
+        error_at_end = f"{percent(last.valid_error)} on validation"
+        loss_at_end = f"{last.valid_loss:.4f} nats on validation"
+    if held_out:
+        on += " and on the held-out validation images"
     charts = []
     for what, figure_words, label in (
-        (
-            "error",
-            "Error rate on the training images and on the held-out validation images.",
-            f"Error over the {unit}s; at the end {percent(1 - last.valid_accuracy)} on validation.",
-        ),
+        ("error", f"Error rate on {on}.", f"Error over the {unit}s; at the end {error_at_end}."),
         (
             "loss",
             "The loss, which training minimises.",
-            f"Loss over the {unit}s; at the end {last.valid_loss:.4f} nats on validation.",
+            f"Loss over the {unit}s; at the end {loss_at_end}.",
         ),
     ):
         svg = inline_svg(draw_learning(histories, what), f"learning-{what}", label)
@@ -91,8 +97,19 @@ def _curves(measured: Measurements) -> list[Chart]:
     return charts
 
 
-def _curve_words(members: int) -> str:
+def _or_none(value: float | None, worded: Callable[[float], str]) -> str:
+    return "none" if value is None else worded(value)
+
+
+def _curve_words(histories: Sequence[History]) -> str:
+    members = len(histories)
     many = f"Each line is one of {members} members. " if members > 1 else ""
+    if histories[0].records[-1].valid_error is None:
+        return (
+            f"{many}The network learned from the validation images too, so nothing here tells how "
+            "well it does on images that it has not seen. Training values are means over an epoch "
+            "during which the network still changed."
+        )
     return (
         f"{many}Where the validation curve levels off or rises while the training curve still "
         "falls, the network overfits. Training values are means over an epoch during which the "

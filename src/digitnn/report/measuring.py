@@ -111,7 +111,7 @@ def _insight(
         return None
     data, network, params = run.about["data"], run.network, run.params
     notify("examining the network")
-    train = load_training_data_of(data, wanted.data_dir).train
+    train = load_training_data_of(data, wanted.data_dir).learned
     predictions = evaluation_summary.evaluation.predictions
     mistakes = evaluation_summary.most_wrong
     index = mistakes[0].index if mistakes else 0

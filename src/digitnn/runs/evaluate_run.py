@@ -21,8 +21,9 @@ from digitnn.evaluation.evaluation import Evaluation, evaluate
 from digitnn.evaluation.summary import EvaluationSummary, summarise_evaluation
 from digitnn.network.network import Classifier
 from digitnn.runs.ensembles import Trained
-from digitnn.runs.experiment import load_training_data_of
+from digitnn.runs.experiment import TrainingData, load_training_data_of
 from digitnn.runs.run import REPORT, read_evaluations
+from digitnn.wording import SPLIT_TITLES
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,19 +51,42 @@ def load_split_of(run: Trained, split_name: str, data_dir: Path | None = None) -
     """Return the split "valid" or "test" that belongs to `run`.
 
     Raises `DataError` if "valid" is not the split that the run was validated on: in data of
-    another origin it may contain images that the run was trained on.
+    another origin it may contain images that the run was trained on. So it does if the run learned
+    from all images.
     """
     data = run.about["data"]
     if split_name == "test":
         options = options_from_json(data.get("pictures"))
         return inputs_of(run, load(data["collection"], "test", data_dir, options=options))
-    valid = load_training_data_of(data, data_dir).valid
-    if valid.fingerprint() != data["valid"]["sha256"]:
+    if data["valid"] is None:
         raise DataError(
-            f"the validation images are not those of {run.path} (fingerprints differ): "
+            f"{run.path} has learned from the validation images too (--all-images), which so tell "
+            "nothing about images that it has not seen: `digitnn evaluate` and `digitnn report` "
+            "take --split test"
+        )
+    return inputs_of(run, _require_same(run, load_training_data_of(data, data_dir)).valid)
+
+
+def load_images_to_check(run: Trained, data_dir: Path | None = None) -> Dataset:
+    """Return the validation split, from which `run` may have learned.
+
+    To check that two ways to compute its answers agree, not to score them. Raises as
+    `load_split_of`.
+    """
+    data = load_training_data_of(run.about["data"], data_dir)
+    return inputs_of(run, _require_same(run, data).valid)
+
+
+def _require_same(run: Trained, data: TrainingData) -> TrainingData:
+    """Return `data`. Raises `DataError` if they are not those that `run` was made with."""
+    recorded = run.about["data"]
+    part, key = (data.held_out, "valid") if data.held_out else (data.learned, "train")
+    if part.fingerprint() != recorded[key]["sha256"]:
+        raise DataError(
+            f"the {SPLIT_TITLES[key]} images are not those of {run.path} (fingerprints differ): "
             "name the data it was trained on with --data-dir"
         )
-    return inputs_of(run, valid)
+    return data
 
 
 def inputs_of(run: Trained, dataset: Dataset) -> Dataset:
@@ -106,13 +130,14 @@ def evaluate_run(
 ) -> RecordedEvaluation:
     """Evaluate `run` on `dataset`, compute all scores, and record the evaluation.
 
-    The temperature is fitted on the validation split; fitted on `dataset` it would be optimistic.
+    The temperature is fitted on the validation split; fitted on `dataset`, as for a run without
+    such a split, it is optimistic, and said to be so.
 
     classifier: that of the run, on any engine; shared: see `record_evaluation`.
     """
     evaluation = evaluate(classifier, dataset, str(run.path))
     validation = None
-    if split != "valid":
+    if split != "valid" and run.about["data"]["valid"] is not None:
         valid = load_split_of(run, "valid", data_dir)
         validation = evaluate(classifier, valid, str(run.path)), valid
     summary = summarise_evaluation(evaluation, dataset, validation)

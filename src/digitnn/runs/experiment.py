@@ -48,7 +48,8 @@ Watch: TypeAlias = Callable[[Training], Iterable[Record]]
 class TrainingData:
     """The training and validation splits of a collection, without its test split.
 
-    options: how its pictures became images.
+    options: how its pictures became images; all_images: a network learns from both splits, so that
+    none is left to validate it on.
     """
 
     collection: str
@@ -56,6 +57,17 @@ class TrainingData:
     train: Dataset
     valid: Dataset
     options: PictureOptions = DEFAULT_OPTIONS
+    all_images: bool = False
+
+    @property
+    def learned(self) -> Dataset:
+        """The images that a network learns from."""
+        return self.train + self.valid if self.all_images else self.train
+
+    @property
+    def held_out(self) -> Dataset | None:
+        """The images that validate the network, if there are any."""
+        return None if self.all_images else self.valid
 
 
 def load_training_data(
@@ -63,21 +75,23 @@ def load_training_data(
     data_dir: Path | None = None,
     split_seed: int | None = None,
     options: PictureOptions = DEFAULT_OPTIONS,
+    all_images: bool = False,
 ) -> TrainingData:
     """Fetch `collection` if needed, and split its training file into train and valid.
 
-    options: how pictures become images.
+    options: how pictures become images; all_images: see `TrainingData`.
     """
     training_file = load(collection, "train", data_dir, options=options)
     n_valid = min(10_000, len(training_file) // 6)
     train, valid = split(training_file, n_valid, split_seed)
-    return TrainingData(collection, split_seed, train, valid, options)
+    return TrainingData(collection, split_seed, train, valid, options, all_images)
 
 
 def load_training_data_of(about: Mapping[str, Any], data_dir: Path | None = None) -> TrainingData:
     """Load the training data that a run describes in the field `data` of its recipe.json."""
+    source = (about["collection"], data_dir, about["split_seed"])
     options = options_from_json(about.get("pictures"))
-    return load_training_data(about["collection"], data_dir, about["split_seed"], options)
+    return load_training_data(*source, options, all_images=about["valid"] is None)
 
 
 def run_experiment(
@@ -99,7 +113,7 @@ def run_experiment(
     start: a trained network to continue from; None starts from random parameters.
     """
     path = out or default_path(recipe.name, engine, seed)
-    train, valid = training_set(recipe, data), data.valid
+    train, valid = training_set(recipe, data), data.held_out
     training = Training(recipe, find_engine(engine), train, valid, seed, stopping, start)
     if checkpointing is not None:
         if start is not None:
@@ -124,8 +138,9 @@ def load_starting_point(path: Path) -> StartingPoint:
 
 
 def training_set(recipe: Recipe, data: TrainingData) -> Dataset:
-    """Return the training split, with the recipe's synthetic mix if it has one."""
-    return add_synthetic(data.train, recipe.synthetic_mix) if recipe.synthetic_mix else data.train
+    """Return the images to learn from, with the recipe's synthetic mix if it has one."""
+    learned = data.learned
+    return add_synthetic(learned, recipe.synthetic_mix) if recipe.synthetic_mix else learned
 
 
 def run_with_checkpoints(

@@ -82,7 +82,7 @@ def _history(path: Path, about: Mapping[str, Any], records: tuple[EpochRecord, .
         raise RunError(f"{path}: its recipe is damaged: {error}") from None
     for record in records:
         for name, value in asdict(record).items():
-            if value is None and name == "evaluations":
+            if value is None and name in ("evaluations", "valid_loss", "valid_accuracy"):
                 continue
             if not isinstance(value, int | float) or not isfinite(value):
                 raise RunError(f"{path}: its history is damaged: {name} cannot be {value!r:.60}")

@@ -41,8 +41,9 @@ def identify(
 ) -> dict[str, Any]:
     """Return recipe, engine, seed, stopping rule and data fingerprints as JSON values.
 
-    A training on micro-batches has their number and how their gradients are added, but not the
-    number of processes. data: the collection's name; options: how its pictures became images.
+    The field `valid` is None if there is no validation split. A training on micro-batches has their
+    number and how their gradients are added, but not the number of processes. data: the
+    collection's name; options: how its pictures became images.
     """
     cut = training.engine.micro_batches if isinstance(training.engine, CutsBatches) else None
     return {
@@ -54,7 +55,7 @@ def identify(
             "collection": data,
             "split_seed": split_seed,
             "train": _fingerprint(training.train),
-            "valid": _fingerprint(training.valid),
+            "valid": _fingerprint(training.valid) if training.valid else None,
             **({"pictures": options.to_json()} if options.to_json() else {}),
         },
         **({"micro_batches": cut.count, "reduction": cut.reduction} if cut else {}),

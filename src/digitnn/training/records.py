@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from digitnn.engines.protocols import Outcome
 from digitnn.errors import UsageError, check_numbers
@@ -25,12 +25,20 @@ class StepRecord:
     images_per_second: float
 
 
+class Validation(NamedTuple):
+    """Loss (nats per image) and accuracy (0..1) on the validation split."""
+
+    loss: float
+    accuracy: float
+
+
 @dataclass(frozen=True)
 class EpochRecord:
     """One pass over the training split, or one iteration of a full-batch optimiser.
 
     loss, accuracy: means over the training images during the epoch (nats, 0..1);
-    valid_loss, valid_accuracy: after the epoch; seconds: since training began, validation included;
+    valid_loss, valid_accuracy: after the epoch, None without a validation split; seconds: since
+    training began, validation included;
     evaluations: full-batch gradients computed so far, for full-batch optimisers only.
     """
 
@@ -38,11 +46,23 @@ class EpochRecord:
     epoch: int
     loss: float
     accuracy: float
-    valid_loss: float
-    valid_accuracy: float
+    valid_loss: float | None
+    valid_accuracy: float | None
     seconds: float
     images_per_second: float
     evaluations: int | None = None
+
+    @property
+    def valid_error(self) -> float | None:
+        """The share of the validation images that are misclassified, 0..1."""
+        return None if self.valid_accuracy is None else 1 - self.valid_accuracy
+
+    @property
+    def validation(self) -> Validation:
+        """Loss and accuracy on the validation split, of a training that has one."""
+        assert self.valid_loss is not None
+        assert self.valid_accuracy is not None
+        return Validation(self.valid_loss, self.valid_accuracy)
 
 
 Record: TypeAlias = StepRecord | EpochRecord
@@ -105,6 +125,11 @@ class Stopping:
         if self.keep not in get_args(Keep):
             raise UsageError(f"keep must be best or last, got {brief(self.keep)}")
 
+    @property
+    def needs_validation(self) -> bool:
+        """Whether the validation split decides when to stop or which epoch to keep."""
+        return self.patience is not None or self.keep == "best"
+
     def reason(self, history: Sequence[EpochRecord], seconds: float) -> Reason | None:
         """Return why to stop after so many seconds and these epochs, or None."""
         if self.is_out_of_patience(history):
@@ -126,4 +151,8 @@ def best_epoch(history: Sequence[EpochRecord]) -> EpochRecord:
     Best is the highest accuracy, then the smallest loss: accuracy is the goal, but it changes in
     steps of one image.
     """
-    return max(history, key=lambda record: (record.valid_accuracy, -record.valid_loss))
+
+    def rank(record: EpochRecord) -> tuple[float, float]:
+        return record.validation.accuracy, -record.validation.loss
+
+    return max(history, key=rank)

@@ -79,5 +79,6 @@ def _scalars(training: Training, record: Record, step: int) -> dict[str, float]:
     if not isinstance(optimiser, FullBatchOptimiser):
         values["learning_rate"] = learning_rate_at(optimiser, step - 1, _total_steps(training))
     if isinstance(record, EpochRecord):
-        values |= {"valid_loss": record.valid_loss, "valid_accuracy": record.valid_accuracy}
+        valid = {"valid_loss": record.valid_loss, "valid_accuracy": record.valid_accuracy}
+        values |= {name: value for name, value in valid.items() if value is not None}
     return values

@@ -14,9 +14,10 @@ from numpy import ndarray
 from digitnn.data.dataset import Dataset
 from digitnn.engines.micro_batches import CutsBatches
 from digitnn.engines.protocols import Engine, check_size
-from digitnn.errors import CheckpointError, DataError, ShapeError, TrainingError
-from digitnn.evaluation.evaluation import evaluate
+from digitnn.errors import CheckpointError, DataError, ShapeError, TrainingError, UsageError
+from digitnn.evaluation.evaluation import Evaluation, evaluate
 from digitnn.network.initialisation import initial_parameters
+from digitnn.network.network import Params
 from digitnn.recipes.optimisers import FullBatchOptimiser
 from digitnn.recipes.recipe import Recipe
 from digitnn.training.fullbatch import FullBatchLoop, PointCache, expand, restrict, varying_pixels
@@ -63,6 +64,8 @@ class Training:
     the last record of `history`. complete: whether the training ran to its end; stopped: the reason
     if it ended early.
 
+    valid: None trains without validation, which `stopping` must not need (`UsageError`).
+
     To continue in another process, take a `checkpoint` after any record, and `resume` it there. A
     full-batch training continues with `use_cache` instead. The result is identical to the bit to
     that of an uninterrupted training.
@@ -73,7 +76,7 @@ class Training:
         recipe: Recipe,
         engine: Engine,
         train: Dataset,
-        valid: Dataset,
+        valid: Dataset | None,
         seed: int,
         stopping: Stopping | None = None,
         start: StartingPoint | None = None,
@@ -84,12 +87,18 @@ class Training:
                 f"recipe {recipe.name} takes batches of at least {min_size} images, "
                 f"but there are only {len(train)} to train on"
             )
-        if len(valid) == 0:
-            raise TrainingError(f"{valid.name}: no images to validate on")
-        valid.require_shape(train.input_shape, train.name)
-        valid = valid.with_classes(train.classes, train.name)
+        if valid is not None:
+            if len(valid) == 0:
+                raise TrainingError(f"{valid.name}: no images to validate on")
+            valid.require_shape(train.input_shape, train.name)
+            valid = valid.with_classes(train.classes, train.name)
         self.recipe, self.engine, self.train, self.valid = recipe, engine, train, valid
         self.seed, self.stopping = seed, stopping or Stopping()
+        if valid is None and self.stopping.needs_validation:
+            raise UsageError(
+                "only the validation split can tell when to stop or which epoch is the best: "
+                "train without --patience and --keep best, or hold that split out"
+            )
         self.network = recipe.network(train.input_shape, train.classes)
         self._check_last_batch()
         self.history: list[EpochRecord] = []
@@ -240,15 +249,15 @@ class Training:
         assert self._loop is not None
         params = self._loop.params()
         try:
-            evaluation = evaluate(self.engine.classifier(self.network, params), self.valid)
+            evaluation = self._validate(params)
         except (DataError, ShapeError) as error:
             raise diverged(f"epoch {stage.epoch} cannot be validated: {error}") from error
         self._last_params = params
         seconds = self._clock.seconds()
         record = EpochRecord(
             **asdict(_step_record(stage, seconds)),
-            valid_loss=evaluation.loss_nats,
-            valid_accuracy=evaluation.accuracy,
+            valid_loss=evaluation.loss_nats if evaluation else None,
+            valid_accuracy=evaluation.accuracy if evaluation else None,
             seconds=seconds,
             evaluations=stage.evaluations,
         )
@@ -256,6 +265,12 @@ class Training:
         if self.kept is record and self.stopping.keep == "best":
             self._best = params
         return record
+
+    def _validate(self, params: Params) -> Evaluation | None:
+        if self.valid is None:
+            self.network.check(params)
+            return None
+        return evaluate(self.engine.classifier(self.network, params), self.valid)
 
     def _check_last_batch(self) -> None:
         """Raise `TrainingError` before training if the last batch of an epoch is too small."""

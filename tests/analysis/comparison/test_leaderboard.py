@@ -23,6 +23,7 @@ def entry(
         settings=f"{recipe} settings",
         seeds=(seed,),
         complete=True,
+        holds_out_valid=True,
         chosen_on=None,
         test_reads=0 if test is None else 1,
         valid=MeasuredAccuracy(valid, "v"),

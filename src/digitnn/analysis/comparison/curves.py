@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from digitnn.errors import RunError
-from digitnn.plotting import COLOURS, GREY, new_figure, use_log_scale
+from digitnn.plotting import COLOURS, GREY, new_figure, plot_known, use_log_scale
 from digitnn.runs.histories import History
 
 if TYPE_CHECKING:
@@ -60,12 +60,12 @@ def _draw_history(
         "marker": "o" if len(records) < MARKERS_BELOW else None,
         "markersize": 4,
     }
-    for style, accuracies, losses in (
-        (TRAINING, [r.accuracy for r in records], [r.loss for r in records]),
-        (VALIDATION, [r.valid_accuracy for r in records], [r.valid_loss for r in records]),
+    for style, errors, losses in (
+        (TRAINING, [1 - r.accuracy for r in records], [r.loss for r in records]),
+        (VALIDATION, [r.valid_error for r in records], [r.valid_loss for r in records]),
     ):
-        error.plot(positions, [100 * (1 - accuracy) for accuracy in accuracies], **look, **style)
-        loss.plot(positions, losses, **look, **style)
+        plot_known(error, positions, errors, 100, **look, **style)
+        plot_known(loss, positions, losses, **look, **style)
 
 
 def _add_legends(figure: Figure, axes: Axes, histories: Sequence[History], columns: int) -> None:

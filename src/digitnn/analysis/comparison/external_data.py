@@ -47,7 +47,9 @@ def count_images_of_splits(
     """
     data = run.about["data"]
     training = load_training_data_of(data, data_dir)
-    splits = {"train": training.train, "valid": training.valid}
+    splits = {"train": training.learned}
+    if training.held_out is not None:
+        splits["valid"] = training.held_out
     if with_test:
         splits["test"] = load_split_of(run, "test", data_dir)
     return count_shared(dataset, splits)

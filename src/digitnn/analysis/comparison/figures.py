@@ -10,7 +10,7 @@ import numpy as np
 from digitnn.analysis.comparison.comparison import EvaluatedRun
 from digitnn.data.dataset import Dataset
 from digitnn.evaluation.summary import noun_of
-from digitnn.plotting import COLOURS, GREY, new_figure, use_log_scale
+from digitnn.plotting import COLOURS, GREY, new_figure, plot_known, use_log_scale
 from digitnn.runs.ensembles import Trained
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ def draw_learning_curves(runs: Sequence[Trained]) -> Figure:
         marker = "o" if len(epochs) < 20 else None
         for label, colour, values in (
             ("training", COLOURS[0], [1 - record.accuracy for record in run.history]),
-            ("validation", COLOURS[1], [1 - record.valid_accuracy for record in run.history]),
+            ("validation", COLOURS[1], [record.valid_error for record in run.history]),
         ):
-            axes.plot(epochs, [100 * v for v in values], label=label, color=colour, marker=marker)
+            plot_known(axes, epochs, values, 100, label=label, color=colour, marker=marker)
         use_log_scale(axes)
         axes.set_title(f"{run.recipe} ({run.engine})", fontsize=11)
         axes.set(

@@ -25,7 +25,8 @@ class RunSummary:
     """What a run has recorded.
 
     settings: see `settings_of`; seeds: several for an ensemble; complete: trained to the end;
-    chosen_on: "valid" if the validation split determined which epoch was kept, else None;
+    holds_out_valid: False if it learned from the validation split too; chosen_on: "valid" if that
+    split determined which epoch was kept, else None;
     valid, test: None if the run was never evaluated on that split.
     """
 
@@ -35,6 +36,7 @@ class RunSummary:
     settings: str
     seeds: tuple[int, ...]
     complete: bool
+    holds_out_valid: bool
     chosen_on: str | None
     test_reads: int
     valid: "MeasuredAccuracy | None"
@@ -125,6 +127,7 @@ def summarise_run(path: Path) -> RunSummary:
         settings=settings_of(run.about),
         seeds=tuple(run.about.get("seeds", [run.about["seed"]])),
         complete=bool(run.about.get("complete", True)),
+        holds_out_valid=run.about["data"]["valid"] is not None,
         chosen_on="valid" if chose_epoch else None,
         test_reads=count_evaluations(evaluations, "test"),
         valid=_measured_on_valid(run, evaluations),
@@ -136,11 +139,15 @@ def _measured_on_valid(
     run: Trained, evaluations: Sequence[Mapping[str, Any]]
 ) -> MeasuredAccuracy | None:
     """Return the last recorded accuracy on valid, or else that of the kept epoch in training."""
+    if run.about["data"]["valid"] is None:
+        return None  # learned from
     sha256 = run.about["data"]["valid"]["sha256"]
     if recorded := _last_accuracy(evaluations, "valid"):
         return MeasuredAccuracy(recorded.accuracy, sha256)
     kept = run.kept if isinstance(run, Run) else None
-    return MeasuredAccuracy(kept.valid_accuracy, sha256) if kept else None
+    if kept is None or kept.valid_accuracy is None:
+        return None
+    return MeasuredAccuracy(kept.valid_accuracy, sha256)
 
 
 def _last_accuracy(evaluations: Sequence[Mapping[str, Any]], split: str) -> MeasuredAccuracy | None:
@@ -181,6 +188,8 @@ def _reason_against(
     """Return why `summary` cannot be ranked with `group`, the runs of equal settings, or None."""
     if not summary.complete:
         return "it was not trained to the end"
+    if split == "valid" and not summary.holds_out_valid:
+        return "it learned from the validation images too (--all-images)"
     measured = _accuracy_on(summary, split)
     if measured is None:
         return f"never evaluated on {split}: run `digitnn evaluate {summary.path} --split {split}`"

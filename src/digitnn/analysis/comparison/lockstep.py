@@ -61,6 +61,7 @@ def train_in_lockstep(
 
 
 def _gap(steps: int, first: Training, second: Training) -> Gap:
+    assert first.valid is not None
     images = first.valid.images
     a, b = (
         training.engine.classifier(training.network, training.params()).logits(images)

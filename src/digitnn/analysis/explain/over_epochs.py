@@ -50,7 +50,8 @@ class OverEpochs:
     """A run's snapshots. epochs: of each snapshot; layers: those with weights, in order.
 
     kind, weights: the first layer as in `first_layer`, the strongest at the end first, None if it
-    sees no pixels; history: (epoch, training error, validation error); unit: the name of an epoch.
+    sees no pixels; history: (epoch, training error, validation error or None); unit: the name of an
+    epoch.
     """
 
     unit: Literal["epoch", "iteration"]
@@ -58,7 +59,7 @@ class OverEpochs:
     layers: tuple[LayerPath, ...]
     kind: Literal["units", "filters"] | None
     weights: Float32[ndarray, "t n h w"] | None
-    history: tuple[tuple[float, float, float], ...]
+    history: tuple[tuple[float, float, float | None], ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values, without the weights."""
@@ -101,7 +102,7 @@ def weights_over_epochs(run: Run) -> OverEpochs:
             weights = np.stack([np.ravel(found[f"{index}.weight"]) for found in moments.values()])
             paths.append(_path_of(index, layer_name(layer), weights.astype(float), epochs))
     kind, planes = _planes(run.network, list(moments.values()))
-    history = tuple((_reached(run, r), 1 - r.accuracy, 1 - r.valid_accuracy) for r in run.history)
+    history = tuple((_reached(run, r), 1 - r.accuracy, r.valid_error) for r in run.history)
     unit: Literal["epoch", "iteration"] = (
         "iteration" if any(record.evaluations for record in run.history) else "epoch"
     )
@@ -187,9 +188,12 @@ def describe_weights_over_epochs(found: OverEpochs) -> str:
             + (f" and of {least:.2f} in the layer of {near.name}." if len(moves) > 1 else ".")
         )
     if found.history:
-        (begin, _, before), (end, _, after) = found.history[0], found.history[-1]
+        (begin, learned, before), (end, learned_last, after) = found.history[0], found.history[-1]
+        which = "validation"
+        if before is None or after is None:
+            which, before, after = "training", learned, learned_last
         words.append(
-            f"After {unit} {begin:g}, the validation error was {percent(before)}"
+            f"After {unit} {begin:g}, the {which} error was {percent(before)}"
             + (f"; after {unit} {end:g}, it was {percent(after)}." if end != begin else ".")
         )
     return " ".join(words)

@@ -12,7 +12,7 @@ import numpy as np
 
 from digitnn.analysis.explain.mosaic import SIGNED, show_mosaic
 from digitnn.analysis.explain.over_epochs import UNITS_SHOWN, OverEpochs
-from digitnn.plotting import COLOURS, new_figure, use_log_scale
+from digitnn.plotting import COLOURS, new_figure, plot_known, use_log_scale
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -79,8 +79,8 @@ def _draw_curves(panel: Figure | SubFigure, found: OverEpochs) -> None:
     epochs = [epoch for epoch, _, _ in found.history]
     marker = "." if len(epochs) < 30 else None
     for label, colour, place in (("training", COLOURS[0], 1), ("validation", COLOURS[1], 2)):
-        values = [100 * record[place] for record in found.history]
-        error.plot(epochs, values, color=colour, marker=marker, label=label)
+        values = [record[place] for record in found.history]
+        plot_known(error, epochs, values, 100, color=colour, marker=marker, label=label)
     for axes in (norm, an_epoch, error):
         use_log_scale(axes)
     norm.set_title("norm of the weights", fontsize=10)

@@ -58,7 +58,7 @@ class Plan:
         """Return the training and its identity."""
         data = self.load()
         train = training_set(self.recipe, data)
-        training = Training(self.recipe, engine, train, data.valid, self.seed, self.stopping)
+        training = Training(self.recipe, engine, train, data.held_out, self.seed, self.stopping)
         return training, identify(
             training, "pytorch", data.collection, data.split_seed, data.options
         )

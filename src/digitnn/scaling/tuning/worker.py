@@ -188,13 +188,13 @@ def _train(plan: Plan, trial: "Trial", data: TrainingData, stopped: Stopped) -> 
         if stopped():
             raise _StoppedError
         if isinstance(record, EpochRecord):
-            trial.report(record.valid_accuracy, record.epoch)
+            trial.report(record.validation.accuracy, record.epoch)
             if record.done < 1 and trial.should_prune():
                 trial.set_user_attr(SECONDS, record.seconds)
                 raise TrialPruned
     last = training.history[-1]
     trial.set_user_attr(SECONDS, last.seconds)
-    return last.valid_accuracy
+    return last.validation.accuracy
 
 
 def _try_again(study: "Study", ledger: Ledger, trial: "FrozenTrial", notify: Notify) -> None:

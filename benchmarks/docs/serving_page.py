@@ -37,6 +37,12 @@ def tables(result: dict[str, Any], load: dict[str, Any]) -> str:
             f"{found['engine']['median']:,.0f} and {found['server']['median']:,.0f}: "
             f"{100 * found['ratio']:.0f} %",
         ))  # fmt: skip
+    transport = result["classify"]["classic"].get("transport")
+    if transport:
+        rows.append((
+            "the same bodies through the same server, which answers without computing",
+            f"{transport['median']:,.0f} images a second",
+        ))  # fmt: skip
     statuses = ", ".join(f"{n:,} x {status}" for status, n in sorted(many["statuses"].items()))
     rows.append((
         f"{many['clients']} clients that send single images all the time",

@@ -7,6 +7,7 @@ both engines may: by rounding in single precision, `TOLERANCE`. JSON rounds them
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from running_server import JSON, OCTETS, assert_error, form
 
 from digitnn.engines.find import find_engine
 from digitnn.serving.models import ServedModel, find_sources
+from digitnn.serving.reading_routes import image_parts
 from digitnn.serving.tasks import Request, Tasks
 
 TOLERANCE = {"rtol": 1e-4, "atol": 2e-5}
@@ -117,9 +119,34 @@ def test_requests_computed_together_fail_alone(models, images):
         np.testing.assert_allclose(found, expected[part], **TOLERANCE)
     listed = json.loads(b"[" + replies[2].body.splitlines()[2] + b"]")
     np.testing.assert_allclose(listed, expected[5:6], **TOLERANCE)
-
     unknown = Request(requests[0].options | {"model": "none"}, images[:1].tobytes())
     assert [reply.status for reply in tasks.run("classify", [unknown] * 2)] == [404, 404]
+
+
+def test_many_images_of_several_requests_are_classified_in_batches(models, digits):
+    tasks = Tasks([SOURCES["reader"], SOURCES["classic"]], max_images=10_000, megapixels=1)
+    names = dict.fromkeys(("media_type", "accept"), "application/octet-stream")
+    options = {"model": "classic", "engine": "scratch", **names}
+    images = digits.images[np.arange(4000) % len(digits.images)]
+    cuts = [0, 3, 400, 999, 1001, 1002, 3500, 4000]  # 3,500 - 1,002 are more than a batch
+    parts = [images[a:b] for a, b in pairwise(cuts)]
+    replies = tasks.run("classify", [Request(options, part.tobytes()) for part in parts])
+    for reply, part in zip(replies, parts, strict=True):
+        found = np.frombuffer(reply.body, "<f4").reshape(-1, 10)
+        np.testing.assert_allclose(found, models["classic"].logits(part), **TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    ("n", "workers", "expected"),
+    [(1, 2, [1]), (250, 2, [250]), (600, 1, [600]), (600, 2, [300, 300]), (600, 16, [300, 300]),
+     (2000, 2, [1000, 1000]), (2001, 2, [667, 667, 667]), (10_000, 2, [1000] * 10)],
+)  # fmt: skip
+def test_many_images_are_cut_into_equal_parts_for_the_workers(n, workers, expected):
+    body = np.random.default_rng(n).integers(0, 256, 784 * n, np.uint8).tobytes()
+    parts = image_parts(body, workers)
+    assert [len(part) // 784 for part in parts] == expected
+    assert b"".join(parts) == body
+    assert image_parts(body + b"x", workers) == [body + b"x"]  # the worker tells what is wrong
 
 
 NESTED = [[0] * 28] * 28

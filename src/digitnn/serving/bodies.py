@@ -16,6 +16,10 @@ from digitnn.serving.replies import OCTETS, ApiError
 
 PIXELS = SIDE * SIDE
 
+MAX_BATCH = 1000
+"""Images that are classified at once: a network without convolutions takes so many in one step,
+without starting threads, and they fit into the cache."""
+
 
 def parse_json(body: bytes) -> Any:
     """Return the value of a JSON body. Raises `ApiError` for anything but strict JSON."""
@@ -31,7 +35,9 @@ def parse_json(body: bytes) -> Any:
         raise ApiError(400, "bad_json", f"the body is not JSON: {str(error)[:200]}") from None
 
 
-def parse_images(body: bytes, media_type: str, max_images: int) -> UInt8[ndarray, "n 28 28"]:
+def parse_images(
+    body: bytes | memoryview, media_type: str, max_images: int
+) -> UInt8[ndarray, "n 28 28"]:
     """Return the images of a body: bytes of pixels, or {"images": [[[28 x 28 numbers]]]}."""
     if media_type == OCTETS:
         if len(body) % PIXELS:
@@ -41,7 +47,7 @@ def parse_images(body: bytes, media_type: str, max_images: int) -> UInt8[ndarray
             )  # fmt: skip
         images = np.frombuffer(body, np.uint8).reshape(-1, SIDE, SIDE)
     else:
-        value = parse_json(body)
+        value = parse_json(bytes(body) if isinstance(body, memoryview) else body)
         if not isinstance(value, dict) or "images" not in value:
             raise ApiError(422, "wrong_shape", 'expected an object {"images": [...]}')
         images = to_images(value["images"], "images")

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from digitnn.serving.metrics import Metrics
 from digitnn.serving.replies import STOPPING, ApiError, Reply
 from digitnn.serving.settings import Settings
+from digitnn.serving.shared_bodies import SCOPE_KEY, SharedBody
 
 log = logging.getLogger("digitnn.serving")
 
@@ -84,6 +85,7 @@ class Guard:
                     ApiError(500, "internal", f"unexpected {type(error).__name__}"), receive, answer
                 )
         finally:
+            scope.pop(SCOPE_KEY, None)  # an idle connection holds its last scope, but no slot
             path = getattr(scope.get("route"), "path", "other")
             seconds = perf_counter() - started
             self._metrics.count(scope["method"], path, answer.status, seconds)
@@ -97,7 +99,8 @@ class Guard:
             await self._app(scope, receive, answer)
             return
         with self._load.admit():
-            body = await self._read_body(headers, receive)
+            received = await self._read_body(headers, receive)
+            body = scope.get(SCOPE_KEY, received)
             await _unless_gone(self._app(scope, _replay(body), answer), receive, answer)
 
     def _check_source(self, scope: Scope, headers: Mapping[str, str]) -> None:
@@ -197,7 +200,7 @@ async def _unless_gone(work: Awaitable[None], receive: Receive, answer: _Answer)
         leaving.cancel()
 
 
-def _replay(body: bytes) -> Receive:
+def _replay(body: bytes | SharedBody) -> Receive:
     """Return a `receive` that gives the body at once, and nothing more."""
     given = False
 
@@ -206,7 +209,8 @@ def _replay(body: bytes) -> Receive:
         if given:
             await asyncio.Event().wait()
         given = True
-        return {"type": "http.request", "body": body, "more_body": False}
+        whole = bytes(body.view) if isinstance(body, SharedBody) else body
+        return {"type": "http.request", "body": whole, "more_body": False}
 
     return replay
 

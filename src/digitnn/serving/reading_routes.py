@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import FastAPI, Query, Request, Response
@@ -10,7 +11,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from digitnn.errors import PictureError
 from digitnn.reader.results import PictureResult, json_parts, result_to_json, to_line
 from digitnn.serving import schemas
-from digitnn.serving.bodies import PIXELS
+from digitnn.serving.bodies import MAX_BATCH, PIXELS
 from digitnn.serving.replies import JSON, OCTETS, ApiError, Reply
 from digitnn.serving.routing import (
     BODY_IMAGE,
@@ -19,13 +20,16 @@ from digitnn.serving.routing import (
     Model,
     body_of,
     media_type,
+    octets_of,
     response,
     wrong_type,
 )
 from digitnn.serving.service import Service
+from digitnn.serving.shared_bodies import SharedBody
+from digitnn.serving.worker import Body
 
-IMAGES_PER_JOB = 500
-"""More images are classified by several workers at once."""
+MAX_MERGED = 250
+"""A request of more images is not merged with others, but shared out among the workers."""
 
 MAX_FILES = 100
 """Pictures of one request."""
@@ -127,20 +131,27 @@ def add_reading(app: FastAPI, service: Service) -> None:
             raise wrong_type(f"{JSON} or {OCTETS}", kind)
         accept = OCTETS if request.headers.get("accept", "") == OCTETS else JSON
         options = {"model": model, "engine": engine, "media_type": kind, "accept": accept}
-        body = await request.body()
+        body = await octets_of(request) if kind == OCTETS else await request.body()
         most = service.settings.max_images
         if kind == OCTETS and len(body) > most * PIXELS:
             got = f"got {len(body):,} bytes"
             raise ApiError(422, "too_many_images", f"at most {most:,} images a request, {got}")
-        split = kind == OCTETS and len(body) > IMAGES_PER_JOB * PIXELS and not len(body) % PIXELS
-        size = IMAGES_PER_JOB * PIXELS
-        view = memoryview(body)
-        parts = [view[k : k + size] for k in range(0, len(body), size)] if split else [body]
-        together = ("classify", model, engine)
+        parts = image_parts(body, service.pool.count) if kind == OCTETS else [body]
+        together = ("classify", model, engine) if len(body) <= MAX_MERGED * PIXELS else None
         replies = await asyncio.gather(
             *(service.pool.submit("classify", options, part, together) for part in parts)
         )
         return response(_joined(replies, model, engine))
+
+
+def image_parts(body: bytes | SharedBody, workers: int) -> Sequence[Body]:
+    """Cut a body of many images into equal parts: one for each worker, or more of `MAX_BATCH`."""
+    n, rest = divmod(len(body), PIXELS)
+    if rest or n <= MAX_MERGED:
+        return [body]
+    size = -(-n // max(min(workers, n // MAX_MERGED), -(-n // MAX_BATCH))) * PIXELS
+    whole = memoryview(body) if isinstance(body, bytes) else body
+    return [whole[k : k + size] for k in range(0, len(body), size)]
 
 
 async def _pictures_of(request: Request) -> list[tuple[str, bytes]]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Query, Request, Response
 
 from digitnn.serving.replies import OCTETS, ApiError, Reply
+from digitnn.serving.shared_bodies import SCOPE_KEY, SharedBody
 
 PICTURE_TYPES = ("image/", "application/pdf", OCTETS, "application/x-www-form-urlencoded")
 """Content types of a raw picture; the last is what curl sends unless it is told otherwise."""
@@ -17,6 +18,12 @@ EXAMPLE_IMAGE = [[0] * 28] * 12 + [[0] * 10 + [255] * 4 + [0] * 14] * 8 + [[0] *
 def response(reply: Reply) -> Response:
     """Return a reply as FastAPI's response."""
     return Response(reply.body, reply.status, reply.headers)
+
+
+async def octets_of(request: Request) -> bytes | SharedBody:
+    """Return the body of a request, without a copy if it lies in shared memory."""
+    shared: SharedBody | None = request.scope.get(SCOPE_KEY)
+    return await request.body() if shared is None else shared
 
 
 def body_of(**content: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Run the server: its socket, its connections' time limits, and how it stops.
+"""Run the server: its socket, and how it stops.
 
 On SIGTERM and Ctrl-C it takes no new work, finishes what is in flight within `drain_seconds`, and
-ends. Slow clients are cut: headers must arrive, and answers be taken, within `request_seconds`.
+ends.
 """
 
 import asyncio
@@ -11,16 +11,12 @@ import signal
 import socket
 import sys
 from types import FrameType
-from typing import cast
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from digitnn.errors import UsageError
-from digitnn.serving.guard import closing_headers
+from digitnn.serving.connections import connection_protocol
 from digitnn.serving.processes import Context
-from digitnn.serving.replies import ApiError
 from digitnn.serving.service import Service
 from digitnn.serving.settings import Settings
 from digitnn.wording import Notify
@@ -45,8 +41,9 @@ async def _run(service: Service, listener: socket.socket, notify: Notify) -> Non
 
     seconds = service.settings.request_seconds
     config = uvicorn.Config(
-        create_app(service), http=_timed_protocol(seconds), ws="none", lifespan="off",
-        log_config=None, access_log=False, server_header=False, proxy_headers=False,
+        create_app(service), http=connection_protocol(seconds, service.pool.shared),
+        ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=1,  # what is in flight has been awaited before, by `_drain`
     )  # fmt: skip
     server = _Server(config, service)
@@ -95,57 +92,6 @@ class _Server(uvicorn.Server):
             self.should_exit = True
 
         self._draining = asyncio.ensure_future(drain())
-
-
-def _timed_protocol(seconds: float) -> type[H11Protocol]:
-    """Return uvicorn's HTTP protocol, which cuts clients that are too slow."""
-
-    class TimedProtocol(H11Protocol):
-        _cut: asyncio.TimerHandle | None = None
-
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            super().connection_made(cast(asyncio.Transport, transport))
-            self._cut = self.loop.call_later(seconds, self.transport.abort)
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            if self.flow.write_paused:
-                return  # the answer is not taken, whatever is sent meanwhile
-            if self.cycle is not None and not self.cycle.response_complete:
-                self._stop_clock()  # the guard times the body
-            elif self._cut is None:  # the first bytes of another request
-                self._cut = self.loop.call_later(seconds, self.transport.abort)
-
-        def send_400_response(self, msg: str) -> None:
-            reply = ApiError(400, "bad_request", msg).reply
-            headers = closing_headers(reply)
-            for event in (
-                h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
-                h11.Data(data=reply.body),
-                h11.EndOfMessage(),
-            ):
-                self.transport.write(self.conn.send(event) or b"")
-            self.transport.close()
-
-        def pause_writing(self) -> None:
-            super().pause_writing()
-            self._stop_clock()
-            self._cut = self.loop.call_later(seconds, self.transport.abort)
-
-        def resume_writing(self) -> None:
-            super().resume_writing()
-            self._stop_clock()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._stop_clock()
-            super().connection_lost(exc)
-
-        def _stop_clock(self) -> None:
-            if self._cut is not None:
-                self._cut.cancel()
-                self._cut = None
-
-    return TimedProtocol
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -8,7 +8,7 @@ Axes: n images, k digits.
 import json
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, TypeAlias
@@ -25,7 +25,7 @@ from digitnn.reader.reader import DEFAULT_MIN_CONFIDENCE, Digit, Reader
 from digitnn.reader.results import digit_to_json, read_pages, result_to_json, to_line
 from digitnn.reader.single_digit import whole_ink
 from digitnn.serving import inference_protocol
-from digitnn.serving.bodies import parse_images
+from digitnn.serving.bodies import MAX_BATCH, parse_images
 from digitnn.serving.inside import Inside, encoded
 from digitnn.serving.models import ServedModel, Source
 from digitnn.serving.replies import OCTETS, ApiError, Reply, json_reply
@@ -50,7 +50,7 @@ class Request:
     """A piece of work. body: what was sent; options: from the address and the headers."""
 
     options: Options
-    body: bytes
+    body: bytes | memoryview
 
 
 class Tasks:
@@ -129,25 +129,21 @@ class Tasks:
     # classifying
 
     def _classify(self, requests: Sequence[Request]) -> list[Reply]:
-        """Classify the images of all requests at once; they ask for the same model and engine."""
+        """Classify the images of all requests together; they ask for the same model and engine."""
         options = requests[0].options
         parsed = [_parsed(request, self._max_images) for request in requests]
         images = [found for found in parsed if isinstance(found, ndarray)]
         try:
             model = self._model(options["model"])
-            logits = model.logits(np.concatenate(images), options["engine"]) if images else None
+            engine = options["engine"]
+            logits = iter([z for batch in _batches(images) for z in _logits(model, batch, engine)])
         except ApiError as error:
             return [error.reply] * len(requests)
-        replies, start = [], 0
-        for request, found in zip(requests, parsed, strict=True):
-            if isinstance(found, Reply):
-                replies.append(found)
-                continue
-            assert logits is not None
-            own = logits[start : start + len(found)]
-            start += len(found)
-            replies.append(classified(model, own, request.options["accept"]))
-        return replies
+        return [
+            found if isinstance(found, Reply)
+            else classified(model, next(logits), request.options["accept"])
+            for request, found in zip(requests, parsed, strict=True)
+        ]  # fmt: skip
 
     def _infer(self, options: Options, body: bytes) -> Reply:
         model = self._model(options["model"])
@@ -226,6 +222,26 @@ def _with_image(digit: Digit) -> dict[str, Any]:
     return digit_to_json(digit) | {"image": encoded(digit.image)}
 
 
+def _batches(images: Sequence[UInt8[ndarray, "n 28 28"]]) -> Iterator[list[ndarray]]:
+    """Group the images of requests, in order: at most `MAX_BATCH` of several requests together."""
+    batch: list[ndarray] = []
+    for own in images:
+        if batch and sum(map(len, batch)) + len(own) > MAX_BATCH:
+            yield batch
+            batch = []
+        batch.append(own)
+    if batch:
+        yield batch
+
+
+def _logits(model: ServedModel, batch: Sequence[ndarray], engine: str) -> list[ndarray]:
+    """Return the logits of each request of a batch."""
+    if len(batch) == 1:  # without copying its images
+        return [model.logits(batch[0], engine)]
+    ends = np.cumsum([len(own) for own in batch])
+    return np.split(model.logits(np.concatenate(batch), engine), ends[:-1])
+
+
 def _parsed(request: Request, max_images: int) -> UInt8[ndarray, "n 28 28"] | Reply:
     try:
         return parse_images(request.body, request.options["media_type"], max_images)
@@ -235,7 +251,7 @@ def _parsed(request: Request, max_images: int) -> UInt8[ndarray, "n 28 28"] | Re
 
 def _caught(answer: Callable[[Options, bytes], Reply], request: Request) -> Reply:
     try:
-        return answer(request.options, request.body)
+        return answer(request.options, bytes(request.body))
     except ApiError as error:
         return error.reply
     except UsageError as error:

@@ -1,6 +1,7 @@
 """A worker: a process that computes what it is asked through a pipe, and the messages of the pipe.
 
-Messages are a JSON header and bytes, never pickles. Bodies are sent as they are, without a copy.
+Messages are a JSON header and bytes, never pickles. Bodies are sent as they are, without a copy; of
+those in shared memory only the place is sent.
 """
 
 import gc
@@ -9,11 +10,14 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, TypeAlias
 
 from digitnn.machine.resources import use_resources
 from digitnn.serving.models import Source
+from digitnn.serving.shared_bodies import SharedBody
 from digitnn.serving.tasks import Request, Tasks
+
+Body: TypeAlias = bytes | memoryview | SharedBody
 
 
 @dataclass(frozen=True)
@@ -25,21 +29,38 @@ class WorkerSettings:
     megapixels: float
 
 
-def send(pipe: Connection, header: Any, bodies: Sequence[bytes | memoryview]) -> None:
+def send(pipe: Connection, header: Any, bodies: Sequence[Body]) -> None:
     """Send a header and bodies. Raises `OSError` if the other side has gone."""
-    pipe.send_bytes(json.dumps([header, len(bodies)]).encode())
+    places = [[b.start, len(b)] if isinstance(b, SharedBody) else None for b in bodies]
+    pipe.send_bytes(json.dumps([header, places]).encode())
     for body in bodies:
-        pipe.send_bytes(body)
+        if not isinstance(body, SharedBody):
+            pipe.send_bytes(body)
 
 
-def receive(pipe: Connection) -> tuple[Any, list[bytes]]:
-    """Wait for a header and bodies. Raises `OSError` or `EOFError` if the other side has gone."""
-    header, n = json.loads(pipe.recv_bytes())
-    return header, [pipe.recv_bytes() for _ in range(n)]
+def receive(
+    pipe: Connection, shared: memoryview | None = None
+) -> tuple[Any, list[bytes | memoryview]]:
+    """Wait for a header and bodies, some of which may lie in shared memory.
+
+    Raises `OSError` or `EOFError` if the other side has gone.
+    """
+    header, places = json.loads(pipe.recv_bytes())
+    bodies: list[bytes | memoryview] = []
+    for place in places:
+        if place is None:
+            bodies.append(pipe.recv_bytes())
+        else:
+            assert shared is not None
+            bodies.append(shared[place[0] : sum(place)])
+    return header, bodies
 
 
-def work(pipe: Connection, settings: WorkerSettings) -> None:
-    """Answer requests until the pipe is closed. Runs in a process of its own."""
+def work(pipe: Connection, settings: WorkerSettings, shared: memoryview | None) -> None:
+    """Answer requests until the pipe is closed. Runs in a process of its own.
+
+    shared: what the server passed as `SharedBodies`.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the server decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     use_resources(threads=1)
@@ -48,7 +69,7 @@ def work(pipe: Connection, settings: WorkerSettings) -> None:
     pipe.send_bytes(b"ready")
     while True:
         try:
-            (kind, options), bodies = receive(pipe)
+            (kind, options), bodies = receive(pipe, shared)
         except (EOFError, OSError):
             return
         requests = [Request(*pair) for pair in zip(options, bodies, strict=True)]

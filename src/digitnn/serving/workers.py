@@ -17,7 +17,8 @@ from typing import Any
 from digitnn.serving.models import Source
 from digitnn.serving.processes import Context
 from digitnn.serving.replies import STOPPING, ApiError, Reply
-from digitnn.serving.worker import WorkerSettings, receive, send, work
+from digitnn.serving.shared_bodies import SharedBodies, shared_bodies
+from digitnn.serving.worker import Body, WorkerSettings, receive, send, work
 
 MAX_TOGETHER = 64
 """Requests of one kind that a worker takes at once, if they may be computed together."""
@@ -29,7 +30,7 @@ class _Job:
 
     kind: str
     options: Any
-    body: bytes | memoryview
+    body: Body
     together: Hashable | None
     answer: "asyncio.Future[Reply]"
     loop: asyncio.AbstractEventLoop
@@ -73,6 +74,7 @@ class WorkerPool:
     count: int
     seconds: float = 60.0
     restarts: int = 0
+    shared: SharedBodies | None = None
     _jobs: deque[_Job] = field(default_factory=deque)
     _added: list[Source] = field(default_factory=list)
     _change: threading.Condition = field(default_factory=threading.Condition)
@@ -83,6 +85,7 @@ class WorkerPool:
 
     def start(self) -> None:
         """Start all workers; they are ready a little later."""
+        self.shared = shared_bodies(2 * self.count + 4)
         self._feeding = self.count
         for number in range(self.count):
             self._workers[number] = self._start_process()
@@ -107,7 +110,7 @@ class WorkerPool:
         return tuple(worker.process.pid for worker in self._workers.values())
 
     async def submit(
-        self, kind: str, options: Any, body: bytes | memoryview, together: Hashable | None = None
+        self, kind: str, options: Any, body: Body, together: Hashable | None = None
     ) -> Reply:
         """Return the reply of a worker, an error too. See `_Job` for together."""
         loop = asyncio.get_running_loop()
@@ -148,7 +151,8 @@ class WorkerPool:
             self.settings.max_images,
             self.settings.megapixels,
         )
-        process = self.context.Process(target=work, args=(theirs, settings), daemon=True)
+        arguments = (theirs, settings, self.shared)
+        process = self.context.Process(target=work, args=arguments, daemon=True)
         process.start()
         theirs.close()  # so that its end is seen when the process ends
         return _Worker(process, ours)
@@ -225,7 +229,7 @@ class WorkerPool:
         worker: _Worker,
         kind: str,
         options: Sequence[Any],
-        bodies: Sequence[bytes | memoryview],
+        bodies: Sequence[Body],
     ) -> list[Reply]:
         """Send requests and return the replies. Raises `OSError` or `EOFError` if it crashed."""
         send(worker.pipe, [kind, options], bodies)
@@ -233,7 +237,7 @@ class WorkerPool:
             raise TimeoutError
         header, found = receive(worker.pipe)
         return [
-            Reply(status, media_type, body)
+            Reply(status, media_type, bytes(body))
             for (status, media_type), body in zip(header, found, strict=True)
         ]
 

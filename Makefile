@@ -57,19 +57,21 @@ data: setup
 compare: data
 	$(BIN)/digitnn compare
 
-# Workers share the cores already: one thread each keeps them from waiting for one another.
+# Workers share the cores already: one thread each keeps them from waiting for one another. One that has
+# nothing left to do takes tests from the others, which may have a long one in hand.
 test: data
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 # PyTorch and the BLAS of NumPy and SciPy order their sums by what the processor can do: here as with
 # AVX2 and without AVX-512. On anything but x86-64 the variables mean nothing.
 test-other-cpu: setup
 	DNNL_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 OPENBLAS_CORETYPE=Haswell OMP_NUM_THREADS=1 \
-		$(BIN)/python -m pytest --numprocesses auto -m engines
+		$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m engines
 
-# In a browser without a window: `apt-get install chromium`, or the like, before.
+# In a browser without a window: `apt-get install chromium`, or the like, before. The tests of a file
+# share a browser and a server.
 test-pages: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile tests/browser
 
 # On one thread, so that the bytes do not depend on how many cores there are; an interrupted training
 # goes on where it was.
@@ -85,7 +87,7 @@ weights: data
 
 # What a change should pass before each commit; `.ci/run` has everything.
 check: data lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --quiet -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal --quiet -m "not slow"
 
 notebook: data
 	$(BIN)/jupyter notebook mnist_nn_fromscratch.ipynb

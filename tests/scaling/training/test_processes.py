@@ -40,34 +40,41 @@ sys.exit(main())
 LOST = "another process of this training ended or does not answer; "
 
 
+def write_files(folder, digits):
+    """Write two data sets, recipes and a program that gives process 1 the second data set."""
+    write_digits(folder / "data", digits)
+    write_digits(folder / "other", digits[::-1])
+    (folder / "small.toml").write_text(recipe_to_toml(SMALL))
+    (folder / "long.toml").write_text(recipe_to_toml(replace(SMALL, name="long", epochs=5000)))
+    (folder / "other_data.py").write_text(OTHER_DATA)
+
+
+def start(folder, processes, *arguments, program=("-m", "digitnn")):
+    """Start digitnn with a number of processes of torchrun, or with 0 without it."""
+    words = [sys.executable]
+    if processes:
+        words += ["-m", "torch.distributed.run", "--standalone"]
+        words += [f"--nproc-per-node={processes}"]
+    kept = {name: v for name, v in os.environ.items() if name != "DIGITNN_DATA_DIR"}
+    return subprocess.Popen(
+        [*words, *program, "train", *arguments],
+        cwd=folder,
+        env={**kept, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
 @pytest.fixture
 def launch(digits: Dataset, tmp_path: Path):
-    """Start digitnn with a number of processes of torchrun, or with 0 without it."""
-    write_digits(tmp_path / "data", digits)
-    write_digits(tmp_path / "other", digits[::-1])
-    (tmp_path / "small.toml").write_text(recipe_to_toml(SMALL))
-    (tmp_path / "long.toml").write_text(recipe_to_toml(replace(SMALL, name="long", epochs=5000)))
-    (tmp_path / "other_data.py").write_text(OTHER_DATA)
+    """`start` in a folder with its files, whose processes are ended with the test."""
+    write_files(tmp_path, digits)
     started = []
 
     def launch(processes: int, *arguments: str, program=("-m", "digitnn")):
-        words = [sys.executable]
-        if processes:
-            words += ["-m", "torch.distributed.run", "--standalone"]
-            words += [f"--nproc-per-node={processes}"]
-        kept = {name: v for name, v in os.environ.items() if name != "DIGITNN_DATA_DIR"}
-        pipe = subprocess.PIPE
-        started.append(
-            subprocess.Popen(
-                [*words, *program, "train", *arguments],
-                cwd=tmp_path,
-                env={**kept, "OMP_NUM_THREADS": "1"},
-                stdout=pipe,
-                stderr=pipe,
-                text=True,
-                start_new_session=True,
-            )
-        )
+        started.append(start(tmp_path, processes, *arguments, program=program))
         return started[-1]
 
     yield launch
@@ -75,6 +82,15 @@ def launch(digits: Dataset, tmp_path: Path):
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
             process.communicate()
+
+
+@pytest.fixture(scope="module")
+def alone(digits: Dataset, tmp_path_factory):
+    """The outcome of one process without torchrun."""
+    folder = tmp_path_factory.mktemp("alone")
+    write_files(folder, digits)
+    finished(start(folder, 0, "small.toml", "--micro-batches", "4", "--out", "run"))
+    return outcome(folder / "run")
 
 
 def finished(process, code=0):
@@ -113,13 +129,12 @@ def outcome(run):
     return (run / "params.safetensors").read_bytes(), history
 
 
-def test_one_two_and_four_processes_end_with_the_same_bytes(launch, tmp_path):
-    finished(launch(0, "small.toml", "--micro-batches", "4", "--out", "alone"))
+def test_one_two_and_four_processes_end_with_the_same_bytes(launch, tmp_path, alone):
     for n in (1, 2, 4):
         out, err = finished(launch(n, "small.toml", "--out", f"by-{n}"))
         assert out == f"by-{n}\n"
         assert err.count("validation accuracy") == 1
-        assert outcome(tmp_path / f"by-{n}") == outcome(tmp_path / "alone")
+        assert outcome(tmp_path / f"by-{n}") == alone
     about = load_single_run(tmp_path / "by-2").about
     assert (about["micro_batches"], about["reduction"]) == (4, "ordered")
     _, err = finished(launch(0, "small.toml", "--out", "by-2", "--resume"), 1)
@@ -128,9 +143,8 @@ def test_one_two_and_four_processes_end_with_the_same_bytes(launch, tmp_path):
 
 @pytest.mark.parametrize(("killed", "goes_on"), [(0, 4), (1, 0)])
 def test_a_killed_process_ends_the_others_and_any_number_of_them_resumes(
-    killed, goes_on, launch, tmp_path
+    killed, goes_on, launch, tmp_path, alone
 ):
-    finished(launch(0, "small.toml", "--micro-batches", "4", "--out", "whole"))
     process = launch(2, "small.toml", "--out", "run", "--checkpoint-every=0")
     wait_for_checkpoint(tmp_path / "run")
     victim = rank_of(process)[killed]
@@ -141,7 +155,7 @@ def test_a_killed_process_ends_the_others_and_any_number_of_them_resumes(
     words = ("small.toml", "--out", "run", "--resume", *(() if goes_on else ("--micro-batches=4",)))
     _, err = finished(launch(goes_on, *words))
     assert "run resumes from step" in err
-    assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
+    assert outcome(tmp_path / "run") == alone
 
 
 def test_a_signal_to_torchrun_saves_the_training_and_says_once_how_to_resume(launch, tmp_path):

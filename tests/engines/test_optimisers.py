@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from digitnn.engines.pytorch.optimisers import OPTIMISERS, build_optimiser
+from digitnn.engines.pytorch.optimisers import OPTIMISERS, build_optimiser, take_step
 from digitnn.engines.scratch import optimisers_in_place
 from digitnn.engines.scratch.optimisers import RULES, init, update
 from digitnn.engines.scratch.optimisers_in_place import RULES_IN_PLACE, update_in_place
@@ -127,6 +127,29 @@ def test_parameters_and_state_after_several_steps_are_those_of_pytorch(optimiser
             flat = np.concatenate([memory[name].numpy().ravel() for memory in memories])
             np.testing.assert_allclose(state[name], flat, **rounding)
     assert state["steps"] == len(RATES)
+
+
+@both_precisions
+@every_optimiser
+def test_take_step_is_the_step_of_pytorchs_optimiser_to_the_bit(optimiser, dtype, rng):
+    params, gradients = random_steps(rng, dtype)
+    ends = np.cumsum([np.prod(shape) for shape in SHAPES.values()])
+    both = []
+    for step in (lambda built: built.step(), take_step):
+        tensors = [
+            torch.tensor(part.reshape(shape), requires_grad=True)
+            for part, shape in zip(np.split(params, ends[:-1]), SHAPES.values(), strict=True)
+        ]
+        built = build_optimiser(optimiser, tensors)
+        for gradient, rate in zip(gradients, RATES, strict=True):
+            for tensor, part in zip(tensors, np.split(gradient, ends[:-1]), strict=True):
+                tensor.grad = torch.tensor(part.reshape(tensor.shape))
+            for group in built.param_groups:
+                group["lr"] = rate
+            step(built)
+        memories = [array for t in tensors for array in built.state[t].values()]
+        both.append([array.detach().numpy().tobytes() for array in (*tensors, *memories)])
+    assert both[0] == both[1]
 
 
 @both_precisions

@@ -27,7 +27,7 @@ def export(
         typer.Option(
             "--to",
             metavar="FORMAT",
-            help="onnx, safetensors, pt, npz, pickle, h or html. Default: the file's suffix.",
+            help="onnx, safetensors, pt, npz, pickle, skops, h or html. Default: the suffix.",
         ),
     ] = None,
     check: Annotated[
@@ -86,9 +86,9 @@ def export(
         "path": str(path),
         "format": chosen.name,
         "verified": conformance.to_json() if conformance else None,
-        **({"pytorch": lines} if lines else {}),
+        **lines,
     }
-    print_result(value, _to_text(path, conformance, lines), as_json)
+    print_result(value, _to_text(path, conformance, "".join(lines.values())), as_json)
 
 
 def _path_of(out: Path | None, check: Path | None, force: bool, has_options: bool) -> Path:
@@ -106,16 +106,16 @@ def _path_of(out: Path | None, check: Path | None, force: bool, has_options: boo
 
 
 def _validation_images(trained: "Trained", data_dir: Path | None) -> "Samples":
-    from digitnn.runs.evaluate_run import load_split_of
+    from digitnn.runs.evaluate_run import load_images_to_check
 
     fetch_collection(trained.about["data"]["collection"], data_dir)
-    images = load_split_of(trained, "valid", data_dir).images
+    images = load_images_to_check(trained, data_dir).images
     say(f"verifying over {len(images):,} validation images")
     return images
 
 
-def _to_text(path: Path, conformance: "Conformance | None", lines: str | None) -> str:
-    """Return the table and, if there are any, the lines of PyTorch."""
+def _to_text(path: Path, conformance: "Conformance | None", lines: str) -> str:
+    """Return the table and, if there are any, the lines that load the file."""
     rows = (
         conformance.rows() if conformance else [("not verified", "the file could not be run here")]
     )

@@ -57,20 +57,8 @@ class Dataset:
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
         check_images(images, self.name)
-        if labels.ndim != 1 or labels.dtype != np.uint8:
-            raise DataError(
-                f"{self.name}: labels must be uint8 of shape (n,), "
-                f"got {labels.dtype} {labels.shape}"
-            )
-        if len(images) != len(labels):
-            raise DataError(f"{self.name}: {len(labels)} labels for {len(images)} images")
         self._check_classes()
-        max_label = len(self.classes) - (not self.has_non_digits)
-        if len(labels) and labels.max() > max_label:
-            where = int(np.argmax(labels > max_label))
-            raise DataError(
-                f"{self.name}: label {where} is {labels[where]}; labels are 0 to {max_label}"
-            )
+        check_labels(labels, len(images), self.name, len(self.classes), self.has_non_digits)
 
     def _check_classes(self) -> None:
         if not 2 <= len(self.classes) <= MAX_CLASSES or len(set(self.classes)) < len(self.classes):
@@ -173,6 +161,22 @@ def check_images(images: ndarray, name: str, input_shape: tuple[int, ...] | None
         )
     if images.ndim == 2 and not np.isfinite(images).all():
         raise DataError(f"{name}: features must be finite numbers, but some are NaN or infinite")
+
+
+def check_labels(
+    labels: ndarray, n: int, name: str, classes: int, has_non_digits: bool = False
+) -> None:
+    """Raise `DataError` naming `name` unless `labels` are those of `n` images."""
+    if labels.ndim != 1 or labels.dtype != np.uint8:
+        raise DataError(
+            f"{name}: labels must be uint8 of shape (n,), got {labels.dtype} {labels.shape}"
+        )
+    if len(labels) != n:
+        raise DataError(f"{name}: {len(labels)} labels for {n} images")
+    max_label = classes - (not has_non_digits)
+    if n and labels.max() > max_label:
+        where = int(np.argmax(labels > max_label))
+        raise DataError(f"{name}: label {where} is {labels[where]}; labels are 0 to {max_label}")
 
 
 def _worded(input_shape: tuple[int, ...]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 
-from digitnn.data.dataset import Dataset, check_images
+from digitnn.data.dataset import check_images, check_labels
 from digitnn.errors import CheckpointError, TrainingError
 from digitnn.network.layers import BatchNorm, Dropout, Loss
 from digitnn.network.network import Classifier, Network, Params, Samples
@@ -130,7 +130,7 @@ def check_batch(network: Network, images: ndarray, labels: ndarray) -> None:
     as their range, 0 to 1 or 0 to 255, is unknown. `TrainingError`: see `check_size`.
     """
     check_images(images, "the batch", network.input)
-    Dataset(images, labels, "the batch", network.rejects, network.labels)
+    check_labels(labels, len(images), "the batch", len(network.labels), network.rejects)
     check_size(network, len(labels))
 
 

@@ -5,7 +5,8 @@ Axes: n samples, f features, k classes.
 """
 
 import warnings
-from dataclasses import fields, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from inspect import signature
 from typing import Any, ClassVar, Self
 
@@ -14,11 +15,20 @@ from jaxtyping import Float32, Num, Shaped, UInt8
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
-from digitnn.data.dataset import MAX_CLASSES, Dataset
+from digitnn.data.dataset import Dataset
 from digitnn.engines.find import find_engine
-from digitnn.errors import DataError, MissingExtraError, UsageError, check_numbers
-from digitnn.estimators.fitting import Fitted, Plateau, fit_network
-from digitnn.estimators.hyperparameters import Hyperparameters, builtin, given_recipe, layer_sizes
+from digitnn.errors import MissingExtraError, UsageError, check_numbers
+from digitnn.estimators.fitting import (
+    Fitted,
+    Passes,
+    Plateau,
+    begin_passes,
+    fit_network,
+    take_pass,
+)
+from digitnn.estimators.hyperparameters import builtin, chosen_recipe, what_prevents_passes
+from digitnn.estimators.labels import distinct, encode
+from digitnn.estimators.plain_state import from_plain, to_plain
 from digitnn.estimators.scaling import fit_scaling, rows_to_images
 from digitnn.evaluation.evaluation import log_softmax
 from digitnn.network.network import Samples, Standardise
@@ -30,8 +40,8 @@ try:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.model_selection import train_test_split
     from sklearn.utils import check_random_state
-    from sklearn.utils.multiclass import check_classification_targets
-    from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+    from sklearn.utils.metaestimators import available_if
+    from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError:
     raise MissingExtraError("scikit-learn", "sklearn", "an estimator") from None
 
@@ -39,6 +49,17 @@ _NUMBERS = (np.float64, np.float32, np.uint8)
 """The types of X that are taken as they are; others become the first."""
 
 _UNSCALED = Standardise(mean=0.0, std=1.0)
+
+
+def _learns_in_passes(classifier: Any) -> bool:
+    """Raise `AttributeError`, which says why, if the parameters allow no `partial_fit`."""
+    if name := what_prevents_passes(classifier.get_params(deep=False)):
+        raise AttributeError(
+            f"{type(classifier).__name__} has no partial_fit with {name}="
+            f"{brief(getattr(classifier, name))}: a part of the data does not determine what "
+            "this needs. It takes solver adam, muon or sgd, and scaling='none' or image_shape"
+        )
+    return True
 
 
 class _NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -51,6 +72,8 @@ class _NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     _engine: ClassVar[EngineName]
+    _passes: Passes | None
+    loss_: float | None
 
     def __init__(
         self,
@@ -113,10 +136,10 @@ class _NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         x, given_labels = validate_data(self, X, y, dtype=_NUMBERS)
         plateau = Plateau(builtin(self.tol), builtin(self.n_iter_no_change))
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        labels = self._encode(given_labels)
+        self.classes_ = distinct(given_labels)
+        labels = encode(given_labels, self.classes_)
         self.scaling_ = None if self.image_shape else fit_scaling(x, self.scaling)
-        names = tuple(map(str, self.classes_.tolist()))
-        train = Dataset(self._samples(x), labels, "X", classes=names)
+        train = self._dataset(x, labels)
         valid = None
         if self.early_stopping:
             train, valid = self._hold_out(train, seed)
@@ -139,9 +162,50 @@ class _NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         return self
 
+    @available_if(_learns_in_passes)  # type: ignore[untyped-decorator]
+    def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
+        """Take one pass over X, with the optimiser's state of the last call.
+
+        As many calls with the same X and y as `fit` takes epochs give the same network. After `fit`
+        it goes on from that network, with a new optimiser. With solver cg or lbfgs, a recipe, early
+        stopping or a scaling, for which all data must be known, there is no such method.
+
+        classes: all labels that will come, needed in the first call only.
+        Raises what `fit` raises; the classifier is unchanged then.
+        """
+        first = not hasattr(self, "classes_")
+        x, given_labels = validate_data(self, X, y, dtype=_NUMBERS, reset=first)
+        if first:
+            if classes is None:
+                raise UsageError("the first partial_fit needs all classes: give classes=[...]")
+            known = distinct(classes, "classes")
+            encode(given_labels, known)
+            self.classes_ = known
+            self.scaling_ = None if self.image_shape else fit_scaling(x, "none")
+        elif classes is not None and not np.array_equal(distinct(classes), self.classes_):
+            raise UsageError(
+                f"classes must be those of the first call, {brief(self.classes_.tolist())}, "
+                f"got {brief(np.asarray(classes).tolist())}"
+            )
+        data = self._dataset(x, encode(given_labels, self.classes_))
+        recipe = self._chosen_recipe(len(data))
+        network = recipe.network(data.input_shape, data.classes)
+        if network != getattr(self, "network_", network):
+            raise UsageError("partial_fit goes on with the network that it has: call fit instead")
+        passes = getattr(self, "_passes", None)
+        if passes is None:
+            seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+            passes = begin_passes(network, recipe, seed, getattr(self, "params_", None))
+        moved, loss = take_pass(network, recipe, find_engine(self._engine), data, passes)
+        self._passes = moved
+        self.network_, self.params_ = network, dict(moved.params)
+        self.loss_curve_ = [*getattr(self, "loss_curve_", []), loss]
+        self.n_iter_, self.loss_ = len(self.loss_curve_), loss
+        return self
+
     def predict(self, X: ArrayLike) -> Shaped[ndarray, " n"]:
         """Return the most likely class of each sample."""
-        best = self._logits(X).argmax(axis=1)
+        best = self.logits(X).argmax(axis=1)
         return self.classes_[best]
 
     def predict_proba(self, X: ArrayLike) -> Float32[ndarray, "n k"]:
@@ -150,35 +214,36 @@ class _NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_log_proba(self, X: ArrayLike) -> Float32[ndarray, "n k"]:
         """Return the logarithms of the probabilities, finite even where those round to 0."""
-        return log_softmax(self._logits(X))
+        logits = self.logits(X)
+        return log_softmax(logits / np.float32(self.network_.temperature))
 
     def decision_function(self, X: ArrayLike) -> Float32[ndarray, "n *k"]:
         """Return the logits; for two classes the log odds of the second, of shape (n,)."""
-        logits = self._logits(X)
+        logits = self.logits(X)
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
-    def _logits(self, X: ArrayLike) -> Float32[ndarray, "n k"]:
+    def logits(self, X: ArrayLike) -> Float32[ndarray, "n k"]:
+        """Return the logits of the classes, as the network computes them."""
         check_is_fitted(self)
         x = validate_data(self, X, dtype=_NUMBERS, reset=False)
         classifier = find_engine(self._engine).classifier(self.network_, self.params_)
         return classifier.logits(self._samples(x))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return to_plain(super().__getstate__())
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        super().__setstate__(from_plain(state))
+
+    def _dataset(self, x: Num[ndarray, "n f"], labels: UInt8[ndarray, " n"]) -> Dataset:
+        names = tuple(map(str, self.classes_.tolist()))
+        return Dataset(self._samples(x), labels, "X", classes=names)
 
     def _samples(self, x: Num[ndarray, "n f"]) -> Samples:
         if self.scaling_ is not None:
             return self.scaling_(x)
         assert self.image_shape is not None
         return rows_to_images(x, self.image_shape)
-
-    def _encode(self, y: Shaped[ndarray, " n"]) -> UInt8[ndarray, " n"]:
-        """Set `classes_` and return the index of each label."""
-        check_classification_targets(y)
-        self.classes_, labels = np.unique(column_or_1d(y, warn=True), return_inverse=True)
-        if not 2 <= (k := len(self.classes_)) <= MAX_CLASSES:
-            raise DataError(
-                f"y has {k} {'class' if k == 1 else 'classes'}; "
-                f"a network learns from 2 to {MAX_CLASSES}"
-            )
-        return labels.astype(np.uint8)
 
     def _hold_out(self, data: Dataset, seed: int) -> tuple[Dataset, Dataset]:
         """Return the samples to train on and those for early stopping, stratified."""
@@ -193,33 +258,21 @@ class _NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _chosen_recipe(self, n: int) -> Recipe:
         """Return what to train on `n` samples."""
-        names = [field.name for field in fields(Hyperparameters)]
-        if self.recipe is None:
-            given: dict[str, Any] = {name: builtin(getattr(self, name)) for name in names}
-            given["hidden_layer_sizes"] = layer_sizes(self.hidden_layer_sizes)
-            recipe = Hyperparameters(**given).recipe(
-                n, len(self.classes_), flat=self.image_shape is None
-            )
-        else:
-            defaults = signature(type(self)).parameters
-            for name in names:
-                if (value := getattr(self, name)) != defaults[name].default:
-                    raise UsageError(
-                        f"{name}={brief(value)} has no effect with recipe=: leave it out, or "
-                        "change the recipe with dataclasses.replace"
-                    )
-            recipe = given_recipe(self.recipe, self._engine, n)
+        defaults = {name: p.default for name, p in signature(type(self)).parameters.items()}
+        given = self.get_params(deep=False)
+        recipe = chosen_recipe(given, defaults, self._engine, n, len(self.classes_))
         return recipe if self.image_shape else replace(recipe, standardise=_UNSCALED)
 
     def _keep(self, fitted: Fitted) -> None:
         """Set the attributes of a fitted estimator."""
         history = fitted.history
+        self._passes = None
         self.network_, self.params_ = fitted.network, dict(fitted.params)
         self.n_iter_ = len(history)
         self.loss_curve_ = [epoch.loss for epoch in history]
         self.loss_ = self.loss_curve_[-1] if history else None
         if self.early_stopping:
-            self.validation_scores_ = [epoch.valid_accuracy for epoch in history]
+            self.validation_scores_ = [epoch.validation.accuracy for epoch in history]
             self.best_validation_score_ = max(self.validation_scores_, default=None)
 
 

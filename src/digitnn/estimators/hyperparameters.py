@@ -4,7 +4,7 @@ Axes: n samples, f features, k classes.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -126,6 +126,38 @@ lbfgs minimise just that, with b = n. sgd adds alpha / b times a weight to its g
 adam and muon shrink weights by the share rate alpha / b at each step (decoupled weight decay);
 `MLPClassifier` passes the gradient of the penalty through Adam's moments.
 """
+
+
+def chosen_recipe(
+    given: Mapping[str, Any], defaults: Mapping[str, Any], engine: EngineName, n: int, k: int
+) -> Recipe:
+    """Return what a classifier's parameters, `given`, train on `n` samples of `k` classes.
+
+    Raises `UsageError` for a parameter that is not accepted, or that has no effect with a recipe.
+    """
+    names = [field.name for field in fields(Hyperparameters)]
+    if given["recipe"] is None:
+        values = {name: builtin(given[name]) for name in names}
+        values["hidden_layer_sizes"] = layer_sizes(given["hidden_layer_sizes"])
+        return Hyperparameters(**values).recipe(n, k, flat=given["image_shape"] is None)
+    for name in names:
+        if given[name] != defaults[name]:
+            raise UsageError(
+                f"{name}={brief(given[name])} has no effect with recipe=: leave it out, or "
+                "change the recipe with dataclasses.replace"
+            )
+    return given_recipe(given["recipe"], engine, n)
+
+
+def what_prevents_passes(given: Mapping[str, Any]) -> str | None:
+    """Return the parameter for which a part of the data is not enough; None if there is none."""
+    prevents = {
+        "solver": given["solver"] in ("cg", "lbfgs"),
+        "recipe": given["recipe"] is not None,
+        "early_stopping": bool(given["early_stopping"]),
+        "scaling": given["scaling"] != "none" and given["image_shape"] is None,
+    }
+    return next((name for name, is_so in prevents.items() if is_so), None)
 
 
 def given_recipe(recipe: Any, engine: EngineName, n: int) -> Recipe:

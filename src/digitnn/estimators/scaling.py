@@ -15,8 +15,8 @@ from digitnn.wording import brief
 
 ScalingKind: TypeAlias = Literal["features", "table", "none"]
 
-_ROWS = 4096
-"""Rows scaled at a time: bounds the memory of float64 numbers."""
+_BLOCK_NUMBERS = 1 << 15
+"""Numbers scaled at a time: their double precision stays in cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +32,24 @@ class Scaling:
 
     def __call__(self, x: Num[ndarray, "n f"]) -> Float32[ndarray, "n f"]:
         """Scale a table. Raises `DataError` where single precision cannot hold the result."""
-        scaled = np.empty(x.shape, np.float32)
         with np.errstate(over="ignore"):
-            for start in range(0, len(x), _ROWS):
-                rows = slice(start, start + _ROWS)
-                scaled[rows] = (x[rows] - self.mean) / self.scale
+            scaled = x.astype(np.float32) if self._is_identity() else self._scaled(x)
         if not np.isfinite(scaled).all():
             raise DataError(
                 "X has numbers that single precision cannot hold after scaling, "
                 f"up to {np.abs(x).max():.3g}: scale them first"
             )
+        return scaled
+
+    def _is_identity(self) -> bool:
+        return not self.mean.any() and bool((self.scale == 1).all())
+
+    def _scaled(self, x: Num[ndarray, "n f"]) -> Float32[ndarray, "n f"]:
+        scaled = np.empty(x.shape, np.float32)
+        step = max(1, _BLOCK_NUMBERS // x.shape[1])
+        for start in range(0, len(x), step):
+            rows = slice(start, start + step)
+            scaled[rows] = (x[rows] - self.mean) / self.scale
         return scaled
 
 

@@ -9,6 +9,7 @@ from digitnn.atomic_files import replace_file
 from digitnn.errors import RunError
 from digitnn.export.protocol import Format, Options
 from digitnn.export.pytorch_state import pytorch_source
+from digitnn.export.skops_file import skops_source
 from digitnn.export.verification import Conformance, require_passed, verify
 from digitnn.network.network import Samples
 from digitnn.runs.ensembles import Ensemble, Trained
@@ -75,8 +76,13 @@ def _verify_file(
     return conformance
 
 
-def loading_lines(trained: Trained, chosen: Format, path: Path) -> str | None:
-    """Return the lines of PyTorch that load `path`, for the formats that need them."""
-    if chosen.name not in ("pt", "safetensors") or isinstance(trained, Ensemble):
-        return None
-    return pytorch_source(trained.network, path, chosen.name)
+def loading_lines(trained: Trained, chosen: Format, path: Path) -> dict[str, str]:
+    """Return the lines that load `path`, by what they need; empty for most formats."""
+    if isinstance(trained, Ensemble):
+        return {}
+    match chosen.name:
+        case "pt" | "safetensors":
+            return {"pytorch": pytorch_source(trained.network, path, chosen.name)}
+        case "skops":
+            return {"skops": skops_source(trained.network, path)}
+    return {}

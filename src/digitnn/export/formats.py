@@ -17,6 +17,7 @@ from digitnn.export.pytorch_state import (
     write_pt,
     write_safetensors,
 )
+from digitnn.export.skops_file import load_skops, write_skops
 from digitnn.wording import did_you_mean
 
 _ALL = (
@@ -38,6 +39,12 @@ _ALL = (
     Format("npz", "NumPy arrays by name", write_npz, load_npz),
     Format(
         "pickle", "NumPy arrays and built-in types in a pickle", write_pickle, load_pickle_export
+    ),
+    Format(
+        "skops",
+        "a fitted scikit-learn estimator, for programs that have digitnn",
+        write_skops,
+        load_skops,
     ),
     Format(
         "h",

@@ -58,8 +58,10 @@ class Standardise:
     def __call__(self, pixels: Num[ndarray, "*shape"]) -> Float32[ndarray, "*shape"]:
         """Standardise numbers of any shape, which need not be whole, in single precision."""
         x = pixels.astype(np.float32)
-        x -= np.float32(self.mean)
-        x *= np.float32(1 / self.std)
+        if self.mean != 0:
+            x -= np.float32(self.mean)
+        if self.std != 1:
+            x *= np.float32(1 / self.std)
         return x
 
 

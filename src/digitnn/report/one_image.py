@@ -26,13 +26,14 @@ def one_image(found: Insight) -> dict[str, Any]:
     answers: (digit, probability, the same as the width of a bar in %) of the most likely digits.
     """
     saliency, stages = found.saliency, found.stages
-    predicted, rival = saliency.predicted, saliency.rival
+    predicted, name, rival = saliency.predicted, saliency.predicted_name, saliency.rival_name
+    label = found.pixels.name(found.label)
     which = (
         "the most confident mistake" if found.wrong else "the first image, as there are no mistakes"
     )
     maps = {
-        f"for {predicted}": saliency.for_predicted,
-        f"for {predicted} rather than {rival}": saliency.against_rival,
+        f"for {name}": saliency.for_predicted,
+        f"for {name} rather than {rival}": saliency.against_rival,
     }
     largest = float(max(np.abs(plane).max() for plane in maps.values())) or 1.0
     digits = np.argsort(-saliency.probabilities, kind="stable")[:4]
@@ -42,8 +43,8 @@ def one_image(found: Insight) -> dict[str, Any]:
         near.insert(0, ("Nearest in the last hidden layer", _near(found.hidden, predicted)))
         near_words = describe_neighbours(predicted, found.hidden, found.pixels)
     return {
-        "picture": ink(stages.image[None], f"Image {found.index}, labelled {found.label}", zoom=5),
-        "words": f"Image {found.index} of the split, labelled {found.label}: {which}.",
+        "picture": ink(stages.image[None], f"Image {found.index}, labelled {label}", zoom=5),
+        "words": f"Image {found.index} of the split, labelled {label}: {which}.",
         "answers": [
             (stages.labels[digit], percent(share), round(100 * share, 2))
             for digit, share in ((d, float(saliency.probabilities[d])) for d in digits)
@@ -80,12 +81,12 @@ def _stage(stage: Stage) -> tuple[str, str, Pixels]:
     return stage.name, size, picture
 
 
-def _near(found: Neighbours, predicted: int) -> list[tuple[Pixels, int, str, bool]]:
+def _near(found: Neighbours, predicted: int) -> list[tuple[Pixels, str, str, bool]]:
     """Return (image, label, distance, label is the prediction) of the nearest training images."""
     return [
         (
-            ink(image[None], f"Training image {place}, labelled {label}", zoom=3),
-            label,
+            ink(image[None], f"Training image {place}, labelled {found.name(label)}", zoom=3),
+            found.name(label),
             f"{distance:.1f}",
             label == predicted,
         )

@@ -15,11 +15,12 @@ from digitnn.analysis.explain.first_layer import draw_first_layer, first_layer
 from digitnn.analysis.explain.maps import draw_maps, map_images
 from digitnn.analysis.explain.mosaic import mosaic
 from digitnn.analysis.explain.neighbours import (
+    describe_neighbours,
     draw_neighbours,
     nearest_by_features,
     nearest_by_pixels,
 )
-from digitnn.analysis.explain.saliency import draw_saliency, saliency
+from digitnn.analysis.explain.saliency import describe_saliency, draw_saliency, saliency
 from digitnn.analysis.explain.stages import draw_stages, stages_of
 from digitnn.engines.scratch.backpropagation import forward
 from digitnn.engines.scratch.engine import ScratchEngine, activations, hidden_features
@@ -171,6 +172,45 @@ def test_pixel_distances_are_in_units_of_full_ink(digits):
     assert found.distances[0] == pytest.approx(change / 255)
     figure = draw_neighbours(image, 3, found, found)
     assert len(figure.subfigs[0].axes) == 9
+
+
+CLOTHES = ("T-shirt", "trouser", "pullover", "a very long evening dress", *"efghij")
+
+
+def test_saliency_names_the_classes_of_a_network_with_labels(digits, rng):
+    network = replace(CNN.network(), labels=CLOTHES)
+    found = saliency(network, params_of(network, rng), digits.images[0])
+    name, rival = CLOTHES[found.predicted], CLOTHES[found.rival]
+    words = describe_saliency(found)
+    assert f"compares {name} with {rival}, the next most likely class (" in words
+    assert f"evidence for {name}, ink" in words
+    found = replace(found, predicted=0, rival=3)
+    first, one, two, _ = (axes.get_title() for axes in draw_saliency(found).axes)
+    assert first.startswith("classified as T-shirt (")
+    assert one == "for T-shirt"
+    assert two == "for T-shirt\nrather than a very long e…"
+    assert found.to_json()["names"] == ["T-shirt", CLOTHES[3]]
+    digit = replace(found, labels=tuple("0123456789"))
+    assert "compares 0 with 3, the next most likely digit (" in describe_saliency(digit)
+
+
+def test_neighbours_are_named_by_the_classes_of_the_data(digits):
+    clothes = replace(digits, classes=CLOTHES)
+    at = int(np.flatnonzero(digits.labels == 0)[0])
+    found = nearest_by_pixels(digits.images[at], clothes)
+    titles = [axes.get_title() for axes in draw_neighbours(digits.images[at], 0, found, found).axes]
+    assert titles[0] == "classified as\nT-shirt"
+    assert titles[1] == "T-shirt\n0.0"
+    words = describe_neighbours(0, found, found)
+    assert "are labelled T-shirt. By pixels" in words
+    assert "counts as much as another class" in words
+    assert found.to_json()["names"] == [CLOTHES[label] for label in found.labels]
+    plain = nearest_by_pixels(digits.images[at], digits)
+    assert (
+        "are labelled 0. By pixels, where a shift or a slant counts as much as another digit"
+        in (describe_neighbours(0, plain, plain))
+    )
+    assert found.name(10) == "no digit"
 
 
 @pytest.mark.parametrize("method", ["PCA", "t-SNE"])

@@ -57,6 +57,15 @@ def show_signed(axes: Axes, plane: Num[ndarray, "h w"], largest: float) -> AxesI
     return drawn
 
 
+MAX_NAME = 14
+"""Characters of a class's name above a small picture."""
+
+
+def short_name(name: str) -> str:
+    """Return the name of a class, cut where it is too long to stand above a small picture."""
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
+
+
 def frame(axes: Axes) -> None:
     """Remove the ticks and draw a thin grey frame."""
     axes.set(xticks=[], yticks=[])

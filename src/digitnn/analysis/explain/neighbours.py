@@ -5,15 +5,15 @@ Axes: n training images, d features, m nearest images.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Num, UInt8
 from numpy import ndarray
 
-from digitnn.analysis.explain.mosaic import show_image
-from digitnn.data.dataset import Dataset
+from digitnn.analysis.explain.mosaic import short_name, show_image
+from digitnn.data.dataset import DIGITS, Dataset
 from digitnn.plotting import COLOURS, new_figure
 from digitnn.wording import count
 
@@ -22,21 +22,33 @@ if TYPE_CHECKING:
 
 NEIGHBOURS_SHOWN = 8
 
+_GAP, _NEW_LINE = "   ", "\n"
+"""Between a name and a distance: words take a line of their own."""
+
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """The nearest training images, nearest first. indices: in the training split."""
+    """The nearest training images, nearest first.
+
+    indices: in the training split; labels: indices of `classes`, the names of all classes.
+    """
 
     indices: tuple[int, ...]
     labels: tuple[int, ...]
     distances: tuple[float, ...]
     images: UInt8[ndarray, "m 28 28"]
+    classes: tuple[str, ...] = DIGITS
+
+    def name(self, label: int) -> str:
+        """Return the name of a label; that of a non-digit is none of the classes."""
+        return self.classes[label] if label < len(self.classes) else "no digit"
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values, without the pixels."""
         return {
             "indices": list(self.indices),
             "labels": list(self.labels),
+            "names": [self.name(label) for label in self.labels],
             "distances": list(self.distances),
         }
 
@@ -61,6 +73,7 @@ def nearest_by_features(
         tuple(map(int, train.labels[order])),
         tuple(float(d) for d in np.sqrt(squared[order])),
         train.images[order],
+        train.classes,
     )
 
 
@@ -72,7 +85,7 @@ def nearest_by_pixels(
         train.images.reshape(len(train), -1), image.reshape(-1), train, many
     )
     distances = tuple(d / 255 for d in found.distances)
-    return Neighbours(found.indices, found.labels, distances, found.images)
+    return replace(found, distances=distances)
 
 
 def draw_neighbours(
@@ -86,14 +99,20 @@ def draw_neighbours(
         panel.suptitle(f"{title}: label and distance", fontsize=10, x=0.01, ha="left")
         first, *others = panel.subplots(1, len(found.indices) + 1)
         show_image(first, image)
-        first.set_title(f"classified as {predicted}", fontsize=9, pad=3, fontweight="bold")
+        name = short_name(found.name(predicted))
+        lines = f"classified as{' ' if len(name) < 4 else _NEW_LINE}{name}"
+        first.set_title(lines, fontsize=9, pad=3, fontweight="bold")
         for spine in first.spines.values():
             spine.set(color="black", linewidth=1.5)
         for i, axes in enumerate(others):
             show_image(axes, found.images[i])
             colour = "black" if found.labels[i] == predicted else COLOURS[1]
+            name = short_name(found.name(found.labels[i]))
             axes.set_title(
-                f"{found.labels[i]}   {found.distances[i]:.1f}", fontsize=9, pad=3, color=colour
+                f"{name}{_GAP if len(name) < 4 else _NEW_LINE}{found.distances[i]:.1f}",
+                fontsize=9,
+                pad=3,
+                color=colour,
             )
     return figure
 
@@ -102,9 +121,10 @@ def describe_neighbours(predicted: int, hidden: Neighbours, pixels: Neighbours) 
     """Describe how many neighbours have the predicted label and how many the rows share."""
     agree, by_pixels = (sum(label == predicted for label in n.labels) for n in (hidden, pixels))
     shared = len(set(hidden.indices) & set(pixels.indices))
-    many = len(hidden.indices)
+    many, name = len(hidden.indices), hidden.name(predicted)
+    kind = "digit" if hidden.classes == DIGITS else "class"
     return (
         f"Of the {many} training images nearest in the last hidden layer, {agree} are labelled "
-        f"{predicted}. By pixels, where a shift or a slant counts as much as another digit, "
+        f"{name}. By pixels, where a shift or a slant counts as much as another {kind}, "
         f"{by_pixels} of {many} are. The two rows share {count(shared, 'image')}."
     )

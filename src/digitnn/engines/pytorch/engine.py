@@ -4,6 +4,7 @@ Axes: n images, c channels, h w pixels, f features, k classes.
 """
 
 from collections.abc import Mapping
+from math import isfinite
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from digitnn.data.dataset import check_images
 from digitnn.engines.protocols import Outcome, check_batch, check_state, kept_units, precision
 from digitnn.engines.pytorch.losses import LOSSES, SplitObjective
 from digitnn.engines.pytorch.modules import build, chosen_device, to_array
-from digitnn.engines.pytorch.optimisers import build_optimiser
+from digitnn.engines.pytorch.optimisers import build_optimiser, take_step
 from digitnn.machine.resources import threads
 from digitnn.network.layers import Loss
 from digitnn.network.network import Network, Params, Samples
@@ -56,7 +57,8 @@ class PytorchTrainer:
         self._dtype = torch.float64 if precision(params) == np.float64 else torch.float32
         self.module = _placed(build(network, params, self._dtype), self._device).train()
         self._loss = loss
-        self._optimiser = build_optimiser(optimiser, self.module.parameters())
+        self._params, self._buffers = list(self.module.parameters()), list(self.module.buffers())
+        self._optimiser = build_optimiser(optimiser, self._params)
 
     @property
     def steps(self) -> int:
@@ -67,15 +69,17 @@ class PytorchTrainer:
         """Take one step, see `Trainer.step`."""
         check_batch(self._network, images, labels)
         kept = kept_units(self._network, len(labels), self._seed, self.steps)
-        buffers = [(buffer, buffer.clone()) for buffer in self.module.buffers()]
+        before = [buffer.clone() for buffer in self._buffers]
         total, outcome = self.forward(images, labels, kept)
-        if total.isfinite():
-            self._optimiser.zero_grad()
-            (total / len(labels)).backward()  # type: ignore[no-untyped-call]
+        if isfinite(outcome.total):
+            for p in self._params:
+                p.grad = None
+            # from d(mean loss) / d(total loss), which saves the division and its derivative
+            torch.autograd.backward(total, total.new_tensor(1 / len(labels)))
             self.update(learning_rate)
         else:  # BatchNorm has already updated its running statistics
-            for buffer, before in buffers:
-                buffer.copy_(before)
+            for buffer, old in zip(self._buffers, before, strict=True):
+                buffer.copy_(old)
         return outcome
 
     def forward(
@@ -97,7 +101,7 @@ class PytorchTrainer:
         """Take the optimiser's step along the gradients that the parameters have."""
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate
-        self._optimiser.step()
+        take_step(self._optimiser)
         self._steps += 1
 
     def parameters(self) -> dict[str, ndarray]:

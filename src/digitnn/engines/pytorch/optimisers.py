@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.optim.adam import adam
 
 from digitnn.recipes import optimisers
 from digitnn.recipes.optimisers import NEWTON_SCHULZ, MiniBatchOptimiser
@@ -142,6 +143,39 @@ def build_optimiser(
                 for name in state_names(optimiser, group)
             }
     return built
+
+
+@torch.no_grad()
+def take_step(optimiser: torch.optim.Optimizer) -> None:
+    """Take the step of `optimiser.step()`, to the bit.
+
+    For Adam and AdamW it calls the function that `step` calls. In a small network the hooks and
+    lists around that function take longer than the function itself.
+    """
+    if not isinstance(optimiser, torch.optim.Adam):  # which AdamW is too
+        optimiser.step()
+        return
+    for group in optimiser.param_groups:
+        params = group["params"]
+        states = [optimiser.state[p] for p in params]
+        beta1, beta2 = group["betas"]
+        adam(
+            params,
+            [p.grad for p in params],
+            [state["exp_avg"] for state in states],
+            [state["exp_avg_sq"] for state in states],
+            [],
+            [state["step"] for state in states],
+            fused=True,
+            decoupled_weight_decay=group["decoupled_weight_decay"],
+            amsgrad=False,
+            beta1=beta1,
+            beta2=beta2,
+            lr=group["lr"],
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            maximize=False,
+        )
 
 
 def state_names(optimiser: MiniBatchOptimiser, group: Mapping[str, Any]) -> tuple[str, ...]:

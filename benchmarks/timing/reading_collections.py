@@ -2,6 +2,7 @@
 
     python -m benchmarks.timing.reading_collections --json
 
+It takes some minutes on two free cores; `--quick` is a trial of a minute, whose figures say little.
 Every text is compared with the reader's own. Rates that are compared are measured in turns. The
 rate of a run is that between its first and its last finished shard: starting the processes takes
 the same second for a million pictures. Each rate has a partner in processor time, which other work
@@ -9,19 +10,16 @@ on the machine disturbs less: `processor_share` is the classifier's processor ti
 share of the whole command's, without what starting costs.
 """
 
+import argparse
 import io
-import json
 import os
-import resource
-import subprocess
 import sys
-import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter, process_time, sleep
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -32,85 +30,34 @@ from PIL import Image
 
 from benchmarks.beds import digits
 from benchmarks.beds.handwriting import validation_split
-from benchmarks.measuring import parse_arguments, print_result, spread
+from benchmarks.measuring import print_result, spread
+from benchmarks.timing.collection_runs import Run, RunError, read_collection
 from digitnn.machine.resources import available_cores, use_resources
 from digitnn.reader.reader import Reader
 
-CLI = "import sys; from digitnn.cli.app import main; sys.exit(main())"
 DRAWING_BED, DRAWING_SIDE, DISTINCT_DRAWINGS = "paint 300, marker", 200, 50
-ROW_GROUP = 10_000
-FEW = 500
-"""Images of a run that shows what starting costs."""
+ROW_GROUP = DISTINCT_IMAGES = 10_000
+FEW = 500 * available_cores()
+"""Images of a run that shows what starting costs: a shard for each worker."""
+
+STEP = 10
+"""Between two sizes of the growth."""
+
+Write = Callable[[Path, ndarray], None]
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run of the command. rate: pictures per second between the first shard and the last.
+class Sizes:
+    """How much is read. images, drawings, ray: pictures; growth: pictures of the largest size."""
 
-    seconds: wall-clock, all of it; processor_seconds: of all processes; peak_megabytes: the
-    largest sum of resident memory of the command and its workers.
-    """
-
-    pictures: int
-    seconds: float
-    processor_seconds: float
-    rate: float
-    peak_megabytes: float
+    images: int = 50_000
+    drawings: int = 1500
+    growth: int = 100_000
+    ray: int = 20_000
+    repeats: int = 3
 
 
-def read_collection(source: Path, out: Path, *options: str) -> Run:
-    """Run the command as a process of its own, and watch it."""
-    command = [sys.executable, "-c", CLI, "read-collection", str(source), "--out", str(out)]
-    command += ["--progress", "json", "--json", *options]
-    before, start = _children_seconds(), perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    peak: list[float] = [0.0]
-    watcher = threading.Thread(target=_watch_memory, args=(process, peak))
-    watcher.start()
-    printed, messages = process.communicate()
-    seconds = perf_counter() - start
-    watcher.join()
-    if process.returncode:
-        raise SystemExit(f"read-collection failed: {messages[-400:]}")
-    steps = [json.loads(line) for line in messages.splitlines() if line.startswith("{")]
-    found = json.loads(printed)
-    rate = _rate([step for step in steps if step["shards"]])
-    processor = _children_seconds() - before
-    return Run(found["rows"], seconds, processor, rate or found["pictures_per_second"], peak[0])
-
-
-def _rate(steps: Sequence[dict[str, Any]]) -> float:
-    if len(steps) < 2 or steps[0]["pictures"] == steps[-1]["pictures"]:
-        return 0.0
-    pictures = steps[-1]["pictures"] - steps[0]["pictures"]
-    return float(pictures / (steps[-1]["seconds"] - steps[0]["seconds"]))
-
-
-def _children_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def _watch_memory(process: "subprocess.Popen[str]", peak: list[float]) -> None:
-    """Keep the largest resident memory of a process and its children, until it ends."""
-    while process.poll() is None:
-        peak[0] = max(peak[0], sum(map(_resident, [process.pid, *_children(process.pid)])))
-        sleep(0.1)
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
-def _resident(pid: int) -> float:
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except OSError:
-        return 0.0
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+QUICK = Sizes(images=4000, drawings=20, growth=3000, ray=3000, repeats=1)
 
 
 def images(n: int) -> ndarray:
@@ -119,18 +66,27 @@ def images(n: int) -> ndarray:
     return np.resize(own, (n, *own.shape[1:]))
 
 
-def write_images(path: Path, pictures: ndarray) -> None:
+def write_pngs(path: Path, pictures: ndarray) -> None:
     """Write images as PNGs into a Parquet file, as the Hugging Face hub has them."""
-    distinct = {index: _png(picture) for index, picture in enumerate(pictures[:10_000])}
+    distinct = [_png(picture) for picture in pictures[:DISTINCT_IMAGES]]
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    schema = pa.schema([("image", kind)])
-    with pq.ParquetWriter(path, schema) as writer:
+    with pq.ParquetWriter(path, pa.schema([("image", kind)])) as writer:
         for start in range(0, len(pictures), ROW_GROUP):
             rows = [
                 {"bytes": distinct[k % len(distinct)], "path": f"{k}.png"}
                 for k in range(start, min(start + ROW_GROUP, len(pictures)))
             ]
             writer.write_table(pa.table({"image": pa.array(rows, kind)}))
+
+
+def write_pixels(path: Path, pictures: ndarray) -> None:
+    """Write images as lists of 784 pixels into a Parquet file."""
+    pixels = pa.array(pictures.reshape(-1))
+    column = pa.FixedSizeListArray.from_arrays(pixels, pictures[0].size)
+    pq.write_table(pa.table({"image": column}), path, row_group_size=ROW_GROUP)
+
+
+LAYOUTS: dict[str, Write] = {"png": write_pngs, "pixels": write_pixels}
 
 
 def _png(pixels: ndarray) -> bytes:
@@ -141,10 +97,9 @@ def _png(pixels: ndarray) -> bytes:
 
 def check_images(out: Path, pictures: ndarray) -> None:
     """Exit unless every row has the reader's text of its image."""
-    own = [reading.text for reading in Reader.load().read_images(pictures[:10_000])]
-    found = pq.read_table(out, columns=["path", "text"]).to_pylist()
-    expected = [(f"{k}.png", own[k % len(own)]) for k in range(len(pictures))]
-    if [(row["path"], row["text"]) for row in found] != expected:
+    own = [reading.text for reading in Reader.load().read_images(pictures[:DISTINCT_IMAGES])]
+    found = pq.read_table(out, columns=["text"])["text"].to_pylist()
+    if found != [own[k % len(own)] for k in range(len(pictures))]:
         raise SystemExit(f"{out}: other texts than the reader's own")
 
 
@@ -162,26 +117,26 @@ def classifier_rate(pictures: ndarray) -> tuple[float, float]:
     return len(pictures) / seconds[0][0], seconds[1][1] / len(pictures)
 
 
-def measure_images(folder: Path, n: int, repeats: int) -> dict[str, Any]:
+def measure_images(folder: Path, write: Write, n: int, repeats: int) -> dict[str, Any]:
     """Compare the command's rate with the classifier's, in turns."""
+    folder.mkdir()
     pictures = images(n)
-    source = folder / "images.parquet"
-    write_images(source, pictures)
-    few = folder / "few.parquet"
-    write_images(few, pictures[:FEW])
-    start = read_collection(few, folder / "few")
+    source, few = folder / "images.parquet", folder / "few.parquet"
+    write(source, pictures)
+    write(few, pictures[:FEW])
+    starts = [read_collection(few, folder / f"few-{repeat}") for repeat in range(repeats)]
+    start = median(run.processor_seconds for run in starts)
     shares, processor_shares, runs = [], [], []
     for repeat in range(repeats):
         rate, each = classifier_rate(pictures[:5000])
         run = read_collection(source, folder / f"images-{repeat}")
         runs.append(run)
         shares.append(run.rate / rate)
-        more = run.processor_seconds - start.processor_seconds
-        processor_shares.append(each * (run.pictures - FEW) / more)
+        processor_shares.append(each * (run.pictures - FEW) / (run.processor_seconds - start))
     check_images(folder / "images-0", pictures)
     return {
         "n": n,
-        "seconds_to_start": start.seconds,
+        "seconds_to_start": median(run.seconds for run in starts),
         "pictures_per_second": spread([run.rate for run in runs]),
         "share_of_classifier": spread(shares),
         "processor_share": spread(processor_shares),
@@ -212,19 +167,28 @@ def measure_drawings(folder: Path, n: int) -> dict[str, Any]:
     }
 
 
-def measure_growth(folder: Path, most: int) -> list[dict[str, float]]:
-    """Measure cost and memory at three sizes, ten times apart."""
-    found = []
-    for n in (most // 100, most // 10, most):
+def measure_growth(folder: Path, most: int, repeats: int) -> list[dict[str, Any]]:
+    """Measure cost and memory at three sizes, ten times apart.
+
+    milliseconds_of_a_further_picture: processor time of a picture more, from the size before; it
+    is the same everywhere if the cost of a picture does not grow. Medians of `repeats` runs.
+    """
+    found: list[dict[str, Any]] = []
+    before = (0, 0.0)
+    for n in (most // STEP**2, most // STEP, most):
         source = folder / f"growth-{n}.parquet"
-        write_images(source, images(n))
-        run = read_collection(source, folder / f"growth-{n}")
+        write_pngs(source, images(n))
+        runs = [read_collection(source, folder / f"growth-{n}-{k}") for k in range(repeats)]
+        processor = median(run.processor_seconds for run in runs)
+        further = 1e3 * (processor - before[1]) / (n - before[0]) if before[0] else None
+        before = (n, processor)
         found.append(
             {
                 "n": n,
-                "seconds": run.seconds,
-                "processor_milliseconds_per_picture": 1e3 * run.processor_seconds / n,
-                "peak_megabytes": run.peak_megabytes,
+                "seconds": median(run.seconds for run in runs),
+                "processor_seconds": processor,
+                "milliseconds_of_a_further_picture": further,
+                "peak_megabytes": max(run.peak_megabytes for run in runs),
             }
         )
     return found
@@ -233,7 +197,7 @@ def measure_growth(folder: Path, most: int) -> list[dict[str, float]]:
 def measure_ray(folder: Path, n: int, repeats: int) -> dict[str, Any]:
     """Compare the rates of both engines, in turns, and their bytes."""
     source = folder / "ray.parquet"
-    write_images(source, images(n))
+    write_pngs(source, images(n))
     times: dict[str, list[Run]] = {"local": [], "ray": []}
     for repeat in range(repeats):
         for engine, runs in times.items():
@@ -253,20 +217,30 @@ def measure_ray(folder: Path, n: int, repeats: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure and print."""
-    arguments = parse_arguments(
-        __doc__.partition("\n")[0], images=50_000, drawings=1500, growth=100_000, ray=20_000,
-        repeats=3,
-    )  # fmt: skip
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="print JSON on one line only")
+    parser.add_argument("--quick", action="store_true", help="a trial with few pictures")
+    arguments = parser.parse_args()
+    sizes, start = QUICK if arguments.quick else Sizes(), perf_counter()
+    load = os.getloadavg()[0]
     with TemporaryDirectory(prefix="digitnn-") as temporary:
         folder = Path(temporary)
         result: dict[str, Any] = {
-            "images": measure_images(folder, arguments.images, arguments.repeats),
-            "drawings": measure_drawings(folder, arguments.drawings),
-            "growth": measure_growth(folder, arguments.growth),
+            "images": {
+                name: measure_images(folder / name, write, sizes.images, sizes.repeats)
+                for name, write in LAYOUTS.items()
+            },
+            "drawings": measure_drawings(folder, sizes.drawings),
+            "growth": measure_growth(folder, sizes.growth, sizes.repeats),
         }
-        if arguments.ray:
-            result["ray"] = measure_ray(folder, arguments.ray, arguments.repeats)
-        print_result({"load_average": os.getloadavg()[0], **result}, arguments.json)
+        try:
+            result["ray"] = measure_ray(folder, sizes.ray, sizes.repeats)
+        except RunError as error:  # it needs more than a minute to start where others work
+            print(error, file=sys.stderr)
+            result["ray"] = None
+    about = {"sizes": asdict(sizes), "load_average": load, "minutes": (perf_counter() - start) / 60}
+    print_result({**about, **result}, arguments.json)
+    sys.exit(result["ray"] is None)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,11 +11,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic, sleep
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from bucket_server import KEY, SECRET, bucket_server
 from commands import CommandLine, assert_one_error_line
-from pictures import as_png
+from pictures import as_png, five
 from small_collections import (
     content_of,
     fives,
@@ -24,6 +26,7 @@ from small_collections import (
     write_tar,
 )
 
+from digitnn.cli.read_collection import _command
 from digitnn.scaling.collections import plan
 
 CLI = (
@@ -151,20 +154,51 @@ def test_two_parts_at_once_make_the_same_folder(collection, tmp_path):
     assert data(out) == data(collection / "whole")
 
 
-def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(collection, tmp_path):
-    out = tmp_path / "out"
-    process = start(collection, "train.parquet", "--out", str(out), "--workers", "1")
+def test_ctrl_c_keeps_what_is_done_and_the_command_that_it_names_goes_on(collection, tmp_path):
+    out = tmp_path / "out of it"
+    process = start(collection, "train.parquet", "--out", str(out), "--workers", "1", "--no-rotate")
     wait_for_parts(out, 1, process)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=120)
     done = len(list(out.glob("part-*")))
     assert process.returncode == 130, err
     assert 1 <= done < 11
-    assert "of 210 pictures, which are in" in err
-    assert "the same command continues" in err
     assert "Traceback" not in err
-    run(collection, "train.parquet", "--out", str(out))
+    assert f"; {20 * done} of 210 pictures are done and in {out}; continue with `digitnn " in err
+    command = shlex.split(err.split("`")[1])
+    assert command == [
+        "digitnn", "read-collection", "train.parquet", "--out", str(out), "--workers", "1",
+        "--no-rotate",
+    ]  # fmt: skip
+    run(collection, *command[2:])
     assert len(rows_of(out)) == 210
+
+
+def test_ctrl_c_drops_shards_that_take_long_and_leaves_no_half_written_file(tmp_path):
+    out = tmp_path / "out"
+    page = as_png(np.tile(five(60), (16, 30)))
+    write_folder(tmp_path / "scans", [page] * 40)  # a shard of 20 takes many seconds
+    process = start(tmp_path, "scans", "--out", str(out), "--workers", "1", "--progress", "json")
+    assert process.stderr
+    steps = map(json.loads, process.stderr)
+    next(step for step in steps if step["pictures"])
+    half = out / f".part-000001.parquet.{process.pid}-0123abcd.part"
+    half.write_bytes(b"half")  # as of a worker that is killed while it writes
+    workers = workers_of(process)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "interrupted; 0 of 40 pictures are done" in err
+    assert [path.name for path in out.iterdir() if path.name[0] != "_"] == []
+    wait_for_end(workers)
+
+
+def test_the_command_that_goes_on_has_no_credentials():
+    options = {"out": Path("o"), "rotate": True, "images": False, "as_json": True, "seed": 0}
+    assert _command(["a b", "s3://scans/a"], options) == (
+        "`digitnn read-collection 'a b' s3://scans/a --out o --no-images --json`"
+    )
+    assert _command([f"s3://{KEY}:{SECRET}@scans/a"], options) == "the same command"
 
 
 @pytest.mark.slow

@@ -3,15 +3,16 @@
 import json
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from digitnn.cli.console import messages, print_result, say
-from digitnn.cli.options import AsJson, at_least
+from digitnn.cli.options import AsJson, at_least, command_line
 from digitnn.cli.progress import Stop, stop_on_interrupt
 from digitnn.cli.read.options import (
     MaxMegapixelsOption,
@@ -26,6 +27,21 @@ from digitnn.wording import count
 
 if TYPE_CHECKING:
     from digitnn.scaling.collections.job import Job, Progress
+
+DEFAULTS = {
+    "max_megapixels": 64.0,
+    "single": False,
+    "symbols": False,
+    "no_rotate": False,
+    "no_images": False,
+    "seed": 0,
+    "shard": "1/1",
+    "engine": "local",
+    "timings": False,
+    "progress": "text",
+    "json": False,
+}
+"""Those that are not None."""
 
 PLAIN_SECONDS, JSON_SECONDS = 10.0, 1.0
 """Between two lines of progress where stderr is no terminal, and of JSON."""
@@ -103,7 +119,11 @@ def read_collection(
     ] = "text",
     as_json: AsJson = False,
 ) -> None:
-    """Read millions of pictures into Parquet, a row for each. A bad picture is a row too."""
+    """Read millions of pictures into Parquet, a row for each. A bad picture is a row too.
+
+    After Ctrl-C what is written stays, and the same command continues.
+    """
+    given = {name: value for name, value in locals().items() if name != "inputs"}
     from digitnn.scaling.collections.batch import ReadingOptions
     from digitnn.scaling.collections.job import Local, prepare
     from digitnn.scaling.collections.output import Output
@@ -118,18 +138,31 @@ def read_collection(
     job = prepare(inputs, work, part, Sample(sample, seed) if sample else None)
     with job.claimed(), stop_on_interrupt() as stop:
         shown = _as_json if progress == "json" else _as_text
-        steps = job.run(reading, lambda: stop.signal_number is not None)
-        last = deque(shown(steps), maxlen=1)[0]
-        _finish(job, last, stop, as_json)
+        with closing(job.run(reading, lambda: stop.signal_number is not None)) as steps:
+            last = deque(shown(steps), maxlen=1)[0]
+        _finish(job, last, stop, as_json, _command(inputs, given))
 
 
-def _finish(job: "Job", last: "Progress", stop: Stop, as_json: bool) -> None:
+def _command(inputs: Sequence[str], given: Mapping[str, Any]) -> str:
+    """Return the command that continues, in words if an input holds what no message may show."""
+    from digitnn.scaling.collections.places import Place
+
+    if any(Place.of(one).show != one for one in inputs if "://" in one):
+        return "the same command"
+    named = dict(given)
+    for negated in ("rotate", "images"):
+        named[f"no_{negated}"] = not named.pop(negated)
+    named["json"] = named.pop("as_json")
+    return f"`{command_line(['digitnn', 'read-collection', *inputs], named, DEFAULTS)}`"
+
+
+def _finish(job: "Job", last: "Progress", stop: Stop, as_json: bool, command: str) -> None:
     """Print the result. Raises `Interruption` if a signal ended the job early."""
     out = job.work.output.folder
     if last.shards < last.total_shards:
         raise Interruption(
-            f"interrupted after {last.pictures:,} of {count(last.total, 'picture')}, which are in "
-            f"{out}; the same command continues",
+            f"interrupted; {last.pictures:,} of {count(last.total, 'picture')} are done and in "
+            f"{out}; continue with {command}",
             stop.signal_number or 2,
         )
     totals = job.totals()

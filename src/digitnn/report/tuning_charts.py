@@ -48,7 +48,11 @@ def draw_history(result: SearchResult) -> Figure:
     )
     _few_ticks(axes, 8, integer=True)
     use_log_scale(axes)
-    axes.set(xlabel="finished trials", ylabel="validation error rate (%)")
+    axes.set(
+        xlabel="finished trials",
+        ylabel="validation error rate (%)",
+        xlim=(0.5, len(result.trials) + 0.5),
+    )
     axes.grid(axis="y", alpha=0.6, linewidth=0.6)
     _legend_above(axes)
     return figure
@@ -146,7 +150,7 @@ def _error(accuracy: float | None, result: SearchResult) -> float:
 def _few_ticks(axes: Axes, n: int, integer: bool = False) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=n, integer=integer))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=n, integer=integer, min_n_ticks=1))
 
 
 def _legend_above(axes: Axes) -> None:

@@ -58,11 +58,14 @@ def render_tuning_page(result: SearchResult, plan: Plan, setting: Setting) -> by
 
 
 def _lead(result: SearchResult) -> str:
-    n = count(len(result.trials), "trial")
+    n = len(result.trials)
+    subject = f"Of {n:,} trials, the best" if n > 1 else "The only trial"
     lead = (
-        f"Of {n}, the best classifies {percent(result.claimed)} of {result.n_valid:,} validation "
-        "images correctly."
+        f"{subject} classifies {percent(result.claimed)} of {result.n_valid:,} validation images "
+        "correctly."
     )
+    if result.mean is None and n == 1:
+        return f"{lead} It was not trained anew."
     if result.mean is None:
         return f"{lead} That is the best of many, and therefore too high: it was not trained anew."
     seeds = count(len(result.accuracies), "fresh seed")
@@ -86,7 +89,11 @@ def _figures(result: SearchResult) -> list[tuple[str, str, str]]:
         )
     ended = (len(result.having("pruned")), len(result.having("failed")))
     found.append(
-        (f"{len(result.trials):,}", "trials", f"{ended[0]} ended early, {ended[1]} failed")
+        (
+            f"{len(result.trials):,}",
+            "trials" if len(result.trials) > 1 else "trial",
+            f"{ended[0]} ended early, {ended[1]} failed",
+        )
     )
     return found
 

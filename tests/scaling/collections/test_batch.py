@@ -9,6 +9,7 @@ from pictures import as_png, five
 from PIL import Image
 from small_collections import fives
 
+from digitnn.errors import PictureError
 from digitnn.reader.reader import Reader, Reading
 from digitnn.reader.results import PictureResult, read_pages, result_to_json
 from digitnn.scaling.collections.batch import (
@@ -103,6 +104,19 @@ def test_everything_else_is_read_as_by_digitnn_read(content, options):
     if wanted["error"]:
         wanted["error"] = wanted["error"].replace("bytes:", "0.png:")
     assert found == wanted
+
+
+def test_a_damaged_png_of_28_by_28_pixels_is_an_error_in_its_place(batches):
+    sizes, reader = batches
+    whole, damaged = as_png(fives(1)[0]), as_png(fives(2)[1])[:60]
+    dark = as_png(five(28))
+    results = read([whole, damaged, fives(3)[2], dark, whole], reader=reader)
+    assert sizes[0] == 3
+    assert str(results[1].found).startswith("1.png: ")
+    assert isinstance(results[1].found, PictureError)
+    texts = [result.found.text for k, result in enumerate(results) if k != 1]
+    assert texts == ["5"] * 4
+    assert [result.path for result in results] == [f"{k}.png" for k in range(5)]
 
 
 def test_each_page_of_a_document_is_a_row(tmp_path):

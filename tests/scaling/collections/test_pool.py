@@ -10,11 +10,12 @@ from deadly_pictures import DeadlySelection
 from small_collections import rows_of
 
 from digitnn.errors import CollectionError
+from digitnn.scaling.collections import pool
 from digitnn.scaling.collections.batch import ReadingOptions
 from digitnn.scaling.collections.output import Output
 from digitnn.scaling.collections.plan import Shard
 from digitnn.scaling.collections.pool import Pool
-from digitnn.scaling.collections.worker import Finished, Work
+from digitnn.scaling.collections.worker import At, Finished, Work
 
 
 def read(folder: Path, *selections, workers=1):
@@ -75,7 +76,7 @@ def test_a_worker_that_cannot_start_ends_the_job(tmp_path):
         list(pool.read([Shard(0, DeadlySelection(1, (), tmp_path / "none"))]))
 
 
-def test_after_a_stop_only_the_shards_that_were_begun_are_finished(tmp_path):
+def test_after_a_stop_short_shards_that_were_begun_are_finished_and_no_others(tmp_path):
     (tmp_path / "out").mkdir()
     shards = (Shard(k, DeadlySelection(2, (), tmp_path / "none")) for k in range(1000))
     finished = []
@@ -84,6 +85,18 @@ def test_after_a_stop_only_the_shards_that_were_begun_are_finished(tmp_path):
             finished.extend([event.number] if isinstance(event, Finished) else [])
     assert finished == [0, 1]
     assert len(rows_of(tmp_path / "out")) == 4
+
+
+def test_after_a_stop_shards_that_take_long_are_dropped(tmp_path, monkeypatch):
+    monkeypatch.setattr(pool, "STOP_SECONDS", 0.0)
+    (tmp_path / "out").mkdir()
+    shard = Shard(0, DeadlySelection(100_000, (), tmp_path / "none"))
+    events = []
+    with Pool(Work(ReadingOptions(), Output(tmp_path / "out")), 1) as workers:
+        for _, event in workers.read([shard], lambda: any(isinstance(e, At) for e in events)):
+            events.append(event)
+    assert not any(isinstance(event, Finished) for event in events)
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_workers_end_with_their_pool(tmp_path):

@@ -9,6 +9,7 @@ from pictures import as_png
 from small_collections import fives, write_folder, write_table, write_tar
 
 from digitnn.errors import CollectionError, PictureError
+from digitnn.scaling.collections import tables
 from digitnn.scaling.collections.inputs import find_sources
 from digitnn.scaling.collections.items import SKIPPED
 from digitnn.scaling.collections.places import Place
@@ -60,10 +61,21 @@ def test_a_file_that_vanished_is_an_error_of_its_row(tmp_path):
     assert contents[2] == PNGS[2]
 
 
-def test_rows_of_a_table_are_found_in_any_row_group(tmp_path):
+@pytest.mark.parametrize("rows_at_once", [1, 3, 64])
+def test_rows_of_a_table_are_found_in_any_row_group(tmp_path, monkeypatch, rows_at_once):
+    monkeypatch.setattr(tables, "ROWS_AT_ONCE", rows_at_once)
     path = write_table(tmp_path / "train.parquet", PNGS, group=7)
     assert items_of(path) == [(f"{k}.png", PNGS[k]) for k in range(20)]
-    for places in ([0], [6, 7], [3, 4, 13, 14, 19], [19], [2, 18]):  # forwards and back again
+    for places in (
+        [0],
+        [6, 7],
+        [4],
+        [1],
+        [3, 4, 13, 14, 19],
+        [19],
+        [15],
+        [2, 18],
+    ):  # forwards and back again
         assert items_of(path, places=places) == [(f"{k}.png", PNGS[k]) for k in places]
 
 
@@ -91,6 +103,23 @@ def test_pixels_in_a_table_are_images(tmp_path, kind):
     pq.write_table(pa.table({"image": column}), path)
     found = [content for _, content in items_of(path)]
     np.testing.assert_array_equal(np.stack(found), fives(3))
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.uint8(), 784), pa.binary(784)])
+def test_null_pixels_in_a_table_are_errors_of_their_rows(tmp_path, kind):
+    cells = [list(one.reshape(-1).tolist()) for one in fives(5)]
+    cells[1] = cells[3] = None
+    if kind == pa.binary(784):
+        cells = [cell and bytes(cell) for cell in cells]
+    else:
+        cells[4][400] = None
+    path = tmp_path / "pixels.parquet"
+    pq.write_table(pa.table({"image": pa.array(cells, kind)}), path, row_group_size=2)
+    found = [content for _, content in items_of(path)]
+    errors = [k for k, content in enumerate(found) if isinstance(content, PictureError)]
+    assert errors == ([1, 3] if kind == pa.binary(784) else [1, 3, 4])
+    for k in {0, 1, 2, 3, 4} - set(errors):
+        np.testing.assert_array_equal(found[k], fives(5)[k])
 
 
 def test_a_null_in_a_table_is_an_error_of_its_row(tmp_path):

@@ -1,12 +1,11 @@
 """Read the pictures of one shard: 28 x 28 images all at once, everything else one by one."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 from time import perf_counter
-from typing import cast
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -16,7 +15,7 @@ from digitnn.data.dataset import SIDE
 from digitnn.errors import PictureError
 from digitnn.reader.input.opening import Limits, Picture
 from digitnn.reader.input.pages import Page, pages_of
-from digitnn.reader.input.plain_png import open_plain_png
+from digitnn.reader.input.plain_png import is_plain_png, open_plain_pngs
 from digitnn.reader.reader import Reader, Reading
 from digitnn.reader.results import PictureResult
 from digitnn.scaling.collections.items import Content, Item, Selection
@@ -77,16 +76,6 @@ class Losses:
 NO_LOSSES = Losses()
 
 
-@dataclass(frozen=True)
-class _Waiting:
-    """A picture of 28 x 28 pixels that waits for the others. row: its place in the rows."""
-
-    row: int
-    item: Item
-    picture: Picture
-    milliseconds: float
-
-
 def read_selection(
     reader: Reader,
     options: ReadingOptions,
@@ -98,53 +87,109 @@ def read_selection(
 
     at: called with the place of each picture before it is read.
     """
-    rows: list[Row | None] = []
-    waiting: list[_Waiting] = []
+    shard = _ShardRows(reader, options, [[] for _ in range(len(selection))])
     items = selection.items(losses.errors.keys())
     for place in range(len(selection)):
         at(place)
         item = next(items)
-        start = perf_counter()
-        lost = losses.errors.get(place)
-        content = PictureError(f"{item.path}: {lost}") if lost else item.content
-        found = _read(reader, options, item.path, content)
-        spent = 1e3 * (perf_counter() - start)
-        if isinstance(found, Picture):
-            waiting.append(_Waiting(len(rows), item, found, spent))
-            rows.append(None)
-            if losses.alone:
-                _read_small(reader, options, waiting, rows)
-                waiting = []
-        else:
-            rows += [Row(item.source, result, spent / len(found)) for result in found]
-    _read_small(reader, options, waiting, rows)
-    return [row for row in rows if row is not None]
+        if lost := losses.errors.get(place):
+            item = replace(item, content=PictureError(f"{item.path}: {lost}"))
+        shard.take(place, item)
+        if losses.alone:
+            shard.read_small()
+    shard.read_small()
+    return [row for of_picture in shard.rows for row in of_picture]
 
 
-def _read_small(
-    reader: Reader,
-    options: ReadingOptions,
-    waiting: Sequence[_Waiting],
-    rows: list[Row | None],
-) -> None:
-    """Fill in the rows of pictures of 28 x 28 pixels: of all images at once, then of the others."""
-    if not waiting:
-        return
-    pixels = np.stack([one.picture.grey for one in waiting])
-    are_images = _are_images(pixels)
-    start = perf_counter()
-    readings = iter(reader.read_images(pixels[are_images], (IMAGE_NOTE,)))
-    each = 1e3 * (perf_counter() - start) / max(int(are_images.sum()), 1)
-    for one, is_image in zip(waiting, are_images.tolist(), strict=True):
-        start = perf_counter()
-        found: Reading | PictureError
-        if is_image:
-            found, spent = next(readings), each
+@dataclass(frozen=True)
+class _Small:
+    """A picture of 28 x 28 pixels that waits for the others of its shard."""
+
+    place: int
+    item: Item
+    picture: Picture
+
+
+@dataclass
+class _ShardRows:
+    """The rows of a shard, by the place of the picture, and the small pictures still without one.
+
+    plain: PNGs that wait to be opened together; small: pictures that wait to be classified so.
+    """
+
+    reader: Reader
+    options: ReadingOptions
+    rows: list[list[Row]]
+    plain: list[tuple[int, Item, bytes]] = field(default_factory=list)
+    small: list[_Small] = field(default_factory=list)
+
+    @property
+    def _may_be_images(self) -> bool:
+        # Points and commas are found by the page network alone.
+        return self.options.images and not self.options.symbols
+
+    def take(self, place: int, item: Item) -> None:
+        """Read a picture, or let it wait if it may be an image of 28 x 28 pixels."""
+        content = item.content
+        if isinstance(content, bytes) and self._may_be_images and is_plain_png(content):
+            self.plain.append((place, item, content))
         else:
-            found = _attempt(reader, options, one.item.path, one.picture)
-            spent = 1e3 * (perf_counter() - start)
-        result = PictureResult(one.item.path, None, found)
-        rows[one.row] = Row(one.item.source, result, one.milliseconds + spent)
+            self._read(place, item)
+
+    def read_small(self) -> None:
+        """Read the pictures that wait: all images at once, then the others.
+
+        The images have equal shares of the time that they take together.
+        """
+        start = perf_counter()
+        pngs, self.plain = self.plain, []
+        opened = open_plain_pngs([content for _, _, content in pngs])
+        for (place, item, _), grey in zip(pngs, opened, strict=True):
+            if grey is None:
+                self._read(place, item)
+            else:
+                self.small.append(_Small(place, item, Picture(grey, item.path)))
+        small, self.small = self.small, []
+        if not small:
+            return
+        pixels = np.array([one.picture.grey for one in small])
+        are_images = _are_images(pixels)
+        readings = iter(self.reader.read_images(pixels[are_images], (IMAGE_NOTE,)))
+        each = 1e3 * (perf_counter() - start) / max(int(are_images.sum()), 1)
+        for one, is_image in zip(small, are_images.tolist(), strict=True):
+            if is_image:
+                result = PictureResult(one.item.path, None, next(readings))
+                self.rows[one.place] = [Row(one.item.source, result, each)]
+            else:
+                start = perf_counter()
+                found = _attempt(self.reader, self.options, one.item.path, one.picture)
+                spent = 1e3 * (perf_counter() - start)
+                result = PictureResult(one.item.path, None, found)
+                self.rows[one.place] = [Row(one.item.source, result, spent)]
+
+    def _read(self, place: int, item: Item) -> None:
+        """Read the pages of a picture, or let it wait if it has 28 x 28 pixels."""
+        start = perf_counter()
+        results: list[PictureResult] = []
+        try:
+            pages = _pages(item.content, item.path, self.reader.limits)
+        except PictureError as error:
+            results, pages = [PictureResult(item.path, None, error)], ()
+        for page in pages:
+            number = page.number if page.count > 1 else None
+            found: Reading | PictureError
+            try:
+                picture = page.open()
+            except PictureError as error:
+                found = error
+            else:
+                if number is None and self._may_be_images and picture.grey.shape == (SIDE, SIDE):
+                    self.small.append(_Small(place, item, picture))
+                    return
+                found = _attempt(self.reader, self.options, item.path, picture)
+            results.append(PictureResult(item.path, number, found))
+        each = 1e3 * (perf_counter() - start) / len(results)
+        self.rows[place] = [Row(item.source, result, each) for result in results]
 
 
 def _are_images(pixels: UInt8[ndarray, "n 28 28"]) -> Bool[ndarray, " n"]:
@@ -152,31 +197,6 @@ def _are_images(pixels: UInt8[ndarray, "n 28 28"]) -> Bool[ndarray, " n"]:
     edges = (pixels[:, 0], pixels[:, -1], pixels[:, :, 0], pixels[:, :, -1])
     borders = sum(edge.sum(axis=1, dtype=np.int64) for edge in edges)
     return (borders <= MAX_DARK_BORDER * 4 * SIDE) & (pixels.max(axis=(1, 2)) >= MIN_LIGHT_INK)
-
-
-def _read(
-    reader: Reader, options: ReadingOptions, path: str, content: Content
-) -> list[PictureResult] | Picture:
-    """Return the results of a picture's pages, or a picture that may be an image."""
-    # Points and commas are found by the page network alone.
-    may_be_image = options.images and not options.symbols
-    results = []
-    try:
-        pages = _pages(content, path, reader.limits)
-    except PictureError as error:
-        return [PictureResult(path, None, error)]
-    for page in pages:
-        number = page.number if page.count > 1 else None
-        try:
-            picture = page.open()
-        except PictureError as error:
-            results.append(PictureResult(path, number, error))
-            continue
-        if number is None and may_be_image and picture.grey.shape == (SIDE, SIDE):
-            return picture
-        found = _attempt(reader, options, path, picture)
-        results.append(PictureResult(path, number, found))
-    return results
 
 
 def _attempt(
@@ -194,10 +214,9 @@ def _pages(content: Content, path: str, limits: Limits) -> tuple[Page, ...]:
     """Return the pages of a picture. Raises `PictureError`."""
     if isinstance(content, PictureError):
         raise content
-    grey = content if isinstance(content, ndarray) else open_plain_png(content)
-    if grey is not None:
-        return (Page(1, 1, partial(Picture, grey, path)),)
-    file = BytesIO(cast("bytes", content))
+    if isinstance(content, ndarray):
+        return (Page(1, 1, partial(Picture, content, path)),)
+    file = BytesIO(content)
     file.name = path  # for messages
     pages = pages_of(file, limits)
     if not pages:

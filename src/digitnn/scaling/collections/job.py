@@ -1,6 +1,6 @@
 """A job: the sources, what is read of them and how, into which folder; and how far it has come."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -96,7 +96,7 @@ class Job:
         """Hold the shards of this process, within a `with` block: see `Output.claimed`."""
         return self.work.output.claimed(self.identity, self.part)
 
-    def run(self, engine: Engine, stopped: Callable[[], bool]) -> Iterator[Progress]:
+    def run(self, engine: Engine, stopped: Callable[[], bool]) -> Generator[Progress, None, None]:
         """Read what is not done yet, and yield the progress at least twice a second.
 
         The folder must be claimed. Ends early after `stopped`. Raises `CollectionError`.
@@ -126,6 +126,9 @@ class Job:
                 reached.pop(worker, None)
             elif event is not None:
                 reached[worker] = event.place
+            yield progress()
+        if reached:  # of shards that were dropped
+            reached.clear()
             yield progress()
 
     def totals(self) -> Totals:

@@ -11,7 +11,7 @@ Names that begin with "_" are no data to pyarrow, pandas, Spark and DuckDB: the 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -83,9 +83,10 @@ class Output:
     def claimed(self, job: Mapping[str, Any], part: Part) -> Iterator[None]:
         """Hold the shards of `part` against other processes, within a `with` block.
 
-        Creates the folder, or checks that it is of the same job; removes what killed processes
-        left. Raises `CollectionError` for another job's folder, one that cannot be written, and
-        where another process reads the same shards.
+        Creates the folder, or checks that it is of the same job. Removes the half-written files of
+        processes that were killed, at the beginning and at the end. Raises `CollectionError` for
+        another job's folder, one that cannot be written, and where another process reads the same
+        shards.
         """
         lock = FileLock(self._locks / f"{part.index}-of-{part.count}", blocking=False)
         try:
@@ -103,6 +104,8 @@ class Output:
             self._remove_leftovers(part)
             yield
         finally:
+            with suppress(OSError):
+                self._remove_leftovers(part)
             lock.release()
 
     @property

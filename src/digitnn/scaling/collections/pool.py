@@ -8,7 +8,9 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from math import inf
 from multiprocessing.connection import Connection, wait
+from time import monotonic
 from typing import TypeAlias, cast
 
 from digitnn.errors import CollectionError
@@ -25,8 +27,11 @@ from digitnn.scaling.collections.worker import (
     Worker,
 )
 
-WAIT_SECONDS = 0.5
+WAIT_SECONDS = 0.25
 """A signal or a progress line waits at most this long."""
+
+STOP_SECONDS = 1.0
+"""Shards that are not finished so long after a stop are dropped."""
 
 Event: TypeAlias = At | Finished | None
 """What a pool yields: the place that a worker has reached, a shard that is done, or time passed."""
@@ -68,26 +73,28 @@ class Pool:
     def read(
         self, shards: Iterable[Shard], stopped: Callable[[], bool] = lambda: False
     ) -> Iterator[tuple[int, Event]]:
-        """Yield (seat, event) until all shards are done, or after `stopped` those begun.
+        """Yield (seat, event) until all shards are done, or at most `STOP_SECONDS` after `stopped`.
 
         Raises `CollectionError` if the job cannot go on: what was finished before stays.
         """
         waiting = iter(shards)
-        exhausted = False
+        exhausted, deadline = False, inf
         while True:
+            if deadline == inf and stopped():
+                exhausted, deadline = True, monotonic() + STOP_SECONDS
             for seat in self._seats:
                 if seat.ready and seat.task is None and not exhausted:
-                    shard = None if stopped() else next(waiting, None)
+                    shard = next(waiting, None)
                     exhausted = shard is None
                     if shard is not None:
                         seat.task, seat.deaths, seat.at = Task(shard), 0, None
                         self._send(seat)
-            if stopped() or exhausted:
-                exhausted = True
-                if all(seat.task is None for seat in self._seats):
-                    return
+            left = deadline - monotonic()
+            if left <= 0 or (exhausted and all(seat.task is None for seat in self._seats)):
+                return
             seats = {id(seat.worker.connection): index for index, seat in enumerate(self._seats)}
-            found = wait([seat.worker.connection for seat in self._seats], WAIT_SECONDS)
+            connections = [seat.worker.connection for seat in self._seats]
+            found = wait(connections, min(WAIT_SECONDS, left))
             for connection in found:
                 index = seats[id(connection)]
                 event = self._receive(self._seats[index], cast("Connection", connection))

@@ -110,7 +110,7 @@ def _start() -> Any:
         if not ray.is_initialized():
             cores = available_cores()
             ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
-    except (ValueError, RuntimeError, OSError) as error:
+    except Exception as error:  # Ray raises a plain one where a node is slow to start
         where = f" with RAY_ADDRESS={address}" if address else ""
         raise CollectionError(f"Ray cannot be started{where}: {error_text(error)}") from None
     logging.getLogger("ray.data").setLevel(logging.ERROR)

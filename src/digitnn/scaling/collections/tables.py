@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int64, UInt8
 from numpy import ndarray
 
 from digitnn.data.dataset import SIDE
@@ -161,31 +161,33 @@ class Cursor:
         groups = range(self._file.metadata.num_row_groups)
         sizes = [self._file.metadata.row_group(group).num_rows for group in groups]
         self._ends = np.cumsum(sizes)
-        self._group, self._next = -1, 0
-        self._rows: Iterator[tuple[Any, str | None]] = iter(())
+        self._group, self._first, self._last = -1, 0, 0
+        self._batches: Iterator[Any] = iter(())
+        self._cells: list[tuple[Any, str | None]] = []
 
     def rows(self, wanted: list[int]) -> Iterator[tuple[Any, str | None]]:
-        """Yield (content, path) of each row."""
+        """Yield (content, path) of each row. Batches without such a row stay Arrow's."""
         for row in wanted:
-            group = int(np.searchsorted(self._ends, row, side="right"))
-            if group != self._group or row < self._next:
-                self._group, self._next = group, int(self._ends[group - 1]) if group else 0
-                self._rows = self._read(group)
-            for _ in range(row - self._next):
-                next(self._rows)
-            self._next = row + 1
-            yield next(self._rows)
+            if not self._first <= row < self._last:
+                self._go_to(row)
+            yield self._cells[row - self._first]
 
-    def _read(self, group: int) -> Iterator[tuple[Any, str | None]]:
-        batches = self._file.iter_batches(
-            ROWS_AT_ONCE, row_groups=[group], columns=self._columns.names, use_threads=False
-        )
-        for batch in batches:
-            contents = _values(batch, self._columns.picture)
-            paths = (
-                _values(batch, self._columns.path) if self._columns.path else [None] * len(batch)
+    def _go_to(self, row: int) -> None:
+        """Make the batch that holds a row the one of now."""
+        group = int(np.searchsorted(self._ends, row, side="right"))
+        if group != self._group or row < self._first:
+            self._group, self._last = group, int(self._ends[group - 1]) if group else 0
+            self._batches = self._file.iter_batches(
+                ROWS_AT_ONCE, row_groups=[group], columns=self._columns.names, use_threads=False
             )
-            yield from zip(contents, paths, strict=True)
+        self._cells = []  # before others are decoded: they may be large
+        while row >= self._last:
+            batch = next(self._batches)
+            self._first, self._last = self._last, self._last + len(batch)
+        path = self._columns.path
+        contents = _values(batch, self._columns.picture)
+        paths = _values(batch, path) if path else [None] * len(batch)
+        self._cells = list(zip(contents, paths, strict=True))
 
 
 @lru_cache(maxsize=1)  # a worker reads shard after shard of the same file
@@ -199,14 +201,25 @@ def _values(batch: Any, column: str) -> Any:
     array = batch.column(batch.schema.get_field_index(name))
     if inner:
         array = array.flatten()[array.type.get_field_index(inner)]
-    values = array.to_pylist()
-    if _holds_pixels(array.type):
-        return [value and _pixels(value) for value in values]
-    return values
+    return _pixels(array) if _holds_pixels(array.type) else array.to_pylist()
 
 
-def _pixels(value: bytes | list[int]) -> ndarray:
-    return np.array(bytearray(value), np.uint8).reshape(SIDE, SIDE)
+def _pixels(array: Any) -> list[UInt8[ndarray, "28 28"] | None]:
+    """Return the pixels in each cell, not copied; None if the cell or a pixel is null."""
+    valid = array.is_valid().to_numpy(zero_copy_only=False)
+    if import_pyarrow().types.is_fixed_size_binary(array.type):
+        cells = array.drop_null()
+        memory = np.frombuffer(cells.buffers()[1] or b"", np.uint8)
+        pixels = memory[cells.offset * PIXELS :][: len(cells) * PIXELS]
+        complete = np.ones(len(cells), bool)
+    else:
+        values = array.flatten()  # without the cells that are null
+        pixels = values.fill_null(0).to_numpy()
+        known = values.is_valid().to_numpy(zero_copy_only=False)
+        complete = known.reshape(-1, PIXELS).all(axis=1)
+    found = iter(zip(pixels.reshape(-1, SIDE, SIDE), complete.tolist(), strict=True))
+    cells_in_order = (next(found) if one else (None, False) for one in valid.tolist())
+    return [picture if whole else None for picture, whole in cells_in_order]
 
 
 def _content(value: Any, name: str) -> Content:

@@ -12,7 +12,7 @@ order, make the ensembles. The clock leaves out the evaluations.
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import fmean, stdev
@@ -90,9 +90,24 @@ def summarise(accuracies: Sequence[float]) -> dict[str, Any]:
     return {
         "mean": fmean(accuracies),
         "sd": stdev(accuracies) if len(accuracies) > 1 else 0.0,
-        "interval": interval_of_mean(accuracies),
+        "interval": interval_of_mean(accuracies) if len(accuracies) > 1 else None,
         "n": len(accuracies),
         "each": list(accuracies),
+    }
+
+
+def chosen_by_test(
+    last: Sequence[float], logs: Sequence[Mapping[int, Mapping[str, float]]]
+) -> dict[str, float]:
+    """Return what choosing among epochs and seeds by their test accuracy would claim.
+
+    last: the accuracy after the last epoch of each training; logs: see `read_log`.
+    """
+    best_epochs = [max(line["accuracy"] for line in log.values()) for log in logs]
+    return {
+        "best_epoch_mean": fmean(best_epochs),
+        "best_seed": max(last),
+        "best_epoch_of_the_best_seed": max(best_epochs),
     }
 
 
@@ -106,7 +121,6 @@ def report(recipe: str, seeds: int, members: int, runs: Path) -> dict[str, Any]:
     last = [evaluate(one.classifier(), test).accuracy for one in made]
     for log, accuracy in zip(logs, last, strict=True):
         assert abs(log[max(log)]["accuracy"] - accuracy) < 1.5e-4  # on other threads: a last bit
-    best_epochs = [max(line["accuracy"] for line in log.values()) for log in logs]
     groups = [made[i : i + members] for i in range(0, seeds - members + 1, members)]
     ensembles = [
         evaluate(AveragedClassifier(tuple(one.classifier() for one in group)), test).accuracy
@@ -124,11 +138,7 @@ def report(recipe: str, seeds: int, members: int, runs: Path) -> dict[str, Any]:
         "epochs": choose_recipe(recipe).epochs,
         "last_epoch": summarise(last),
         "ensembles": {"members": members, **summarise(ensembles)} if ensembles else None,
-        "chosen_on_test": {
-            "best_epoch_mean": fmean(best_epochs),
-            "best_seed": max(last),
-            "best_epoch_of_the_best_seed": max(best_epochs),
-        },
+        "chosen_on_test": chosen_by_test(last, logs),
         "seconds": {"mean": fmean(seconds), "each": seconds},
         "trained_on": made[0].about["machine"],
         "test_reads_of_a_run": len(logs[0]) + 1,

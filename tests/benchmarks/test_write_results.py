@@ -7,7 +7,14 @@ from commands import CommandLine
 
 from benchmarks.docs import evaluations
 from benchmarks.docs.evaluations import KEYS, select
-from benchmarks.docs.results_page import conditions, confidence, corruptions, groups
+from benchmarks.docs.results_page import (
+    chosen_on_test,
+    conditions,
+    confidence,
+    corruptions,
+    groups,
+)
+from benchmarks.timing.records import chosen_by_test, summarise
 
 pytestmark = pytest.mark.slow
 
@@ -134,3 +141,24 @@ def test_lists_by_image_are_not_saved():
         evaluation | {"disputed": dict.fromkeys(("among", "without", "corrected", "labels"))}
     )["disputed"].keys() == {"among", "without", "corrected"}
     assert select({"n": 3, "most_wrong": [1]}) == {"n": 3}
+
+
+def test_what_the_test_split_would_have_chosen_stands_beside_what_counts():
+    logs = [
+        {1: {"accuracy": 0.991}, 2: {"accuracy": 0.9971}, 3: {"accuracy": 0.9951}},
+        {1: {"accuracy": 0.990}, 2: {"accuracy": 0.993}, 3: {"accuracy": 0.9965}},
+    ]
+    last = [0.9951, 0.9965]
+    records = {
+        "recipe": "best",
+        "last_epoch": summarise(last),
+        "chosen_on_test": chosen_by_test(last, logs),
+        "ensembles": {"members": 2, **summarise([0.998])},
+    }
+    text = chosen_on_test(records)
+    assert row(text, "last epoch")[1:] == ["**99.58 %**", "yes"]
+    assert row(text, "best epoch of each")[1:] == ["99.68 %", ""]
+    assert row(text, "best seed, last epoch")[1:] == ["99.65 %", ""]
+    assert row(text, "best seed, best epoch")[1:] == ["99.71 %", ""]
+    assert row(text, "ensembles of 2, mean over 1")[1:] == ["**99.80 %**", "yes"]
+    assert summarise([0.998])["interval"] is None

@@ -157,7 +157,7 @@ def test_where_no_folder_can_be_written_they_are_compiled_for_this_process(tmp_p
         "compiled.load()\n"
         "v, y = np.ones((2, 2, 1, 1), np.float32), np.zeros((1, 1, 1, 1), np.float32)\n"
         "winners = np.zeros(y.shape, np.uint8)\n"
-        "compiled.kernels.relu_pool(v, np.ones(1, np.float32), 2, y, winners)\n"
+        "compiled.kernels.relu_pool(v, np.ones(1, np.float32), 2, True, y, winners)\n"
         "sys.exit(y.item() != 2)\n"
     )
     elsewhere = ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")

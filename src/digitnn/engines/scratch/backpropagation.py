@@ -3,6 +3,8 @@
 Axes: n images, k classes.
 """
 
+from __future__ import annotations  # those of nested functions would be built at each call
+
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple, TypeAlias
@@ -49,6 +51,9 @@ FORWARD: Mapping[type[layers.Layer], Forward] = {
 LayerFunction: TypeAlias = Callable[[Mapping[str, ndarray], ndarray], tuple[ndarray, Backward]]
 """One layer, or several fused ones, as a function of parameters and input."""
 
+ParamsByLayer: TypeAlias = Mapping[int, Mapping[str, ndarray]]
+"""The parameters of each layer by its index, and by short name: "3.weight" is [3]["weight"]."""
+
 BackwardNetwork: TypeAlias = Callable[[Float[ndarray, "n k"]], Gradients]
 
 
@@ -71,6 +76,7 @@ def forward_training(
 ) -> tuple[Float[ndarray, "n k"], BackwardNetwork, Statistics]:
     """Return what `forward` does, but in training mode, and the new running statistics by name.
 
+    The reference version of `training_gradient`, which takes the batch block by block.
     BatchNorm takes the statistics of x, which must be the whole batch; Dropout drops units.
     kept: a mask of the kept units for each Dropout, by the index of the layer.
     """
@@ -102,23 +108,12 @@ def _backpropagate(
 ) -> tuple[Float[ndarray, "n k"], BackwardNetwork]:
     """Return the output of `chain`, and its backward function (Rumelhart, Hinton, Williams 1986).
 
-    The forward pass collects the `backward` of each layer. The backward pass calls them from the
-    last to the first layer, each with the dx of the layer after it. It stops at the first layer
-    that has parameters: training does not need the gradient of the pixels.
+    Training does not need the gradient of the pixels.
     """
-    y, passes = _run(chain, params, x)
-    first = next((at for at, layer in enumerate(passes) if layer.has_parameters), 0)
+    y, passes = run_forward(chain, parameters_by_layer(params), x)
 
     def backward(dy: Float[ndarray, "n k"]) -> Gradients:
-        gradients: Gradients = {}
-        dx: ndarray | None = dy
-        for at in reversed(range(first, len(passes))):
-            assert dx is not None
-            dx, own = passes[at].backward(dx, at > first)
-            gradients |= {
-                f"{passes[at].layer_index}.{name}": gradient for name, gradient in own.items()
-            }
-        return gradients
+        return run_backward(passes, dy, need_dx=False)[1]
 
     return y, backward
 
@@ -127,7 +122,7 @@ def forward_to_pixels(
     architecture: Architecture, params: Params, x: Float[ndarray, "n ..."]
 ) -> tuple[Float[ndarray, "n k"], Callable[[Float[ndarray, "n k"]], Float[ndarray, "n ..."]]]:
     """Return logits as `forward` does, and the function from dL/dlogits to dL/dx of the input."""
-    y, passes = _run(layer_functions(architecture), params, x)
+    y, passes = run_forward(layer_functions(architecture), parameters_by_layer(params), x)
 
     def backward(dy: Float[ndarray, "n k"]) -> Float[ndarray, "n ..."]:
         dx: ndarray | None = dy
@@ -151,7 +146,7 @@ def layer_by_layer(
     return outputs
 
 
-class _LayerPass(NamedTuple):
+class LayerPass(NamedTuple):
     """A layer, or fused layers, after the forward pass; layer_index: that of the first one."""
 
     layer_index: int
@@ -159,24 +154,45 @@ class _LayerPass(NamedTuple):
     has_parameters: bool
 
 
-def _run(
-    chain: Sequence[tuple[int, LayerFunction]], params: Params, x: Float[ndarray, "n ..."]
-) -> tuple[Float[ndarray, "n k"], list[_LayerPass]]:
+def run_forward(
+    chain: Sequence[tuple[int, LayerFunction]], params: ParamsByLayer, x: Float[ndarray, "n ..."]
+) -> tuple[Float[ndarray, "n ..."], list[LayerPass]]:
     """Return the output of the last layer, and the backward function of each."""
     passes = []
     for index, function in chain:
-        own = parameters_of(params, index)
+        own = params.get(index, {})
         x, backward = function(own, x)
-        passes.append(_LayerPass(index, backward, bool(own)))
+        passes.append(LayerPass(index, backward, bool(own)))
     return x, passes
+
+
+def run_backward(
+    passes: Sequence[LayerPass], dy: Float[ndarray, "n ..."], need_dx: bool
+) -> tuple[ndarray | None, Gradients]:
+    """Return dL/dx of the first layer if it is needed, and the gradient of every parameter.
+
+    Calls the backward functions from the last to the first layer, each with the dx of the layer
+    after it. Without dx it stops at the first layer that has parameters.
+    """
+    first = 0
+    if not need_dx:
+        first = next((at for at, layer in enumerate(passes) if layer.has_parameters), len(passes))
+    gradients: Gradients = {}
+    dx: ndarray | None = dy
+    for at in reversed(range(first, len(passes))):
+        assert dx is not None
+        dx, own = passes[at].backward(dx, need_dx or at > first)
+        for name, gradient in own.items():
+            gradients[f"{passes[at].layer_index}.{name}"] = gradient
+    return dx if need_dx else None, gradients
 
 
 @lru_cache
 def layer_functions(architecture: Architecture) -> tuple[tuple[int, LayerFunction], ...]:
     """Return (index, function) for each layer of a network.
 
-    Conv2d, Relu and MaxPool2d in a row are fused into one function, which computes the same numbers
-    faster (see `conv_relu_pool`); its index is that of the Conv2d.
+    Conv2d, Relu and MaxPool2d in a row, or Conv2d and MaxPool2d, are fused into one function, which
+    computes the same numbers faster (see `conv_relu_pool`); its index is that of the Conv2d.
     """
     found: list[tuple[int, LayerFunction]] = []
     index = 0
@@ -185,10 +201,22 @@ def layer_functions(architecture: Architecture) -> tuple[tuple[int, LayerFunctio
             case (layers.Conv2d() as conv, layers.Relu(), layers.MaxPool2d() as pool):
                 found.append((index, partial(conv_relu_pool, conv, pool)))
                 index += 3
+            case (layers.Conv2d() as conv, layers.MaxPool2d() as pool, *_):
+                found.append((index, partial(conv_relu_pool, conv, pool, relu=False)))
+                index += 2
             case (layer, *_):
                 found.append((index, partial(_function(layer), layer)))
                 index += 1
     return tuple(found)
+
+
+def parameters_by_layer(params: Params) -> ParamsByLayer:
+    """Return the parameters of each layer that has any, by its index and their short names."""
+    found: dict[int, dict[str, ndarray]] = {}
+    for name, p in params.items():
+        index, short = name.split(".")
+        found.setdefault(int(index), {})[short] = p
+    return found
 
 
 def parameters_of(params: Params, index: int) -> Gradients:

@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import cache
+from math import prod
 from typing import TypeVar
 
 from digitnn.machine.blas import one_core_blas
 from digitnn.machine.resources import threads
 from digitnn.network.layers import Conv2d
-from digitnn.network.network import Architecture
+from digitnn.network.network import Architecture, Network
 
 PARTS = 16
 """The number of parts does not depend on the number of cores, so that sums over parts have the same
@@ -25,6 +26,10 @@ order, and the same bits, on 1 core as on 16."""
 BLOCK_WITH_CONVOLUTION, BLOCK_WITHOUT_CONVOLUTION = 32, 1024
 """Images per block, measured in docs/decisions/006-the-speed-of-the-scratch-engine.md."""
 
+MAX_TRAINING_BLOCK, MAX_PLANES = 64, 2**19
+"""A training block has 64 images instead of 32 if no layer then puts out more numbers than this, 2
+MB in single precision: small layers wait for the interpreter, large ones for memory."""
+
 Result = TypeVar("Result")
 
 
@@ -32,6 +37,13 @@ def block_size(architecture: Architecture) -> int:
     """Return how many images to take through a network at once."""
     convolves = any(isinstance(layer, Conv2d) for layer in architecture)
     return BLOCK_WITH_CONVOLUTION if convolves else BLOCK_WITHOUT_CONVOLUTION
+
+
+def training_block_size(network: Network) -> int:
+    """Return how many images to take there and back at once."""
+    size = block_size(network.layers)
+    largest = max(prod(shape) for shape in network.shapes())
+    return max(size, MAX_TRAINING_BLOCK) if MAX_TRAINING_BLOCK * largest <= MAX_PLANES else size
 
 
 def run_blocks(work: Callable[[Sequence[slice]], Result], n: int, block: int) -> list[Result]:

@@ -9,6 +9,8 @@ kernel, a b rows and columns of the output, s stride. Axes written together are 
 fastest: p = a b n is every output pixel of every image, ijc every input that one of them sees.
 """
 
+from __future__ import annotations  # those of nested functions would be built at each call
+
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
@@ -18,7 +20,10 @@ from numpy import ndarray
 from numpy.lib.stride_tricks import sliding_window_view
 
 from digitnn.engines.scratch.compiled import compiled
+from digitnn.engines.scratch.filtered_convolution import correlate_filtered
 from digitnn.engines.scratch.layers import Backward, Gradients, sum_over_rows
+from digitnn.engines.scratch.memory import empty, passing, passing_arrays, product
+from digitnn.engines.scratch.winograd import Axis, axes
 from digitnn.network import layers
 
 BackwardProduct: TypeAlias = Callable[[ndarray, bool, bool], tuple[ndarray | None, ndarray | None]]
@@ -29,7 +34,8 @@ def pixels_first(x: Float[ndarray, "n c h w"]) -> Float[ndarray, "h w n c"]:
 
     Swapping the pair of axes (n, c) with the pair (h, w) is its own inverse, see `pixels_last`.
     """
-    return np.ascontiguousarray(x.transpose(2, 3, 0, 1))
+    planes = x.transpose(2, 3, 0, 1)
+    return planes if planes.flags.c_contiguous else _copy(planes)
 
 
 def pixels_last(x: Float[ndarray, "h w n c"]) -> Float[ndarray, "n c h w"]:
@@ -60,7 +66,10 @@ def conv2d(
 
 
 def correlate(
-    layer: layers.Conv2d, weight: Float[ndarray, "u c i j"], x: Float[ndarray, "n c h w"]
+    layer: layers.Conv2d,
+    weight: Float[ndarray, "u c i j"],
+    x: Float[ndarray, "n c h w"],
+    place: Callable[..., ndarray] = empty,
 ) -> tuple[Float[ndarray, "n u a b"], BackwardProduct]:
     """conv2d without its bias: y = patches @ kernels.T, that is (p, ijc) times (ijc, u).
 
@@ -72,20 +81,25 @@ def correlate(
 
     `patches` is a list of groups of columns, whose products are added: a group for each kernel
     row if there are many channels (`_patches_by_row`), else one group (`_patches_at_once`).
+    Where minimal filtering takes fewer products, `correlate_filtered` is used instead.
+    place: gives the memory of y.
     """
     u, c, k, _ = weight.shape
     n, _, h, w = x.shape
+    transforms = axes(layer, (c, h, w))
+    if transforms is not None:
+        return _correlate_filtered(*transforms, weight, x, place)
     s, pad = layer.stride, layer.padding
     if pad:
         x = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
     rows, columns = (h + 2 * pad - k) // s + 1, (w + 2 * pad - k) // s + 1
-    # the first copies in runs of c numbers, the second in runs of n: longer runs are faster
-    patches = _patches_by_row(x, k, s) if c >= n else _patches_at_once(x, k, s)
+    patches = _patches_at_once(x, k, s) if c == 1 else _patches_by_row(x, k, s)
     kernels = np.ascontiguousarray(weight.transpose(0, 2, 3, 1))  # u i j c
     groups = kernels.reshape(u, len(patches), -1)  # u i jc, or u 1 ijc
-    y = patches[0] @ groups[:, 0].T
-    for g in range(1, len(patches)):
-        y += patches[g] @ groups[:, g].T
+    y = product(patches[0], groups[:, 0].T, place)
+    with passing_arrays():
+        for g in range(1, len(patches)):
+            y += product(patches[g], groups[:, g].T, passing)
 
     def backward(
         dy: Float[ndarray, "n u a b"], need_dx: bool, need_dweight: bool
@@ -101,13 +115,35 @@ def correlate(
             dweight = dgroups.reshape(kernels.shape).transpose(0, 3, 1, 2)
         if not need_dx:
             return None, dweight
-        dx = np.zeros((h + 2 * pad, w + 2 * pad, n, c), x.dtype)
-        for i in range(k):
-            dpatches = by_pixel @ kernels[:, i].reshape(u, -1)
-            _add_shifted(dpatches.reshape(rows, columns, n, k, c), s, dx[i : i + s * rows : s])
+        dx = empty((h + 2 * pad, w + 2 * pad, n, c), x.dtype)
+        dx[...] = 0
+        with passing_arrays():
+            dpatches = passing((len(by_pixel), k * c), x.dtype)
+            for i in range(k):
+                np.matmul(by_pixel, kernels[:, i].reshape(u, -1), out=dpatches)
+                _add_shifted(dpatches.reshape(rows, columns, n, k, c), s, dx[i : i + s * rows : s])
         return pixels_last(dx[pad : pad + h, pad : pad + w]), dweight
 
     return pixels_last(y.reshape(rows, columns, n, u)), backward
+
+
+def _correlate_filtered(
+    down: Axis,
+    across: Axis,
+    weight: Float[ndarray, "u c i j"],
+    x: Float[ndarray, "n c h w"],
+    place: Callable[..., ndarray],
+) -> tuple[Float[ndarray, "n u a b"], BackwardProduct]:
+    """`correlate` by minimal filtering, between planes as the callers see them."""
+    y, backward_filtered = correlate_filtered(down, across, weight, pixels_first(x), place)
+
+    def backward(
+        dy: Float[ndarray, "n u a b"], need_dx: bool, need_dweight: bool
+    ) -> tuple[ndarray | None, Float[ndarray, "u c i j"] | None]:
+        dx, dweight = backward_filtered(pixels_first(dy), need_dx, need_dweight)
+        return None if dx is None else pixels_last(dx), dweight
+
+    return pixels_last(y), backward
 
 
 def _add_shifted(
@@ -131,7 +167,7 @@ def _patches_by_row(x: Float[ndarray, "n c h w"], k: int, s: int) -> list[Float[
     """
     _, c, h, _ = x.shape
     windows = sliding_window_view(pixels_first(x), k, axis=1)[:, ::s]
-    along = np.ascontiguousarray(windows.transpose(0, 1, 2, 4, 3))  # h b n j c
+    along = _copy(windows.transpose(0, 1, 2, 4, 3))  # h b n j c
     rows = (h - k) // s + 1
     return [along[i : i + s * rows : s].reshape(-1, k * c) for i in range(k)]
 
@@ -139,10 +175,17 @@ def _patches_by_row(x: Float[ndarray, "n c h w"], k: int, s: int) -> list[Float[
 def _patches_at_once(x: Float[ndarray, "n c h w"], k: int, s: int) -> list[Float[ndarray, "p ijc"]]:
     """Return all patches as one group, built as its own transpose.
 
-    With few channels, as in the first layer, the rows would be copied in runs of c numbers; the
-    rows of the transpose are copied in runs of n. BLAS takes a transposed factor without a copy.
+    With one channel, as in the first layer, the rows would be copied number by number; the rows of
+    the transpose are copied in runs of n. BLAS takes a transposed factor without a copy.
     """
     c = x.shape[1]
-    windows = sliding_window_view(x.transpose(1, 2, 3, 0), (k, k), axis=(1, 2))
+    windows = sliding_window_view(pixels_first(x).transpose(3, 0, 1, 2), (k, k), axis=(1, 2))
     windows = windows[:, ::s, ::s].transpose(4, 5, 0, 1, 2, 3)  # i j c a b n
-    return [np.ascontiguousarray(windows).reshape(k * k * c, -1).T]
+    return [_copy(windows).reshape(k * k * c, -1).T]
+
+
+def _copy(x: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
+    """Return a contiguous copy in memory from `empty`."""
+    copy = empty(x.shape, x.dtype)
+    copy[...] = x
+    return copy

@@ -13,13 +13,17 @@ dweight and all other names that begin with d.
 Axes: n images, c channels, h w pixels, d inputs, u units. `*shape` is any shape.
 """
 
+from __future__ import annotations  # those of nested functions would be built at each call
+
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
+from digitnn.engines.scratch.memory import product
 from digitnn.network import layers
 
 Gradients: TypeAlias = dict[str, ndarray]
@@ -58,12 +62,12 @@ def dense(
     def backward(
         dy: Float[ndarray, "n u"], need_dx: bool, need_params: bool = True
     ) -> tuple[ndarray | None, Gradients]:
-        dx = dy @ weight if need_dx else None
+        dx = product(dy, weight) if need_dx else None
         if not need_params:
             return dx, {}
-        return dx, {"weight": dy.T @ x, "bias": sum_over_rows(dy)}
+        return dx, {"weight": product(dy.T, x), "bias": sum_over_rows(dy)}
 
-    y = x @ weight.T
+    y = product(x, weight.T)
     y += bias
     return y, backward
 
@@ -74,7 +78,15 @@ def sum_over_rows(x: Float[ndarray, "*rows u"]) -> Float[ndarray, " u"]:
     Up to eight times as fast as `x.sum(...)`, which adds short runs of u numbers.
     """
     rows = x.reshape(-1, x.shape[-1])
-    return np.ones(len(rows), x.dtype) @ rows
+    return ones(len(rows), x.dtype) @ rows
+
+
+@lru_cache(maxsize=64)
+def ones(n: int, dtype: np.dtype[Any]) -> Float[ndarray, " n"]:
+    """Return n ones, which must not be written to."""
+    found = np.ones(n, dtype)
+    found.flags.writeable = False
+    return found
 
 
 def sigmoid(

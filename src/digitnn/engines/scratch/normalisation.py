@@ -1,5 +1,7 @@
 """Batch normalisation, in prediction and in training, each with its derivative under it.
 
+`batch_norm_training` is the reference version; training uses `normalisation_in_blocks`.
+
 Ioffe and Szegedy 2015, algorithms 1 and 2. Each channel (or each input of a vector) is normalised
 to mean 0 and variance 1, then scaled and shifted by learned parameters. In prediction mean and
 variance are running statistics, so the network is a fixed function of one image; in training they
@@ -7,6 +9,8 @@ are those of the batch, so every image affects the output of every other.
 Axes: n images, c channels or inputs, then h w pixels or nothing. A channel holds m = n h w numbers,
 or m = n.
 """
+
+from __future__ import annotations  # those of nested functions would be built at each call
 
 from collections.abc import Mapping
 from typing import TypeAlias
@@ -91,14 +95,22 @@ def batch_norm_training(
             dx *= _per_channel(weight / deviation, x)
         return dx, {"weight": dweight, "bias": dbias}
 
-    def averaged(name: str, found: Float[ndarray, " c"]) -> Float[ndarray, " c"]:
-        return params[name] * (1 - layer.momentum) + found * layer.momentum
+    return y, backward, running_statistics(layer, params, mean, variance, m)
 
-    statistics = {
-        "running_mean": averaged("running_mean", mean),
-        "running_var": averaged("running_var", variance * (m / (m - 1))),
+
+def running_statistics(
+    layer: layers.BatchNorm,
+    params: Mapping[str, ndarray],
+    mean: Float[ndarray, " c"],
+    variance: Float[ndarray, " c"],
+    m: int,
+) -> Statistics:
+    """Return the running statistics after a batch, from those before it in `params`."""
+    kept, added = 1 - layer.momentum, layer.momentum
+    return {
+        "running_mean": params["running_mean"] * kept + mean * added,
+        "running_var": params["running_var"] * kept + variance * (m / (m - 1)) * added,
     }
-    return y, backward, statistics
 
 
 def _per_channel(numbers: Float[ndarray, " c"], x: Float[ndarray, "n c *hw"]) -> ndarray:

@@ -5,6 +5,8 @@ Axes: n images, c channels, h w pixels, u channels out of a convolution, a b row
 output. The memory layout of planes is that of `convolution`.
 """
 
+from __future__ import annotations  # those of nested functions would be built at each call
+
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -15,6 +17,7 @@ from numpy import ndarray
 from digitnn.engines.scratch.compiled import compiled
 from digitnn.engines.scratch.convolution import correlate, pixels_first, pixels_last
 from digitnn.engines.scratch.layers import Backward, BackwardInput, Gradients, sum_over_rows
+from digitnn.engines.scratch.memory import empty, passing, passing_arrays
 from digitnn.network import layers
 
 BackwardTail: TypeAlias = Callable[[ndarray], tuple[ndarray, ndarray]]
@@ -84,6 +87,7 @@ def conv_relu_pool(
     pool: layers.MaxPool2d,
     params: Mapping[str, ndarray],
     x: Float[ndarray, "n c h w"],
+    relu: bool = True,
 ) -> tuple[Float[ndarray, "n u a b"], Backward]:
     """y = max_pool2d(relu(conv2d(x))), pooled before the bias and the ReLU, which saves work.
 
@@ -91,20 +95,24 @@ def conv_relu_pool(
     included, so max(relu(v + bias)) = relu(max(v) + bias) to the bit. The gradients are equal too,
     unless rounding makes two different v of a window equal once the bias is added: then the larger
     v wins here, and the first in reading order wins layer by layer.
+    relu: False for y = max_pool2d(conv2d(x)).
     """
-    v, backward_product = correlate(conv, params["weight"], x)
     kernels = compiled.kernels  # read once: another thread may switch them off meanwhile
-    # a winner is a byte: an entry from 0 to 15 * 15 - 1, or NO_WINNER
-    if kernels is not None and v.dtype == np.float32 and pool.size <= 15:
-        y, backward_tail = _compiled_relu_pool(kernels, pool, params["bias"], pixels_first(v))
-    else:
-        y, backward_tail = relu_pool(pool, params["bias"], pixels_first(v))
+    with passing_arrays():
+        v, backward_product = correlate(conv, params["weight"], x, passing)
+        # a winner is a byte: an entry from 0 to 15 * 15 - 1, or NO_WINNER
+        if kernels is not None and v.dtype == np.float32 and pool.size <= 15:
+            tail = _compiled_relu_pool(kernels, pool, params["bias"], pixels_first(v), relu)
+        else:
+            tail = relu_pool(pool, params["bias"], pixels_first(v), relu)
+    y, backward_tail = tail
 
     def backward(
         dy: Float[ndarray, "n u a b"], need_dx: bool, need_params: bool = True
     ) -> tuple[ndarray | None, Gradients]:
-        dv, dbias = backward_tail(pixels_first(dy))
-        dx, dweight = backward_product(pixels_last(dv), need_dx, need_params)
+        with passing_arrays():
+            dv, dbias = backward_tail(pixels_first(dy))
+            dx, dweight = backward_product(pixels_last(dv), need_dx, need_params)
         if dweight is None:
             return dx, {}
         return dx, {"weight": dweight, "bias": dbias}
@@ -113,16 +121,20 @@ def conv_relu_pool(
 
 
 def relu_pool(
-    pool: layers.MaxPool2d, bias: Float[ndarray, " u"], v: Float[ndarray, "h w n u"]
+    pool: layers.MaxPool2d,
+    bias: Float[ndarray, " u"],
+    v: Float[ndarray, "h w n u"],
+    relu: bool = True,
 ) -> tuple[Float[ndarray, "a b n u"], BackwardTail]:
     """y = relu(largest v of each window + bias); backward maps dy to dv and dbias."""
     largest, backward_pool = max_pool2d(pool, pixels_last(v))
     y = pixels_first(largest)
     y += bias
-    np.maximum(y, 0, out=y)
+    if relu:
+        np.maximum(y, 0, out=y)
 
     def backward(dy: Float[ndarray, "a b n u"]) -> tuple[ndarray, ndarray]:
-        dlargest = dy * (y > 0)
+        dlargest = dy * (y > 0) if relu else dy
         dv = backward_pool(pixels_last(dlargest))
         return pixels_first(dv), sum_over_rows(dlargest)
 
@@ -130,19 +142,24 @@ def relu_pool(
 
 
 def _compiled_relu_pool(
-    kernels: Any, pool: layers.MaxPool2d, bias: Float[ndarray, " u"], v: Float[ndarray, "h w n u"]
+    kernels: Any,
+    pool: layers.MaxPool2d,
+    bias: Float[ndarray, " u"],
+    v: Float[ndarray, "h w n u"],
+    relu: bool,
 ) -> tuple[Float[ndarray, "a b n u"], BackwardTail]:
     """Compute `relu_pool` in one compiled pass each way, see `kernels`."""
     size = pool.size
-    h, w, n, u = v.shape
-    y = np.empty((h // size, w // size, n, u), v.dtype)
-    winners = np.empty(y.shape, np.uint8)
-    kernels.relu_pool(v, bias, size, y, winners)
+    h, w, n, u = shape = v.shape
+    y = empty((h // size, w // size, n, u), v.dtype)
+    winners = empty(y.shape, np.dtype(np.uint8))
+    kernels.relu_pool(v, bias, size, relu, y, winners)
 
     def backward(dy: Float[ndarray, "a b n u"]) -> tuple[ndarray, ndarray]:
-        covered = h % size == 0 and w % size == 0
-        dv = np.empty(v.shape, v.dtype) if covered else np.zeros(v.shape, v.dtype)
-        kernels.relu_pool_backward(dy, winners, size, dv)
-        return dv, sum_over_rows(dy * (y > 0))
+        dv, dlargest = passing(shape, dy.dtype), passing(dy.shape, dy.dtype)
+        if h % size or w % size:
+            dv[...] = 0
+        kernels.relu_pool_backward(dy, winners, size, dv, dlargest)
+        return dv, sum_over_rows(dlargest)
 
     return y, backward

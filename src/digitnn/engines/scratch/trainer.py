@@ -3,7 +3,9 @@
 Axes: n images of the batch or split, f features, k classes, p parameters.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from __future__ import annotations  # those of nested functions would be built at each call
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,15 +14,17 @@ from numpy import ndarray
 
 from digitnn.engines.protocols import Outcome, check_batch, check_state, kept_units
 from digitnn.engines.scratch import optimisers
-from digitnn.engines.scratch.backpropagation import forward, forward_training
-from digitnn.engines.scratch.blocks import block_size, run_blocks
+from digitnn.engines.scratch.backpropagation import forward
+from digitnn.engines.scratch.blocks import block_size, run_blocks, training_block_size
 from digitnn.engines.scratch.compiled import compiled
 from digitnn.engines.scratch.layers import Gradients
 from digitnn.engines.scratch.losses import LOSSES
+from digitnn.engines.scratch.memory import Memories
 from digitnn.engines.scratch.normalisation import Statistics
 from digitnn.engines.scratch.optimisers_in_place import update_in_place
 from digitnn.engines.scratch.parameter_vector import Layout
-from digitnn.network.layers import BatchNorm, Loss
+from digitnn.engines.scratch.training_gradient import Batch, training_gradient
+from digitnn.network.layers import Loss
 from digitnn.network.network import Architecture, Network, Params, Samples
 from digitnn.recipes.optimisers import MiniBatchOptimiser
 
@@ -29,8 +33,7 @@ class ScratchTrainer:
     """Trains a network on mini-batches, in NumPy.
 
     A batch is cut into blocks. The gradient of each block is a row, and the rows are added in
-    order, so the bits do not depend on the number of cores. With BatchNorm, whose statistics are
-    those of the batch, the batch is one block.
+    order, so the bits do not depend on the number of cores.
     """
 
     def __init__(
@@ -39,14 +42,15 @@ class ScratchTrainer:
         network.check(params)
         compiled.load()
         self._network, self._optimiser, self._loss = network, optimiser, loss
-        self._seed = seed
-        self._one_block = any(isinstance(layer, BatchNorm) for layer in network.layers)
+        self._seed, self._block = seed, training_block_size(network)
         self._layout = Layout(network.parameter_shapes())
         self._vector = self._layout.vector(params)
         self._buffers = {
             name: np.array(params[name], self._vector.dtype) for name in network.buffer_shapes()
         }
         self._weights = self._layout.weights()
+        self._memories = Memories()
+        self._rows = np.empty((0, self._layout.size), self._vector.dtype)
         self._state = optimisers.init(optimiser, self._vector)
 
     def step(self, images: Samples, labels: UInt8[ndarray, " n"], learning_rate: float) -> Outcome:
@@ -95,30 +99,36 @@ class ScratchTrainer:
         self, images: Samples, labels: UInt8[ndarray, " n"]
     ) -> tuple[Outcome, Float[ndarray, " p"], Statistics]:
         """Return the summed loss, the gradient of the mean loss, and new running statistics."""
-        n, network = len(labels), self._network
-        block = n if self._one_block else block_size(network.layers)
-        params = self._params()
+        n, network, dtype = len(labels), self._network, self._vector.dtype
+
+        def inputs(at: slice) -> ndarray:
+            return network.inputs(images[at]).astype(dtype, copy=False)
+
+        def loss(logits: ndarray, at: slice) -> tuple[Outcome, ndarray]:
+            outcome, dlogits = _outcome(self._loss, logits, labels[at])
+            dlogits /= n
+            return outcome, dlogits
+
+        def write(gradients: Gradients, number: int) -> None:
+            self._layout.write(gradients, rows[number])
+
+        rows = self._rows_for(-(-n // self._block))
         kept = kept_units(network, n, self._seed, int(self._state["steps"]))
-        statistics: Statistics = {}
-        dtype = self._vector.dtype
-        rows = np.empty((-(-n // block), self._layout.size), dtype)
+        batch = Batch(n, self._block, inputs, kept, loss, write, self._memories)
+        outcome, statistics = training_gradient(network.layers, self._params(), batch)
+        gradient, *others = rows
+        for row in others:
+            gradient += row
+        return outcome, gradient, statistics
 
-        def some_blocks(blocks: Sequence[slice]) -> Outcome:
-            outcome = Outcome(0.0, 0)
-            for at in blocks:
-                x = network.inputs(images[at]).astype(dtype, copy=False)
-                own = {index: units[at] for index, units in kept.items()}
-                logits, backward, moved = forward_training(network.layers, params, x, own)
-                statistics.update(moved)
-                added, dlogits = _outcome(self._loss, logits, labels[at])
-                dlogits /= n
-                self._layout.write(backward(dlogits), rows[at.start // block])
-                outcome += added
-            return outcome
+    def _rows_for(self, blocks: int) -> Float[ndarray, "blocks p"]:
+        """Return memory for the gradients of the blocks, the same in each step.
 
-        outcomes = run_blocks(some_blocks, n, block)
-        gradient = rows[0] if len(rows) == 1 else rows.sum(axis=0)
-        return sum(outcomes, Outcome(0.0, 0)), gradient, statistics
+        Large new arrays would be mapped page by page in each step.
+        """
+        if len(self._rows) < blocks:
+            self._rows = np.empty((blocks, self._layout.size), self._vector.dtype)
+        return self._rows[:blocks]
 
 
 @dataclass(frozen=True, eq=False)

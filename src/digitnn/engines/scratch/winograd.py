@@ -1,4 +1,4 @@
-"""Convolution by Winograd's minimal filtering, for inference: fewer products, at equal results.
+"""Convolution by Winograd's minimal filtering: fewer products, at equal results.
 
 An output row of m pixels by a kernel of r is F(m, r) (Winograd 1980; Lavin and Gray 2016). Take the
 kernel as a polynomial of degree r - 1; the values at n = m + r - 1 points, one of them infinity,
@@ -11,12 +11,13 @@ are matrices for the whole row, with zeros outside the tiles and no column for p
 both axes has its own. So every transform is a product of matrices too, which BLAS computes.
 
 The numbers in B and A grow with n, and with them the rounding errors; MAX_POINTS bounds them.
+`Winograd` is for inference; `filtered_convolution` has the derivative, for training.
 Planes lie as (h, w, n, c). Axes: n images, c channels, h w pixels, u channels out, a b rows and
 columns of the output; p q are points and s t tiles, down and across.
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -127,6 +128,19 @@ def winograd(
     conv: layers.Conv2d, shape: layers.Shape, kernels: Float32[ndarray, "ijc u"]
 ) -> Winograd | None:
     """Return the convolution of planes of `shape` (c, h, w), or None where it would not pay."""
+    found = axes(conv, shape)
+    if found is None:
+        return None
+    down, across = found
+    k, u, c = conv.kernel, conv.channels, shape[0]
+    pairs = np.einsum("pi,qj->pqij", down.g, across.g).astype(np.float32)
+    transformed = pairs.reshape(-1, k * k) @ kernels.reshape(k * k, c * u)
+    return Winograd(down, across, transformed.reshape(len(down.g), 1, len(across.g), c, u))
+
+
+@lru_cache
+def axes(conv: layers.Conv2d, shape: layers.Shape) -> tuple[Axis, Axis] | None:
+    """Return the transforms for planes of `shape` (c, h, w), or None where they would not pay."""
     k, u, (c, h, w) = conv.kernel, conv.channels, shape
     if conv.stride > 1 or not 1 < k < MAX_POINTS:
         return None
@@ -136,6 +150,4 @@ def winograd(
     transforms = c * qt * h * (w + ps) + u * b * ps * (qt + a)
     if transforms + ps * qt * c * u > MAX_SHARE * a * b * k * k * c * u:
         return None
-    pairs = np.einsum("pi,qj->pqij", down.g, across.g).astype(np.float32)
-    transformed = pairs.reshape(-1, k * k) @ kernels.reshape(k * k, c * u)
-    return Winograd(down, across, transformed.reshape(len(down.g), 1, len(across.g), c, u))
+    return down, across

@@ -89,7 +89,7 @@ def _run(processes: int, module: str, *arguments: str) -> str:
 
 
 def _compare_bytes() -> dict[str, Any]:
-    """Return whether `cnn-fast`, 220 steps, has equal bytes on 1, 2 and 4 processes."""
+    """Return whether `cnn-fast`, 160 steps, has equal bytes on 1, 2 and 4 processes."""
     outcomes = {}
     with tempfile.TemporaryDirectory() as folder:
         for n in (1, 2, 4):

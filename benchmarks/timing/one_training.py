@@ -42,8 +42,11 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--keep", type=Path, metavar="RUN", help="save the run there")
     given = parser.parse_args(arguments)
     start = perf_counter()
-    import_module("torch._dynamo")  # torch.optim imports it with the first optimiser
     clocked = import_module("benchmarks.timing.clocked_training")
+    if given.recipe == PLAIN:
+        import_module("torch._dynamo")
+    else:
+        clocked.import_engine(given.recipe, given.engine)
     imported = perf_counter()
     data, judge = clocked.read_data(given.split)
     read = perf_counter()

@@ -17,6 +17,7 @@ from digitnn.engines.protocols import Outcome, check_batch, check_state, kept_un
 from digitnn.engines.pytorch.losses import LOSSES, SplitObjective
 from digitnn.engines.pytorch.modules import build, chosen_device, to_array
 from digitnn.engines.pytorch.optimisers import build_optimiser, take_step
+from digitnn.machine.allocator import keep_freed_memory
 from digitnn.machine.resources import threads
 from digitnn.network.layers import Loss
 from digitnn.network.network import Network, Params, Samples
@@ -51,6 +52,7 @@ class PytorchTrainer:
     def __init__(
         self, network: Network, params: Params, optimiser: MiniBatchOptimiser, loss: Loss, seed: int
     ) -> None:
+        keep_freed_memory()
         self._network, self._seed = network, seed
         self._steps = torch.zeros((), dtype=torch.int64)
         self._device = chosen_device()

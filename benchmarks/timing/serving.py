@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measuring import load_data, print_result, spread
+from benchmarks.measuring import load_data, print_result, spread, timed
 from benchmarks.timing.served import (
     EXPLAIN,
     OCTETS,
@@ -31,7 +31,9 @@ from benchmarks.timing.served import (
 from digitnn.data.dataset import Dataset
 from digitnn.serving.models import SHIPPED, ServedModel, Source
 
-BATCH, CLIENTS_OF_BATCHES, BATCHES = 2000, 4, 3
+BATCH, CLIENTS_OF_BATCHES = 2000, 4
+SECONDS_ALONE = 0.5
+"""How long the engine alone computes: long enough that start and end of a burst hardly count."""
 MANY_CLIENTS, REQUESTS_EACH = 64, 30
 
 
@@ -78,11 +80,14 @@ def measure_throughput(
     images = digits.images[:BATCH]
     expected, body = model.logits(images), images.tobytes()
     path = f"/v1/classify?model={model.source.name}"
-    total = BATCH * BATCHES * CLIENTS_OF_BATCHES
+    model.logits(images)
+    seconds, _ = timed(lambda: model.logits(images))
+    batches = max(1, round(SECONDS_ALONE / (seconds * CLIENTS_OF_BATCHES)))  # of each client
+    total = BATCH * batches * CLIENTS_OF_BATCHES
 
     def one_client(path: str, expected_status: int) -> None:
         with Client(server.port) as client:
-            for _ in range(BATCHES):
+            for _ in range(batches):
                 status, answer = client.ask("POST", path, body, Accept=OCTETS)
                 assert status == expected_status, answer
                 if status == 200:
@@ -96,7 +101,7 @@ def measure_throughput(
     alone, served, transport = [], [], []
     for _ in range(repeats + 1):  # a first round warms up
         begin = perf_counter()
-        for _ in range(BATCHES * CLIENTS_OF_BATCHES):
+        for _ in range(batches * CLIENTS_OF_BATCHES):
             model.logits(images)
         alone.append(total / (perf_counter() - begin))
         sleep(0.2)

@@ -71,7 +71,8 @@ def recipe_table() -> str:
 {rows}
 
 A plain PyTorch script takes {bound}{ratio:.0f} times as long as `cnn-fast` to reach a mean accuracy of
-99.0 %. Each network was trained in a new process with {speedrun["threads"]} threads on the same machine.
+99.0 %. Each network was trained in a new process with {speedrun["threads"]} threads on the same machine, those with
+`--all-images` two at a time with one thread each, beside other work: their seconds are too many.
 The recipes were chosen on the validation split.
 """
 

@@ -72,7 +72,9 @@ def test_both_engines_learn_the_same_from_one_random_state(solver, iris):
 @pytest.mark.parametrize("solver", ["cg", "lbfgs"])
 def test_without_hidden_layers_it_is_logistic_regression_with_the_same_penalty(solver, alpha, iris):
     x, y = (iris[0] - iris[0].mean(axis=0)) / iris[0].std(axis=0), iris[1]
-    ours = digitnn.ScratchClassifier((), solver=solver, alpha=alpha, tol=0, max_iter=300)
+    ours = digitnn.ScratchClassifier(
+        (), solver=solver, alpha=alpha, tol=0, max_iter=300, random_state=0
+    )
     theirs = LogisticRegression(C=1 / alpha, tol=1e-8, max_iter=1000).fit(x, y)
     found = ours.fit(x, y).predict_proba(x)
     np.testing.assert_allclose(found, theirs.predict_proba(x), atol=5e-3)

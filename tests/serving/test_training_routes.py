@@ -12,7 +12,7 @@ from running_server import JSON, OCTETS, assert_error, serving, wait_until
 
 pytestmark = pytest.mark.slow
 
-JOB = json.dumps({"recipe": "cnn-98.7", "engine": "scratch", "seed": 3})
+JOB = json.dumps({"recipe": "cnn-99.5", "engine": "scratch", "seed": 3})
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_a_training_is_followed_and_kept_and_served(server, events):
     answer = server.post("/v1/training", JOB, JSON)
     assert answer.status == 201
     state = answer.json()
-    assert (state["recipe"], state["engine"], state["seed"]) == ("cnn-98.7", "scratch", 3)
+    assert (state["recipe"], state["engine"], state["seed"]) == ("cnn-99.5", "scratch", 3)
     assert assert_error(server.post("/v1/training", JOB, JSON), 409) == "not_possible"
     assert command(server, "pause").json()["state"] == "paused"
     assert command(server, "resume").json()["state"] == "running"
@@ -63,7 +63,7 @@ def test_a_training_is_followed_and_kept_and_served(server, events):
     assert_error(command(server, "resume"), 409, "stopped")
 
     kept = command(server, "keep").json()["kept"]
-    assert kept == "kept/live-cnn-98.7-scratch-seed3"
+    assert kept == "kept/live-cnn-99.5-scratch-seed3"
     assert (server.folder / kept / "network.json").is_file()
     name = kept.rpartition("/")[2]
     assert [model["name"] for model in server.get("/v1/models").json()["models"]][3:] == [name]
@@ -85,11 +85,11 @@ def test_a_training_is_followed_and_kept_and_served(server, events):
         (b"[" * 3_000_000, 400),
         (b"null", 422),
         (b'{"recipe": "none"}', 422),
-        (b'{"recipe": "cnn-98.7", "engine": "none"}', 422),
-        (b'{"recipe": "cnn-98.7", "seed": -1}', 422),
-        (b'{"recipe": "cnn-98.7", "seed": NaN}', 422),
-        (b'{"recipe": "cnn-98.7", "folder": "/tmp"}', 422),
-        (b'{"recipe": ["cnn-98.7"]}', 422),
+        (b'{"recipe": "cnn-99.5", "engine": "none"}', 422),
+        (b'{"recipe": "cnn-99.5", "seed": -1}', 422),
+        (b'{"recipe": "cnn-99.5", "seed": NaN}', 422),
+        (b'{"recipe": "cnn-99.5", "folder": "/tmp"}', 422),
+        (b'{"recipe": ["cnn-99.5"]}', 422),
     ],
 )
 def test_a_wrong_training_is_one_line_of_an_error(server, body, status):

@@ -88,6 +88,11 @@ def test_what_is_no_label_is_refused(tmp_path, labels, message):
     assert message in refusal(saved(tmp_path, image=pictures(), label=labels))
 
 
+def test_a_file_without_rows_is_refused(tmp_path):
+    columns = {"image": pa.array([], pa.binary()), "label": pa.array([], pa.int64())}
+    assert "holds no rows" in refusal(saved(tmp_path, **columns))
+
+
 def test_a_label_that_the_metadata_do_not_name_is_refused(tmp_path):
     write_parquet(tmp_path / "train.parquet", tiny_train(), names=NAMED)
     assert "label 0 is 7; labels are 0 to 3 (boot to shirt)" in refusal(tmp_path / "train.parquet")

@@ -117,6 +117,8 @@ def _labels(files: list[Path]) -> Labels:
                 raise FormatError(f"{path}: {found.null_count:,} rows have no {column}")
             columns += found.to_pylist()
     where = f"{files[0]}: {column}"
+    if not columns:
+        raise FormatError(f"{files[0]} holds no rows")
     if not all(type(value) in (int, str) for value in columns) or len(set(map(type, columns))) > 1:
         raise FormatError(f"{where} must be integers or text")
     return as_labels(np.array(columns, np.int64 if type(columns[0]) is int else str), where, names)

@@ -9,14 +9,13 @@ from both_engines import assert_equal_steps, steps
 from small_trainings import CNN, bits, trained
 from torch import nn
 from torch.nn import functional
+from whole_batches import gradient_in_blocks
 
 from digitnn.data.dataset import NON_DIGIT
 from digitnn.engines.find import find_engine
 from digitnn.engines.protocols import kept_units
 from digitnn.engines.pytorch.modules import build
 from digitnn.engines.scratch import blocks, optimisers
-from digitnn.engines.scratch.backpropagation import forward_training
-from digitnn.engines.scratch.losses import softmax_cross_entropy
 from digitnn.engines.scratch.parameter_vector import Layout
 from digitnn.errors import DataError
 from digitnn.network.initialisation import initial_parameters
@@ -107,10 +106,10 @@ def test_eight_steps_in_double_precision_are_those_of_pytorch_to_rounding(digits
         at = slice(step * 60, (step + 1) * 60)
         x, labels = NETWORK.inputs(digits.images[at]).astype(np.float64), digits.labels[at]
         kept = kept_units(NETWORK, 60, seed=5, step=step)
-        logits, backward, moved = forward_training(LAYERS, layout.views(vector) | buffers, x, kept)
-        _, dlogits = softmax_cross_entropy(SoftmaxCrossEntropy(), logits, labels)
+        now = layout.views(vector) | buffers
+        _, gradients, moved = gradient_in_blocks(NETWORK, now, x, labels, kept, block=32)
         gradient = np.empty(layout.size)
-        layout.write(backward(dlogits / 60), gradient)
+        layout.write(gradients, gradient)
         vector, state = optimisers.update(ADAM, vector, gradient, state, RATE)
         buffers |= moved
 

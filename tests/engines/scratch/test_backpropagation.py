@@ -6,7 +6,7 @@ import torch
 from gradients import assert_is_gradient
 from torch import nn
 
-from digitnn.engines.scratch.backpropagation import FORWARD, forward, parameters_of
+from digitnn.engines.scratch.backpropagation import FORWARD, forward, parameters_by_layer
 from digitnn.errors import NetworkError
 from digitnn.network.layers import Conv2d, Dense, Flatten, Relu, Sigmoid, Tanh
 
@@ -98,8 +98,8 @@ def test_the_parameters_of_layer_1_are_not_those_of_layer_11():
     params = {
         f"{index}.{name}": np.full(1, index) for index in (1, 11) for name in ("weight", "bias")
     }
-    assert parameters_of(params, 1) == {"weight": [1], "bias": [1]}
-    assert parameters_of(params, 11) == {"weight": [11], "bias": [11]}
+    found = parameters_by_layer(params)
+    assert found == {index: {"weight": [index], "bias": [index]} for index in (1, 11)}
 
 
 def test_a_layer_that_the_engine_does_not_run_is_refused_by_name(monkeypatch):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple, TypeAlias
 
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from numpy import ndarray
 
 from digitnn.engines.scratch.convolution import conv2d
@@ -20,14 +20,13 @@ from digitnn.engines.scratch.layers import (
     crop,
     dense,
     dropout,
-    dropout_training,
     flatten,
     relu,
     sigmoid,
     tanh,
     without_parameters,
 )
-from digitnn.engines.scratch.normalisation import Statistics, batch_norm, batch_norm_training
+from digitnn.engines.scratch.normalisation import batch_norm
 from digitnn.engines.scratch.pooling import average_pool2d, conv_relu_pool, max_pool2d
 from digitnn.errors import NetworkError
 from digitnn.network import layers
@@ -62,55 +61,11 @@ def forward(
 ) -> tuple[Float[ndarray, "n k"], BackwardNetwork]:
     """Return logits, and the function from dL/dlogits to the gradient of every parameter.
 
-    In prediction mode: BatchNorm takes its running statistics, Dropout keeps every unit.
+    In prediction mode: BatchNorm takes its running statistics, Dropout keeps every unit;
+    `training_gradient` does otherwise.
     Raises `NetworkError` for a layer that this engine does not run.
     """
-    return _backpropagate(layer_functions(architecture), params, x)
-
-
-def forward_training(
-    architecture: Architecture,
-    params: Params,
-    x: Float[ndarray, "n ..."],
-    kept: Mapping[int, Bool[ndarray, "n ..."]],
-) -> tuple[Float[ndarray, "n k"], BackwardNetwork, Statistics]:
-    """Return what `forward` does, but in training mode, and the new running statistics by name.
-
-    The reference version of `training_gradient`, which takes the batch block by block.
-    BatchNorm takes the statistics of x, which must be the whole batch; Dropout drops units.
-    kept: a mask of the kept units for each Dropout, by the index of the layer.
-    """
-    statistics: Statistics = {}
-
-    def training_batch_norm(index: int, layer: layers.BatchNorm) -> LayerFunction:
-        def function(own: Mapping[str, ndarray], x: ndarray) -> tuple[ndarray, Backward]:
-            y, backward, averages = batch_norm_training(layer, own, x)
-            statistics.update({f"{index}.{name}": average for name, average in averages.items()})
-            return y, backward
-
-        return function
-
-    def in_training(index: int, function: LayerFunction) -> LayerFunction:
-        match architecture[index]:
-            case layers.BatchNorm() as layer:
-                return training_batch_norm(index, layer)
-            case layers.Dropout() as layer:
-                drop = without_parameters(lambda layer, x: dropout_training(layer, kept[index], x))
-                return partial(drop, layer)
-        return function
-
-    chain = [(index, in_training(index, layer)) for index, layer in layer_functions(architecture)]
-    return *_backpropagate(chain, params, x), statistics
-
-
-def _backpropagate(
-    chain: Sequence[tuple[int, LayerFunction]], params: Params, x: Float[ndarray, "n ..."]
-) -> tuple[Float[ndarray, "n k"], BackwardNetwork]:
-    """Return the output of `chain`, and its backward function (Rumelhart, Hinton, Williams 1986).
-
-    Training does not need the gradient of the pixels.
-    """
-    y, passes = run_forward(chain, parameters_by_layer(params), x)
+    y, passes = run_forward(layer_functions(architecture), parameters_by_layer(params), x)
 
     def backward(dy: Float[ndarray, "n k"]) -> Gradients:
         return run_backward(passes, dy, need_dx=False)[1]
@@ -139,9 +94,9 @@ def layer_by_layer(
     architecture: Architecture, params: Params, x: Float[ndarray, "n ..."]
 ) -> list[Float[ndarray, "n ..."]]:
     """Return the output of each layer, without fusing any."""
-    outputs = []
+    outputs, by_layer = [], parameters_by_layer(params)
     for index, layer in enumerate(architecture):
-        x, _ = _function(layer)(layer, parameters_of(params, index), x)
+        x, _ = _function(layer)(layer, by_layer.get(index, {}), x)
         outputs.append(x)
     return outputs
 
@@ -171,8 +126,9 @@ def run_backward(
 ) -> tuple[ndarray | None, Gradients]:
     """Return dL/dx of the first layer if it is needed, and the gradient of every parameter.
 
-    Calls the backward functions from the last to the first layer, each with the dx of the layer
-    after it. Without dx it stops at the first layer that has parameters.
+    Backpropagation (Rumelhart, Hinton, Williams 1986): calls the backward functions from the last
+    to the first layer, each with the dx of the layer after it. Without dx it stops at the first
+    layer that has parameters.
     """
     first = 0
     if not need_dx:
@@ -217,12 +173,6 @@ def parameters_by_layer(params: Params) -> ParamsByLayer:
         index, short = name.split(".")
         found.setdefault(int(index), {})[short] = p
     return found
-
-
-def parameters_of(params: Params, index: int) -> Gradients:
-    """Return the parameters of one layer by short name: "3.weight" becomes "weight"."""
-    prefix = f"{index}."
-    return {name[len(prefix) :]: p for name, p in params.items() if name.startswith(prefix)}
 
 
 def _function(layer: layers.Layer) -> Forward:

@@ -25,7 +25,7 @@ from jaxtyping import Float, Float32, Float64
 from numpy import ndarray
 from numpy.lib.stride_tricks import sliding_window_view
 
-from digitnn.engines.scratch.backpropagation import FORWARD, layer_functions, parameters_of
+from digitnn.engines.scratch.backpropagation import FORWARD, layer_functions, parameters_by_layer
 from digitnn.engines.scratch.blocks import block_size, run_blocks
 from digitnn.engines.scratch.convolution import pixels_first, pixels_last
 from digitnn.engines.scratch.pooling import entries
@@ -197,8 +197,9 @@ class _Item(NamedTuple):
 def _compile(network: Network, params: Params) -> tuple[Step, ...]:
     """Return the steps of a network. Raises `NetworkError` for a layer that does not run here."""
     layer_functions(network.layers)  # raises for an unknown layer
+    by_layer = parameters_by_layer(params)
     rest = deque(
-        _Item(layer, parameters_of(params, index), shape)
+        _Item(layer, by_layer.get(index, {}), shape)
         for index, (layer, shape) in enumerate(zip(network.layers, network.shapes(), strict=False))
         if not isinstance(layer, layers.Dropout)  # the identity, outside training
     )

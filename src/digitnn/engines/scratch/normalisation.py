@@ -1,6 +1,4 @@
-"""Batch normalisation, in prediction and in training, each with its derivative under it.
-
-`batch_norm_training` is the reference version; training uses `normalisation_in_blocks`.
+"""Batch normalisation in prediction, with its derivative; in training: `normalisation_in_blocks`.
 
 Ioffe and Szegedy 2015, algorithms 1 and 2. Each channel (or each input of a vector) is normalised
 to mean 0 and variance 1, then scaled and shifted by learned parameters. In prediction mean and
@@ -51,53 +49,6 @@ def batch_norm(
     return y, backward
 
 
-def batch_norm_training(
-    layer: layers.BatchNorm, params: Mapping[str, ndarray], x: Float[ndarray, "n c *hw"]
-) -> tuple[Float[ndarray, "n c *hw"], Backward, Statistics]:
-    """y = weight z + bias, z = (x - mean) / s, s = sqrt(var + epsilon), with mean and var of x.
-
-    The derivative of one channel; i and j count its m numbers. dz_i means dL/dz_i = weight dy_i;
-    other derivatives are written with ∂. Three paths lead from x_j to L:
-
-        directly           ∂z_j/∂x_j = 1 / s:                          dz_j / s
-        through the mean   ∂mean/∂x_j = 1 / m, ∂z_i/∂mean = -1 / s:    - sum_i dz_i / (m s)
-        through s          ∂s/∂x_j = z_j / m, ∂z_i/∂s = -z_i / s:      - z_j sum_i dz_i z_i / (m s)
-
-    (∂s/∂x_j: differentiating s^2 = sum_i (x_i - mean)^2 / m + epsilon gives
-    2 s ∂s = 2 (x_j - mean) / m ∂x_j; the mean contributes nothing, as sum_i (x_i - mean) = 0.)
-    The two sums are weight dbias, with dbias = sum dy, and weight dweight, with dweight =
-    sum dy z. So
-
-        dx = weight / s (dy - dbias / m - z dweight / m).
-
-    Also returns the running statistics after this batch, (1 - momentum) running + momentum batch.
-    The batch is normalised by its own variance, sum / m; the running variance takes the unbiased
-    estimate, sum / (m - 1), as in PyTorch and in algorithm 2, line 10. So m must be at least 2.
-    """
-    weight, m = params["weight"], x.size // x.shape[1]
-    mean = _channel_sum(x) / m
-    z = x - _per_channel(mean, x)
-    variance = _channel_sum(z * z) / m
-    deviation = np.sqrt(variance + layer.epsilon)
-    z *= _per_channel(1 / deviation, x)
-    y = z * _per_channel(weight, x)
-    y += _per_channel(params["bias"], x)
-
-    def backward(
-        dy: Float[ndarray, "n c *hw"], need_dx: bool, need_params: bool = True
-    ) -> tuple[ndarray | None, Gradients]:
-        dweight, dbias = _channel_sum(dy * z), _channel_sum(dy)
-        dx = None
-        if need_dx:
-            dx = z * _per_channel(dweight / -m, x)
-            dx += dy
-            dx -= _per_channel(dbias / m, x)
-            dx *= _per_channel(weight / deviation, x)
-        return dx, {"weight": dweight, "bias": dbias}
-
-    return y, backward, running_statistics(layer, params, mean, variance, m)
-
-
 def running_statistics(
     layer: layers.BatchNorm,
     params: Mapping[str, ndarray],
@@ -105,7 +56,12 @@ def running_statistics(
     variance: Float[ndarray, " c"],
     m: int,
 ) -> Statistics:
-    """Return the running statistics after a batch, from those before it in `params`."""
+    """Return the running statistics after a batch: (1 - momentum) running + momentum batch.
+
+    params: has those before it; variance: of the batch, sum / m, by which it is normalised. The
+    running variance takes the unbiased estimate, sum / (m - 1), as in PyTorch and in algorithm 2,
+    line 10. So m must be at least 2.
+    """
     kept, added = 1 - layer.momentum, layer.momentum
     return {
         "running_mean": params["running_mean"] * kept + mean * added,

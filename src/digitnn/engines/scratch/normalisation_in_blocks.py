@@ -1,8 +1,8 @@
-"""BatchNorm of a batch that is cut into blocks, fused with the ReLU after it: the fast version.
+"""BatchNorm in training, of a batch that is cut into blocks, fused with the ReLU after it.
 
-The reference is `normalisation.batch_norm_training`, which has the derivation. Two things need the
-whole batch, and only these: mean and variance on the way forward, and dweight and dbias on the way
-back. So each block is visited once before and once after either:
+See `normalisation` for what it is. Two things need the whole batch, and only these: mean and
+variance on the way forward, and dweight and dbias on the way back. So each block is visited once
+before and once after either:
 
     centred(x)                           -> d = x - (the block's mean), and the sums of d and d^2
     normalise(layer, params, blocks)     the batch's mean and variance, from those of the blocks
@@ -126,6 +126,18 @@ class Normalised:
         dbias: Float[ndarray, " c"],
     ) -> Float[ndarray, "n c *hw"]:
         """dx = weight scale (dy - dbias / m - z dweight / m), a sum of three terms in dy, d and 1.
+
+        The derivative of one channel; i and j count its m numbers, and s = 1 / scale. dz_i means
+        dL/dz_i = weight dy_i; other derivatives are written with ∂. Three paths lead from x_j to L:
+
+            directly          ∂z_j/∂x_j = 1 / s:                        dz_j / s
+            through the mean  ∂mean/∂x_j = 1 / m, ∂z_i/∂mean = -1 / s:  - sum_i dz_i / (m s)
+            through s         ∂s/∂x_j = z_j / m, ∂z_i/∂s = -z_i / s:    - z_j sum_i dz_i z_i / (m s)
+
+        (∂s/∂x_j: differentiating s^2 = sum_i (x_i - mean)^2 / m + epsilon gives
+        2 s ∂s = 2 (x_j - mean) / m ∂x_j; the mean contributes nothing, as sum_i (x_i - mean) = 0.)
+        The two sums are weight dbias, with dbias = sum dy, and weight dweight, with dweight =
+        sum dy z.
 
         dy: the first result of `backward_sums`; dweight, dbias: their sums over all blocks.
         """

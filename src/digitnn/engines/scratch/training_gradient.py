@@ -4,7 +4,7 @@ BatchNorm needs the statistics of the whole batch. So the network is cut before 
 stages: all blocks go through a stage, then their statistics are combined, and all go through the
 next; backwards likewise. Without BatchNorm there is one stage, and each block goes there and back
 at once. The blocks, and the order in which anything is added over them, do not depend on the number
-of cores, so neither do the bits. The reference version is `backpropagation.forward_training`.
+of cores, so neither do the bits.
 Axes: n images of a block, k classes.
 """
 

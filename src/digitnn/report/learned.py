@@ -77,11 +77,10 @@ def _curves(measured: Measurements) -> list[Chart]:
     last = records[-1]
     error_at_end = f"{percent(1 - last.accuracy)} on training"
     loss_at_end = f"{last.loss:.4f} nats on training"
-    on, held_out = "the training images", last.valid_error is not None
-    if last.valid_error is not None and last.valid_loss is not None:
+    on = "the training images"
+    if last.valid_error is not None:
         error_at_end = f"{percent(last.valid_error)} on validation"
-        loss_at_end = f"{last.valid_loss:.4f} nats on validation"
-    if held_out:
+        loss_at_end = f"{last.validation.loss:.4f} nats on validation"
         on += " and on the held-out validation images"
     charts = []
     for what, figure_words, label in (

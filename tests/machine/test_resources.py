@@ -12,6 +12,7 @@ from digitnn.engines.scratch import blocks
 from digitnn.errors import UsageError
 from digitnn.machine import resources
 from digitnn.machine.blas import one_core_blas
+from digitnn.machine.describe import describe_conditions
 from digitnn.machine.resources import THREAD_VARIABLES, threads, use_resources
 
 
@@ -124,3 +125,33 @@ def test_a_run_says_with_how_many_threads_it_was_trained(digitnn: CommandLine):
     assert (machine["threads"], machine["device"]) == (2, "cpu")
     assert digitnn("evaluate", "run").code == 0
     assert resources.device() == "auto"  # what a command chose, the next one does not inherit
+
+
+def test_a_run_says_in_which_precision_it_was_trained(digitnn: CommandLine):
+    options = ("--engine", "pytorch", "--epochs", "1", "--out", "run")
+    assert digitnn("train", "classic", *options, "--precision", "bfloat16").code == 0
+    machine = json.loads(Path("run/recipe.json").read_text())["machine"]
+    assert machine["precision"] == "bfloat16"
+    assert describe_conditions()["precision"] == "bfloat16"
+    assert digitnn("evaluate", "run").code == 0
+    assert describe_conditions()["precision"] == "float32"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--precision", "bflaot16"], ["unknown precision 'bflaot16'", "did you mean 'bfloat16'"]),
+        (["--precision", "bfloat16"], ["written from scratch", "float32", "--engine pytorch"]),
+    ],
+)
+def test_a_precision_that_the_engine_has_not_is_one_line(options, words, digitnn: CommandLine):
+    done = digitnn("train", "classic", "--engine", "scratch", *options)
+    assert_one_error_line(done, 2, *words)
+    assert not Path("runs").exists()
+
+
+def test_the_command_to_resume_repeats_the_precision(digitnn: CommandLine):
+    options = ("--engine", "pytorch", "--precision", "bfloat16", "--out", "run")
+    done = digitnn("train", "classic", *options, "--max-seconds", "0.000001")
+    assert done.code == 0
+    assert "--precision bfloat16" in done.err

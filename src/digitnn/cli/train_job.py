@@ -36,7 +36,7 @@ from digitnn.training.training import Training
 REPEATED = (
     *("engine", "epochs", "seed", "data", "data_dir", "split_seed", "max_seconds", "patience"),
     *("keep", "snapshots", "tensorboard", "threads", "device", "micro_batches", "all_reduce"),
-    *("fit", "skip_bad", "all_images"),
+    *("precision", "fit", "skip_bad", "all_images"),
 )
 """Parameters that the command to resume with repeats, unless they have their default."""
 DEFAULTS = {
@@ -45,6 +45,7 @@ DEFAULTS = {
     "keep": "last",
     "snapshots": False,
     "device": "auto",
+    "precision": "float32",
     "all_reduce": False,
     "fit": "pad",
     "skip_bad": False,
@@ -85,7 +86,13 @@ class TrainJob:
             asked = (options["engine"], wanted, options["all_reduce"])
             cut = session.cut_for(recipe, *asked, launch)
         engine: EngineName = "pytorch" if cut else recipe.engine(options["engine"])
-        use_resources(options["threads"] or (1 if cut else None), options["device"])
+        precision = options["precision"]
+        use_resources(options["threads"] or (1 if cut else None), options["device"], precision)
+        if engine == "scratch" and precision != DEFAULTS["precision"]:
+            raise UsageError(
+                "the engine written from scratch multiplies in float32: leave out --precision, or "
+                "add --engine pytorch"
+            )
         find_engine(engine)
         path = options["out"] or default_path(recipe.name, engine, options["seed"])
         return cls(

@@ -6,18 +6,19 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from digitnn.machine.resources import available_cores, device, threads
+from digitnn.machine.resources import available_cores, device, precision, threads
 
 PACKAGES = ("digitnn", "numpy", "scipy", "torch", "scikit-learn")
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return processor, cores, threads, device, system, versions, commit, as JSON values."""
+    """Return processor, cores, settings, system, versions and commit as JSON values."""
     return {
         "processor": _processor(),
         "cores": available_cores(),
         "threads": threads(),
         "device": device(),
+        "precision": precision(),
         "system": platform.platform(terse=True),
         "versions": _versions(),
         "commit": source_commit(),
@@ -25,8 +26,9 @@ def describe_machine() -> dict[str, Any]:
 
 
 def describe_conditions() -> dict[str, Any]:
-    """Return what equal bits require besides equal input: processor, threads, device, versions."""
-    return {"processor": _processor(), "threads": threads(), "device": device(), **_versions()}
+    """Return what equal bits require besides equal input: processor, settings, versions."""
+    settings = {"threads": threads(), "device": device(), "precision": precision()}
+    return {"processor": _processor(), **settings, **_versions()}
 
 
 def source_commit() -> str | None:

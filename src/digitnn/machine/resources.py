@@ -1,4 +1,4 @@
-"""The threads and the device that a process computes with, and the cores it may use.
+"""The threads, the device and the precision that a process computes with, and its cores.
 
 A process has one matrix library and one PyTorch, so it has one setting, for both engines. An engine
 applies it when `find_engine` returns it; a later change of PyTorch's own setting overrides it.
@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from functools import cache
 from math import ceil
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from digitnn.errors import UsageError
 from digitnn.wording import brief, did_you_mean
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
+Precision: TypeAlias = Literal["float32", "bfloat16"]
 
 MAX_DEFAULT_THREADS = 8
 """The number of threads is at most this, unless the user asks for more. A step takes only a few
@@ -35,29 +36,38 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 class _Chosen:
     threads: int | None = None
     device: Device = "auto"
+    precision: Precision = "float32"
 
 
 _chosen = _Chosen()
 
 
-def use_resources(threads: int | None = None, device: str = "auto") -> None:
-    """Set the threads and the device of engines created from now on.
+def use_resources(
+    threads: int | None = None, device: str = "auto", precision: str = "float32"
+) -> None:
+    """Set the threads, the device and the precision of engines created from now on.
 
     threads: None means the available cores, at most `MAX_DEFAULT_THREADS` or the lowest of
-    `THREAD_VARIABLES`; device: where PyTorch computes, "auto" for an accelerator if there is one.
+    `THREAD_VARIABLES`; device: where PyTorch computes, "auto" for an accelerator if there is one;
+    precision: of the factors of PyTorch's products in training. Parameters and sums are float32 in
+    any case.
     Raises `UsageError` for an invalid value; whether the device exists is checked by the engine.
     """
     if threads is not None and not (type(threads) is int and 1 <= threads <= MAX_THREADS):
         raise UsageError(
             f"threads must be a whole number from 1 to {MAX_THREADS}, got {brief(threads)}"
         )
-    for known in get_args(Device):
-        if device == known:
-            _chosen.threads, _chosen.device = threads, known
-            return
+    chosen_device: Device = _one_of(device, "device", get_args(Device))
+    chosen_precision: Precision = _one_of(precision, "precision", get_args(Precision))
+    _chosen.threads, _chosen.device, _chosen.precision = threads, chosen_device, chosen_precision
+
+
+def _one_of(name: str, what: str, known: tuple[Any, ...]) -> Any:
+    """Return `name` if it is among the known ones."""
+    if name in known:
+        return name
     raise UsageError(
-        f"unknown device {brief(device)}; known: {', '.join(get_args(Device))}"
-        f"{did_you_mean(str(device), get_args(Device))}"
+        f"unknown {what} {brief(name)}; known: {', '.join(known)}{did_you_mean(str(name), known)}"
     )
 
 
@@ -74,6 +84,11 @@ def threads() -> int:
 def device() -> Device:
     """Return the device on which PyTorch should compute."""
     return _chosen.device
+
+
+def precision() -> Precision:
+    """Return the precision of the factors of PyTorch's products in training."""
+    return _chosen.precision
 
 
 def _first(name: str) -> str:

@@ -13,6 +13,7 @@ from digitnn.engines.pytorch.engine import LOSSES, PytorchEngine, to_input
 from digitnn.engines.pytorch.modules import build
 from digitnn.engines.scratch.losses import LOSSES as SCRATCH_LOSSES
 from digitnn.engines.scratch.trainer import SplitObjective
+from digitnn.machine.resources import use_resources
 from digitnn.network.initialisation import initial_parameters
 from digitnn.network.layers import (
     Conv2d,
@@ -160,3 +161,35 @@ def test_both_engines_find_the_same_gradient_of_the_classic_network(loss, digits
     for name, p in module.named_parameters():
         scale = p.grad.abs().max().item()
         np.testing.assert_allclose(gradients[name], p.grad.numpy(), rtol=1e-3, atol=1e-5 * scale)
+
+
+def test_in_bfloat16_products_are_rounded_and_parameters_and_predictions_are_not(params, rng):
+    """Eight bits of each factor: gradients differ by some thousandths, not by more."""
+    images = rng.integers(0, 256, (32, 28, 28), np.uint8)
+    labels = rng.integers(0, 10, 32).astype(np.uint8)
+
+    def gradients(precision):
+        use_resources(precision=precision)
+        try:
+            trainer = trainer_of(params)
+            outcome = trainer.step(images, labels, 0.0)
+        finally:
+            use_resources()
+        assert all(array.dtype == np.float32 for array in trainer.parameters().values())
+        return {name: p.grad.numpy() for name, p in trainer.module.named_parameters()}, outcome
+
+    exact, outcome = gradients("float32")
+    rounded, nearly = gradients("bfloat16")
+    for name, gradient in exact.items():
+        assert rounded[name].dtype == np.float32
+        error = np.abs(rounded[name] - gradient).max() / np.abs(gradient).max()
+        assert 0 < error < 0.05, name
+    assert nearly.total == pytest.approx(outcome.total, rel=0.02)
+    use_resources(precision="bfloat16")
+    try:
+        logits = PytorchEngine().classifier(NETWORK, params).logits(images)
+    finally:
+        use_resources()
+    np.testing.assert_array_equal(
+        logits, PytorchEngine().classifier(NETWORK, params).logits(images)
+    )

@@ -17,6 +17,7 @@ from digitnn.engines.protocols import Outcome, check_batch, check_state, kept_un
 from digitnn.engines.pytorch.losses import LOSSES, SplitObjective
 from digitnn.engines.pytorch.modules import build, chosen_device, to_array
 from digitnn.engines.pytorch.optimisers import build_optimiser, take_step
+from digitnn.machine import resources
 from digitnn.machine.allocator import keep_freed_memory
 from digitnn.machine.resources import threads
 from digitnn.network.layers import Loss
@@ -56,6 +57,7 @@ class PytorchTrainer:
         self._network, self._seed = network, seed
         self._steps = torch.zeros((), dtype=torch.int64)
         self._device = chosen_device()
+        self._bfloat16 = resources.precision() == "bfloat16"
         self._dtype = torch.float64 if precision(params) == np.float64 else torch.float32
         self.module = _placed(build(network, params, self._dtype), self._device).train()
         self._loss = loss
@@ -95,7 +97,9 @@ class PytorchTrainer:
             self.module[index].kept = _to_tensor(units, self._device)
         x = to_input(_to_tensor(images, self._device), self._network).to(self._dtype)
         targets = _to_tensor(labels, self._device).long()
-        logits = self.module(x)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
+            logits = self.module(x)
+        logits = logits.to(self._dtype)
         total = LOSSES[type(self._loss)](self._loss, logits, targets)
         return total, Outcome(total.item(), int((logits.argmax(dim=1) == targets).sum()))
 

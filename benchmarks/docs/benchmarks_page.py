@@ -106,12 +106,16 @@ first step of the CNN increased the memory of the process by {cnn_step["first_st
 def speedrun(found: Mapping[str, Any]) -> str:
     """Return the section on the least time to each accuracy."""
     rows = "\n".join(
-        f"| {mark} % | `{m['recipe']}` | {m['engine']} | "
+        f"| {mark} % | `{m['recipe']}` | {way} | "
         f"{m['seconds_mean']:.2f} +- {m['seconds_sd']:.2f} | "
         f"{percent(m['accuracy_mean'])} | {interval(m['accuracy_interval'])} | "
         f"{'yes' if m['reached'] else 'no'} |"
         for mark in found["marks"]
-        for m in (found["marks"][mark], found["other_engine"][mark])
+        for way, m in (
+            ("pytorch", found["marks"][mark]),
+            ("pytorch, bfloat16", found["bfloat16"][mark]),
+            ("scratch", found["other_engine"][mark]),
+        )
     )
     plain, race = found["plain"], found["marks"]["99.0"]
     curve = ", ".join(

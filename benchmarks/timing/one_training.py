@@ -5,6 +5,7 @@ first use of every library, augmentation and training count. Imports, reading th
 evaluation are timed separately.
 
     python -m benchmarks.timing.one_training RECIPE --seed 0 [--engine pytorch] [--split valid]
+        [--precision bfloat16]
     python -m benchmarks.timing.one_training plain --seed 0 --epochs 8
 """
 
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("recipe", help=f'a recipe, or "{PLAIN}" for the plain PyTorch script')
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--engine")
+    parser.add_argument("--precision", default="float32", help="of PyTorch's products")
     parser.add_argument("--split", choices=("valid", "test"), default="valid")
     parser.add_argument("--epochs", type=int, default=8, help="of the plain script")
     parser.add_argument("--validate", action="store_true", help="validate after every epoch")
@@ -48,6 +50,7 @@ def main(arguments: Sequence[str]) -> None:
     else:
         clocked.import_engine(given.recipe, given.engine)
     imported = perf_counter()
+    import_module("digitnn.machine.resources").use_resources(precision=given.precision)
     data, judge = clocked.read_data(given.split)
     read = perf_counter()
     if given.recipe == PLAIN:

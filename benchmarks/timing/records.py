@@ -41,9 +41,9 @@ def folder_of(runs: Path, recipe: str, seed: int) -> Path:
     return runs / f"{recipe}-all-seed{seed}"
 
 
-def train(recipe_name: str, seed: int, threads: int, runs: Path) -> None:
+def train(recipe_name: str, seed: int, threads: int, precision: str, runs: Path) -> None:
     """Train a run on all images, and evaluate it on the test split after each epoch."""
-    use_resources(threads, "auto")
+    use_resources(threads, "auto", precision)
     path, recipe = folder_of(runs, recipe_name, seed), choose_recipe(recipe_name)
     test = load("mnist", "test")
     log = path.with_suffix(".jsonl")
@@ -66,13 +66,16 @@ def train(recipe_name: str, seed: int, threads: int, runs: Path) -> None:
     run_experiment(recipe, recipe.engines[0], seed, data, path, watch, keeping)
 
 
-def train_all(recipe: str, seeds: int, workers: int, threads: int, runs: Path) -> None:
+def train_all(
+    recipe: str, seeds: int, workers: int, threads: int, precision: str, runs: Path
+) -> None:
     """Train what is missing, `workers` at once, each in a process with `threads` threads."""
     runs.mkdir(parents=True, exist_ok=True)
 
     def one(seed: int) -> None:
         command = [sys.executable, "-m", "benchmarks.timing.records", "--train", str(seed)]
         command += ["--recipe", recipe, "--threads", str(threads), "--runs", str(runs)]
+        command += ["--precision", precision]
         run(command, check=True)
 
     with ThreadPoolExecutor(workers) as pool:
@@ -155,13 +158,15 @@ def main() -> None:
     parser.add_argument("--members", type=int, default=5, help="of an ensemble")
     parser.add_argument("--workers", type=int, default=1, help="trainings at once")
     parser.add_argument("--threads", type=int, default=2, help="of each training")
+    parser.add_argument("--precision", default="float32", help="of PyTorch's products")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR")
     parser.add_argument("--train", type=int, metavar="SEED", help="train this seed only")
     given = parser.parse_args()
     if given.train is not None:
-        train(given.recipe, given.train, given.threads, given.runs)
+        train(given.recipe, given.train, given.threads, given.precision, given.runs)
         return
-    train_all(given.recipe, given.seeds, given.workers, given.threads, given.runs)
+    how_much = (given.workers, given.threads, given.precision)
+    train_all(given.recipe, given.seeds, *how_much, given.runs)
     how = {"workers": given.workers, "threads_each": given.threads}
     print_result(report(given.recipe, given.seeds, given.members, given.runs) | how, given.json)
 

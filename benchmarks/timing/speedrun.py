@@ -1,11 +1,12 @@
 """How fast can a network be trained to a test accuracy of 98.7, 99.0, 99.3 and 99.5 %?
 
 Each target has a recipe that was chosen for it on the validation split; its mean over all seeds has
-to reach the target, on each engine. Every seed has a fresh process and the clock of `one_training`:
-from arrays in memory to a network ready to predict; numba's passes were compiled and cached on disk
-before. The plain PyTorch script of `plain_cnn` runs in turns with the first seeds; its time is that
-of the first epoch whose mean over the seeds reaches 99.0 %. Each training reads the test split
-once, the plain script after every epoch, to its advantage.
+to reach the target, on each engine, and with PyTorch's products in bfloat16 too. Every seed has a
+fresh process and the clock of `one_training`: from arrays in memory to a network ready to predict;
+numba's passes were compiled and cached on disk before. The plain PyTorch script of `plain_cnn` runs
+in turns with the first seeds; its time is that of the first epoch whose mean over the seeds reaches
+99.0 %. Each training reads the test split once, the plain script after every epoch, to its
+advantage.
 
     python -m benchmarks.timing.speedrun --json [--seeds 10] [--plain-seeds 3] [--plain-epochs 8]
 """
@@ -20,7 +21,6 @@ from scipy import stats
 from benchmarks.measuring import parse_arguments, print_result
 from benchmarks.timing.one_training import PLAIN, in_fresh_process
 from digitnn.machine.resources import threads
-from digitnn.recipes.builtin import find_recipe
 
 TARGETS: Mapping[str, str] = {
     "98.7": "cnn-98.7",
@@ -29,6 +29,9 @@ TARGETS: Mapping[str, str] = {
     "99.5": "cnn-99.5",
 }
 """The recipe for each target, in percent."""
+WAYS = {"marks": ("pytorch", "float32"), "bfloat16": ("pytorch", "bfloat16"),
+        "other_engine": ("scratch", "float32")}  # fmt: skip
+"""Engine and precision, by their key in the result."""
 PLAIN_TARGET = "99.0"
 """The target to which the plain script is timed."""
 
@@ -83,20 +86,21 @@ def summarise_plain(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def measure(seeds: int, plain_seeds: int, plain_epochs: int) -> dict[str, Any]:
     """Train for all targets and the plain script; return the result as plain builtins.
 
-    "marks" has each recipe on its default engine, "other_engine" on the other one.
+    The result has each recipe by each of the `WAYS`.
     """
-    rows = [
-        (mark, engine) for mark, name in TARGETS.items() for engine in find_recipe(name).engines
-    ]
-    in_fresh_process(TARGETS[PLAIN_TARGET], 0, "--engine", "scratch")  # compiles, and is not timed
+    rows = [(mark, way) for mark in TARGETS for way in WAYS]
+    compiling = ("--engine", "scratch", "--precision", "float32")
+    in_fresh_process(TARGETS[PLAIN_TARGET], 0, *compiling)  # which is not timed
     found: dict[tuple[str, str], list[dict[str, Any]]] = {row: [] for row in rows}
     found_plain: list[dict[str, Any]] = []
     for seed in range(max(seeds, plain_seeds)):
-        for mark, engine in rows if seed < seeds else []:
-            one = in_fresh_process(TARGETS[mark], seed, "--engine", engine, "--split", "test")
-            found[mark, engine].append(one)
+        for mark, way in rows if seed < seeds else []:
+            engine, precision = WAYS[way]
+            how = ("--engine", engine, "--precision", precision, "--split", "test")
+            one = in_fresh_process(TARGETS[mark], seed, *how)
+            found[mark, way].append(one)
             print(
-                f"{TARGETS[mark]} on {engine}, seed {seed}: "
+                f"{TARGETS[mark]} on {engine} in {precision}, seed {seed}: "
                 f"{one['seconds']:.2f} s, {one['accuracy']:.4f}",
                 file=sys.stderr,
             )
@@ -105,20 +109,18 @@ def measure(seeds: int, plain_seeds: int, plain_epochs: int) -> dict[str, Any]:
             found_plain.append(in_fresh_process(PLAIN, seed, *options))
             print(f"plain script, seed {seed}: {found_plain[-1]['epochs']}", file=sys.stderr)
     summaries = {row: summarise_target(row[0], trained) for row, trained in found.items()}
-    engines = {mark: find_recipe(name).engines for mark, name in TARGETS.items()}
     plain = summarise_plain(found_plain)
-    marks = {mark: summaries[mark, default] for mark, (default, *_) in engines.items()}
+    by_way = {way: {mark: summaries[mark, way] for mark in TARGETS} for way in WAYS}
+    usual = by_way["marks"]
     return {
-        "schema": 2,
-        "marks": marks,
-        "other_engine": {mark: summaries[mark, other] for mark, (_, other) in engines.items()},
+        "schema": 3,
+        **by_way,
         "scratch_over_pytorch": {
-            mark: summaries[mark, "scratch"]["seconds_mean"]
-            / summaries[mark, "pytorch"]["seconds_mean"]
-            for mark in TARGETS
+            mark: one["seconds_mean"] / usual[mark]["seconds_mean"]
+            for mark, one in by_way["other_engine"].items()
         },
         "plain": plain,
-        "plain_script_over_ours": plain["seconds"] / marks[PLAIN_TARGET]["seconds_mean"],
+        "plain_script_over_ours": plain["seconds"] / usual[PLAIN_TARGET]["seconds_mean"],
         "plain_script_over_ours_is_a_lower_bound": not plain["reached"],
         "split": "test",
         "threads": threads(),

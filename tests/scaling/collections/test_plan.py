@@ -88,3 +88,19 @@ def test_a_part_that_is_none_is_wrong_usage(text):
 
 def test_a_part_is_parsed():
     assert Part.parse("2/8") == Part(2, 8)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "size"), [(0, 25), (10, 25), (1600, 25), (1601, 26), (6400, 100), (10**6, 500)]
+)
+def test_a_small_job_is_cut_finely_enough_for_many_cores(pictures, size, monkeypatch):
+    monkeypatch.setattr(plan, "SHARD_PICTURES", 500)
+    whole = Plan((Numbers("a", pictures),))
+    assert whole.shard_pictures == size
+    assert sum(whole.sizes()) == pictures
+    assert set(whole.sizes()[:-1]) <= {size}
+
+
+def test_a_sample_is_cut_by_its_own_size(monkeypatch):
+    monkeypatch.setattr(plan, "SHARD_PICTURES", 500)
+    assert Plan((Numbers("a", 10**6),), Sample(3200, 0)).shard_pictures == 50

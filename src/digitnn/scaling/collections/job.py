@@ -14,7 +14,7 @@ from digitnn.reader.digit_classifier import SHIPPED_FOLDER
 from digitnn.scaling.collections.inputs import find_sources
 from digitnn.scaling.collections.output import Totals
 from digitnn.scaling.collections.places import import_pyarrow
-from digitnn.scaling.collections.plan import SHARD_PICTURES, Part, Plan, Sample, Shard
+from digitnn.scaling.collections.plan import Part, Plan, Sample, Shard
 from digitnn.scaling.collections.pool import Event, Pool
 from digitnn.scaling.collections.worker import Finished, Work
 
@@ -152,7 +152,7 @@ def prepare(arguments: Sequence[str], work: Work, part: Part, sample: Sample | N
         "format": JOB_FORMAT,
         "digitnn": digitnn.__version__,
         "network": _network_fingerprint(model or SHIPPED_FOLDER),
-        "shard_pictures": SHARD_PICTURES,
+        "shard_pictures": plan.shard_pictures,
         **{f"--{name.replace('_', '-')}": value for name, value in options.items()},
         "--sample": sample and f"{sample.pictures} with seed {sample.seed}",
         "inputs": [{"name": source.name, **source.describe()} for source in plan.sources],

@@ -13,8 +13,12 @@ from numpy import ndarray
 from digitnn.errors import UsageError
 from digitnn.scaling.collections.items import Selection, Source
 
-SHARD_PICTURES = 500
-"""What a kill can cost each worker: half a second of 28 x 28 images, minutes of photos."""
+SHARD_PICTURES, LEAST_SHARD_PICTURES = 500, 25
+"""Most and least pictures of a shard. The most is what a kill can cost each worker: a tenth of a
+second of 28 x 28 images, minutes of photos."""
+
+SMALL_JOB_SHARDS = 64
+"""A smaller job is cut into so many shards, so that all cores have work until its end."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,12 @@ class Plan:
         """How many pictures are read."""
         return self.sample.pictures if self.sample else self._all
 
+    @property
+    def shard_pictures(self) -> int:
+        """How many pictures a shard holds; the last one of a source may hold fewer."""
+        even = -(-self.pictures // SMALL_JOB_SHARDS)
+        return min(SHARD_PICTURES, max(LEAST_SHARD_PICTURES, even))
+
     def sizes(self) -> list[int]:
         """Return the number of pictures in each shard."""
         return [len(cut) for _, cut in self._cuts()]
@@ -92,7 +102,7 @@ class Plan:
             yield Shard(number, source.select(cut))
 
     def _cuts(self) -> Iterator[tuple[Source, Int64[ndarray, " k"]]]:
-        chosen, first = self._chosen(), 0
+        chosen, first, size = self._chosen(), 0, self.shard_pictures
         for source in self.sources:
             last = first + len(source)
             if chosen is None:
@@ -100,8 +110,8 @@ class Plan:
             else:
                 low, high = np.searchsorted(chosen, (first, last))
                 places = chosen[low:high] - first
-            for start in range(0, len(places), SHARD_PICTURES):
-                yield source, places[start : start + SHARD_PICTURES]
+            for start in range(0, len(places), size):
+                yield source, places[start : start + size]
             first = last
 
     def _chosen(self) -> Int64[ndarray, " k"] | None:

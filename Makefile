@@ -80,7 +80,9 @@ weights: data
 	$(BIN)/digitnn train reader --seed 0 --threads 1 --out runs/reader --resume
 	$(BIN)/python -m tools.ship_reader runs/reader
 	$(BIN)/python -m tools.page_reader.train runs/page-reader
-	$(BIN)/python -m tools.page_reader.ship runs/page-reader
+	$(BIN)/python -m tools.page_reader.ship page runs/page-reader
+	$(BIN)/python -m tools.page_reader.train_glyphs runs/glyphs
+	$(BIN)/python -m tools.page_reader.ship glyphs runs/glyphs
 	$(BIN)/digitnn train classic --engine scratch --seed 0 --threads 1 --out runs/served-classic --resume
 	$(BIN)/digitnn train cnn --engine scratch --seed 0 --threads 1 --out runs/served-cnn --resume
 	$(BIN)/python -m tools.ship_served runs/served-classic runs/served-cnn

@@ -27,7 +27,8 @@ rooms = (
     "analysis.comparison.lockstep analysis.comparison.comparison analysis.comparison.leaderboard "
     "analysis.robustness.corrupted analysis.robustness.sweeps "
     "analysis.robustness.corruptions.geometry analysis.robustness.corruptions.appearance "
-    "reader.page.network reader.page.search reader.page.reading"
+    "reader.page.network reader.page.search reader.page.reading "
+    "reader.page.glyph_network reader.page.second_look"
 )
 scratch = Path(digitnn.__file__).parent / "engines" / "scratch"
 layers = [

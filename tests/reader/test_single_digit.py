@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from handwriting import write
 from numpy.testing import assert_allclose, assert_array_equal
-from page_glyphs import Asking, always, detections
+from page_glyphs import Asking, always, detections, undecided
 from pictures import five, picture
 
 from digitnn.reader import single_digit
 from digitnn.reader.digit_classifier import load_image_classifier
 from digitnn.reader.glyphs import Glyph
 from digitnn.reader.ink.normalise import normalise
-from digitnn.reader.page.network import shipped_page_network
+from digitnn.reader.page.second_look import PageNetworks, shipped_page_networks
 from digitnn.reader.single_digit import MIN_CONFIDENCE, find_single_digit, surer_of, whole_ink
 
 
@@ -21,7 +21,7 @@ def shipped():
     classify = load_image_classifier()
 
     def find(grey):
-        return find_single_digit(picture(grey), shipped_page_network(), classify)
+        return find_single_digit(picture(grey), shipped_page_networks(), classify)
 
     return find
 
@@ -46,7 +46,9 @@ def digit(text: str, seed: int = 0) -> np.ndarray:
 def test_all_ink_is_the_digit_if_the_classifier_is_sure():
     network = Asking()
     grey = five(100)
-    glyph = find_single_digit(picture(grey), network, always(5, MIN_CONFIDENCE + 0.01))
+    glyph = find_single_digit(
+        picture(grey), PageNetworks(network, undecided), always(5, MIN_CONFIDENCE + 0.01)
+    )
     found = normalise(picture(grey))
     assert_array_equal(glyph.image, found.image)
     assert glyph.box == found.box
@@ -60,14 +62,18 @@ def test_otherwise_the_surest_glyph_is_unless_another_equals_it(rival, alone, mo
     grey[10:50, 10:20] = grey[10:50, 80:90] = 0
     glyphs = detections(((10, 10, 20, 10 + 40 * rival), 0.8, "7"), ((80, 10, 90, 50), 0.99, "1"))
     monkeypatch.setattr(single_digit, "find_glyphs", lambda grey, network: glyphs)
-    glyph = find_single_digit(picture(grey), Asking(), always(1, 0.6))
+    glyph = find_single_digit(picture(grey), PageNetworks(Asking(), undecided), always(1, 0.6))
     assert glyph.box == ((80, 10, 90, 50) if alone else (10, 10, 90, 50))
 
 
 def test_letters_and_unsure_glyphs_are_no_rivals(monkeypatch):
     glyphs = detections(((10, 10, 20, 50), 0.9, "x"), ((80, 10, 90, 50), 0.99, "1"))
     monkeypatch.setattr(single_digit, "find_glyphs", lambda grey, network: glyphs)
-    glyph = find_single_digit(picture(np.full((60, 120), 255, np.uint8)), Asking(), always(1, 0.6))
+    glyph = find_single_digit(
+        picture(np.full((60, 120), 255, np.uint8)),
+        PageNetworks(Asking(), undecided),
+        always(1, 0.6),
+    )
     assert glyph.box == (80, 10, 90, 50)
 
 
@@ -93,7 +99,7 @@ def test_all_ink_replaces_the_only_glyph_if_it_is_the_same_and_surer(box, p, tak
 
 def test_all_ink_stays_the_answer_if_the_network_finds_nothing_surer():
     grey = five(100)
-    glyph = find_single_digit(picture(grey), Asking(), always(5, 0.4))
+    glyph = find_single_digit(picture(grey), PageNetworks(Asking(), undecided), always(5, 0.4))
     assert_array_equal(glyph.image, normalise(picture(grey)).image)
     assert glyph.probabilities.argmax() == 10
 

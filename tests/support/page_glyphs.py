@@ -29,6 +29,12 @@ def always(digit: int, p: float) -> ClassifyImages:
     return classify
 
 
+def undecided(images: ndarray) -> ndarray:
+    """A glyph network that sees some glyph in every window, and does not say which."""
+    row = np.append(np.full(OTHER + 1, 0.99 / (OTHER + 1)), 0.01).astype(np.float32)
+    return np.tile(row, (len(images), 1))
+
+
 def row_of(character: str, p: float = 0.97) -> ndarray:
     """The probabilities of a glyph that is `character`, or another shape if it is no such one."""
     row = np.full(OTHER + 1, (1 - p) / OTHER, np.float32)

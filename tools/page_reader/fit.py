@@ -1,73 +1,90 @@
-"""Fit the weights of both networks in `digitnn.reader.page.reading.combine`.
+"""Fit the weights of the networks in `digitnn.reader.page.second_look`.
 
     python -m tools.page_reader.fit [--scenes 800]
 
 Scenes are drawn with the digits of MNIST's validation split, on which no network was trained. What
-the search finds in them is matched with the truth. Which digit it is: the exponents of greatest
-likelihood. Whether it is one: a logistic regression. Half of the scenes fit, the others judge.
-Axes: n glyphs.
+the search finds in them is matched with the truth. Is there a glyph, is it a digit: two logistic
+regressions. Which digit it is: the exponents of greatest likelihood. Half of the scenes fit, the
+others judge.
+Axes: n glyphs, m networks.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int64
+from jaxtyping import Bool, Float32, Float64, Int64
 from numpy import ndarray
 from scipy.optimize import minimize
+from scipy.special import log_softmax
 
 from digitnn.data.dataset import NON_DIGIT
-from digitnn.evaluation.evaluation import log_softmax
 from digitnn.reader.digit_classifier import load_image_classifier
-from digitnn.reader.page.network import Detections, shipped_page_network
-from digitnn.reader.page.reading import (
-    DIGIT_WEIGHTS,
-    EXISTENCE_BIAS,
-    EXISTENCE_WEIGHTS,
-    LEAST,
-    evidence_of,
-    glyph_image,
-)
+from digitnn.reader.page.glyph_network import NONE, windows
+from digitnn.reader.page.network import Detections
 from digitnn.reader.page.search import find_glyphs
-from tools.page_reader import glyphs
-from tools.page_reader.scenes import MIN_VISIBLE, Scene, draw_scene
+from digitnn.reader.page.second_look import (
+    MIN_GLYPH,
+    WEIGHTS,
+    Weights,
+    digit_logits,
+    digit_logs,
+    digit_probabilities,
+    glyph_image,
+    glyph_logits,
+    glyph_probabilities,
+    shipped_page_networks,
+)
+from digitnn.reader.reader import DEFAULT_MIN_CONFIDENCE
+from tools.page_reader.hands import write_with
+from tools.page_reader.scenes import Scene, draw_scene
+from tools.page_reader.windows import true_characters
 
 SEED = 900_000
 """The scenes of training have other seeds, and other digits."""
 
-MIN_HEIGHT = 6.0
-"""Height in pixels below which a digit of a scene cannot be read."""
-
-MIN_SHARED = 0.35
-"""A detection is of the glyph with which it shares so much of the union of both boxes."""
+NO_GLYPH = NON_DIGIT + 1
+"""The truth about a detection that holds no glyph, or a part of one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Detections of many scenes. truth: the digit, or `NON_DIGIT`."""
+    """Detections of many scenes, and what the second look says of each.
+
+    truth: the digit, `NON_DIGIT` for another glyph, or `NO_GLYPH`.
+    """
 
     detections: Detections
+    seen: Float32[ndarray, "n 17"]
     alone: Float32[ndarray, "n 11"]
     truth: Int64[ndarray, " n"]
 
     def __getitem__(self, which: ndarray) -> "Found":
-        return Found(self.detections[which], self.alone[which], self.truth[which])
+        return Found(self.detections[which], self.seen[which], self.alone[which], self.truth[which])
+
+    @property
+    def networks(self) -> tuple[Detections, Float32[ndarray, "n 17"], Float32[ndarray, "n 11"]]:
+        """What the three networks say."""
+        return self.detections, self.seen, self.alone
 
 
 def look_at(scenes: Sequence[Scene]) -> Found:
-    """Return what both networks see in the scenes, where the truth is known."""
-    network, classify = shipped_page_network(), load_image_classifier()
+    """Return what the networks see in the scenes, where the truth is known."""
+    networks, classify = shipped_page_networks(), load_image_classifier()
     parts: list[Found] = []
     for scene in scenes:
-        found = find_glyphs(scene.picture, network)
-        truth = np.array([true_digit(box, scene) for box in found.boxes], np.int64)
-        found, truth = found[truth >= 0], truth[truth >= 0]
-        if len(truth):
+        found = find_glyphs(scene.picture, networks.find)
+        classes = true_characters(found.boxes, scene)
+        found, classes = found[classes >= 0], classes[classes >= 0]
+        if len(classes):
             images = np.stack([glyph_image(scene.picture, box) for box in found.boxes])
-            parts.append(Found(found, classify(images), truth))
+            seen = networks.look(windows(scene.picture, found.boxes))
+            truth = np.minimum(classes, NON_DIGIT)
+            truth[classes == NONE] = NO_GLYPH
+            parts.append(Found(found, seen, classify(images), truth))
     detections = [part.detections for part in parts]
     return Found(
         Detections(
@@ -75,98 +92,92 @@ def look_at(scenes: Sequence[Scene]) -> Found:
             np.concatenate([d.scores for d in detections]),
             np.concatenate([d.characters for d in detections]),
         ),
+        np.concatenate([part.seen for part in parts]),
         np.concatenate([part.alone for part in parts]),
         np.concatenate([part.truth for part in parts]),
     )
 
 
-def true_digit(box: Float32[ndarray, "4"], scene: Scene) -> int:
-    """Return the digit in a box, `NON_DIGIT`, or -1 for a glyph that is cut off or hidden."""
-    if not len(scene.boxes):
-        return NON_DIGIT
-    low = np.maximum(scene.boxes[:, :2], box[:2])
-    high = np.minimum(scene.boxes[:, 2:], box[2:])
-    shared = np.maximum(high - low, 0).prod(axis=1)
-    areas = (scene.boxes[:, 2:] - scene.boxes[:, :2]).prod(axis=1)
-    shares = shared / (areas + (box[2:] - box[:2]).prod() - shared)
-    best = int(shares.argmax())
-    unclear = scene.visible[best] < MIN_VISIBLE or scene.heights[best] < MIN_HEIGHT
-    if unclear and shared[best] > 0:
-        return -1
-    if shares[best] < MIN_SHARED:
-        return NON_DIGIT
-    character = scene.characters[best]
-    return int(character) if character.isdigit() else NON_DIGIT
-
-
-def digit_logits(found: Found) -> tuple[Float[ndarray, "n 10"], Float[ndarray, "n 10"]]:
-    """Return the logs of the digit probabilities of the page network and of the classifier."""
-    page = found.detections.characters[:, :NON_DIGIT].astype(np.float64)
-    return np.log(page + LEAST), np.log(found.alone[:, :NON_DIGIT].astype(np.float64) + LEAST)
-
-
-def fit_digits(found: Found) -> tuple[float, float]:
-    """Return the exponents of greatest likelihood."""
-    page, alone = digit_logits(found)
-    rows = np.arange(len(found.truth))
+def fit_digits(found: Found) -> tuple[float, ...]:
+    """Return the exponents of greatest likelihood, of digits alone."""
+    digits = found[found.truth < NON_DIGIT]
+    logs, rows = digit_logs(*digits.networks), np.arange(len(digits.truth))
 
     def nats(weights: ndarray) -> float:
-        z = weights[0] * page + weights[1] * alone
-        return -float(log_softmax(z)[rows, found.truth].mean())
+        z = np.tensordot(weights, logs, axes=1)
+        return -float(log_softmax(z, axis=1)[rows, digits.truth].mean())
 
-    best = minimize(nats, np.array(DIGIT_WEIGHTS), method="Nelder-Mead").x
-    return round(float(best[0]), 2), round(float(best[1]), 2)
+    best = minimize(nats, np.array(WEIGHTS.which), method="Nelder-Mead").x
+    return tuple(best.round(2).tolist())
 
 
-def fit_existence(found: Found) -> tuple[tuple[float, ...], float]:
-    """Return the weights and the bias of the logistic regression."""
-    x = evidence_of(found.detections, found.alone)
-    y = (found.truth != NON_DIGIT).astype(np.float64)
+def fit_logistic(logits: Float64[ndarray, "m n"], true: Bool[ndarray, " n"]) -> tuple[float, ...]:
+    """Return the weights of each row of logits, and the bias, of greatest likelihood."""
+    y = true.astype(np.float64)
 
     def nats(weights: ndarray) -> float:
-        z = weights[:-1] @ x + weights[-1]
+        z = weights[:-1] @ logits + weights[-1]
         return float(np.mean(np.logaddexp(0, z) - y * z))
 
-    start = np.array([*EXISTENCE_WEIGHTS, EXISTENCE_BIAS])
-    *weights, bias = minimize(nats, start, method="BFGS").x.round(2).tolist()
-    return tuple(weights), bias
+    start = np.array([*np.full(len(logits), 1 / len(logits)), 0])
+    return tuple(minimize(nats, start, method="BFGS").x.round(2).tolist())
 
 
-def judge(
-    found: Found, digits: tuple[float, float], weights: tuple[float, ...], bias: float
-) -> dict[str, float]:
-    """Return the shares of digits that are confused and rejected, and of others accepted."""
-    page, alone = digit_logits(found)
-    real: Bool[ndarray, " n"] = found.truth != NON_DIGIT
-    z = digits[0] * page + digits[1] * alone
-    exists = weights @ evidence_of(found.detections, found.alone) + bias > 0
+def fit(found: Found) -> Weights:
+    """Return the weights of greatest likelihood."""
+    glyphs = found[found.truth != NO_GLYPH]
+    logits, there = glyph_logits(found.detections, found.seen), found.truth != NO_GLYPH
+    shapes = ~found.detections.symbols
+    return Weights(
+        glyph=fit_logistic(logits[:, shapes], there[shapes]),
+        digit=fit_logistic(digit_logits(glyphs.detections, glyphs.seen), glyphs.truth < NON_DIGIT),
+        which=fit_digits(found),
+    )
+
+
+def judge(found: Found, weights: Weights) -> dict[str, float]:
+    """Return the shares of digits that are confused, lost and rejected, and of false glyphs."""
+    real: Bool[ndarray, " n"] = found.truth < NON_DIGIT
+    other, nothing = found.truth == NON_DIGIT, found.truth == NO_GLYPH
+    logs = digit_logs(*found.networks)
+
+    def confused(z: Float64[ndarray, "n 10"]) -> float:
+        return float((z.argmax(axis=1) != found.truth)[real].mean())
+
+    exists = glyph_probabilities(found.detections, found.seen, weights)
+    digits = digit_probabilities(*found.networks, weights) * exists[:, None]
+    reported, accepted = exists >= MIN_GLYPH, digits.max(axis=1) >= DEFAULT_MIN_CONFIDENCE
     return {
         "digits": int(real.sum()),
-        "others": int((~real).sum()),
-        "confused": float((z.argmax(axis=1) != found.truth)[real].mean()),
-        "confused_by_page_network": float((page.argmax(axis=1) != found.truth)[real].mean()),
-        "confused_by_classifier": float((alone.argmax(axis=1) != found.truth)[real].mean()),
-        "rejected": float((~exists)[real].mean()),
-        "others_accepted": float(exists[~real].mean()),
+        "other_glyphs": int(other.sum()),
+        "no_glyphs": int(nothing.sum()),
+        "confused": confused(digits),
+        "confused_by_page_network": confused(logs[0]),
+        "confused_by_glyph_network": confused(logs[1]),
+        "confused_by_classifier": confused(logs[2]),
+        "digits_lost": float((~reported)[real].mean()),
+        "digits_rejected": float((~accepted)[real].mean()),
+        "others_accepted": float(accepted[other].mean()),
+        "no_glyphs_reported": float(reported[nothing].mean()),
+        "no_glyphs_accepted": float(accepted[nothing].mean()),
     }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Fit and judge; print the constants as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--scenes", type=int, default=800)
+    parser.add_argument("--scenes", type=int, default=800, help="at least 20")
     options = parser.parse_args(arguments)
-    glyphs.write_with("valid")
+    write_with("valid")
     rngs = (np.random.default_rng(SEED + k) for k in range(options.scenes))
     scenes = [draw_scene(rng) for rng in rngs]
     first, second = look_at(scenes[::2]), look_at(scenes[1::2])
-    digits = fit_digits(first[first.truth != NON_DIGIT])
-    weights, bias = fit_existence(first)
-    now = (DIGIT_WEIGHTS, EXISTENCE_WEIGHTS, EXISTENCE_BIAS)
+    weights = fit(first)
     result = {
-        "DIGIT_WEIGHTS": digits, "EXISTENCE_WEIGHTS": weights, "EXISTENCE_BIAS": bias,
-        "judged": judge(second, digits, weights, bias), "judged_before": judge(second, *now),
-    }  # fmt: skip
+        "weights": asdict(weights),
+        "judged": judge(second, weights),
+        "judged_before": judge(second, WEIGHTS),
+    }
     sys.stdout.write(json.dumps(result, indent=2) + "\n")
 
 

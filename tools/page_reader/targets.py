@@ -10,7 +10,8 @@ from jaxtyping import Float32, Int64
 from numpy import ndarray
 
 from digitnn.reader.page.network import CHARACTERS, OTHER, STRIDE, box_code
-from tools.page_reader.scenes import MIN_VISIBLE, SIDE, Scene
+from tools.page_reader.projection import SIDE
+from tools.page_reader.scenes import MIN_VISIBLE, Scene
 
 FOUND_HEIGHTS, IGNORED_HEIGHTS = (12.0, 40.0), (9.0, 56.0)
 """Digit heights in pixels that are found at this scale, and those that may be found."""

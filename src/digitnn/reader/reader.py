@@ -30,8 +30,8 @@ from digitnn.reader.input.opening import (
     open_each,
     open_picture,
 )
-from digitnn.reader.page.network import PageNetwork, shipped_page_network
 from digitnn.reader.page.reading import read_page
+from digitnn.reader.page.second_look import PageNetworks, shipped_page_networks
 from digitnn.reader.single_digit import find_single_digit, surer_of, whole_ink
 from digitnn.wording import brief
 
@@ -130,7 +130,7 @@ class Reader:
     limits: Limits = DEFAULT_LIMITS
     symbols: bool = False
     rotate: bool = True
-    page_network: PageNetwork = field(default_factory=shipped_page_network)
+    page_networks: PageNetworks = field(default_factory=shipped_page_networks)
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_confidence <= 1:
@@ -177,14 +177,14 @@ class Reader:
     ) -> tuple[tuple[Line, ...], tuple[str, ...]]:
         """Return the lines of a picture, and notes."""
         if single:
-            glyph = find_single_digit(picture, self.page_network, self.classify_images)
+            glyph = find_single_digit(picture, self.page_networks, self.classify_images)
             return _one_line(glyph), ()
         if max(picture.grey.shape) <= SMALL_SIDE:
             glyph = whole_ink(picture, self.classify_images)
             if glyph is not None and glyph.confidence >= MIN_SMALL_CONFIDENCE:
                 return _one_line(glyph), ()
         lines, quarters = read_page(
-            picture.grey, self.page_network, self.classify_images, self.rotate
+            picture.grey, self.page_networks, self.classify_images, self.rotate
         )
         if not quarters and len(lines) == 1 and len(lines[0].glyphs) == 1:
             lines = _one_line(

@@ -15,15 +15,15 @@ from digitnn.reader.ink.components import bounding_box, enlarge_box
 from digitnn.reader.ink.ink import find_ink
 from digitnn.reader.ink.normalise import MAX_DIGIT_INK_SIDE, choose_digit, image_from_ink
 from digitnn.reader.input.opening import Picture
-from digitnn.reader.page.network import PageNetwork
-from digitnn.reader.page.reading import classify_glyphs
 from digitnn.reader.page.search import find_glyphs
+from digitnn.reader.page.second_look import PageNetworks, classify_glyphs
 
 MIN_SHARED = 0.6
 """Boxes that share so much of their union are of the same glyph."""
 
-MIN_CONFIDENCE = 0.7
-"""All ink is taken for the digit if it reaches this confidence; else a glyph that does."""
+MIN_CONFIDENCE, MIN_GLYPH_CONFIDENCE = 0.7, 0.9
+"""All ink is taken for the digit if it reaches the first confidence; else a glyph that reaches the
+second: what is left shows no digit more often than a page does."""
 
 MAX_CUT_MARGIN = 0.03
 """A glyph so near to the left or right border, as a share of the width, is cut off by it."""
@@ -33,17 +33,18 @@ MIN_RIVAL_HEIGHT = 0.6
 
 
 def find_single_digit(
-    picture: Picture, network: PageNetwork, classify: ClassifyImages
+    picture: Picture, networks: PageNetworks, classify: ClassifyImages
 ) -> Glyph | None:
     """Return the single digit of a picture; None if there is no ink."""
     whole = whole_ink(picture, classify)
     if whole is not None and whole.confidence >= MIN_CONFIDENCE:
         return whole
-    glyphs = classify_glyphs(picture.grey, find_glyphs(picture.grey, network), classify)
+    found = find_glyphs(picture.grey, networks.find)
+    glyphs = classify_glyphs(picture.grey, found, networks.look, classify)
     best = max(glyphs, key=lambda glyph: glyph.confidence, default=None)
     if (
         best is None
-        or best.confidence < MIN_CONFIDENCE
+        or best.confidence < MIN_GLYPH_CONFIDENCE
         or not _is_only(best, glyphs, picture.grey.shape)
     ):
         return whole or best

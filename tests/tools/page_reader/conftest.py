@@ -11,7 +11,7 @@ from matplotlib import get_data_path
 from benchmarks.beds.pens import Place, draw
 from benchmarks.beds.styles import written
 from digitnn.data.dataset import Dataset
-from tools.page_reader import glyphs, train
+from tools.page_reader import hands, shapes, train, train_glyphs
 
 TRAINING_DIGITS, VALIDATION_DIGITS = 60, 10_000
 FONTS = [Path(get_data_path(), "fonts", "ttf", f"DejaVu{name}.ttf") for name in ("Sans", "Serif")]
@@ -41,13 +41,15 @@ def loaded() -> Iterator[list[tuple[str, str]]]:
         asked.append((name, part))
         return data[name]
 
-    kept = (glyphs.mnist, glyphs._fonts, glyphs._font_glyph, glyphs._clothes)
+    kept = (hands.mnist, hands._fonts, hands._font_glyph, shapes._clothes)
     for cached in kept:
         cached.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(glyphs, "load", load)
+        patch.setattr(hands, "load", load)
+        patch.setattr(shapes, "load", load)
         patch.setattr(train, "load", load)
-        patch.setattr(glyphs, "fetch_fonts", lambda known: FONTS)
+        patch.setattr(train_glyphs, "load", load)
+        patch.setattr(hands, "fetch_fonts", lambda known: FONTS)
         yield asked
     for cached in kept:
         cached.cache_clear()

@@ -6,7 +6,8 @@ from numpy.random import SFC64, Generator
 from numpy.testing import assert_allclose, assert_array_equal
 
 from digitnn.reader.page.network import ANSWERS, CHARACTERS, OTHER, STRIDE, decode
-from tools.page_reader.scenes import MIN_VISIBLE, SIDE, Scene, draw_scene
+from tools.page_reader.projection import SIDE
+from tools.page_reader.scenes import MIN_VISIBLE, Scene, draw_scene
 from tools.page_reader.targets import (
     CELLS,
     CLOSER_HEIGHTS,

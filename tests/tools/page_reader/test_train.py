@@ -1,4 +1,4 @@
-"""Training of the page network: resumed to the byte, shipped into a file that the reader loads."""
+"""Training of the networks of pages: resumed to the byte, shipped for the reader."""
 
 import json
 
@@ -7,8 +7,9 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
+from digitnn.reader.page.glyph_network import SIDE, load_glyph_network
 from digitnn.reader.page.network import PageNetwork
-from tools.page_reader import ship, train
+from tools.page_reader import learning, ship, train, train_glyphs
 from tools.page_reader.model import PageNetwork as Model
 from tools.page_reader.model import loss_of
 from tools.page_reader.scenes import draw_scene
@@ -19,21 +20,25 @@ pytestmark = pytest.mark.engines
 MAX_BYTES = 1_300_000
 """Of the 3 MB for all networks of the package."""
 
+TRAININGS = {"page": train, "glyphs": train_glyphs}
+"""The module of each training; both have `losses` that can be interrupted."""
+
 
 @pytest.fixture(scope="module", autouse=True)
 def small_steps():
-    """Steps of two scenes, saved after every other; PyTorch's state is left as it was."""
+    """Small steps, saved after every other; PyTorch's state is left as it was."""
     threads, state = torch.get_num_threads(), torch.get_rng_state()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "BATCH", 2)
-        patch.setattr(train, "SAVED_EVERY", 2)
+        patch.setattr(train_glyphs, "BATCH", 24)
+        patch.setattr(learning, "SAVED_EVERY", 2)
         yield
     torch.set_num_threads(threads)
     torch.set_rng_state(state)
 
 
-def run(folder, *options):
-    train.main([str(folder), "--steps", "4", "--workers", "0", *options])
+def run(folder, *options, which="page"):
+    TRAININGS[which].main([str(folder), "--steps", "4", "--workers", "0", *options])
     return torch.load(folder / "checkpoint.pt", weights_only=True)
 
 
@@ -41,6 +46,12 @@ def run(folder, *options):
 def undisturbed(tmp_path_factory, small_steps, loaded):
     folder = tmp_path_factory.mktemp("run")
     return folder, run(folder)
+
+
+@pytest.fixture(scope="module")
+def glyphs_undisturbed(tmp_path_factory, small_steps, loaded):
+    folder = tmp_path_factory.mktemp("glyphs")
+    return folder, run(folder, which="glyphs")
 
 
 def tensors(kept):
@@ -51,35 +62,40 @@ def tensors(kept):
     return {name: value.contiguous().numpy().tobytes() for name, value in found.items()}
 
 
-def interrupt_at(patch, call):
+def interrupt_at(patch, call, which="page"):
     """Let the loss of this call, counted from 0, be interrupted."""
     calls = []
+    lesson = {"page": train.PageLesson, "glyphs": train_glyphs.GlyphLesson}[which]
+    usual = lesson.losses
 
-    def loss(*options):
+    def losses(*options):
         calls.append(1)
         if len(calls) > call:
             raise KeyboardInterrupt
-        return loss_of(*options)
+        return usual(*options)
 
-    patch.setattr(train, "loss_of", loss)
+    patch.setattr(lesson, "losses", losses)
     return calls
 
 
-@pytest.mark.parametrize("call", [2, 3])
-def test_an_interrupted_training_ends_with_the_same_bytes(call, undisturbed, tmp_path):
+@pytest.mark.parametrize(("which", "call"), [("page", 2), ("page", 3), ("glyphs", 3)])
+def test_an_interrupted_training_ends_with_the_same_bytes(
+    which, call, undisturbed, glyphs_undisturbed, tmp_path
+):
+    whole = undisturbed[1] if which == "page" else glyphs_undisturbed[1]
     with pytest.MonkeyPatch.context() as patch:
-        interrupt_at(patch, call)
+        interrupt_at(patch, call, which)
         with pytest.raises(KeyboardInterrupt):
-            run(tmp_path)
+            run(tmp_path, which=which)
     kept = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert kept["step"] == 2
-    assert tensors(kept) != tensors(undisturbed[1])
+    assert tensors(kept) != tensors(whole)
     with pytest.MonkeyPatch.context() as patch:
-        calls = interrupt_at(patch, 99)
-        resumed = run(tmp_path)
+        calls = interrupt_at(patch, 99, which)
+        resumed = run(tmp_path, which=which)
     assert len(calls) == 2
-    assert resumed["step"] == undisturbed[1]["step"] == 4
-    assert tensors(resumed) == tensors(undisturbed[1])
+    assert resumed["step"] == whole["step"] == 4
+    assert tensors(resumed) == tensors(whole)
 
 
 def test_a_finished_training_stays_as_it_is(undisturbed):
@@ -110,20 +126,22 @@ def test_an_interruption_while_saving_leaves_the_last_checkpoint(undisturbed, tm
 
 
 def test_each_step_trains_on_scenes_of_its_own_number():
-    first = list(train.batches(0, 0, 3, workers=0))
-    second = list(train.batches(0, 2, 3, workers=0))
+    lesson = train.PageLesson()
+    first = list(learning.batches(lesson, 0, 0, 3, workers=0))
+    second = list(learning.batches(lesson, 0, 2, 3, workers=0))
     assert (len(first), len(second)) == (3, 1)
     for name, value in second[0].items():
         assert torch.equal(value, first[2][name])
     scene = draw_scene(np.random.Generator(np.random.SFC64([0, 5])))
     page = second[0]["page"][1, 0].numpy()
     assert_array_equal(page, scene.picture.astype(np.float32) / 255 - 0.5)
-    other = next(train.batches(1, 2, 3, workers=0))
+    other = next(learning.batches(lesson, 1, 2, 3, workers=0))
     assert not torch.equal(other["page"], second[0]["page"])
 
 
-def test_worker_processes_draw_the_same_scenes():
-    alone, shared = (list(train.batches(0, 0, 2, workers)) for workers in (0, 1))
+@pytest.mark.parametrize("lesson", [train.PageLesson(), train_glyphs.GlyphLesson(0)])
+def test_worker_processes_draw_the_same_scenes(lesson):
+    alone, shared = (list(learning.batches(lesson, 0, 0, 2, workers)) for workers in (0, 1))
     for first, second in zip(alone, shared, strict=True):
         for name, value in first.items():
             assert torch.equal(value, second[name])
@@ -131,7 +149,7 @@ def test_worker_processes_draw_the_same_scenes():
 
 def test_the_learning_rate_rises_and_falls_to_zero():
     """It rises for 3 % of the steps."""
-    rates = np.array([train.rate_at(step, 4000, 2e-3) for step in range(4000)])
+    rates = np.array([learning.rate_at(step, 4000, 2e-3) for step in range(4000)])
     assert_allclose(rates[[0, 59, 119]], [2e-3 / 120, 1e-3, 2e-3])
     assert_allclose(rates[120 + 1940], 1e-3)
     assert (np.diff(rates[119:]) <= 0).all()
@@ -205,7 +223,7 @@ def test_the_loss_of_a_centre_is_the_focal_loss(rng):
 def test_what_is_shipped_is_the_trained_network_in_eight_bits(undisturbed, tmp_path, capsys, rng):
     folder, kept = undisturbed
     file = tmp_path / "page.safetensors"
-    ship.main([str(folder), "--out", str(file)])
+    ship.main(["page", str(folder), "--out", str(file)])
     assert json.loads(capsys.readouterr().out) == {"step": 4, "bytes": file.stat().st_size}
     assert file.stat().st_size < MAX_BYTES
     found, exact = PageNetwork.load(file).params, ship.folded(kept["model"])
@@ -222,3 +240,46 @@ def test_what_is_shipped_is_the_trained_network_in_eight_bits(undisturbed, tmp_p
     with torch.no_grad():
         expected = model(torch.tensor(page[None, None]) / 255 - 0.5)[0].permute(1, 2, 0).numpy()
     assert np.abs(PageNetwork.load(file)(page) - expected).max() < 0.05 * np.abs(expected).max()
+
+
+def test_each_step_of_glyphs_has_as_many_windows_of_its_own():
+    lesson = train_glyphs.GlyphLesson(0)
+    first = list(learning.batches(lesson, 0, 0, 3, workers=0))
+    (last,) = learning.batches(lesson, 0, 2, 3, workers=0)
+    assert torch.equal(last["windows"], first[2]["windows"])
+    assert not torch.equal(first[0]["windows"], first[1]["windows"])
+    for batch in first:
+        assert batch["windows"].shape == (24, 1, SIDE, SIDE)
+        assert batch["characters"].shape == (24,)
+        assert abs(batch["windows"].mean()) < 0.2
+    assert len({int(c) for batch in first for c in batch["characters"]}) > 6
+
+
+def test_the_loss_of_the_right_characters_is_small():
+    """It is the cross-entropy with labels smoothed by 0.02: by hand for equal logits."""
+    lesson = train_glyphs.GlyphLesson(0)
+    (batch,) = learning.batches(lesson, 0, 0, 1, workers=0)
+    with torch.no_grad():
+        list(lesson.model)[-1].weight.zero_()
+        list(lesson.model)[-1].bias.zero_()
+        equal = lesson.losses(batch, 0)["characters"].item()
+        list(lesson.model)[-1].bias[:] = torch.eye(17)[3] * 10
+        batch["characters"][:] = 3
+        right = lesson.losses(batch, 0)["characters"].item()
+    assert equal == pytest.approx(np.log(17), rel=1e-4)
+    assert right == pytest.approx(10 * 0.02 * 16 / 17, rel=0.02)
+
+
+def test_the_glyph_network_is_shipped_in_eight_bits(glyphs_undisturbed, tmp_path, capsys, rng):
+    folder, kept = glyphs_undisturbed
+    ship.main(["glyphs", str(folder), "--out", str(tmp_path / "glyphs")])
+    size = sum(file.stat().st_size for file in (tmp_path / "glyphs").iterdir())
+    assert json.loads(capsys.readouterr().out) == {"step": 4, "bytes": size}
+    assert size < 600_000
+    lesson = train_glyphs.GlyphLesson(0)
+    lesson.model.load_state_dict(kept["model"])
+    images = rng.integers(0, 256, (5, SIDE, SIDE), np.uint8)
+    with torch.no_grad():
+        x = torch.from_numpy(train_glyphs.NETWORK.standardise(images)[:, None])
+        expected = torch.softmax(lesson.model.eval()(x), dim=1).numpy()
+    assert_allclose(load_glyph_network(tmp_path / "glyphs")(images), expected, atol=0.02)

@@ -6,18 +6,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tools.page_reader import writing
+from tools.page_reader import layouts, writing
 from tools.page_reader.glyphs import SIGNS, Glyph
-from tools.page_reader.writing import (
-    OTHER_SIGNS,
-    Page,
-    Writer,
-    draw_size,
-    number,
-    word,
-    write_page,
-    write_word,
-)
+from tools.page_reader.page import Page
+from tools.page_reader.words import OTHER_SIGNS, Writer, draw_size, number, word, write_word
+from tools.page_reader.writing import write_page
 
 USUAL = (14.0, 34.0)
 KINDS = ("lines", "table", "boxes", "scattered", "alone", "clutter", "rule_paper", "dust")
@@ -131,7 +124,7 @@ def test_some_cells_stay_empty_and_digits_stand_inside_the_lines(kind, rng):
     """A comb's lines reach up to half of its cells only."""
     for _ in range(10):
         page = Page(400, 300)
-        getattr(writing, kind)(page, steady(30), rng)
+        getattr(layouts, kind)(page, steady(30), rng)
         xs = [x for ruling in page.rulings for x in (ruling.x0, ruling.x1)]
         ys = [y for ruling in page.rulings for y in (ruling.y0, ruling.y1)]
         for placed in page.glyphs:
@@ -141,7 +134,7 @@ def test_some_cells_stay_empty_and_digits_stand_inside_the_lines(kind, rng):
     cells = []
     for _ in range(40):
         page = Page(400, 300)
-        getattr(writing, kind)(page, steady(30), rng)
+        getattr(layouts, kind)(page, steady(30), rng)
         cells.append(len(page.glyphs) / max(len(page.rulings), 1))
     assert min(cells) < 0.5 * max(cells)
 
@@ -149,7 +142,7 @@ def test_some_cells_stay_empty_and_digits_stand_inside_the_lines(kind, rng):
 def test_scattered_numbers_do_not_overlap(rng):
     for _ in range(20):
         page = Page(400, 300)
-        writing.scattered(page, steady(20), rng)
+        layouts.scattered(page, steady(20), rng)
         rows = [(p.x, p.x + 10, p.y - p.size, p.y) for p in page.glyphs]
         for n, (left, right, top, bottom) in enumerate(rows):
             for other in rows[n + 1 :]:

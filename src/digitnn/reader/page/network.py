@@ -13,10 +13,11 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 from numpy.lib.stride_tricks import sliding_window_view
 
+from digitnn.data.dataset import NON_DIGIT
 from digitnn.engines.scratch.large_images import convolve, enlarge
 from digitnn.errors import DataError, FormatError, RunError
 from digitnn.network.network import Params
@@ -127,6 +128,11 @@ class Detections:
     boxes: Float32[ndarray, "n 4"]
     scores: Float32[ndarray, " n"]
     characters: Float32[ndarray, "n 16"]
+
+    @property
+    def symbols(self) -> Bool[ndarray, " n"]:
+        """Which are symbols rather than digits or other shapes."""
+        return self.characters[:, NON_DIGIT:OTHER].sum(axis=1) > 0.5
 
     def __len__(self) -> int:
         return len(self.scores)

@@ -11,9 +11,8 @@ from jaxtyping import Float32, UInt8
 from numpy import ndarray
 from PIL import Image
 
-from digitnn.data.dataset import NON_DIGIT
 from digitnn.reader.ink.components import Box
-from digitnn.reader.page.network import OTHER, STRIDE, Detections, PageNetwork, decode
+from digitnn.reader.page.network import STRIDE, Detections, PageNetwork, decode
 
 FIRST_PIXELS = 350_000
 """Most pixels of the first page: a page of text lines is read at this size if a digit's height is
@@ -155,7 +154,7 @@ def merge(glyphs: Detections) -> Detections:
     """
     boxes, scores, characters = glyphs.boxes, glyphs.scores.copy(), glyphs.characters.copy()
     sides = boxes[:, 2:] - boxes[:, :2]
-    symbols = characters[:, NON_DIGIT:OTHER].sum(axis=1) > 0.5
+    symbols = glyphs.symbols
     by = np.maximum(NARROW * sides[:, ::-1] - sides, 0) / 2
     widened = boxes + np.concatenate([-by, by], axis=1)
     centres, reach = (boxes[:, :2] + boxes[:, 2:]) / 2, SYMBOL_REACH * sides[:, 0]

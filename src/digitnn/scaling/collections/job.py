@@ -161,7 +161,7 @@ def prepare(arguments: Sequence[str], work: Work, part: Part, sample: Sample | N
 
 
 def _network_fingerprint(folder: Path) -> str:
-    """Return a SHA-256 of the networks in a run or an ensemble, and of the page network."""
+    """Return a SHA-256 of the networks in a run or an ensemble, and of the shipped ones."""
     digest = sha256()
     for root in dict.fromkeys((folder, SHIPPED_FOLDER)):
         for pattern in NETWORK_FILES:

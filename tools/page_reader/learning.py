@@ -32,13 +32,28 @@ class Lesson(Protocol):
     model: nn.Module
     weights: Mapping[str, float]
 
-    def data(self, seed: int, first: int, last: int) -> Dataset[dict[str, np.ndarray]]:
-        """Return the batches of steps `first` to `last`, one item each."""
+    def draw(self, seed: int, step: int) -> dict[str, np.ndarray]:
+        """Return the batch of a step."""
         ...
 
     def losses(self, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
         """Return the parts of the loss by name; their sum is weighted by `weights`."""
         ...
+
+
+class Steps(Dataset[dict[str, np.ndarray]]):
+    """The batches of steps `first` to `last`."""
+
+    def __init__(self, lesson: Lesson, seed: int, first: int, last: int) -> None:
+        self.draw, self.seed, self.steps = lesson.draw, seed, range(first, last)
+
+    def __len__(self) -> int:
+        """Return how many steps are left."""
+        return len(self.steps)
+
+    def __getitem__(self, k: int) -> dict[str, np.ndarray]:
+        """Return the batch of the k-th step."""
+        return self.draw(self.seed, self.steps[k])
 
 
 def one_thread(_: int) -> None:
@@ -52,7 +67,7 @@ def batches(
 ) -> Iterator[dict[str, Tensor]]:
     """Yield the batches of steps `first` to `last`."""
     yield from DataLoader(
-        lesson.data(seed, first, last), batch_size=None, num_workers=workers,
+        Steps(lesson, seed, first, last), batch_size=None, num_workers=workers,
         prefetch_factor=4 if workers else None, worker_init_fn=one_thread,
     )  # fmt: skip
 

@@ -11,7 +11,6 @@ from dataclasses import fields
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from digitnn.data.fetch.sources import load
 from tools.page_reader.learning import learn, options_of
@@ -22,28 +21,14 @@ from tools.page_reader.targets import Targets, targets_of
 BATCH = 16
 
 
-class Scenes(Dataset[dict[str, np.ndarray]]):
-    """The scenes of each step, numbered through, with their answers."""
-
-    def __init__(self, seed: int, first: int, last: int) -> None:
-        self.seed, self.first, self.last = seed, first, last
-
-    def __len__(self) -> int:
-        """Return how many steps are left."""
-        return self.last - self.first
-
-    def __getitem__(self, k: int) -> dict[str, np.ndarray]:
-        """Return scenes as (n, 1, h, w) floats from -0.5 to 0.5, and their answers."""
-        if not 0 <= k < len(self):
-            raise IndexError(k)
-        numbers = range((self.first + k) * BATCH, (self.first + k + 1) * BATCH)
-        scenes = [draw_scene(np.random.Generator(np.random.SFC64([self.seed, n]))) for n in numbers]
-        targets = [targets_of(scene) for scene in scenes]
-        page = np.stack([scene.picture for scene in scenes])[:, None].astype(np.float32) / 255 - 0.5
-        answers = {
-            f.name: np.stack([getattr(own, f.name) for own in targets]) for f in fields(Targets)
-        }
-        return {"page": page, **answers}
+def draw(seed: int, step: int) -> dict[str, np.ndarray]:
+    """Return the scenes of a step as (n, 1, h, w) floats from -0.5 to 0.5, and their answers."""
+    numbers = range(step * BATCH, (step + 1) * BATCH)
+    scenes = [draw_scene(np.random.Generator(np.random.SFC64([seed, n]))) for n in numbers]
+    targets = [targets_of(scene) for scene in scenes]
+    page = np.stack([scene.picture for scene in scenes])[:, None].astype(np.float32) / 255 - 0.5
+    answers = {f.name: np.stack([getattr(own, f.name) for own in targets]) for f in fields(Targets)}
+    return {"page": page, **answers}
 
 
 class PageLesson:
@@ -53,12 +38,10 @@ class PageLesson:
         "closer": 2.0, "centres": 1.0, "boxes": 2.0, "characters": 1.0
     }  # fmt: skip
 
+    draw = staticmethod(draw)
+
     def __init__(self) -> None:
         self.model: nn.Module = PageNetwork()
-
-    def data(self, seed: int, first: int, last: int) -> Scenes:
-        """Return the batches of steps `first` to `last`."""
-        return Scenes(seed, first, last)
 
     def losses(self, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
         """Return the parts of the loss, see `loss_of`."""

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.data import Dataset
 
 from digitnn.data.fetch.sources import load
 from digitnn.engines.protocols import kept_units
@@ -47,30 +46,18 @@ NETWORK = Network(
 """Six convolutions from a window to its character."""
 
 
-class WindowBatches(Dataset[dict[str, np.ndarray]]):
-    """`BATCH` windows of each step, of scenes that the step and the seed decide."""
-
-    def __init__(self, seed: int, first: int, last: int) -> None:
-        self.seed, self.first, self.last = seed, first, last
-
-    def __len__(self) -> int:
-        """Return how many steps are left."""
-        return self.last - self.first
-
-    def __getitem__(self, k: int) -> dict[str, np.ndarray]:
-        """Return windows (n, 1, h, w), standardised, and their classes."""
-        if not 0 <= k < len(self):
-            raise IndexError(k)
-        rng = np.random.Generator(np.random.SFC64([self.seed, 1, self.first + k]))
-        network = shipped_page_network()
-        found: list[Windows] = []
-        while sum(len(own.characters) for own in found) < BATCH:
-            found.append(windows_of(draw_scene(rng), network, rng))
-        images = np.concatenate([own.images for own in found])
-        characters = np.concatenate([own.characters for own in found])
-        chosen = rng.choice(len(images), BATCH, replace=False)
-        return {"windows": NETWORK.standardise(images[chosen])[:, None],
-                "characters": characters[chosen]}  # fmt: skip
+def draw(seed: int, step: int) -> dict[str, np.ndarray]:
+    """Return the windows of a step (n, 1, h, w), standardised, and their classes."""
+    rng = np.random.Generator(np.random.SFC64([seed, 1, step]))
+    network = shipped_page_network()
+    found: list[Windows] = []
+    while sum(len(own.characters) for own in found) < BATCH:
+        found.append(windows_of(draw_scene(rng), network, rng))
+    images = np.concatenate([own.images for own in found])
+    characters = np.concatenate([own.characters for own in found])
+    chosen = rng.choice(len(images), BATCH, replace=False)
+    standardised = NETWORK.standardise(images[chosen])[:, None]
+    return {"windows": standardised, "characters": characters[chosen]}
 
 
 class GlyphLesson:
@@ -78,14 +65,12 @@ class GlyphLesson:
 
     weights: Mapping[str, float] = {"characters": 1.0}
 
+    draw = staticmethod(draw)
+
     def __init__(self, seed: int) -> None:
         rng = np.random.default_rng([seed, 2])
         self.seed = seed
         self.model: nn.Module = build(NETWORK, initial_parameters(NETWORK, "pytorch", rng))
-
-    def data(self, seed: int, first: int, last: int) -> WindowBatches:
-        """Return the batches of steps `first` to `last`."""
-        return WindowBatches(seed, first, last)
 
     def losses(self, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
         """Return the cross-entropy, with the labels a little smoothed."""

@@ -19,7 +19,7 @@ from tools.page_reader.scenes import MIN_VISIBLE, Scene
 MIN_HEIGHT = 7.0
 """Height in pixels below which a digit of a scene cannot be read."""
 
-MAX_OFF, MIN_OFF = 0.25, 0.33
+SAME_WITHIN, OTHER_BEYOND = 0.25, 0.33
 """A box is of the glyph no edge of which is further off than the first, in longer sides of the
 glyph. It is of no glyph if an edge of each is further off than the second, and unclear between."""
 
@@ -124,9 +124,9 @@ def true_characters(boxes: Float32[ndarray, "m 4"], scene: Scene) -> Int64[ndarr
     best = off.argmin(axis=1)
     least = off[np.arange(len(boxes)), best]
     characters = clear_characters(scene)
-    found = np.where(least <= MAX_OFF, characters[best], NONE)
+    found = np.where(least <= SAME_WITHIN, characters[best], NONE)
     low, high = np.maximum(asked[..., :2], own[:, :2]), np.minimum(asked[..., 2:], own[:, 2:])
     touches_unclear = ((low < high).all(axis=2) & (characters < 0)).any(axis=1)
-    unclear = (least > MAX_OFF) & (least < MIN_OFF)
+    unclear = (least > SAME_WITHIN) & (least < OTHER_BEYOND)
     unclear |= (found == NONE) & touches_unclear
     return np.where(unclear, -1, found)

@@ -7,7 +7,8 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from digitnn.reader.page.glyph_network import SIDE, load_glyph_network
+from digitnn.network.storage.saved_network import load_network
+from digitnn.reader.page.glyph_network import CLASSES, SIDE, load_glyph_network
 from digitnn.reader.page.network import PageNetwork
 from tools.page_reader import learning, ship, train, train_glyphs
 from tools.page_reader.model import PageNetwork as Model
@@ -281,5 +282,11 @@ def test_the_glyph_network_is_shipped_in_eight_bits(glyphs_undisturbed, tmp_path
     images = rng.integers(0, 256, (5, SIDE, SIDE), np.uint8)
     with torch.no_grad():
         x = torch.from_numpy(train_glyphs.NETWORK.standardise(images)[:, None])
-        expected = torch.softmax(lesson.model.eval()(x), dim=1).numpy()
+        logits = lesson.model.eval()(x).numpy()
+    logits[:, CLASSES.index("/")] -= np.log(ship.SLASHES)  # whose prior is lowered
+    expected = np.exp(logits - logits.max(axis=1, keepdims=True))
+    expected /= expected.sum(axis=1, keepdims=True)
     assert_allclose(load_glyph_network(tmp_path / "glyphs")(images), expected, atol=0.02)
+    *_, bias = train_glyphs.NETWORK.parameter_shapes()
+    shift = load_network(tmp_path / "glyphs")[1][bias] - kept["model"][bias].numpy()
+    assert_allclose(shift, -np.log(ship.SLASHES) * (np.array(CLASSES) == "/"), atol=2e-3)

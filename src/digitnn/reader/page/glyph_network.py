@@ -23,7 +23,7 @@ from PIL import Image
 from digitnn.engines.find import find_engine
 from digitnn.errors import RunError
 from digitnn.network.storage.saved_network import load_network
-from digitnn.reader.page.network import CHARACTERS, OTHER
+from digitnn.reader.page.network import CHARACTERS, OTHER, softmax
 from digitnn.wording import brief
 
 SHIPPED_FOLDER = Path(__file__).parent.parent / "shipped" / "glyphs"
@@ -112,8 +112,6 @@ def load_glyph_network(folder: Path) -> ClassifyWindows:
     def classify(images: UInt8[ndarray, "n 40 40"]) -> Float32[ndarray, "n 17"]:
         if not len(images):
             return np.empty((0, len(network.labels)), np.float32)
-        z = classifier.logits(images) / np.float32(network.temperature)
-        p = np.exp(z - z.max(axis=1, keepdims=True))
-        return p / p.sum(axis=1, keepdims=True)
+        return softmax(classifier.logits(images) / np.float32(network.temperature))
 
     return classify

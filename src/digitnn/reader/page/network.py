@@ -150,9 +150,14 @@ def decode(answers: Float32[ndarray, "y x 22"], min_score: float) -> Detections:
     own = answers[y, x]
     middle = (np.stack([x, y], axis=1) + 0.5 + own[:, 2:4]) * STRIDE
     half = UNIT * np.exp(np.clip(own[:, 4:6], -4, 3)) / 2
-    z = np.exp(own[:, 6:] - own[:, 6:].max(axis=1, keepdims=True, initial=-np.inf))
     return Detections(
         np.concatenate([middle - half, middle + half], axis=1).astype(np.float32),
         1 / (1 + np.exp(-own[:, 0])),
-        z / z.sum(axis=1, keepdims=True),
+        softmax(own[:, 6:]),
     )
+
+
+def softmax(logits: Float32[ndarray, "n k"]) -> Float32[ndarray, "n k"]:
+    """Return the probabilities of each row of logits; there may be no rows."""
+    z = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return z / z.sum(axis=1, keepdims=True)

@@ -26,8 +26,9 @@ NORM_EPSILON = 1e-5
 
 
 SLASHES = 8.0
-"""Slashes are so many times as frequent among the scenes as on pages, where a slanted stroke is a 1
-more often: their prior is lowered (Saerens, Latinne and Decaestecker 2002, see `ship_reader`)."""
+"""Slashes are assumed to be so many times as frequent among the scenes as on pages, where a slanted
+stroke is a 1 more often (docs/decisions/011): their prior is lowered (Saerens, Latinne and
+Decaestecker 2002, see `ship_reader`)."""
 
 
 def folded(state: Mapping[str, torch.Tensor]) -> dict[str, ndarray]:

@@ -221,13 +221,15 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON on one line only")
     parser.add_argument("--quick", action="store_true", help="a trial with few pictures")
     parser.add_argument(
-        "--largest", type=int, metavar="N", help="measure growth alone, once, up to N images"
+        "--largest", type=int, metavar="N", help="measure rate and growth alone, up to N images"
     )
     arguments = parser.parse_args()
     if arguments.largest:
         with TemporaryDirectory(prefix="digitnn-") as temporary:
-            growth = measure_growth(Path(temporary), arguments.largest, 1)
-        print_result({"growth": growth}, arguments.json)
+            folder, n = Path(temporary), arguments.largest
+            rates = measure_images(folder / "png", write_pngs, n, Sizes().repeats)
+            growth = measure_growth(folder, n, 1)
+        print_result({"images": {"png": rates}, "growth": growth}, arguments.json)
         return
     sizes, start = QUICK if arguments.quick else Sizes(), perf_counter()
     load = os.getloadavg()[0]

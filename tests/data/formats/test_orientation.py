@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import threadpoolctl
 from digit_files import emnist_mat, idx_named, kaggle_csv
 from tiny_collection import assert_same_data, tiny_part
 
@@ -55,6 +56,20 @@ def test_noise_and_wrong_labels_are_never_turned(seed):
     data = transposed(digit_like(200, seed))
     shuffled = np.random.default_rng(seed).permutation(data.labels)
     assert not is_transposed(replace(data, labels=shuffled))
+
+
+def test_the_decision_wakes_no_threads_of_the_matrix_library(monkeypatch):
+    means, counts = orientation._mean_digits, []
+
+    def look():
+        found = threadpoolctl.threadpool_info()
+        counts.extend(one["num_threads"] for one in found if one["user_api"] == "blas")
+        return means()
+
+    monkeypatch.setattr(orientation, "_mean_digits", look)
+    assert not is_transposed(tiny_part(100, 0))
+    assert counts
+    assert set(counts) == {1}
 
 
 def test_non_digits_are_left_out_of_the_decision():

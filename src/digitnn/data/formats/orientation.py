@@ -23,6 +23,7 @@ from numpy import ndarray
 from digitnn.data.dataset import CLASSES, DIGITS, SIDE, Dataset
 from digitnn.data.formats.mean_digits import MEAN_DIGITS
 from digitnn.data.formats.notes import tell
+from digitnn.machine.blas import one_core_blas
 
 HALF = SIDE // 2
 MAX_SAMPLE = 2000
@@ -96,7 +97,8 @@ def _letters_lie(images: UInt8[ndarray, "n 28 28"]) -> bool:
 
 def _nearest_means(halves: Float[ndarray, "n h w"]) -> ndarray:
     """Return the class whose mean correlates best with each image."""
-    return np.asarray((_standardised(halves) @ _mean_digits().T).argmax(axis=1))
+    with one_core_blas:  # its threads would spin for 0.1 s, in which a training begins
+        return np.asarray((_standardised(halves) @ _mean_digits().T).argmax(axis=1))
 
 
 def _standardised(halves: Float[ndarray, "n h w"]) -> Float[ndarray, "n pixels"]:

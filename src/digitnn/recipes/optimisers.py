@@ -9,6 +9,7 @@ Weight decay acts on weights only, the parameters of two or more axes, not on bi
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeAlias
 
 from digitnn.errors import UsageError, check_numbers
@@ -240,7 +241,7 @@ class Muon:
         check_numbers(self, "weight_decay", at_least=0)
         check_numbers(self, "iterations", whole=True, at_least=1)
 
-    @property
+    @cached_property
     def others(self) -> Adam:
         """The optimiser of the parameters that are not orthogonalised."""
         rate = self.learning_rate * self.other_rate

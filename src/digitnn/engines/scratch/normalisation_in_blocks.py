@@ -19,6 +19,7 @@ from __future__ import annotations  # those of nested functions would be built a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -169,12 +170,15 @@ def normalise(
     the means' distance, added over the blocks in their order (Chan, Golub and LeVeque 1983).
     """
     m = sum(block.m for block in blocks)
-    means = np.stack([block.mean for block in blocks]).astype(np.float64)
-    counts = np.array([[block.m] for block in blocks])
-    mean = (means * counts).sum(axis=0) / m
-    squares = np.stack([block.squares for block in blocks]) + (means - mean) ** 2 * counts
+    means = [block.mean.astype(np.float64) for block in blocks]
+    counts = [block.m for block in blocks]
+    mean = reduce(np.add, map(np.multiply, means, counts)) / m
+    squares = (
+        block.squares + (own - mean) ** 2 * block.m
+        for block, own in zip(blocks, means, strict=True)
+    )
     dtype = params["weight"].dtype
-    variance = squares.sum(axis=0) / m
+    variance = reduce(np.add, squares) / m
     scale = (1 / np.sqrt(variance + layer.epsilon)).astype(dtype)
     mean, variance = mean.astype(dtype), variance.astype(dtype)
     found = Normalised(params["weight"], params["bias"], mean, scale, m, relu)

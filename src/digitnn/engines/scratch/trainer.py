@@ -50,7 +50,9 @@ class ScratchTrainer:
         }
         self._weights = self._layout.weights()
         self._memories = Memories()
-        self._rows = np.empty((0, self._layout.size), self._vector.dtype)
+        self._views = self._layout.views(self._vector)
+        self._rows: list[ndarray] = []
+        self._row_views: list[dict[str, ndarray]] = []
         self._state = optimisers.init(optimiser, self._vector)
 
     def step(self, images: Samples, labels: UInt8[ndarray, " n"], learning_rate: float) -> Outcome:
@@ -71,7 +73,7 @@ class ScratchTrainer:
 
     def _params(self) -> dict[str, ndarray]:
         """Return the parameters as views of the vector, and the buffers."""
-        return self._layout.views(self._vector) | self._buffers
+        return self._views | self._buffers
 
     def state(self) -> dict[str, ndarray]:
         """Return a copy of the parameters, the buffers and the optimiser's state."""
@@ -110,7 +112,8 @@ class ScratchTrainer:
             return outcome, dlogits
 
         def write(gradients: Gradients, number: int) -> None:
-            self._layout.write(gradients, rows[number])
+            for name, view in self._row_views[number].items():
+                view[...] = gradients[name]
 
         rows = self._rows_for(-(-n // self._block))
         kept = kept_units(network, n, self._seed, int(self._state["steps"]))
@@ -121,13 +124,14 @@ class ScratchTrainer:
             gradient += row
         return outcome, gradient, statistics
 
-    def _rows_for(self, blocks: int) -> Float[ndarray, "blocks p"]:
+    def _rows_for(self, blocks: int) -> list[Float[ndarray, " p"]]:
         """Return memory for the gradients of the blocks, the same in each step.
 
         Large new arrays would be mapped page by page in each step.
         """
-        if len(self._rows) < blocks:
-            self._rows = np.empty((blocks, self._layout.size), self._vector.dtype)
+        while len(self._rows) < blocks:
+            self._rows.append(np.empty_like(self._vector))
+            self._row_views.append(self._layout.views(self._rows[-1]))
         return self._rows[:blocks]
 
 

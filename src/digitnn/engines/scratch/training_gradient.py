@@ -12,7 +12,7 @@ from __future__ import annotations  # those of nested functions would be built a
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache, partial, reduce
 from typing import TypeAlias
 
 import numpy as np
@@ -178,7 +178,7 @@ def training_gradient(
         layer = found[number].norm
         assert layer is not None
         dweight, dbias = (
-            np.stack([own.gradients[f"{layer[0]}.{name}"] for own in blocks]).sum(axis=0)
+            reduce(np.add, [own.gradients[f"{layer[0]}.{name}"] for own in blocks])
             for name in ("weight", "bias")
         )
 

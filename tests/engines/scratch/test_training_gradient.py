@@ -25,6 +25,7 @@ from digitnn.network.layers import (
     Relu,
 )
 from digitnn.network.network import Network
+from digitnn.recipes.builtin import RECIPES
 
 NETWORK = Network(
     (
@@ -124,3 +125,18 @@ def test_a_norm_of_two_blocks_is_that_of_the_batch(shape, relu, rng):
     np.testing.assert_allclose(np.concatenate(back), dx, **close)
     for name, numbers in statistics.items():
         np.testing.assert_allclose(found[name], numbers, rtol=1e-9)
+
+
+def test_products_are_counted_for_each_output_pixel():
+    convolution, dense = 10 * 10 * 4 * 25, 4 * 4 * 6 * 12
+    second = 8 * 8 * 6 * 4 * 9
+    assert blocks.products(NETWORK) == convolution + second + dense + 12 * 10
+
+
+@pytest.mark.parametrize(
+    ("recipe", "block"),
+    [("cnn", 32), ("cnn-fast", 128), ("cnn-99.3", 128), ("cnn-99.5", 64), ("mlp", 1024)],
+)
+def test_where_blocks_meet_small_networks_go_in_one(recipe, block):
+    network = RECIPES[recipe].network((1, 28, 28), tuple("0123456789"))
+    assert blocks.training_block_size(network) == block

@@ -191,6 +191,7 @@ def test_the_options_set_the_threshold_and_the_size_limit(read):
         (["--boxes", "out.png", "a.png", "b.png"], ["out.png", "2 pictures", "folder"]),
         (["--boxes", "a.png", "a.png"], ["a.png", "choose another"]),
         (["--boxes", "notes.txt", "a.png"], ["notes.txt", "a .png or a folder"]),
+        (["--boxes", "out.jpg", "a.png"], ["out.jpg", "PNGs", "a .png or a folder"]),
         (["--boxes", "x.png", "--explain", "x.png", "a.png"], ["both", "x.png"]),
         (["--colour", "a.png"], ["--colour"]),
     ],
@@ -358,12 +359,12 @@ def test_the_pages_of_a_pdf_are_read(read):
 
 
 def test_drawings_go_to_a_file_or_to_a_folder(read, page):
-    one, two = save("a.png"), save("sub/a.png")
+    one, two, numbered = save("a.png"), save("sub/a.png"), save("a-2.png")
     assert read("--boxes", "out.png", "--explain", "why.png", one).code == 0
-    assert read("--boxes", "out", "--explain", "out", one, two, "missing.png").code == 1
+    assert read("--boxes", "out", "--explain", "out", one, two, numbered, "missing.png").code == 1
     names = {path.name for path in Path("out").iterdir()}
     assert names == {
-        f"{stem}-{kind}.png" for stem in ("a", "a-2") for kind in ("boxes", "explained")
+        f"{stem}-{kind}.png" for stem in ("a", "a-2", "a-2-2") for kind in ("boxes", "explained")
     }
     for path in (Path("out.png"), Path("why.png"), *Path("out").iterdir()):
         with Image.open(path) as drawing:

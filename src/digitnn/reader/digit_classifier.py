@@ -45,12 +45,7 @@ def image_classifier(network: Network, classifier: Classifier) -> ClassifyImages
     Raises `RunError` like `require_digits`.
     """
     require_digits(network)
-
-    def classify(images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n 11"]:
-        none = np.empty((0, NON_DIGIT), np.float32)
-        return probabilities(network, classifier.logits(images) if len(images) else none)
-
-    return classify
+    return lambda images: probabilities(network, classifier.logits(images))
 
 
 def require_digits(network: Network) -> None:
@@ -76,8 +71,4 @@ def probabilities(network: Network, logits: Float32[ndarray, "n 10"]) -> Float32
 
 def mean_classifier(members: Sequence[ClassifyImages]) -> ClassifyImages:
     """Return a classifier that averages the members' probabilities (see `ensembles`)."""
-
-    def classify(images: UInt8[ndarray, "n 28 28"]) -> Float32[ndarray, "n 11"]:
-        return np.stack([member(images) for member in members]).mean(axis=0)
-
-    return classify
+    return lambda images: np.stack([member(images) for member in members]).mean(axis=0)

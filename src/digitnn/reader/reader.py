@@ -3,12 +3,9 @@
 picture -> glyphs -> probabilities -> digits -> text
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
@@ -17,6 +14,7 @@ from numpy import ndarray
 from digitnn.data.dataset import NON_DIGIT
 from digitnn.errors import PictureError, UsageError
 from digitnn.machine.blas import one_core_blas
+from digitnn.machine.in_order import map_in_order
 from digitnn.machine.resources import threads as usual_threads
 from digitnn.reader.digit_classifier import ClassifyImages, load_image_classifier
 from digitnn.reader.glyphs import Glyph, Line
@@ -52,12 +50,6 @@ MIN_SMALL_CONFIDENCE = 0.9
 
 MAX_PAPER = 25
 """Pixels of an image up to this value are paper, of 255: the box of its ink leaves them out."""
-
-MAX_WAITING_PER_THREAD = 4
-"""Results held for each thread until they are taken: this bounds the memory."""
-
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,26 +264,3 @@ def _text(lines: tuple[Line, ...], digits: tuple[Digit, ...]) -> str:
     return "\n".join(
         "".join(" " * space + next(characters) for space in line.spaces) for line in lines
     )
-
-
-def map_in_order(
-    work: Callable[[_Item], _Result], items: Iterable[_Item], threads: int
-) -> Iterator[_Result]:
-    """Yield `work(item)` for each item, in order, computed in several threads.
-
-    An exception in `work` is raised in its turn; the remaining items are dropped.
-    """
-    if threads == 1:
-        yield from map(work, items)
-        return
-    waiting: deque[Future[_Result]] = deque()
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="digitnn-pictures")
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > MAX_WAITING_PER_THREAD * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)

@@ -7,13 +7,10 @@ sheet: then the page network says where the digit is.
 
 from collections.abc import Sequence
 
-import numpy as np
-
+from digitnn.errors import PictureError
 from digitnn.reader.digit_classifier import ClassifyImages
 from digitnn.reader.glyphs import Glyph
-from digitnn.reader.ink.components import bounding_box, enlarge_box
-from digitnn.reader.ink.ink import find_ink
-from digitnn.reader.ink.normalise import MAX_DIGIT_INK_SIDE, choose_digit, image_from_ink
+from digitnn.reader.ink.normalise import normalise
 from digitnn.reader.input.opening import Picture
 from digitnn.reader.page.search import find_glyphs
 from digitnn.reader.page.second_look import PageNetworks, classify_glyphs
@@ -81,10 +78,8 @@ def surer_of(glyph: Glyph, whole: Glyph | None) -> Glyph:
 
 def whole_ink(picture: Picture, classify: ClassifyImages) -> Glyph | None:
     """Return all ink of a picture as one glyph; None if there is none, or only scattered ink."""
-    found = find_ink(picture.grey, MAX_DIGIT_INK_SIDE)
-    digit = choose_digit(found.ink) if not found.blank else np.zeros((1, 1), bool)
-    if not digit.any():
+    try:
+        found = normalise(picture)
+    except PictureError:  # no ink
         return None
-    image = image_from_ink(found.ink, digit)[0]
-    box = enlarge_box(bounding_box(digit), found.reduction, picture.grey.shape)
-    return Glyph(image, box, classify(image[None])[0])
+    return Glyph(found.image, found.box, classify(found.image[None])[0])

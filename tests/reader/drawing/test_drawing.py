@@ -116,8 +116,10 @@ def test_the_input_of_the_network_is_shown_unchanged():
 @pytest.mark.parametrize("n", [0, 1, 3, MAX_CARDS + 5])
 def test_the_sheet_grows_with_the_number_of_digits(n):
     digits = tuple(a_digit(k % 10 or None, 0.9) for k in range(n))
-    sheet = explain(picture(500, 100), Reading("7" * n, digits, ("a note",) * 50), 0.5)
+    notes = tuple(f"pixels from -{k}.42421 to 2.8215 scaled to 0..255" for k in range(9))
+    sheet = explain(picture(500, 100), Reading("7" * n, digits, notes), 0.5)
     assert sheet.width == 1192
+    assert (np.asarray(sheet)[:, -32:] == 255).all()
     rows = -(-min(n, MAX_CARDS) // 2)
     assert sheet.height >= 800 + 236 * rows
     assert sheet.height < 1100 + 270 * rows

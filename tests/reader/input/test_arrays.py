@@ -134,6 +134,7 @@ SHAPES = {
     "1 h w 3": np.repeat(GREY[None, ..., None], 3, axis=3),
     "1 3 h w": np.repeat(GREY[None, None], 3, axis=1),
     "h w 4": np.dstack([GREY] * 3 + [np.full_like(GREY, 255)]),
+    "1 4 h w": np.stack([GREY] * 3 + [np.full_like(GREY, 255)])[None],
     "columns first": np.asfortranarray(GREY),
     "every second": np.repeat(np.repeat(GREY, 2, axis=0), 2, axis=1)[::2, ::2],
 }

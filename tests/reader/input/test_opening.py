@@ -20,6 +20,7 @@ from PIL import Image
 from digitnn.errors import PictureError
 from digitnn.reader.input.opening import Limits, open_picture
 from digitnn.reader.input.pages import pages_of
+from digitnn.reader.input.signatures import looks_like_picture
 from digitnn.wording import error_text
 
 GREY = five(40)
@@ -205,6 +206,18 @@ def test_threads_open_pictures_side_by_side():
         pictures = list(pool.map(open_picture, data * 10))
     for n, picture in enumerate(pictures):
         assert_array_equal(picture.grey, np.roll(GREY, n % 9))
+
+
+@pytest.mark.parametrize("kind", SAVED)
+def test_files_are_known_as_pictures_by_more_than_two_letters(kind):
+    head = saved(Image.fromarray(GREY), kind)[:16]
+    assert looks_like_picture(head) == (kind not in ("BMP", "PPM"))
+
+
+def test_only_still_pictures_are_known_among_files():
+    assert looks_like_picture(b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00")
+    for head in (b"\x00\x00\x00\x18ftypisom", b"RIFF\x00\x00\x00\x00WAVEfmt ", b"%PDF-1.7", b""):
+        assert not looks_like_picture(head)
 
 
 WHOLE = {kind: saved(Image.fromarray(GREY), kind) for kind in SAVED}

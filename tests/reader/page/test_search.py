@@ -12,6 +12,7 @@ from digitnn.reader.page.search import (
     FREE_OVERLAP,
     LARGEST_FACTOR,
     MARGIN,
+    MAX_CROPS,
     MIN_CLOSER_CELLS,
     MIN_SCORE,
     MOST_PIXELS,
@@ -42,11 +43,14 @@ def framed(shape: tuple[int, int], factor: float) -> tuple[int, int]:
         ((700, 500), 1, 11),  # exactly as many pixels as are looked at first
         ((701, 500), 1 / 2, 9),
         ((3000, 4000), 1 / 8, 10),
-        ((7, 40_000), 1, 22),
+        ((7, 30_000), 1, 4),
+        ((30_000, 7), 1, 4),
+        ((7, 40_000), 1 / 2, 2),  # most of a strip's page are margins
+        ((5, 1_000_000), 1 / 32, 1),
     ],
 )
 def test_each_page_has_half_the_pixels_of_the_one_before(shape, first, count):
-    """Until the longer side is 20 pixels or a little more."""
+    """Until the longer side, or ten times the shorter, is 20 pixels or a little more."""
     assert FIRST_PIXELS == 700 * 500
     network = Asking()
     assert len(find_glyphs(paper(*shape), network)) == 0
@@ -124,9 +128,13 @@ def test_closer_looks_end_and_none_is_larger_than_allowed(shape):
         h, w = page.shape
         assert (h % 16, w % 16) == (0, 0)
         assert (h - 2 * MARGIN - 16) * (w - 2 * MARGIN - 16) <= MOST_PIXELS
+        assert h * w <= 2 * MOST_PIXELS  # also of a strip, which is mostly margins
     closest = max(page.shape[1] for page in network.seen)
     assert closest <= framed(shape, LARGEST_FACTOR)[1]
-    if LARGEST_FACTOR**2 * np.prod(shape) < MOST_PIXELS:
+    if (
+        min(shape) > 2 * MARGIN / LARGEST_FACTOR
+        and LARGEST_FACTOR**2 * np.prod(shape) < MOST_PIXELS
+    ):
         assert closest == framed(shape, LARGEST_FACTOR)[1]
 
 
@@ -239,3 +247,12 @@ def test_a_page_without_content_has_no_border():
     assert without_border(paper(7, 9)) == (0, 0, 9, 7)
     full = np.random.default_rng(0).integers(0, 256, (7, 9), np.uint8)
     assert without_border(full) == (0, 0, 9, 7)
+
+
+def test_borders_inside_borders_end_after_some_crops():
+    """Each row and the column below it are plain once what lies before them is left out."""
+    assert MAX_CROPS == 16
+    grey = np.zeros((600, 600), np.uint8)
+    for k in range(600):
+        grey[k, k:] = 255
+    assert without_border(grey) == (8, 8, 592, 593)

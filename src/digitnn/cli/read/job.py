@@ -14,9 +14,11 @@ from digitnn.atomic_files import replace_file
 from digitnn.cli.read.inputs import PictureFile
 from digitnn.errors import PictureError, UsageError
 from digitnn.machine.blas import one_core_blas
+from digitnn.machine.in_order import map_in_order
 from digitnn.machine.resources import threads
 from digitnn.reader.input.opening import Picture
-from digitnn.reader.reader import Reader, Reading, map_in_order
+from digitnn.reader.input.signatures import PICTURE_SUFFIXES
+from digitnn.reader.reader import Reader, Reading
 from digitnn.reader.results import PictureResult, read_pages
 
 MIN_PROGRESS_FILES = 50
@@ -44,19 +46,22 @@ class Drawings:
             )
         if self.is_file and out.exists() and Path(paths[0]).exists() and out.samefile(paths[0]):
             raise UsageError(f"{out} is the picture that is read: choose another file")
-        if not self.is_file and out.is_file():
-            raise UsageError(f"{out} is a file: name a .png or a folder")
+        is_folder = out.is_dir() or out.suffix.lower() not in PICTURE_SUFFIXES
+        if not self.is_file and (out.is_file() or not is_folder):
+            raise UsageError(f"{out}: drawings are PNGs: name a .png or a folder")
 
     @cached_property
     def _stems(self) -> list[str]:
         """The file names without suffix, numbered if several are equal."""
         times: Counter[str] = Counter()
-        stems = []
+        stems: dict[str, None] = {}
         for path in self.paths:
-            stem = "stdin" if path == "-" else Path(path).stem
-            times[stem] += 1
-            stems.append(stem if times[stem] == 1 else f"{stem}-{times[stem]}")
-        return stems
+            stem = name = "stdin" if path == "-" else Path(path).stem
+            while name in stems:
+                times[stem] += 1
+                name = f"{stem}-{times[stem] + 1}"
+            stems[name] = None
+        return list(stems)
 
     @property
     def is_file(self) -> bool:

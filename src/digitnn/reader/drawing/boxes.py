@@ -19,6 +19,9 @@ FRAME_COLOUR = "#e6e6e6"
 MIN_BOX_HEIGHT = 56
 """Pictures are enlarged until the median box has this height in pixels, so that labels fit."""
 
+LABEL_MARGIN = 3
+"""Pixels above and below the text of a label."""
+
 MIN_DRAWING_SIDE, MAX_DRAWING_SIDE = 480, 2400
 """Limits of a drawing's longest side, as far as integer scales reach them."""
 
@@ -103,10 +106,10 @@ def _draw_digit(pen: ImageDraw.ImageDraw, digit: Digit, edges: Sequence[int], le
     pen.rectangle(
         (left - line, top - line, right + line - 1, bottom + line - 1), None, colour, line
     )
-    middle = (left + right) / 2
-    _label(pen, digit.character, letter, colour, middle, above=top - line)
+    middle, room = (left + right) / 2, line + LABEL_MARGIN
+    _label(pen, digit.character, letter, colour, (middle, top - room), "mb")
     share = f"{100 * digit.confidence:.0f}%"
-    _label(pen, share, max(9, letter * 5 // 9), colour, middle, below=bottom + line)
+    _label(pen, share, max(9, letter * 5 // 9), colour, (middle, bottom + room), "mt")
 
 
 def _label(
@@ -114,13 +117,11 @@ def _label(
     text: str,
     letter: int,
     colour: str,
-    middle: float,
-    above: int = 0,
-    below: int | None = None,
+    at: tuple[float, float],
+    anchor: str,
 ) -> None:
-    """Write white text on a plate of `colour`, ending at row `above` or beginning at `below`."""
-    x0, y0, x1, y1 = pen.textbbox((0, 0), text, default_font(letter))
-    width, height = x1 - x0 + 8, y1 - y0 + 6
-    left, top = middle - width / 2, above - height if below is None else below
-    pen.rectangle((left, top, left + width - 1, top + height - 1), colour)
-    pen.text((left + 4 - x0, top + 3 - y0), text, "white", default_font(letter))
+    """Write white text on a plate of `colour`; `anchor` as in Pillow: the part of it at `at`."""
+    x0, y0, x1, y1 = pen.textbbox(at, text, default_font(letter), anchor)
+    plate = (x0 - 4, y0 - LABEL_MARGIN, x1 + 3, y1 + LABEL_MARGIN - 1)
+    pen.rectangle(plate, colour)
+    pen.text(at, text, "white", default_font(letter), anchor)

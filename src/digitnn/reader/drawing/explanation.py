@@ -4,6 +4,8 @@ the picture -> its ink -> its boxes; then for each digit
 the part of the picture -> 28 x 28 -> a bar for each digit and for "no digit"
 """
 
+from textwrap import wrap
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
@@ -32,6 +34,9 @@ WIDE_PANEL_SIZE = (CONTENT_WIDTH - 2, 200)
 CARD_COLUMNS, CARD_SIZE = 2, (552, 236)
 """Each digit has a card: cards per row, width and height of one."""
 
+MAX_NOTE_LETTERS = 140
+"""A line of notes with so many letters fits between the margins."""
+
 THUMBNAIL_SIDE = 112
 """Side of a digit's part of the picture and of its image: four times 28."""
 
@@ -41,7 +46,7 @@ def explain(picture: Picture, reading: Reading, min_confidence: float) -> Image.
     shown = reading.digits[:MAX_CARDS]
     found = find_ink(picture.grey, MAX_DIGIT_INK_SIDE)
     panels = _panels(picture, found, reading)
-    notes = _wrapped(_notes(found, reading, min_confidence))
+    notes = wrap(_notes(found, reading, min_confidence), MAX_NOTE_LETTERS)
     cards = panels.height + GAP
     ending = cards + -(-len(shown) // CARD_COLUMNS) * (CARD_SIZE[1] + GAP)
     sheet = Image.new("RGB", (CONTENT_WIDTH + 2 * MARGIN, 150 + ending + len(notes) * 24), "white")
@@ -77,7 +82,7 @@ def _panels(picture: Picture, found: Ink, reading: Reading) -> Image.Image:
         ("2  its ink", Image.fromarray(ink)),
         ("3  the digits found", draw_boxes(picture, reading, size)),
     )
-    fitted = [_framed(_fitted(image, size)) for _, image in panels]
+    fitted = [_framed(image, size) for _, image in panels]
     step = 30 + max(image.height for image in fitted) + (GAP if wide else 0)
     drawn = Image.new("RGB", (CONTENT_WIDTH, 3 * step - GAP if wide else step), "white")
     pen = ImageDraw.Draw(drawn)
@@ -95,12 +100,9 @@ def _card(number: int, digit: Digit, picture: Picture, min_confidence: float) ->
     pen.rectangle((0, 0, CARD_SIZE[0] - 1, CARD_SIZE[1] - 1), None, RULE)
     pen.rectangle((0, 0, 5, CARD_SIZE[1] - 1), colour_of(digit))
     pen.text((20, 12), f"{number}.  {digit.verdict}", colour_of(digit), default_font(20))
-    seen = Image.fromarray(digit.image).resize(
-        (THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.NEAREST
-    )
-    part = _fitted(_part(picture, digit), (THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    part, seen = _part(picture, digit), Image.fromarray(digit.image)
     for left, image, caption in ((20, part, "in the picture"), (152, seen, "for the network")):
-        card.paste(_framed(image), (left, 62))
+        card.paste(_framed(image, (THUMBNAIL_SIDE, THUMBNAIL_SIDE)), (left, 62))
         pen.text((left, 68 + THUMBNAIL_SIDE), caption, GREY_TEXT, default_font(14))
     _bars(pen, digit, min_confidence)
     return card
@@ -138,29 +140,12 @@ def _part(picture: Picture, digit: Digit) -> Image.Image:
     """Return the picture inside the box, with a margin of a tenth."""
     left, top, right, bottom = digit.box
     margin = max(1, max(right - left, bottom - top) // 10)
-    above, before = max(top - margin, 0), max(left - margin, 0)
-    part = picture.grey[above : bottom + margin, before : right + margin]
-    return Image.fromarray(np.ascontiguousarray(part))
+    y, x = max(top - margin, 0), max(left - margin, 0)
+    return Image.fromarray(picture.grey[y : bottom + margin, x : right + margin])
 
 
-def _fitted(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Scale to fit, keeping the aspect ratio; enlarged pixels stay visible."""
+def _framed(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Scale to fit, keeping the aspect ratio, and frame; enlarged pixels stay visible."""
     enlarged = image.width <= size[0] and image.height <= size[1]
     how = Image.Resampling.NEAREST if enlarged else Image.Resampling.BOX
-    return ImageOps.contain(image.convert("RGB"), size, how)
-
-
-def _framed(image: Image.Image) -> Image.Image:
-    return ImageOps.expand(image.convert("RGB"), 1, RULE)
-
-
-def _wrapped(text: str) -> list[str]:
-    """Break the text into lines that fit between the margins."""
-    lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if default_font(16).getlength(longer) > CONTENT_WIDTH:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return lines
+    return ImageOps.expand(ImageOps.contain(image.convert("RGB"), size, how), 1, RULE)

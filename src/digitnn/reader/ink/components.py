@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32, Int64
+from jaxtyping import Bool, Float64, Int32, Int64, Shaped
 from numpy import ndarray
 
 Box: TypeAlias = tuple[int, int, int, int]
@@ -21,16 +21,11 @@ class Components:
     """labels: 0 for paper, 1..m for the components; boxes: as `Box`, one a row."""
 
     labels: Int32[ndarray, "h w"]
-    areas: Int64[ndarray, " m"]
     boxes: Int64[ndarray, "m 4"]
 
-    def sums(self, values: Float32[ndarray, "h w"]) -> Float64[ndarray, " m"]:
+    def sums(self, values: Shaped[ndarray, "h w"]) -> Float64[ndarray, " m"]:
         """Return the sum of `values` over each component."""
-        return np.bincount(self.labels.ravel(), values.ravel(), len(self.areas) + 1)[1:]
-
-    def counts(self, where: Bool[ndarray, "h w"]) -> Int64[ndarray, " m"]:
-        """Return the number of pixels of each component that are also in `where`."""
-        return np.bincount(self.labels[where], minlength=len(self.areas) + 1)[1:]
+        return np.bincount(self.labels.ravel(), values.ravel(), len(self.boxes) + 1)[1:]
 
     def mask(self, chosen: Bool[ndarray, " m"]) -> Bool[ndarray, "h w"]:
         """Return the pixels of the chosen components."""
@@ -44,39 +39,17 @@ def find_components(ink: Bool[ndarray, "h w"]) -> Components:
     to the lowest-numbered run that it is known to be connected to.
     """
     h, w = ink.shape
-    row, start, stop = find_ink_runs(ink)
-    parent = _join(len(row), *_touching(row, start, stop, w))
-    roots, number = np.unique(parent, return_inverse=True)
-    m = len(roots)
-    boxes = np.empty((m, 4), np.int64)
-    boxes[:, :2], boxes[:, 2:] = max(h, w), 0
-    for side, values in enumerate((start, row)):
-        np.minimum.at(boxes[:, side], number, values)
-    for side, values in enumerate((stop, row + 1)):
-        np.maximum.at(boxes[:, 2 + side], number, values)
-    areas = np.bincount(number, stop - start, m).astype(np.int64)
-    return Components(paint_runs(row, start, stop, number + 1, (h, w)), areas, boxes)
-
-
-def find_ink_runs(
-    ink: Bool[ndarray, "h w"],
-) -> tuple[Int64[ndarray, " r"], Int64[ndarray, " r"], Int64[ndarray, " r"]]:
-    """Return row, start and stop (exclusive) of each horizontal run of ink, in row-major order."""
     edges = np.diff(np.pad(ink, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    row, start = np.nonzero(edges == 1)
-    return row, start, np.nonzero(edges == -1)[1]
-
-
-def paint_runs(
-    row: ndarray, start: ndarray, stop: ndarray, values: ndarray, shape: tuple[int, int]
-) -> Int32[ndarray, "h w"]:
-    """Return an array of `shape` with the value of each run at its pixels, 0 elsewhere."""
-    h, w = shape
-    # Cumulative sums of +value at the start of a run and -value at its end.
-    steps = np.zeros((h, w + 1), np.int32)
-    steps[row, start] = values
-    np.subtract.at(steps, (row, stop), values)
-    return np.cumsum(steps[:, :w], axis=1, dtype=np.int32)
+    (row, start), stop = np.nonzero(edges == 1), np.nonzero(edges == -1)[1]  # stop is exclusive
+    roots, number = np.unique(_join(len(row), *_touching(row, start, stop, w)), return_inverse=True)
+    boxes = np.tile([w, h, 0, 0], (len(roots), 1))
+    np.minimum.at(boxes[:, 0], number, start)
+    np.minimum.at(boxes[:, 1], number, row)
+    np.maximum.at(boxes[:, 2], number, stop)
+    np.maximum.at(boxes[:, 3], number, row + 1)
+    labels = np.zeros((h, w), np.int32)
+    labels[ink] = np.repeat(number + 1, stop - start)  # pixels and runs are in row-major order
+    return Components(labels, boxes)
 
 
 def _touching(
@@ -109,13 +82,6 @@ def _join(runs: int, upper: ndarray, lower: ndarray) -> Int64[ndarray, " r"]:
         parent = parent[parent]
         if np.array_equal(parent, before):
             return parent
-
-
-def touch_border(boxes: Int64[ndarray, "m 4"], shape: Sequence[int]) -> Bool[ndarray, " m"]:
-    """Return which boxes touch the border of a map of `shape`."""
-    h, w = shape
-    touches = (boxes[:, :2] == 0).any(axis=1) | (boxes[:, 2:] == [w, h]).any(axis=1)
-    return np.asarray(touches)
 
 
 def bounding_box(mask: Bool[ndarray, "h w"]) -> Box:

@@ -175,27 +175,22 @@ def box_mean(values: Float32[ndarray, "h w"], radius: int) -> Float32[ndarray, "
     """Return the mean over squares of side 2 radius + 1; border pixels are repeated outside."""
     if radius == 0:
         return values.copy()
-    size = 2 * radius + 1
-    for axis in (0, 1):
-        margins = [(0, 0), (0, 0)]
-        margins[axis] = (radius + 1, radius)
-        sums = np.cumsum(np.pad(values, margins, mode="edge"), axis=axis, dtype=np.float64)
-        ends, starts = [slice(None)] * 2, [slice(None)] * 2
-        ends[axis], starts[axis] = slice(size, None), slice(None, -size)
-        values = ((sums[tuple(ends)] - sums[tuple(starts)]) / size).astype(np.float32)
+    size, margins = 2 * radius + 1, ((radius + 1, radius), (0, 0))
+    for _ in range(2):  # down the columns, then along the rows
+        sums = np.cumsum(np.pad(values, margins, mode="edge"), axis=0, dtype=np.float64)
+        values = ((sums[size:] - sums[:-size]) / size).astype(np.float32).T
     return values
 
 
 def dilate_by_square(values: Float32[ndarray, "h w"], size: int) -> Float32[ndarray, "y x"]:
     """Return the maximum of every square of side `size` that fits, in log2(size) steps."""
-    for axis in (0, 1):
-        line = np.moveaxis(values, axis, 0)
+    for _ in range(2):  # down the columns, then along the rows
         covered = 1
         while covered < size:
             shift = min(covered, size - covered)
-            line = np.maximum(line[:-shift], line[shift:])
+            values = np.maximum(values[:-shift], values[shift:])
             covered += shift
-        values = np.moveaxis(line, 0, axis)
+        values = values.T
     return values
 
 

@@ -16,13 +16,7 @@ from PIL import Image
 
 from digitnn.data.dataset import DIGIT_SIDE, SIDE
 from digitnn.errors import PictureError
-from digitnn.reader.ink.components import (
-    Box,
-    bounding_box,
-    enlarge_box,
-    find_components,
-    touch_border,
-)
+from digitnn.reader.ink.components import Box, bounding_box, enlarge_box, find_components
 from digitnn.reader.ink.ink import dilate_by_square, find_ink
 from digitnn.reader.input.opening import Picture
 
@@ -95,8 +89,9 @@ def choose_digit(ink: Float32[ndarray, "y x"]) -> Bool[ndarray, "y x"]:
     """
     found = find_components(ink > EDGE_INK)
     weights = found.sums(ink)
-    touches = touch_border(found.boxes, ink.shape)
-    has_core = (found.counts(ink > CORE_INK) > 0) & ~_are_border_strips(found.boxes, *ink.shape)
+    h, w = ink.shape
+    touches = (found.boxes == [0, 0, w, h]).any(axis=1)
+    has_core = (found.sums(ink > CORE_INK) > 0) & ~_are_border_strips(found.boxes, h, w)
     counted = weights * has_core / np.where(touches, 3, 1)
     kept = counted >= counted.max() / 10
     if not counted.any() or weights[kept].max() < MIN_LARGEST_SHARE * weights.sum():
@@ -124,30 +119,20 @@ def _are_dots(
 ) -> Bool[ndarray, " m"]:
     """Return which boxes are about as large as `ink`'s strokes are wide, above or below `digit`."""
     left, top, right, bottom = digit
-    height = bottom - top
-    sides = boxes[:, 2:] - boxes[:, :2]
-    min_side, max_side = (factor * stroke_width(ink) for factor in DOT_STROKE_WIDTHS)
+    sides = (boxes[:, 2:] - boxes[:, :2]) / stroke_width(ink)
+    are_small = ((sides >= DOT_STROKE_WIDTHS[0]) & (sides <= DOT_STROKE_WIDTHS[1])).all(axis=1)
     middle = (boxes[:, 0] + boxes[:, 2]) / 2
-    above, below = top - boxes[:, 3], boxes[:, 1] - bottom
-    return (
-        (sides >= min_side).all(axis=1)
-        & (sides <= max_side).all(axis=1)
-        & (middle >= left)
-        & (middle <= right)
-        & (np.maximum(above, below) >= 0)
-        & (np.maximum(above, below) <= height / 2)
-    )
+    gap = np.maximum(top - boxes[:, 3], boxes[:, 1] - bottom)
+    are_near = (middle >= left) & (middle <= right) & (gap >= 0) & (gap <= (bottom - top) / 2)
+    return are_small & are_near
 
 
 def crop_to_square(ink: Float32[ndarray, "y x"], box: Box) -> Float32[ndarray, "s s"]:
     """Return the ink in `box`, centred in the smallest square that holds it; the rest is paper."""
     left, top, right, bottom = box
-    h, w = bottom - top, right - left
-    side = max(h, w)
-    square = np.zeros((side, side), np.float32)
-    y, x = (side - h) // 2, (side - w) // 2
-    square[y : y + h, x : x + w] = ink[top:bottom, left:right]
-    return square
+    part = ink[top:bottom, left:right]
+    gaps = [max(part.shape) - side for side in part.shape]
+    return np.pad(part, [(gap // 2, gap - gap // 2) for gap in gaps])
 
 
 def stroke_width(ink: Float32[ndarray, "y x"]) -> float:
@@ -174,9 +159,9 @@ def thicken_thin_strokes(
         return square, ()
     fine = _resample_finely(square)
     pixel = DIGIT_SIDE / len(fine)
-    radius = round((MIN_STROKE_WIDTH / pixel - stroke_width(fine)) / 2)
+    radius = max(round((MIN_STROKE_WIDTH / pixel - stroke_width(fine)) / 2), 0)
     note = f"strokes thickened from {width:.1f} to {MIN_STROKE_WIDTH:.1f} pixels of the image"
-    return dilate_by_disc(np.pad(fine, max(radius, 0)), max(radius, 0)), (note,)
+    return dilate_by_disc(np.pad(fine, radius), radius), (note,)
 
 
 def _resample_finely(square: Float32[ndarray, "s s"]) -> Float32[ndarray, "f f"]:

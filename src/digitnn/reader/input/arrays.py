@@ -160,7 +160,7 @@ def as_picture(
     `PictureError` for others, such as a batch, and for (3, 28, 28) and (4, 28, 28), which may be
     a batch or channels.
     """
-    if array.ndim == 3 and _has_channels_first(array.shape) and array.shape[1:] == (SIDE, SIDE):
+    if array.shape in ((3, SIDE, SIDE), (4, SIDE, SIDE)):
         raise PictureError(
             f"{name}: {describe(array)} may be {array.shape[0]} images or the channels of one; "
             "read_many reads images, np.moveaxis(array, 0, -1) makes it one colour picture"
@@ -231,12 +231,8 @@ def _layout(array: ndarray) -> ndarray | None:
             return array[..., 0]
         if array.shape[2] in (2, 3, 4):
             return array
-        return np.moveaxis(array, 0, -1) if _has_channels_first(array.shape) else None
+        return np.moveaxis(array, 0, -1) if len(array) in (3, 4) else None
     return array if array.ndim == 2 else None
-
-
-def _has_channels_first(shape: tuple[int, ...]) -> bool:
-    return shape[0] in (3, 4) and shape[2] > 4
 
 
 def describe(array: ndarray) -> str:

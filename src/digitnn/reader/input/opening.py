@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from io import BytesIO
-from math import prod
 from os import PathLike, fspath
 from pathlib import Path
 from threading import Lock
@@ -22,7 +21,8 @@ from typing import Any, BinaryIO, TypeAlias, cast
 import numpy as np
 from jaxtyping import Shaped, UInt8
 from numpy import ndarray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ExifTags import Base as ExifTag
 from PIL.JpegImagePlugin import JpegImageFile
 
 from digitnn.errors import PictureError
@@ -45,18 +45,6 @@ BytesLike: TypeAlias = bytes | bytearray | memoryview
 FileSource: TypeAlias = str | PathLike[str] | BytesLike | BinaryIO
 PictureSource: TypeAlias = FileSource | Image.Image | ArraySource
 """Everything that can be opened."""
-
-_EXIF_ORIENTATION = 0x0112
-_UPRIGHT_TRANSPOSE = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""The transposition that turns each EXIF orientation upright (EXIF 2.32, section 4.6.4 A)."""
 
 _PROCESS_STATE = Lock()
 """Guards Python's warning filters, Pillow's pixel cap and file descriptor 2. Pixels are decoded
@@ -143,7 +131,7 @@ def _open_pixels(
     _check_size(pixels.shape[1], pixels.shape[0], limits, f"{name}, {describe(pixels)}")
     grey, notes = scale.to_bytes(pixels, name), notes + scale.notes
     if grey.ndim == 3:
-        grey, more = image_luminance(Image.fromarray(np.ascontiguousarray(grey)), name)
+        grey, more = image_luminance(Image.fromarray(grey), name)
         notes += more
     return Picture(grey, name, notes)
 
@@ -215,7 +203,7 @@ def _decode(image: Image.Image, limits: Limits, name: str, frame: int = 0) -> Pi
             _check_size(*image.size, limits, name)
         with _without_stderr() if image.format == "TIFF" else nullcontext():
             grey, notes = image_luminance(image, name)
-        turn = _UPRIGHT_TRANSPOSE.get(_exif_orientation(image))
+        orientation = _exif_orientation(image)
     except PictureError:
         raise
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, EOFError, ...
@@ -223,8 +211,10 @@ def _decode(image: Image.Image, limits: Limits, name: str, frame: int = 0) -> Pi
         raise PictureError(f"{name}: damaged {kind} ({error_text(error)})") from None
     if frames > 1:
         notes += (f"page {frame + 1} of {frames}" if frame else f"the first of {frames} frames",)
-    if turn is not None:
-        grey = np.asarray(Image.fromarray(grey).transpose(turn))
+    if orientation in range(2, 9):
+        stored = Image.fromarray(grey)
+        stored.getexif()[ExifTag.Orientation] = orientation
+        grey = np.asarray(ImageOps.exif_transpose(stored))
         notes += ("turned upright, as its EXIF says",)
     return Picture(grey, name, notes)
 
@@ -244,14 +234,14 @@ def _exif_orientation(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 (upright) if absent. Pillow turns some formats by itself."""
     with _quiet_pillow():
         try:
-            return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+            return int(image.getexif().get(ExifTag.Orientation, 1))
         except Exception:  # damaged EXIF data do not make the picture unreadable
             return 1
 
 
 def _check_size(width: int, height: int, limits: Limits, name: str) -> None:
     size = f"{name}: {width} x {height} pixels"
-    if prod((width, height)) > limits.megapixels * 1e6:
+    if width * height > limits.megapixels * 1e6:
         raise PictureError(f"{size}; the limit is {limits.megapixels:g} megapixels, can be raised")
     if min(width, height) < limits.min_side:
         raise PictureError(f"{size}; expected at least {limits.min_side} each way")

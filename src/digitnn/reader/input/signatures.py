@@ -70,9 +70,9 @@ def detect_format(head: bytes, name: str) -> PictureFormat:
 def looks_like_picture(head: bytes) -> bool:
     """Return whether a file that begins with `head`, at least 16 bytes, is a supported picture.
 
-    For files found in folders. Ignores two-letter signatures, with which a text may begin too.
+    For files found in folders. Not by two letters as in BMP and PPM: a text may begin so too.
     """
-    if head.startswith(b"RIFF"):
-        return head[8:12] == b"WEBP"
-    long = [sign for kind in PICTURE_FORMATS for sign in kind.signatures if len(sign) > 2]
-    return head.startswith(tuple(long)) or (head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS)
+    try:
+        return detect_format(head, "").name not in ("BMP", "PPM")
+    except PictureError:
+        return False

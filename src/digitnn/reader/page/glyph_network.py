@@ -58,9 +58,8 @@ def windows(
 
     boxes: left, top, right, bottom in pixels of the page, which goes on in the tones of its border.
     """
-    if not len(boxes):
-        return np.empty((0, SIDE, SIDE), np.uint8)
-    found = np.stack([_window(grey, *box) for box in boxes.tolist()]).astype(np.float32)
+    each = [_window(grey, *box) for box in boxes.tolist()]
+    found = np.array(each, np.float32).reshape(-1, SIDE, SIDE)  # there may be none
     found -= found.mean(axis=(1, 2), keepdims=True)
     found *= SPREAD / np.maximum(found.std(axis=(1, 2), keepdims=True), LEAST_SPREAD)
     return np.clip(found + MIDDLE, 0, 255).astype(np.uint8)
@@ -81,14 +80,12 @@ def _window(
     columns, rows = (
         np.arange(floor(middle - half) - REACH, ceil(middle + half) + REACH) for middle in (x, y)
     )
-    inside = [index.clip(0, -(-side // factor) - 1)
-              for index, side in ((columns, grey.shape[1]), (rows, grey.shape[0]))]  # fmt: skip
-    (x0, x1), (y0, y1) = ((int(index[0]), int(index[-1]) + 1) for index in inside)
-    part = Image.fromarray(
-        np.ascontiguousarray(grey[y0 * factor : y1 * factor, x0 * factor : x1 * factor])
-    ).reduce(factor)
-    around = np.asarray(part)[(inside[1] - y0)[:, None], inside[0] - x0]
     area = (x - half - columns[0], y - half - rows[0], x + half - columns[0], y + half - rows[0])
+    h, w = (-(-side // factor) for side in grey.shape)
+    columns, rows = columns.clip(0, w - 1), rows.clip(0, h - 1)
+    x0, y0, x1, y1 = (int(i) for i in (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1))
+    part = Image.fromarray(grey[y0 * factor : y1 * factor, x0 * factor : x1 * factor])
+    around = np.asarray(part.reduce(factor))[(rows - y0)[:, None], columns - x0]
     method = Image.Resampling.BILINEAR
     return np.asarray(Image.fromarray(around).resize((SIDE, SIDE), method, box=area))
 
@@ -108,10 +105,4 @@ def load_glyph_network(folder: Path) -> ClassifyWindows:
             f"got one of {brief(' '.join(network.labels))}"
         )
     classifier = find_engine("scratch").classifier(network, params)
-
-    def classify(images: UInt8[ndarray, "n 40 40"]) -> Float32[ndarray, "n 17"]:
-        if not len(images):
-            return np.empty((0, len(network.labels)), np.float32)
-        return softmax(classifier.logits(images) / np.float32(network.temperature))
-
-    return classify
+    return lambda images: softmax(classifier.logits(images) / np.float32(network.temperature))

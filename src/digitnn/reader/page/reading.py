@@ -118,11 +118,9 @@ def _turn_back(line: Line, quarters: int, shape: tuple[int, int]) -> Line:
     """Return a line of the page turned anticlockwise, with boxes in pixels of the page itself."""
     glyphs = []
     for glyph in line.glyphs:
-        corners, (h, w) = np.reshape(glyph.box, (2, 2)), shape
-        for quarter in range(quarters):  # (x, y) of the turned page is (w - y, x) of the one before
-            before = w if (quarters - quarter) % 2 else h
-            corners = np.stack([before - corners[:, 1], corners[:, 0]], axis=1)
-        low, high = corners.min(axis=0), corners.max(axis=0)
-        box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
-        glyphs.append(replace(glyph, box=box))
+        left, top, right, bottom = glyph.box
+        for quarter in range(quarters, 0, -1):  # (x, y) was (width - y, x) before it
+            width = shape[quarter % 2]
+            left, top, right, bottom = width - bottom, left, width - top, right
+        glyphs.append(replace(glyph, box=(left, top, right, bottom)))
     return replace(line, glyphs=tuple(glyphs))

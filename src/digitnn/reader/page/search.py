@@ -21,6 +21,9 @@ a fiftieth of its side."""
 MOST_PIXELS = 2_500_000
 """Most pixels of a page that is looked at more closely."""
 
+MAX_STRIP_PIXELS = 1_000_000
+"""Most pixels of the first page of a strip, which consists mostly of the margins around it."""
+
 LARGEST_FACTOR = 2.0
 """A picture is enlarged at most so much; more shows nothing new."""
 
@@ -31,8 +34,14 @@ their characters are averaged."""
 LEAST_SIDE = 40
 """The last page's longest side is not below half of it: a digit that fills it is found."""
 
+MAX_ASPECT = 10
+"""No glyph that fills a strip is so many times as long as the strip is wide."""
+
 PLAIN = 12
 """A row or column with at most this range of grey levels shows nothing."""
+
+MAX_CROPS = 16
+"""A border may lie inside another one, as around a framed photo: each takes two crops."""
 
 MARGIN = 16
 """Pixels around a page, in the tone of its border: digits may touch the border of a picture."""
@@ -66,7 +75,7 @@ def find_glyphs(grey: UInt8[ndarray, "h w"], network: PageNetwork) -> Detections
     A plain border is left out: it shows nothing, but its edge may look like a long stroke.
     """
     left, top, right, bottom = without_border(grey)
-    found = _find_inside(np.ascontiguousarray(grey[top:bottom, left:right]), network)
+    found = _find_inside(grey[top:bottom, left:right], network)
     found.boxes[:] += np.array([left, top, left, top], np.float32)
     return found
 
@@ -75,7 +84,7 @@ def without_border(grey: UInt8[ndarray, "h w"]) -> Box:
     """Return the part of a picture inside its plain border; all of it if everything is plain."""
     h, w = grey.shape
     left, top, right, bottom = 0, 0, w, h
-    while True:
+    for _ in range(MAX_CROPS):
         part = grey[top:bottom, left:right]
         rows = np.flatnonzero(np.ptp(part, axis=1) > PLAIN)
         columns = np.flatnonzero(np.ptp(part, axis=0) > PLAIN)
@@ -87,16 +96,17 @@ def without_border(grey: UInt8[ndarray, "h w"]) -> Box:
             left, right = left + int(columns[0]), left + int(columns[-1]) + 1
         else:
             top, bottom = top + int(rows[0]), top + int(rows[-1]) + 1
+    return left, top, right, bottom
 
 
 def _find_inside(grey: UInt8[ndarray, "h w"], network: PageNetwork) -> Detections:
     h, w = grey.shape
     factor = LARGEST_FACTOR
-    while factor**2 * h * w > FIRST_PIXELS:
+    while factor**2 * h * w > FIRST_PIXELS or _pixels(h, w, factor) > MAX_STRIP_PIXELS:
         factor /= 2
     found = []
     smaller = factor / STEP
-    while smaller * max(h, w) >= LEAST_SIDE / 2:
+    while smaller * min(max(h, w), MAX_ASPECT * min(h, w)) >= LEAST_SIDE / 2:
         found.append(_look(grey, (0, 0, w, h), smaller, network)[0])
         smaller /= STEP
     region: Box | None = (0, 0, w, h)
@@ -106,10 +116,10 @@ def _find_inside(grey: UInt8[ndarray, "h w"], network: PageNetwork) -> Detection
         if factor >= LARGEST_FACTOR or region is None:
             break
         left, top, right, bottom = region
-        most = (MOST_PIXELS / ((right - left) * (bottom - top))) ** 0.5
-        if most < 1.3 * factor:
+        closer = min(2.0, (MOST_PIXELS / _pixels(bottom - top, right - left, factor)) ** 0.5)
+        if closer < 1.3:
             break
-        factor = min(2 * factor, most)
+        factor *= closer
     return merge(
         Detections(
             np.concatenate([glyphs.boxes for glyphs in found]),
@@ -119,12 +129,17 @@ def _find_inside(grey: UInt8[ndarray, "h w"], network: PageNetwork) -> Detection
     )
 
 
+def _pixels(h: int, w: int, factor: float) -> float:
+    """Return the pixels of a page; a strip counts as high or wide as the margins around it."""
+    return max(factor * h, 2 * MARGIN) * max(factor * w, 2 * MARGIN)
+
+
 def _look(
     grey: UInt8[ndarray, "h w"], region: Box, factor: float, network: PageNetwork
 ) -> tuple[Detections, Box | None]:
     """Return the glyphs of a region at one size, and the part to look at more closely, if any."""
     left, top, right, bottom = region
-    part = Image.fromarray(np.ascontiguousarray(grey[top:bottom, left:right]))
+    part = Image.fromarray(grey[top:bottom, left:right])
     size = (max(1, round(part.width * factor)), max(1, round(part.height * factor)))
     method = Image.Resampling.BOX if factor < 1 else Image.Resampling.BICUBIC
     page = np.asarray(part.resize(size, method) if factor != 1 else part)

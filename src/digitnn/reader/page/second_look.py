@@ -175,7 +175,7 @@ def glyph_image(grey: UInt8[ndarray, "h w"], box: Float32[ndarray, "4"]) -> UInt
     """Return the ink inside a box, normalised; blank if there is none. Other ink is left out."""
     longer = float(max(box[2] - box[0], box[3] - box[1]))
     left, top, right, bottom = whole_pixels(_grown(box, PAPER * longer + 2), grey.shape)
-    found = find_ink(np.ascontiguousarray(grey[top:bottom, left:right]), MAX_INK_SIDE)
+    found = find_ink(grey[top:bottom, left:right], MAX_INK_SIDE)
     inner = (_grown(box, SLACK * longer) - (left, top, left, top)) / found.reduction
     rows, columns = (np.arange(side) + 0.5 for side in found.ink.shape)
     inside = ((rows > inner[1]) & (rows < inner[3]))[:, None]

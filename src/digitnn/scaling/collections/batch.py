@@ -15,10 +15,10 @@ from digitnn.data.dataset import SIDE
 from digitnn.errors import PictureError
 from digitnn.reader.input.opening import Limits, Picture
 from digitnn.reader.input.pages import Page, pages_of
-from digitnn.reader.input.plain_png import is_plain_png, open_plain_pngs
 from digitnn.reader.reader import Reader, Reading
 from digitnn.reader.results import PictureResult
 from digitnn.scaling.collections.items import Content, Item, Selection
+from digitnn.scaling.collections.plain_png import is_plain_png, open_plain_pngs
 from digitnn.wording import error_text
 
 MAX_DARK_BORDER = 32

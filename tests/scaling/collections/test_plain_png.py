@@ -9,7 +9,7 @@ from pictures import as_png, five
 from PIL import Image, PngImagePlugin
 
 from digitnn.reader.input.opening import DEFAULT_LIMITS, open_bytes
-from digitnn.reader.input.plain_png import is_plain_png, open_plain_pngs
+from digitnn.scaling.collections.plain_png import is_plain_png, open_plain_pngs
 
 PLAIN = as_png(five(28))
 

@@ -132,17 +132,17 @@ RECIPES: Mapping[str, Recipe] = {
         ),
         _fast(
             name="cnn-98.7",
-            summary="98.7 % of the test digits in the least time: a quarter of an epoch",
-            layers=STRIDED,
+            summary="98.7 % of the test digits in the least time: a fifth of an epoch",
+            layers=TWO_CONVOLUTIONS,
             epochs=1,
-            epoch_size=12_800,
+            epoch_size=9_216,
         ),
         _fast(
             name="cnn-fast",
             summary="99.0 % of the test digits in the least time: four tenths of an epoch",
             layers=STRIDED,
             epochs=1,
-            epoch_size=20_480,
+            epoch_size=19_456,
             augmentation=Shift(1),
         ),
         _fast(

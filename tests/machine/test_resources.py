@@ -12,7 +12,6 @@ from digitnn.engines.scratch import blocks
 from digitnn.errors import UsageError
 from digitnn.machine import resources
 from digitnn.machine.blas import one_core_blas
-from digitnn.machine.describe import describe_conditions
 from digitnn.machine.resources import THREAD_VARIABLES, threads, use_resources
 
 
@@ -128,30 +127,49 @@ def test_a_run_says_with_how_many_threads_it_was_trained(digitnn: CommandLine):
 
 
 def test_a_run_says_in_which_precision_it_was_trained(digitnn: CommandLine):
-    options = ("--engine", "pytorch", "--epochs", "1", "--out", "run")
-    assert digitnn("train", "classic", *options, "--precision", "bfloat16").code == 0
-    machine = json.loads(Path("run/recipe.json").read_text())["machine"]
-    assert machine["precision"] == "bfloat16"
-    assert describe_conditions()["precision"] == "bfloat16"
-    assert digitnn("evaluate", "run").code == 0
-    assert describe_conditions()["precision"] == "float32"
+    options = ("--engine", "pytorch", "--epochs", "1")
+    assert digitnn("train", "mlp", *options, "--precision", "bfloat16", "--out", "low").code == 0
+    assert json.loads(Path("low/recipe.json").read_text())["precision"] == "bfloat16"
+    assert digitnn("train", "mlp", *options, "--out", "usual").code == 0
+    assert "precision" not in json.loads(Path("usual/recipe.json").read_text())
+    board = digitnn("leaderboard", "low", "usual", "--json").json()
+    assert [standing["n"] for standing in board["standings"]] == [1, 1]  # not two seeds of one
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("before", "after", "words"),
     [
-        (["--precision", "bflaot16"], ["unknown precision 'bflaot16'", "did you mean 'bfloat16'"]),
-        (["--precision", "bfloat16"], ["written from scratch", "float32", "--engine pytorch"]),
+        (["--precision", "bfloat16"], [], 'precision was "bfloat16" and is "float32"'),
+        ([], ["--precision", "bfloat16"], 'precision was "float32" and is "bfloat16"'),
     ],
 )
-def test_a_precision_that_the_engine_has_not_is_one_line(options, words, digitnn: CommandLine):
-    done = digitnn("train", "classic", "--engine", "scratch", *options)
+def test_a_training_is_not_resumed_in_another_precision(before, after, words, digitnn: CommandLine):
+    options = ("--engine", "pytorch", "--epochs", "2", "--out", "run")
+    done = digitnn("train", "mlp", *options, *before, "--max-seconds", "0.000001")
+    assert done.code == 0
+    again = digitnn("train", "mlp", *options, *after, "--resume")
+    assert_one_error_line(again, 1, "run is another training", words)
+    assert digitnn("train", "mlp", *options, *before, "--resume").code == 0
+
+
+@pytest.mark.parametrize(
+    ("recipe", "engine", "precision", "words"),
+    [
+        ("cnn", "pytorch", "bflaot16", ["'bflaot16'", "did you mean 'bfloat16'"]),
+        ("cnn", "scratch", "bfloat16", ["written from scratch", "float32", "--engine pytorch"]),
+        ("classic", "pytorch", "bfloat16", ["recipe classic", "all images in each step"]),
+    ],
+)
+def test_a_precision_without_effect_is_one_line(
+    recipe, engine, precision, words, digitnn: CommandLine
+):
+    done = digitnn("train", recipe, "--engine", engine, "--precision", precision)
     assert_one_error_line(done, 2, *words)
     assert not Path("runs").exists()
 
 
 def test_the_command_to_resume_repeats_the_precision(digitnn: CommandLine):
     options = ("--engine", "pytorch", "--precision", "bfloat16", "--out", "run")
-    done = digitnn("train", "classic", *options, "--max-seconds", "0.000001")
+    done = digitnn("train", "cnn-98.7", *options, "--max-seconds", "0.000001")
     assert done.code == 0
     assert "--precision bfloat16" in done.err

@@ -44,6 +44,7 @@ def changed(*changes):
         (("stopping.keep", "best"), ["keep last", "keep best"]),
         (("stopping.patience", 3), ["no patience", "patience 3"]),
         (("recipe.averaging", {"decay": 0.9, "every": 2}), ["no averaging", "averaging"]),
+        (("precision", "bfloat16"), ["float32", "bfloat16"]),
     ],
 )
 def test_a_setting_that_differs_is_named(change, words):

@@ -110,8 +110,8 @@ PrecisionOption = Annotated[
     typer.Option(
         "--precision",
         metavar="NAME",
-        help="Of the factors of PyTorch's products: float32, or bfloat16, twice as fast on "
-        "processors with AMX and on most GPUs.",
+        help="What PyTorch multiplies in: float32, or bfloat16, which is faster on processors with "
+        "AMX and slower on others.",
     ),
 ]
 DeviceOption = Annotated[

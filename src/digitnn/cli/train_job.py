@@ -15,7 +15,7 @@ from digitnn.data.formats.picture_options import PictureOptions
 from digitnn.engines.find import find_engine
 from digitnn.engines.micro_batches import MicroBatches
 from digitnn.errors import UsageError
-from digitnn.machine.resources import use_resources
+from digitnn.machine.resources import DEFAULT_PRECISION, use_resources
 from digitnn.recipes.overrides import with_fields
 from digitnn.recipes.recipe import EngineName, Recipe
 from digitnn.recipes.toml_reader import choose_recipe
@@ -45,7 +45,7 @@ DEFAULTS = {
     "keep": "last",
     "snapshots": False,
     "device": "auto",
-    "precision": "float32",
+    "precision": DEFAULT_PRECISION,
     "all_reduce": False,
     "fit": "pad",
     "skip_bad": False,
@@ -86,13 +86,10 @@ class TrainJob:
             asked = (options["engine"], wanted, options["all_reduce"])
             cut = session.cut_for(recipe, *asked, launch)
         engine: EngineName = "pytorch" if cut else recipe.engine(options["engine"])
-        precision = options["precision"]
-        use_resources(options["threads"] or (1 if cut else None), options["device"], precision)
-        if engine == "scratch" and precision != DEFAULTS["precision"]:
-            raise UsageError(
-                "the engine written from scratch multiplies in float32: leave out --precision, or "
-                "add --engine pytorch"
-            )
+        threads = options["threads"] or (1 if cut else None)
+        use_resources(threads, options["device"], options["precision"])
+        if options["precision"] != DEFAULT_PRECISION:
+            _check_precision(recipe, engine)
         find_engine(engine)
         path = options["out"] or default_path(recipe.name, engine, options["seed"])
         return cls(
@@ -160,3 +157,17 @@ class TrainJob:
         records = follow(training, f"{self.recipe.name} ({self.engine})")
         scalars = self._scalars
         return stop.until(log_scalars(training, records, scalars) if scalars else records)
+
+
+def _check_precision(recipe: Recipe, engine: EngineName) -> None:
+    """Raise `UsageError` if a training multiplies in float32 whatever is asked for."""
+    if recipe.is_full_batch:
+        raise UsageError(
+            f"recipe {recipe.name} takes all images in each step, and multiplies in float32: leave "
+            "out --precision, or choose a recipe with mini-batches, for example cnn"
+        )
+    if engine == "scratch":
+        raise UsageError(
+            "the engine written from scratch multiplies in float32: leave out --precision, or "
+            "add --engine pytorch"
+        )

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from digitnn.machine.resources import available_cores, device, precision, threads
+from digitnn.machine.resources import available_cores, device, threads
 
 PACKAGES = ("digitnn", "numpy", "scipy", "torch", "scikit-learn")
 
@@ -18,7 +18,6 @@ def describe_machine() -> dict[str, Any]:
         "cores": available_cores(),
         "threads": threads(),
         "device": device(),
-        "precision": precision(),
         "system": platform.platform(terse=True),
         "versions": _versions(),
         "commit": source_commit(),
@@ -26,8 +25,8 @@ def describe_machine() -> dict[str, Any]:
 
 
 def describe_conditions() -> dict[str, Any]:
-    """Return what equal bits require besides equal input: processor, settings, versions."""
-    settings = {"threads": threads(), "device": device(), "precision": precision()}
+    """Return what equal bits require besides equal input: processor, threads, device, versions."""
+    settings = {"threads": threads(), "device": device()}
     return {"processor": _processor(), **settings, **_versions()}
 
 

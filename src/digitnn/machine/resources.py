@@ -22,6 +22,7 @@ from digitnn.wording import brief, did_you_mean
 Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 Precision: TypeAlias = Literal["float32", "bfloat16"]
 
+DEFAULT_PRECISION: Precision = "float32"
 MAX_DEFAULT_THREADS = 8
 """The number of threads is at most this, unless the user asks for more. A step takes only a few
 milliseconds: the blocks of a batch occupy few threads, and PyTorch synchronises its threads dozens
@@ -36,21 +37,21 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 class _Chosen:
     threads: int | None = None
     device: Device = "auto"
-    precision: Precision = "float32"
+    precision: Precision = DEFAULT_PRECISION
 
 
 _chosen = _Chosen()
 
 
 def use_resources(
-    threads: int | None = None, device: str = "auto", precision: str = "float32"
+    threads: int | None = None, device: str = "auto", precision: str = DEFAULT_PRECISION
 ) -> None:
     """Set the threads, the device and the precision of engines created from now on.
 
     threads: None means the available cores, at most `MAX_DEFAULT_THREADS` or the lowest of
     `THREAD_VARIABLES`; device: where PyTorch computes, "auto" for an accelerator if there is one;
-    precision: of the factors of PyTorch's products in training. Parameters and sums are float32 in
-    any case.
+    precision: of the factors of PyTorch's products in training on mini-batches. Parameters and sums
+    are float32 in any case.
     Raises `UsageError` for an invalid value; whether the device exists is checked by the engine.
     """
     if threads is not None and not (type(threads) is int and 1 <= threads <= MAX_THREADS):
@@ -87,7 +88,7 @@ def device() -> Device:
 
 
 def precision() -> Precision:
-    """Return the precision of the factors of PyTorch's products in training."""
+    """Return the precision of the factors of PyTorch's products in training on mini-batches."""
     return _chosen.precision
 
 

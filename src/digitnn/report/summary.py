@@ -69,7 +69,7 @@ def _facts(measured: Measurements) -> list[tuple[str, str]]:
     return [
         ("Run", str(run.path)),
         ("Recipe", _recipe(measured)),
-        ("Engine", run.engine),
+        ("Engine", _engine(about, run.engine)),
         ("Seed", _seeds(about)),
         ("Parameters", f"{run.parameter_count():,}"),
         ("Training", _training(measured)),
@@ -82,6 +82,10 @@ def _facts(measured: Measurements) -> list[tuple[str, str]]:
         ("Machine", machine_words(machine)),
         ("Versions", versions_words(machine)),
     ]
+
+
+def _engine(about: Mapping[str, Any], name: str) -> str:
+    return f"{name}, products in {about['precision']}" if "precision" in about else name
 
 
 def _recipe(measured: Measurements) -> str:

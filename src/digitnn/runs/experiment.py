@@ -82,8 +82,7 @@ def load_training_data(
     options: how pictures become images; all_images: see `TrainingData`.
     """
     training_file = load(collection, "train", data_dir, options=options)
-    n_valid = min(10_000, len(training_file) // 6)
-    train, valid = split(training_file, n_valid, split_seed)
+    train, valid = split(training_file, shuffle_seed=split_seed)
     return TrainingData(collection, split_seed, train, valid, options, all_images)
 
 

@@ -1,7 +1,8 @@
 """Decide whether two trainings are the same, and name how they differ.
 
-A training is identified by recipe, engine, seed, stopping rule and data, and by the cut into
-micro-batches and the trained network that it starts from, if there are any.
+A training is identified by recipe, engine, seed, stopping rule and data, by the cut into
+micro-batches and the trained network that it starts from, if there are any, and by the precision of
+its products, if that is not float32.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import Any
 from digitnn.data.dataset import Dataset
 from digitnn.data.formats.picture_options import DEFAULT_OPTIONS, PictureOptions
 from digitnn.engines.micro_batches import CutsBatches
+from digitnn.machine.resources import DEFAULT_PRECISION, precision
 from digitnn.training.training import Training
 
 NOT_COMPARED = (
@@ -26,8 +28,8 @@ NOT_COMPARED = (
 """Fields that affect neither a step nor the epoch that is kept."""
 SETTINGS = ("recipe", "engine", "stopping", "data")
 """Fields that runs with different seeds share."""
-OPTIONAL_SETTINGS = ("micro_batches", "reduction", "from")
-"""Fields that only trainings on micro-batches, or from a trained network, have."""
+OPTIONAL_SETTINGS = ("micro_batches", "reduction", "from", "precision")
+"""Fields of trainings on micro-batches, from a trained network, or in a lower precision only."""
 MAX_NAMED_SETTINGS = 2
 """Settings that a run is named by in tables."""
 
@@ -43,9 +45,12 @@ def identify(
 
     The field `valid` is None if there is no validation split. A training on micro-batches has their
     number and how their gradients are added, but not the number of processes. data: the
-    collection's name; options: how its pictures became images.
+    collection's name; options: how its pictures became images. The precision is that of this
+    process, which only PyTorch's mini-batches follow.
     """
     cut = training.engine.micro_batches if isinstance(training.engine, CutsBatches) else None
+    chooses = engine == "pytorch" and not training.recipe.is_full_batch
+    lower = chooses and precision() != DEFAULT_PRECISION
     return {
         "recipe": training.recipe.to_json(),
         "engine": engine,
@@ -60,6 +65,7 @@ def identify(
         },
         **({"micro_batches": cut.count, "reduction": cut.reduction} if cut else {}),
         **({"from": training.start.to_json()} if training.start else {}),
+        **({"precision": precision()} if lower else {}),
     }
 
 
@@ -71,6 +77,9 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     known = {key: old.get(key) for key in new if key not in OPTIONAL_SETTINGS}
     before = dict(_leaves(known | {key: old[key] for key in OPTIONAL_SETTINGS if key in old}))
     after = dict(_leaves(new))
+    if "precision" in before.keys() | after.keys():
+        default = {"precision": json.dumps(DEFAULT_PRECISION)}
+        before, after = default | before, default | after
     return [
         f"{name} was {_short(before.get(name))} and is {_short(after.get(name))}"
         for name in sorted(before.keys() | after.keys())
@@ -129,6 +138,8 @@ def _worded(name: str, value: Any) -> str:
     words = kind.replace("_", " ")
     if name == "from":
         return f"from {value['path']}" if value else "from random weights"
+    if name == "precision":
+        return str(value or DEFAULT_PRECISION)
     if value is None:
         return f"no {words}"
     if isinstance(value, Mapping):

@@ -1,5 +1,7 @@
 """Where pictures come from: folders, patterns, tables, tars, buckets; and their bad input."""
 
+import os
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -48,6 +50,31 @@ def test_a_pattern_matches_as_in_a_shell(tmp_path, monkeypatch):
     assert paths("**/0001.png") == ["a/0001.png", "a/b/c/0001.png"]
     assert paths("a/**/c/000[0-9].png") == ["a/b/c/0000.png", "a/b/c/0001.png"]
     assert paths(f"{tmp_path}/a/b/*/*1.png") == [f"{tmp_path}/a/b/c/0001.png"]
+
+
+def test_a_name_that_is_not_utf_8_is_a_picture_like_others(tmp_path):
+    folder = write_folder(tmp_path / "scans", PNGS[:1])
+    name = os.fsdecode(b"\xff.png")
+    try:
+        (folder / name).write_bytes(PNGS[1])
+    except OSError:
+        pytest.skip("this file system has UTF-8 names only")
+    expected = [(f"{folder}/0000.png", PNGS[0]), (f"{folder}/{name}", PNGS[1])]
+    assert items_of(folder) == items_of(f"{folder}/**/*") == expected
+    assert items_of(folder / name) == expected[1:]
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path):
+    folder = write_folder(tmp_path / "scans", PNGS[:1])
+    other = write_folder(tmp_path / "other", PNGS[1:2])
+    (folder / "linked").symlink_to(other)
+    (folder / "back").symlink_to(tmp_path)
+    (folder / "itself").symlink_to(folder)
+    (folder / "nothing.png").symlink_to("nowhere")
+    (folder / "loop.png").symlink_to("loop.png")
+    expected = [(f"{folder}/0000.png", PNGS[0]), (f"{folder}/linked/0000.png", PNGS[1])]
+    back = [(f"{folder}/back/other/0000.png", PNGS[1])]
+    assert items_of(f"{folder}/**/*.png") == expected[:1] + back + expected[1:]
 
 
 def test_a_file_that_vanished_is_an_error_of_its_row(tmp_path):

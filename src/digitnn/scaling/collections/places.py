@@ -1,16 +1,21 @@
-"""Files and folders, on this machine or in a bucket, through pyarrow's file systems.
+"""Files and folders, on this machine or in a bucket.
 
+Buckets are listed by pyarrow. Folders of this machine are not: pyarrow stops at a name that is not
+UTF-8, and lists a folder again and again that holds a link to itself.
 A URI may hold credentials (`s3://key:secret@bucket/folder`). They are never in a message, a path or
 a file of the job: everything shown comes from `Place.show`.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from errno import ELOOP, ENOENT
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
@@ -98,11 +103,16 @@ class Place:
 
     def _type(self) -> str:
         with self.errors_named():
+            if self.uri is None:
+                path = Path(self.path)
+                return "File" if path.is_file() else "Directory" if path.is_dir() else "other"
             return str(self.filesystem.get_file_info(self.path).type.name)
 
     def entry(self) -> Entry:
         """Return the size of this file and when it was changed."""
         with self.errors_named():
+            if self.uri is None:
+                return _local_entry(self.path, Path(self.path).stat())
             return _entry(self.filesystem.get_file_info(self.path))
 
     def files(self, recursive: bool = False) -> list[Entry]:
@@ -110,15 +120,17 @@ class Place:
 
         With `recursive` those of all subfolders too.
         """
-        selector = import_pyarrow().fs.FileSelector(self.path, recursive=recursive)
-        base = len(self.path.rstrip("/")) + 1
         with self.errors_named():
-            found = self.filesystem.get_file_info(selector)
-        entries = [
-            _entry(info)
-            for info in found
-            if info.type.name == "File" and not _is_hidden(info.path[base:])
-        ]
+            if self.uri is None:
+                entries = list(_local_files(self.path, recursive))
+            else:
+                selector = import_pyarrow().fs.FileSelector(self.path, recursive=recursive)
+                base = len(self.path.rstrip("/")) + 1
+                entries = [
+                    _entry(info)
+                    for info in self.filesystem.get_file_info(selector)
+                    if info.type.name == "File" and not _is_hidden(info.path[base:])
+                ]
         return sorted(entries, key=lambda entry: entry.path)
 
     def matching(self) -> list[Entry]:
@@ -131,7 +143,7 @@ class Place:
             return []
         start = 0 if base == "." else len(base.rstrip("/")) + 1
         found = folder.files(recursive=len(pattern) > 1)
-        if base == ".":  # pyarrow lists ./a as "./a"
+        if base == ".":  # what is in it is listed as "./a"
             found = [replace(entry, path=entry.path.removeprefix("./")) for entry in found]
         return [entry for entry in found if _matches(entry.path[start:].split("/"), pattern)]
 
@@ -177,6 +189,37 @@ def _filesystem(uri: str | None) -> Any:
 
 def _entry(info: Any) -> Entry:
     return Entry(info.path, info.size or 0, info.mtime_ns or 0)
+
+
+def _local_entry(path: str, status: os.stat_result) -> Entry:
+    return Entry(path, status.st_size, status.st_mtime_ns)
+
+
+def _local_files(
+    folder: str, recursive: bool, above: tuple[os.stat_result, ...] = ()
+) -> Iterator[Entry]:
+    """Yield the files of a folder of this machine, without hidden ones. Raises `OSError`.
+
+    Links are followed, but for broken ones, and those to a folder in which they are.
+    """
+    above = (*above, Path(folder).stat())
+    with os.scandir(folder) as found:
+        for inside in found:
+            path = f"{folder.rstrip('/')}/{inside.name}"
+            if inside.name.startswith("."):
+                continue
+            try:
+                status = inside.stat()
+            except OSError as error:
+                if error.errno in (ENOENT, ELOOP):  # a link to nothing, or to itself
+                    continue
+                raise
+            if S_ISREG(status.st_mode):
+                yield _local_entry(path, status)
+                continue
+            known = any(os.path.samestat(status, one) for one in above)
+            if recursive and S_ISDIR(status.st_mode) and not known:
+                yield from _local_files(path, recursive, above)
 
 
 def _is_hidden(path: str) -> bool:

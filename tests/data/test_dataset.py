@@ -100,6 +100,13 @@ def test_the_last_images_validate() -> None:
     assert which(valid) == list(range(80, 100))
 
 
+def test_a_sixth_of_a_small_file_validates_and_at_most_ten_thousand_images() -> None:
+    assert [len(part) for part in split(numbered(100))] == [84, 16]
+    labels = np.arange(70_000, dtype=np.int64).astype(np.uint8) % 10
+    large = Dataset(np.zeros((70_000, 1, 1), np.uint8), labels, "large")
+    assert [len(part) for part in split(large)] == [60_000, 10_000]
+
+
 def test_a_split_seed_shuffles_and_loses_nothing() -> None:
     train, valid = split(numbered(100), 20, shuffle_seed=3)
     again, _ = split(numbered(100), 20, shuffle_seed=3)

@@ -189,11 +189,10 @@ def test_two_models_are_compared_on_the_validation_split(server, splits):
     found = server.get("/v1/compare?first=classic&second=cnn").json()
     valid = splits[1]
     right = {
-        name: np.tile(MODELS[name].logits(valid.images[:600]).argmax(axis=1), 17)[:10_000]
-        == valid.labels
+        name: MODELS[name].logits(valid.images).argmax(axis=1) == valid.labels
         for name in ("classic", "cnn")
     }
-    assert found["n"] == len(valid) == 10_000
+    assert found["n"] == len(valid) == 100
     assert found["both_right"] == (right["classic"] & right["cnn"]).sum()
     assert found["both_wrong"] == (~right["classic"] & ~right["cnn"]).sum()
     assert found["only_first"]["count"] == (right["classic"] & ~right["cnn"]).sum()

@@ -34,8 +34,17 @@ def test_an_address_that_is_not_ours_is_told(digitnn):
         assert_one_error_line(done, 2, f"cannot listen on {host}")
 
 
-@pytest.mark.parametrize("what", ["missing", "file", "empty", "damaged"])
-def test_a_model_that_is_no_run_is_told(digitnn, what):
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("missing", "no such folder"),
+        ("file", "is a file, not a run"),
+        ("empty", "it lacks network.json"),
+        ("damaged", "it lacks params.safetensors"),
+        ("ensemble", "is an ensemble, not one network"),
+    ],
+)
+def test_a_model_that_is_no_run_is_told(digitnn, what, words):
     path = Path("my-run")
     if what == "file":
         path.write_text("{}")
@@ -43,8 +52,10 @@ def test_a_model_that_is_no_run_is_told(digitnn, what):
         path.mkdir()
     if what == "damaged":
         (path / "network.json").write_text("{}")
+    if what == "ensemble":
+        (path / "members").mkdir()
     done = digitnn("serve", "--port", "0", "--model", str(path))
-    assert_one_error_line(done, 1, "my-run")
+    assert_one_error_line(done, 1, "my-run", words)
 
 
 @pytest.mark.parametrize("library", ["fastapi", "uvicorn", "prometheus_client", "multipart"])

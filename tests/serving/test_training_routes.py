@@ -7,8 +7,11 @@ import json
 import socket
 import threading
 
+import numpy as np
 import pytest
 from running_server import JSON, OCTETS, assert_error, serving, wait_until
+
+from digitnn.data.formats.idx import write_idx_folder
 
 pytestmark = pytest.mark.slow
 
@@ -16,10 +19,11 @@ JOB = json.dumps({"recipe": "cnn-99.5", "engine": "scratch", "seed": 3})
 
 
 @pytest.fixture(scope="module")
-def server(small_mnist, tmp_path_factory):
-    """A server of its own: the others do not learn."""
-    env = {"DIGITNN_DATA_DIR": str(small_mnist)}
-    folder = tmp_path_factory.mktemp("learning")
+def server(digits, tmp_path_factory):
+    """A server of its own, with images to learn from for some seconds: the others do not learn."""
+    data, folder = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("learning")
+    write_idx_folder(data, digits[np.arange(12_000) % 600], digits[:10])
+    env = {"DIGITNN_DATA_DIR": str(data)}
     with serving(folder, "--workers", "2", "--keep-in", "kept", env=env) as server:
         yield server
 

@@ -186,16 +186,18 @@ def _worded(input_shape: tuple[int, ...]) -> str:
 
 
 def split(
-    training_file: Dataset, n_valid: int = 10_000, shuffle_seed: int | None = None
+    training_file: Dataset, n_valid: int | None = None, shuffle_seed: int | None = None
 ) -> tuple[Dataset, Dataset]:
     """Split a training file into (train, valid), where valid is the last `n_valid` images.
 
+    n_valid: None holds out 10,000 images, or a sixth if that is less.
     Without `shuffle_seed` the order of the file is kept, as is usual for MNIST. If a file is sorted
     by class (`mnist_all.mat`, a folder for each digit), the training split would lack the last
     digits, so the file is first shuffled with seed 0.
     Raises `DataError` unless each split gets an image.
     """
     n = len(training_file)
+    n_valid = min(10_000, n // 6) if n_valid is None else n_valid
     if not 0 < n_valid < n:
         raise DataError(
             f"{training_file.name}: cannot hold out {n_valid} of {n} images for validation; "

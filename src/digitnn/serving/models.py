@@ -24,6 +24,7 @@ from digitnn.reader.digit_classifier import (
     probabilities,
     require_digits,
 )
+from digitnn.runs.run import load_single_run
 
 SHIPPED_FOLDER = Path(__file__).parent / "shipped"
 """Small networks that are served without training; written by `tools.ship_served`."""
@@ -55,9 +56,13 @@ class Source:
 
 
 def find_sources(runs: Sequence[Path]) -> tuple[Source, ...]:
-    """Return the networks of the package, then the runs, each with a name of its own."""
+    """Return the networks of the package, then the runs, each with a name of its own.
+
+    Raises `RunError` for what is no run of one network.
+    """
     found = [Source(*shipped) for shipped in SHIPPED]
     for run in runs:
+        load_single_run(run)  # says what is wrong; each worker loads it again
         found.append(source_of(run, [source.name for source in found]))
     return tuple(found)
 

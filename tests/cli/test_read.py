@@ -230,13 +230,14 @@ def test_numbers_in_names_sort_as_numbers():
 
 def test_an_argument_without_pictures_is_an_error_in_its_place(read):
     Path("empty").mkdir()
-    found = read("--json", "empty", "*.webp", "**x", save("a.png"), "\0", "x" * 300)
+    found = read("--json", "empty", "*.webp", "**x", save("a.png"), "\0", "x" * 300, "")
     errors = [picture["error"] for picture in found.json()["pictures"]]
     assert "empty: a folder without pictures" in errors[0]
     assert "no such file, and no picture" in errors[1]
     assert "no such file" in errors[2]
     assert errors[3] is None
     assert all(error and "\n" not in error for error in errors[4:])
+    assert errors[6:] == ["'': an empty name; expected a picture"]  # not this folder
     assert found.code == 1
 
 
@@ -356,6 +357,11 @@ def test_the_pages_of_a_pdf_are_read(read):
     assert [(picture["page"], picture["text"]) for picture in found] == [(1, "5"), (2, "?")]
     Path("cut.pdf").write_bytes(b"%PDF-1.4\n")
     assert "PDF" in read("--json", "cut.pdf").json()["pictures"][0]["error"]
+
+
+def test_a_name_with_control_characters_is_printed_on_one_line(read, page):
+    first, *_ = read(save("two\nlines\x1b[2J.png")).out.splitlines()
+    assert first == r"two\nlines\x1b[2J.png:"
 
 
 def test_drawings_go_to_a_file_or_to_a_folder(read, page):

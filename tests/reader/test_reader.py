@@ -105,12 +105,20 @@ def test_symbols_are_read_if_asked_for(written, default, with_symbols, monkeypat
                 assert digit.verdict == f"{digit.symbol}: confidence 97 %"
 
 
-@pytest.mark.parametrize(("p", "text"), [(0.55, "1"), (0.45, "/")])
-def test_a_glyph_that_is_accepted_as_a_digit_is_no_symbol(p, text, monkeypatch):
+@pytest.mark.parametrize(
+    ("p", "least", "text"), [(0.55, 0.5, "1"), (0.45, 0.5, "/"), (0.45, 0.0, "/"), (0.55, 0.0, "1")]
+)
+def test_a_glyph_that_is_probably_a_digit_is_no_symbol(p, least, text, monkeypatch):
     slash = replace(glyph(1, p), symbol="/", symbol_confidence=0.6)
     lines = (Line((slash,), (False,)),)
     monkeypatch.setattr("digitnn.reader.reader.read_page", lambda *_: (lines, 0))
-    assert Reader(unsure, symbols=True).read(BLANK).text == text
+    assert Reader(unsure, least, symbols=True).read(BLANK).text == text
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_reading_needs_a_thread(threads):
+    with pytest.raises(UsageError, match=f"at least 1, got {threads}"):
+        Reader(unsure).read_many([], threads=threads)
 
 
 @pytest.mark.parametrize("least", [-0.1, 1.01, float("nan")])

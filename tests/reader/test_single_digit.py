@@ -66,6 +66,21 @@ def test_otherwise_the_surest_glyph_is_unless_another_equals_it(rival, alone, mo
     assert glyph.box == ((80, 10, 90, 50) if alone else (10, 10, 90, 50))
 
 
+@pytest.mark.parametrize("text", ["3141592", "271828"])
+def test_a_long_number_is_no_single_digit(text, shipped):
+    assert shipped(write(text).grey).confidence < 0.5
+
+
+def test_among_scattered_ink_several_glyphs_are_no_digit(monkeypatch):
+    grey = np.full((100, 100), 255, np.uint8)
+    grey[5::10, 5::10] = 0
+    glyphs = detections(((10, 10, 20, 50), 0.9, "7"), ((80, 10, 90, 50), 0.99, "1"))
+    monkeypatch.setattr(single_digit, "find_glyphs", lambda grey, network: glyphs)
+    glyph = find_single_digit(picture(grey), PageNetworks(Asking(), undecided), always(1, 0.9))
+    assert glyph.box == (80, 10, 90, 50)
+    assert glyph.confidence == 0
+
+
 def test_letters_and_unsure_glyphs_are_no_rivals(monkeypatch):
     glyphs = detections(((10, 10, 20, 50), 0.9, "x"), ((80, 10, 90, 50), 0.99, "1"))
     monkeypatch.setattr(single_digit, "find_glyphs", lambda grey, network: glyphs)

@@ -41,6 +41,11 @@ def complain(message: str) -> None:
     sys.stderr.write("error: " + " ".join(message.split()) + "\n")
 
 
+def printable(text: str) -> str:
+    """Return text from a file, or its name, on one line, with control characters escaped."""
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
 def print_text(text: str) -> None:
     """Print a result for people on stdout, and flush: the next one may take a while."""
     sys.stdout.write(text.rstrip("\n") + "\n")

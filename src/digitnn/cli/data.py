@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from digitnn.cli.console import print_result, say
+from digitnn.cli.console import print_result, printable, say
 from digitnn.cli.options import AsJson, DataDir, FitOption, SkipBadOption
 from digitnn.cli.progress import fetch_collection
 from digitnn.wording import count
@@ -174,22 +174,17 @@ def inspect(
 def _arrays_table(file: Path, found: "Inspection") -> str:
     """Return a line for the kind, one per array in columns, and one per other property."""
     rows = [
-        (_printable(array.name), " x ".join(map(str, array.shape)) or "one", array.dtype)
+        (printable(array.name), " x ".join(map(str, array.shape)) or "one", array.dtype)
         for array in found.arrays
     ]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(2)]
     return "\n".join(
         [
-            f"{_printable(str(file))}: {found.kind}, {count(len(rows), 'array')}",
+            f"{printable(str(file))}: {found.kind}, {count(len(rows), 'array')}",
             *(f"  {name:{widths[0]}}  {shape:{widths[1]}}  {dtype}" for name, shape, dtype in rows),
             *(
-                f"{key.replace('_', ' ')}: {_printable(str(value))}"
+                f"{key.replace('_', ' ')}: {printable(str(value))}"
                 for key, value in found.about.items()
             ),
         ]
     )
-
-
-def _printable(text: str) -> str:
-    """Return text from a file on one line, with terminal control characters escaped."""
-    return text if text.isprintable() else ascii(text)[1:-1]

@@ -36,7 +36,8 @@ MicroBatchesOption = Annotated[
         parser=at_least(1),
         metavar="N",
         help="Cut each batch into N parts, which processes share; they compute the same bytes, "
-        "however many they are. Default: whole batches; with torchrun 4.",
+        "however many they are, each on one thread unless --threads says otherwise. Default: whole "
+        "batches; with torchrun 4.",
     ),
 ]
 AllReduceOption = Annotated[

@@ -195,8 +195,11 @@ class Reader:
 
         An array or tensor is a batch: a picture for each index of its first axis, all on one scale.
         Several threads open and read; only a few pictures are in memory at a time.
-        Raises `PictureError` if the shape of an array is not that of a batch.
+        Raises `PictureError` if the shape of an array is not that of a batch, `UsageError` for
+        fewer than one thread.
         """
+        if threads is not None and threads < 1:
+            raise UsageError(f"threads must be at least 1, got {brief(threads)}")
         return self._read_opened(open_each(sources, self.limits), single, threads)
 
     def _read_opened(
@@ -242,8 +245,9 @@ class Reader:
         most_likely = int(glyph.probabilities[:NON_DIGIT].argmax())
         confidence = min(float(glyph.probabilities[most_likely]), 1.0)
         digit = most_likely if confidence >= self.min_confidence else None
-        symbol = glyph.symbol if self.symbols and digit is None else ""
-        confidence = glyph.symbol_confidence if symbol else confidence
+        doubtful = confidence < min(glyph.symbol_confidence, DEFAULT_MIN_CONFIDENCE)
+        symbol = glyph.symbol if self.symbols and (digit is None or doubtful) else ""
+        digit, confidence = (None, glyph.symbol_confidence) if symbol else (digit, confidence)
         return Digit(digit, confidence, glyph.box, glyph.image, glyph.probabilities, symbol)
 
 

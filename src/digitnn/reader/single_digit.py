@@ -6,7 +6,11 @@ sheet: then the page network says where the digit is.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
+
+from digitnn.data.dataset import NON_DIGIT
 from digitnn.errors import PictureError
 from digitnn.reader.digit_classifier import ClassifyImages
 from digitnn.reader.glyphs import Glyph
@@ -25,6 +29,9 @@ second: what is left shows no digit more often than a page does."""
 MAX_CUT_MARGIN = 0.03
 """A glyph so near to the left or right border, as a share of the width, is cut off by it."""
 
+NO_DIGIT = np.eye(NON_DIGIT + 1, dtype=np.float32)[NON_DIGIT]
+"""The probabilities of a glyph that is certainly no digit."""
+
 MIN_RIVAL_HEIGHT = 0.6
 """Height, as a share of the digit's, from which another digit is its equal."""
 
@@ -32,20 +39,22 @@ MIN_RIVAL_HEIGHT = 0.6
 def find_single_digit(
     picture: Picture, networks: PageNetworks, classify: ClassifyImages
 ) -> Glyph | None:
-    """Return the single digit of a picture; None if there is no ink."""
+    """Return the single digit of a picture; None if there is no ink.
+
+    If neither all ink nor a glyph is one, it is what all ink is taken for; where the ink does not
+    hang together, the surest glyph, as no digit.
+    """
     whole = whole_ink(picture, classify)
     if whole is not None and whole.confidence >= MIN_CONFIDENCE:
         return whole
     found = find_glyphs(picture.grey, networks.find)
     glyphs = classify_glyphs(picture.grey, found, networks.look, classify)
     best = max(glyphs, key=lambda glyph: glyph.confidence, default=None)
-    if (
-        best is None
-        or best.confidence < MIN_GLYPH_CONFIDENCE
-        or not _is_only(best, glyphs, picture.grey.shape)
-    ):
-        return whole or best
-    return best
+    if best is None:
+        return whole
+    if best.confidence >= MIN_GLYPH_CONFIDENCE and _is_only(best, glyphs, picture.grey.shape):
+        return best
+    return whole or replace(best, probabilities=NO_DIGIT)
 
 
 def _is_only(best: Glyph, glyphs: Sequence[Glyph], shape: tuple[int, int]) -> bool:

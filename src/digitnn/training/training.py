@@ -85,7 +85,7 @@ class Training:
         if len(train) < min_size:
             raise TrainingError(
                 f"recipe {recipe.name} takes batches of at least {min_size} images, "
-                f"but there are only {len(train)} to train on"
+                f"but there are only {len(train)} to train on: give it a smaller batch_size"
             )
         if valid is not None:
             if len(valid) == 0:

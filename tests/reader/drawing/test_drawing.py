@@ -125,7 +125,7 @@ def test_the_sheet_grows_with_the_number_of_digits(n):
     assert sheet.height < 1100 + 270 * rows
 
 
-@pytest.mark.parametrize("shape", [(5, 5), (5, 2000), (2000, 5)])
+@pytest.mark.parametrize("shape", [(5, 5), (5, 2000), (2000, 5), (5, 60_000), (60_000, 5)])
 def test_very_wide_and_very_high_pictures_are_drawn(shape):
     height, width = shape
     reading = Reading("?", (a_digit(None, 0.2, (0, 0, width, height)),), ("a note",))

@@ -290,6 +290,9 @@ NOT_A_BATCH = {
     "a tensor": (torch.zeros(28, 28), r"Tensor: expected a batch.*float32 \(28, 28\)"),
     "a path": ("a.png", r"str: expected several pictures"),
     "bytes": (b"PNG", r"bytes: expected several pictures"),
+    "a number": (3, r"int: expected several pictures"),
+    "nothing": (None, r"NoneType: expected several pictures"),
+    "one object": (np.array(None, object), r"ndarray: expected several pictures"),
     "a Pillow image": (Image.new("L", (9, 9)), r"Image: expected several pictures"),
 }
 

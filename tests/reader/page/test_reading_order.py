@@ -1,5 +1,6 @@
 """The reading order of boxes on pages that slope, bend, lean back, and have marks and tables."""
 
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
@@ -184,6 +185,21 @@ def test_all_boxes_are_in_one_line_each_whatever_they_are():
         found = reading_order(boxes)
         assert sorted(at for line in found for at in line.indices) == list(range(n))
         assert all(len(line.indices) == len(line.spaces) for line in found)
+
+
+def test_memory_does_not_grow_with_the_pairs_of_boxes():
+    """Whose reading would otherwise end a server's process: with 6,000 digits it took 2 GB."""
+    boxes, line_of = write_rows(np.random.default_rng(0), 60, 12, cell=6)
+    n = len(boxes)
+    assert n > 2000
+    tracemalloc.start()
+    try:
+        found = reading_order(boxes)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found) == line_of.max() + 1
+    assert peak < 2 * n * n * 8
 
 
 class PageWrittenError(Exception):

@@ -51,6 +51,8 @@ def _expand(argument: str) -> Iterator[PictureFile]:
     if argument == STDIN:
         stdin = sys.stdin.buffer if sys.stdin else PictureError(f"{STDIN}: stdin is closed")
         yield PictureFile(STDIN, stdin)
+    elif not argument:  # as of a variable that is not set; a path of "" would be this folder
+        yield PictureFile(argument, PictureError("'': an empty name; expected a picture"))
     elif _holds(argument, Path.is_dir):
         yield from _in_folder(argument)
     elif has_magic(argument) and not _holds(argument, Path.exists):

@@ -14,7 +14,8 @@ SymbolsOption = Annotated[
     bool,
     typer.Option(
         "--symbols",
-        help='Also read points, commas, dashes, slashes and colons; else each is a "?".',
+        help="Also read points, commas, dashes, slashes and colons; else one inside a number is "
+        'a "?".',
     ),
 ]
 RotateOption = Annotated[

@@ -7,7 +7,7 @@ import csv
 import sys
 from collections.abc import Iterable, Iterator
 
-from digitnn.cli.console import complain
+from digitnn.cli.console import complain, printable
 from digitnn.errors import PictureError
 from digitnn.reader.reader import MIN_SURE_CONFIDENCE, Reading
 from digitnn.reader.results import PictureResult, json_parts, one_line, result_to_json, to_line
@@ -59,7 +59,7 @@ def print_as_text(results: Iterable[PictureResult]) -> bool:
     """Print `path: text`, with several lines indented below; errors go to stderr, one line each."""
     whole = True
     for result in results:
-        name = result.path + (f", page {result.page}" if result.page else "")
+        name = printable(result.path) + (f", page {result.page}" if result.page else "")
         if isinstance(result.found, PictureError):
             complain(one_line(result.found))
             whole = False

@@ -35,10 +35,7 @@ def draw_boxes(
     """
     height, width = picture.grey.shape
     scale = min(size[0] / width, size[1] / height) if size else _scale(picture, reading)
-    how = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.BOX
-    enlarged = Image.fromarray(picture.grey).resize(
-        (round(width * scale), round(height * scale)), how
-    )
+    enlarged = scaled(Image.fromarray(picture.grey), scale)
     letter = _letter_size(reading, scale)
     frame = _frame(reading, scale, letter, enlarged.size)
     drawing = ImageOps.expand(enlarged.convert("RGB"), frame, FRAME_COLOUR)
@@ -47,6 +44,13 @@ def draw_boxes(
         edges = [round(edge * scale) + frame[n % 2] for n, edge in enumerate(digit.box)]
         _draw_digit(pen, digit, edges, letter)
     return drawing
+
+
+def scaled(image: Image.Image, scale: float) -> Image.Image:
+    """Scale, at least to one pixel each way; enlarged pixels stay visible."""
+    how = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.BOX
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return image.resize((width, height), how)
 
 
 def colour_of(digit: Digit) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from digitnn.data.dataset import NON_DIGIT
-from digitnn.reader.drawing.boxes import colour_of, default_font, draw_boxes
+from digitnn.reader.drawing.boxes import colour_of, default_font, draw_boxes, scaled
 from digitnn.reader.ink.ink import Ink, find_ink
 from digitnn.reader.ink.normalise import MAX_DIGIT_INK_SIDE
 from digitnn.reader.input.opening import Picture
@@ -145,7 +145,6 @@ def _part(picture: Picture, digit: Digit) -> Image.Image:
 
 
 def _framed(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Scale to fit, keeping the aspect ratio, and frame; enlarged pixels stay visible."""
-    enlarged = image.width <= size[0] and image.height <= size[1]
-    how = Image.Resampling.NEAREST if enlarged else Image.Resampling.BOX
-    return ImageOps.expand(ImageOps.contain(image.convert("RGB"), size, how), 1, RULE)
+    """Scale to fit, keeping the aspect ratio, and frame."""
+    scale = min(size[0] / image.width, size[1] / image.height)
+    return ImageOps.expand(scaled(image.convert("RGB"), scale), 1, RULE)

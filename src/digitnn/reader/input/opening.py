@@ -100,13 +100,15 @@ def open_each(
     An array is a batch of pictures along its first axis, all on one scale; anything else is
     iterated over. Raises `PictureError` for an array of another shape, and for a single file.
     """
-    if isinstance(sources, str | PathLike | BytesLike | Image.Image):
-        kind = type(sources).__name__
-        raise PictureError(f"{kind}: expected several pictures, as a list, an iterator or a batch")
+    several = isinstance(sources, Iterable)
     if is_array(sources) and not isinstance(sources, list | tuple):
         batch, name = to_array(sources)
         if batch.dtype.kind not in SOURCE_KINDS:
             return _open_batch(batch, name, limits)
+        several = batch.ndim > 0
+    if not several or isinstance(sources, str | PathLike | BytesLike | Image.Image):
+        kind = type(sources).__name__
+        raise PictureError(f"{kind}: expected several pictures, as a list, an iterator or a batch")
     return (partial(open_picture, source, limits) for source in cast("Iterable[Any]", sources))
 
 

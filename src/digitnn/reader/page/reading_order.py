@@ -4,7 +4,7 @@
 
 Boxes of a line are at the same height after `straighten`. The optimal assignment of boxes to boxes
 gives each its right neighbour. Lengths are in digit heights unless they say pixels.
-Axes: n boxes.
+Axes: n boxes, k boxes that may follow one on its right.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from digitnn.reader.page.straightening import box_heights, gaussian, straighten
+from digitnn.reader.page.straightening import box_heights, gaussian, in_blocks, straighten
 
 RIDGE_LENGTH, RIDGE_HEIGHT = 4.0, 0.4
 """Glyphs so near each other are drawn to the middle of their line. Standard deviations."""
@@ -51,7 +51,7 @@ def reading_order(boxes: Float[ndarray, "n 4"]) -> list[TextLine]:
     x, straight = boxes[:, [0, 2]].mean(axis=1), straighten(boxes)
     owners = _owners(boxes, straight)
     bodies = np.flatnonzero(owners < 0)
-    right = _assign(_costs(boxes[bodies], straight[bodies]))
+    right = _assign(*_candidates(boxes[bodies], straight[bodies]))
     found = []
     for start in np.setdiff1d(np.arange(len(bodies)), right):
         chain = [start]
@@ -72,33 +72,66 @@ def reading_order(boxes: Float[ndarray, "n 4"]) -> list[TextLine]:
 
 def _owners(boxes: Float[ndarray, "n 4"], straight: Float[ndarray, "n 4"]) -> Int[ndarray, " n"]:
     """Return for each mark a glyph of the line that it belongs to; -1 for all other boxes."""
-    level, height = straight[:, [1, 3]].mean(axis=1), box_heights(straight)
-    gap = np.maximum(boxes[:, 0] - boxes[:, 2:3], boxes[:, 0:1] - boxes[:, 2]) / box_heights(boxes)
-    rise = (level[:, None] - level) / height
-    beside = (np.abs(rise) < MAX_MARK_RISE) & (gap <= MAX_MARK_GAP)
-    marks = (beside & (height[:, None] <= MAX_MARK_HEIGHT * height)).any(axis=1)
-    cost = ((rise - MARK_DEPTH) / MAX_RISE) ** 2 + 0.1 * np.maximum(gap, 0)
-    return np.where(marks, np.where(marks, np.inf, cost).argmin(axis=1), -1)
+    level, height, unit = (
+        straight[:, [1, 3]].mean(axis=1),
+        box_heights(straight),
+        box_heights(boxes),
+    )
+    marks, owners = np.zeros(len(boxes), bool), np.full(len(boxes), -1)
+
+    def compare(own: Int[ndarray, " _"]) -> tuple[Float[ndarray, "_ n"], Float[ndarray, "_ n"]]:
+        """Return the gaps between boxes and all others, and how much lower the former are."""
+        gap = np.maximum(boxes[:, 0] - boxes[own, 2:3], boxes[own, 0:1] - boxes[:, 2]) / unit
+        return gap, (level[own, None] - level) / height
+
+    for own in in_blocks(np.arange(len(boxes))):
+        gap, rise = compare(own)
+        beside = (np.abs(rise) < MAX_MARK_RISE) & (gap <= MAX_MARK_GAP)
+        marks[own] = (beside & (height[own, None] <= MAX_MARK_HEIGHT * height)).any(axis=1)
+    for own in in_blocks(np.flatnonzero(marks)):
+        gap, rise = compare(own)
+        cost = ((rise - MARK_DEPTH) / MAX_RISE) ** 2 + 0.1 * np.maximum(gap, 0)
+        owners[own] = np.where(marks, np.inf, cost).argmin(axis=1)
+    return owners
 
 
-def _costs(boxes: Float[ndarray, "n 4"], straight: Float[ndarray, "n 4"]) -> Float[ndarray, "n n"]:
-    """Return what it costs that the second box is the right neighbour of the first.
+def _candidates(
+    boxes: Float[ndarray, "n 4"], straight: Float[ndarray, "n 4"]
+) -> tuple[Int[ndarray, "n k"], Float[ndarray, "n k"]]:
+    """Return the boxes that may be the right neighbour of each, and what each costs, below 1.
 
-    Before, mean shift moves each box to the ridge of its line, which a jump in height leaves.
+    Before, mean shift moves each box to the ridge of its line, which a jump in height leaves. Rows
+    with fewer than k candidates end with some at an infinite cost.
     """
     x, level = boxes[:, [0, 2]].mean(axis=1), straight[:, [1, 3]].mean(axis=1)
-    unit, stretched = ((h + h[:, None]) / 2 for h in (box_heights(boxes), box_heights(straight)))
-    near, ridge = gaussian((x - x[:, None]) / (RIDGE_LENGTH * unit)), level
-    for _ in range(4):
-        weights = near * gaussian((level - ridge[:, None]) / (RIDGE_HEIGHT * stretched))
-        ridge = weights @ level / weights.sum(axis=1)
-    gap = np.maximum(boxes[:, 0] - boxes[:, 2:3], 0) / unit
-    cost = ((ridge - ridge[:, None]) / stretched / MAX_RISE) ** 2 + GAP_COST * gap
+    high, stretched = box_heights(boxes), box_heights(straight)
+    ridge, blocks = level.copy(), in_blocks(np.arange(len(x)))
+    for own in blocks:
+        near = gaussian((x - x[own, None]) / (RIDGE_LENGTH * (high + high[own, None]) / 2))
+        unit = RIDGE_HEIGHT * (stretched + stretched[own, None]) / 2
+        for _ in range(4):
+            weights = near * gaussian((level - ridge[own, None]) / unit)
+            ridge[own] = weights @ level / weights.sum(axis=1)
     place = np.argsort(np.argsort(x, kind="stable"))
-    return np.where(place > place[:, None], cost, np.inf)
+    firsts, seconds, costs = [], [], []
+    for own in blocks:
+        gap = np.maximum(boxes[:, 0] - boxes[own, 2:3], 0) / ((high + high[own, None]) / 2)
+        rise = (ridge - ridge[own, None]) / ((stretched + stretched[own, None]) / 2)
+        cost = (rise / MAX_RISE) ** 2 + GAP_COST * gap
+        first, second = np.nonzero((place > place[own, None]) & (cost < 1))
+        firsts.append(own[first])
+        seconds.append(second)
+        costs.append(cost[first, second])
+    first = np.concatenate(firsts)
+    counts = np.bincount(first, minlength=len(x))
+    column = np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
+    candidates = np.zeros((len(x), counts.max()), np.int64)
+    least = np.full(candidates.shape, np.inf)
+    candidates[first, column], least[first, column] = np.concatenate(seconds), np.concatenate(costs)
+    return candidates, least
 
 
-def _assign(costs: Float[ndarray, "n n"]) -> Int[ndarray, " n"]:
+def _assign(candidates: Int[ndarray, "n k"], costs: Float[ndarray, "n k"]) -> Int[ndarray, " n"]:
     """Return a right neighbour of each box, or -1 at a cost of 1, so that the total is least.
 
     Each is the neighbour of one box only. In an auction, all boxes without one bid at the same
@@ -107,10 +140,12 @@ def _assign(costs: Float[ndarray, "n n"]) -> Int[ndarray, " n"]:
     n = len(costs)
     price, owner, right, free = np.zeros(n), np.full(n, -1), np.full(n, -1), np.arange(n)
     while len(free):
-        offers = np.append(costs[free] + price, np.ones((len(free), 2)), axis=1)
-        wanted, (least, second) = offers.argmin(axis=1), np.partition(offers, 1, axis=1)[:, :2].T
+        offers = costs[free] + price[candidates[free]]
+        offers = np.append(offers, np.ones((len(free), 2)), axis=1)
+        column, (least, second) = offers.argmin(axis=1), np.partition(offers, 1, axis=1)[:, :2].T
         bidding = least < 1
-        free, wanted, gain = free[bidding], wanted[bidding], (second - least)[bidding]
+        free, gain = free[bidding], (second - least)[bidding]
+        wanted = candidates[free, column[bidding]]
         outbid = owner[wanted]
         order = np.argsort(gain)  # of several bids for one box, the highest is assigned last
         owner[wanted[order]] = free[order]

@@ -26,6 +26,9 @@ MAX_PAIRS, MIN_HEIGHT_RATIO, JUMP, MAX_NODES = 6, 0.5, 0.1, 16
 """Pairs that each box is the left one of; least ratio of their heights; standard deviation of a
 glyph's height above its line; nodes in each direction."""
 
+BLOCK = 256
+"""Boxes that are compared with all others at once."""
+
 
 def straighten(boxes: Float[ndarray, "n 4"]) -> Float[ndarray, "n 4"]:
     """Return boxes, in pixels, with the tops and bottoms that they would have on level lines."""
@@ -93,14 +96,23 @@ def _voting_pairs(
     centres: Float[ndarray, "n 2"], heights: Float[ndarray, " n"]
 ) -> tuple[Int[ndarray, " p"], Int[ndarray, " p"]]:
     """Return each box with the nearest ones to the right that are similarly high."""
-    (dx, dy), mean = centres.T[:, None] - centres.T[:, :, None], (heights + heights[:, None]) / 2
-    ratio = heights / heights[:, None]
-    able = (dx > 0.4 * mean) & (np.abs(dy) < SLOPES[-1] * dx + 2 * JUMP * mean)
-    able &= (ratio > MIN_HEIGHT_RATIO) & (ratio < 1 / MIN_HEIGHT_RATIO)
-    distance = np.where(able, dx + 2 * np.abs(dy), np.inf)
-    nearest = np.argpartition(distance, min(MAX_PAIRS, len(dx)) - 1, axis=1)[:, :MAX_PAIRS]
-    first, place = np.nonzero(np.take_along_axis(able, nearest, axis=1))
-    return first, nearest[first, place]
+    n, firsts, seconds = len(heights), [], []
+    for own in in_blocks(np.arange(n)):
+        dx, dy = centres.T[:, None] - centres[own].T[:, :, None]
+        mean, ratio = (heights + heights[own, None]) / 2, heights / heights[own, None]
+        able = (dx > 0.4 * mean) & (np.abs(dy) < SLOPES[-1] * dx + 2 * JUMP * mean)
+        able &= (ratio > MIN_HEIGHT_RATIO) & (ratio < 1 / MIN_HEIGHT_RATIO)
+        distance = np.where(able, dx + 2 * np.abs(dy), np.inf)
+        nearest = np.argpartition(distance, min(MAX_PAIRS, n) - 1, axis=1)[:, :MAX_PAIRS]
+        first, place = np.nonzero(np.take_along_axis(able, nearest, axis=1))
+        firsts.append(own[first])
+        seconds.append(nearest[first, place])
+    return np.concatenate(firsts), np.concatenate(seconds)
+
+
+def in_blocks(indices: Int[ndarray, " n"]) -> list[Int[ndarray, " _"]]:
+    """Cut indices of boxes into blocks: comparing all with all would take n * n numbers at once."""
+    return [indices[start : start + BLOCK] for start in range(0, len(indices), BLOCK)]
 
 
 def gaussian(deviations: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:

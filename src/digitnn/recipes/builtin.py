@@ -132,10 +132,10 @@ RECIPES: Mapping[str, Recipe] = {
         ),
         _fast(
             name="cnn-98.7",
-            summary="98.7 % of the test digits in the least time: a fifth of an epoch",
-            layers=TWO_CONVOLUTIONS,
+            summary="98.7 % of the test digits in the least time: a quarter of an epoch",
+            layers=STRIDED,
             epochs=1,
-            epoch_size=9_216,
+            epoch_size=12_800,
         ),
         _fast(
             name="cnn-fast",

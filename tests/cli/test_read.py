@@ -20,6 +20,7 @@ from digitnn.cli.console import messages
 from digitnn.cli.read.inputs import natural_key
 from digitnn.cli.read.job import MIN_PROGRESS_FILES
 from digitnn.reader.glyphs import Glyph, Line
+from digitnn.reader.page.reading import Page
 from digitnn.reader.reader import DEFAULT_MIN_CONFIDENCE
 
 BLANK = np.full((40, 40), 255, np.uint8)
@@ -59,7 +60,7 @@ def page(monkeypatch):
 
     first = Line((glyph(0, 1, 2, 2), glyph(5, 0.6, 13, 2), glyph(5, 0.9, 28, 3)), (0, 0, 1))
     lines = (first, Line((glyph(8, 0.25, 2, 20, ",", 0.75),), (False,)))
-    monkeypatch.setattr("digitnn.reader.reader.read_page", lambda *_: (lines, 3))
+    monkeypatch.setattr("digitnn.reader.reader.read_page", lambda *_: Page(lines, 3))
 
 
 def save(path: str, grey=None, **options) -> str:

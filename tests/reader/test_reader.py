@@ -30,6 +30,7 @@ from digitnn.reader.digit_classifier import image_classifier, load_image_classif
 from digitnn.reader.glyphs import Glyph, Line
 from digitnn.reader.input.opening import Limits
 from digitnn.reader.page.network import PageNetwork
+from digitnn.reader.page.reading import Page
 from digitnn.reader.page.second_look import PageNetworks
 from digitnn.reader.reader import Reader
 from digitnn.runs.ensembles import make_ensemble
@@ -62,7 +63,7 @@ def page(monkeypatch):
         Line((glyph(0, 0.9), glyph(7, 0.8, 10), glyph(3, 0.4, 40)), (False, False, True)),
         Line((glyph(5, 1.0),), (False,)),
     )
-    monkeypatch.setattr("digitnn.reader.reader.read_page", lambda *_: (lines, 0))
+    monkeypatch.setattr("digitnn.reader.reader.read_page", lambda *_: Page(lines))
 
 
 def test_a_page_is_text_with_gaps_lines_and_question_marks(page):
@@ -111,8 +112,15 @@ def test_symbols_are_read_if_asked_for(written, default, with_symbols, monkeypat
 def test_a_glyph_that_is_probably_a_digit_is_no_symbol(p, least, text, monkeypatch):
     slash = replace(glyph(1, p), symbol="/", symbol_confidence=0.6)
     lines = (Line((slash,), (False,)),)
-    monkeypatch.setattr("digitnn.reader.reader.read_page", lambda *_: (lines, 0))
+    monkeypatch.setattr("digitnn.reader.reader.read_page", lambda *_: Page(lines))
     assert Reader(unsure, least, symbols=True).read(BLANK).text == text
+
+
+@pytest.mark.parametrize("cells", [0, 10**9])
+def test_writing_that_is_too_small_is_told(cells):
+    networks = PageNetworks(Asking(cells=cells), undecided)
+    notes = Reader(unsure, page_networks=networks).read(np.full((90, 90), 255, np.uint8)).notes
+    assert any("too small to be read" in note for note in notes) is bool(cells)
 
 
 @pytest.mark.parametrize("threads", [0, -1])

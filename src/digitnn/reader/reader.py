@@ -175,15 +175,17 @@ class Reader:
             glyph = whole_ink(picture, self.classify_images)
             if glyph is not None and glyph.confidence >= MIN_SMALL_CONFIDENCE:
                 return _one_line(glyph), ()
-        lines, quarters = read_page(
-            picture.grey, self.page_networks, self.classify_images, self.rotate
-        )
-        if not quarters and len(lines) == 1 and len(lines[0].glyphs) == 1:
+        page = read_page(picture.grey, self.page_networks, self.classify_images, self.rotate)
+        lines, notes = page.lines, []
+        if page.quarters:
+            notes.append(f"read after turning it by {90 * page.quarters} degrees anticlockwise")
+        elif len(lines) == 1 and len(lines[0].glyphs) == 1:
             lines = _one_line(
                 surer_of(lines[0].glyphs[0], whole_ink(picture, self.classify_images))
             )
-        turned = f"read after turning it by {90 * quarters} degrees anticlockwise"
-        return lines, (turned,) if quarters else ()
+        if page.too_small:
+            notes.append("there may be writing that is too small to be read: come closer")
+        return lines, tuple(notes)
 
     def read_many(
         self,

@@ -17,8 +17,9 @@ from digitnn.reader.page.reading import (
     MIN_GAIN,
     MIN_SURE,
     SURELY_LETTER,
-    read_lines,
+    Page,
     read_page,
+    read_upright,
 )
 from digitnn.reader.page.second_look import PageNetworks, shipped_page_networks
 
@@ -71,7 +72,7 @@ def test_words_of_more_letters_than_digits_and_points_at_their_ends_are_left_out
     written, read, monkeypatch
 ):
     monkeypatch.setattr(reading, "find_glyphs", lambda grey, network: typed(written))
-    lines = read_lines(paper(300, 900), NETWORKS, unsure)
+    lines = read_upright(paper(300, 900), NETWORKS, unsure).lines
     assert text_of(lines) == read
     assert all(line.glyphs for line in lines)
 
@@ -85,7 +86,7 @@ def test_a_rejected_bar_far_taller_than_the_digits_joins_no_lines(digit, count, 
     glyphs.append(Glyph(np.zeros((28, 28), np.uint8), (5, 5, 15, 95), unlikely))
     monkeypatch.setattr(reading, "find_glyphs", lambda *_: detections())
     monkeypatch.setattr(reading, "classify_glyphs", lambda *_: glyphs)
-    lines = read_lines(paper(100, 120), NETWORKS, unsure)
+    lines = read_upright(paper(100, 120), NETWORKS, unsure).lines
     assert len(lines) == count
     assert sum(len(line.glyphs) for line in lines) == (5 if digit > 0.5 else 4)
 
@@ -103,7 +104,7 @@ def test_a_doubtful_glyph_is_not_counted_as_a_letter(non_digit, kept, monkeypatc
     ]
     monkeypatch.setattr(reading, "find_glyphs", lambda *_: detections())
     monkeypatch.setattr(reading, "classify_glyphs", lambda *_: glyphs)
-    lines = read_lines(paper(60, 120), NETWORKS, unsure)
+    lines = read_upright(paper(60, 120), NETWORKS, unsure).lines
     assert sum(len(line.glyphs) for line in lines) == kept
 
 
@@ -124,7 +125,7 @@ class Turned:
         p = self.best if grey[0, 0] == 200 else self.poor
         row, image = always(7, p)([0])[0], np.zeros((28, 28), np.uint8)
         glyphs = tuple(Glyph(image, box, row) for box in dark_boxes(grey))
-        return (Line(glyphs, (False,) * len(glyphs)),) if p >= 0.5 else ()
+        return Page((Line(glyphs, (False,) * len(glyphs)),) if p >= 0.5 else ())
 
 
 def dark_boxes(grey: np.ndarray):
@@ -142,10 +143,11 @@ def marked_page(digits: int = 2) -> np.ndarray:
 @pytest.mark.parametrize("quarters", [1, 2, 3])
 @pytest.mark.parametrize("poor", [0.6, 0.0])
 def test_a_turned_page_is_read_upright_with_boxes_where_its_glyphs_are(poor, quarters, monkeypatch):
-    monkeypatch.setattr(reading, "read_lines", Turned(0.95, poor))
+    monkeypatch.setattr(reading, "read_upright", Turned(0.95, poor))
     turned = np.rot90(marked_page(), -quarters)
-    (line,), found = read_page(turned, NETWORKS, unsure)
-    assert found == quarters
+    page = read_page(turned, NETWORKS, unsure)
+    (line,) = page.lines
+    assert page.quarters == quarters
     assert {glyph.box for glyph in line.glyphs} == set(dark_boxes(turned))
     for glyph in line.glyphs:
         assert glyph.confidence == pytest.approx(0.95)
@@ -154,10 +156,11 @@ def test_a_turned_page_is_read_upright_with_boxes_where_its_glyphs_are(poor, qua
 
 def test_a_page_that_may_not_be_turned_is_read_as_it_lies(monkeypatch):
     read = Turned(0.95, 0.6)
-    monkeypatch.setattr(reading, "read_lines", read)
+    monkeypatch.setattr(reading, "read_upright", read)
     turned = np.rot90(marked_page())
-    (line,), found = read_page(turned, NETWORKS, unsure, rotate=False)
-    assert (found, read.asked) == (0, 1)
+    page = read_page(turned, NETWORKS, unsure, rotate=False)
+    (line,) = page.lines
+    assert (page.quarters, read.asked) == (0, 1)
     assert [glyph.box for glyph in line.glyphs] == dark_boxes(turned)
 
 
@@ -173,16 +176,16 @@ def test_a_page_that_may_not_be_turned_is_read_as_it_lies(monkeypatch):
 )
 def test_a_page_is_turned_if_it_reads_badly_and_well_then(digits, best, poor, asked, monkeypatch):
     read = Turned(best, poor)
-    monkeypatch.setattr(reading, "read_lines", read)
-    assert read_page(np.rot90(marked_page(digits)), NETWORKS, unsure)[1] == 0
+    monkeypatch.setattr(reading, "read_upright", read)
+    assert read_page(np.rot90(marked_page(digits)), NETWORKS, unsure).quarters == 0
     assert read.asked == asked
 
 
 @pytest.mark.parametrize(("best", "turned"), [(0.985, 2), (0.96, 0)])
 def test_a_page_is_turned_for_a_quarter_more_evidence(best, turned, monkeypatch):
     """Upside down 2 p - 1 is 0.76: upright it must be more than 0.95."""
-    monkeypatch.setattr(reading, "read_lines", Turned(best, 0.88))
-    assert read_page(np.rot90(marked_page(), 2), NETWORKS, unsure)[1] == turned
+    monkeypatch.setattr(reading, "read_upright", Turned(best, 0.88))
+    assert read_page(np.rot90(marked_page(), 2), NETWORKS, unsure).quarters == turned
 
 
 def test_symbols_do_not_make_a_page_read_badly(monkeypatch):
@@ -195,21 +198,21 @@ def test_symbols_do_not_make_a_page_read_badly(monkeypatch):
         return typed("4.5/6")
 
     monkeypatch.setattr(reading, "find_glyphs", search)
-    lines, quarters = read_page(paper(90, 200), NETWORKS, unsure)
-    assert (text_of(lines), quarters, len(asked)) == ("4.5/6", 0, 1)
+    page = read_page(paper(90, 200), NETWORKS, unsure)
+    assert (text_of(page.lines), page.quarters, len(asked)) == ("4.5/6", 0, 1)
 
 
 @pytest.mark.parametrize("rotate", [True, False])
 def test_an_empty_page_has_no_lines(rotate):
-    assert read_page(paper(50, 80), PageNetworks(DarkBoxes(), undecided), unsure, rotate) == ((), 0)
+    networks = PageNetworks(DarkBoxes(), undecided)
+    assert read_page(paper(50, 80), networks, unsure, rotate) == Page(())
 
 
 def test_the_shipped_networks_read_a_page_upside_down():
     page = write("2045 736\n91 8630")
-    lines, quarters = read_page(
-        np.rot90(page.grey, 2), shipped_page_networks(), load_image_classifier()
-    )
-    assert (text_of(lines), quarters) == ("2045 736\n91 8630", 2)
+    found = read_page(np.rot90(page.grey, 2), shipped_page_networks(), load_image_classifier())
+    lines = found.lines
+    assert (text_of(lines), found.quarters) == ("2045 736\n91 8630", 2)
     h, w = page.grey.shape
     boxes = np.array([glyph.box for line in lines for glyph in line.glyphs])
     upright = np.stack([w - boxes[:, 2], h - boxes[:, 3], w - boxes[:, 0], h - boxes[:, 1]], axis=1)

@@ -119,6 +119,12 @@ def test_a_few_cells_alone_do_not_ask_for_a_closer_look(cells):
     assert (len(asking.seen) > len(content.seen)) is (cells == MIN_CLOSER_CELLS)
 
 
+@pytest.mark.parametrize("shape", [(3000, 4000), (30, 30)])
+def test_where_no_closer_look_helps_the_writing_is_too_small(shape):
+    assert find_glyphs(paper(*shape), Asking(cells=10**9)).too_small
+    assert not find_glyphs(paper(*shape), Asking()).too_small
+
+
 @pytest.mark.parametrize("shape", [(3000, 4000), (1500, 1500), (5, 60_000), (600, 600), (30, 30)])
 def test_closer_looks_end_and_none_is_larger_than_allowed(shape):
     network = Asking(cells=10**9)

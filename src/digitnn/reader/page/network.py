@@ -122,12 +122,14 @@ class Detections:
     """Glyphs that were found.
 
     boxes: left, top, right, bottom in pixels; scores: the probability that there is a glyph;
-    characters: the probabilities of `CHARACTERS` and of `OTHER`, if there is one.
+    characters: the probabilities of `CHARACTERS` and of `OTHER`, if there is one; too_small:
+    whether there is writing that is too small to be read.
     """
 
     boxes: Float32[ndarray, "n 4"]
     scores: Float32[ndarray, " n"]
     characters: Float32[ndarray, "n 16"]
+    too_small: bool = False
 
     @property
     def symbols(self) -> Bool[ndarray, " n"]:

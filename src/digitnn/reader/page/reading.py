@@ -5,7 +5,7 @@
 Axes: h w pixels.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import UInt8
@@ -30,42 +30,54 @@ turned if it then reaches this mean, and there is so many times as much evidence
 One digit is no evidence: turned, it may be another one."""
 
 
+@dataclass(frozen=True)
+class Page:
+    """The lines of a page from top to bottom; none without a digit.
+
+    quarters: the quarter turns anticlockwise that set it upright; too_small: whether there is
+    writing that is too small to be read.
+    """
+
+    lines: tuple[Line, ...]
+    quarters: int = 0
+    too_small: bool = False
+
+
 def read_page(
     grey: UInt8[ndarray, "h w"],
     networks: PageNetworks,
     classify: ClassifyImages,
     rotate: bool = True,
-) -> tuple[tuple[Line, ...], int]:
-    """Return the lines of a page from top to bottom, and the quarter turns that set it upright.
+) -> Page:
+    """Return what a page says. Boxes are in pixels of `grey` in any case.
 
-    rotate: also try the page turned by 90, 180 and 270 degrees if it reads badly as it is. Boxes
-    are in pixels of `grey` in any case. Without a digit there are no lines.
+    rotate: also try the page turned by 90, 180 and 270 degrees if it reads badly as it is.
     """
-    upright = read_lines(grey, networks, classify)
+    page = read_upright(grey, networks, classify)
+    upright = page.lines
     if not rotate or len(_confidences(upright)) == 1 or _mean(upright) >= MIN_SURE:
-        return upright, 0
-    tried = [read_lines(np.rot90(grey, quarter), networks, classify) for quarter in (1, 2, 3)]
-    best = max((1, 2, 3), key=lambda quarter: _sum(tried[quarter - 1]))
-    turned = tried[best - 1]
+        return page
+    tried = [read_upright(np.rot90(grey, quarter), networks, classify) for quarter in (1, 2, 3)]
+    best = max((1, 2, 3), key=lambda quarter: _sum(tried[quarter - 1].lines))
+    turned = tried[best - 1].lines
     if _mean(turned) < MIN_SURE or _sum(turned) <= MIN_GAIN * max(_sum(upright), 1):
-        return upright, 0
-    return tuple(_turn_back(line, best, grey.shape) for line in turned), best
+        return page
+    lines = tuple(_turn_back(line, best, grey.shape) for line in turned)
+    return Page(lines, best, tried[best - 1].too_small)
 
 
-def read_lines(
+def read_upright(
     grey: UInt8[ndarray, "h w"], networks: PageNetworks, classify: ClassifyImages
-) -> tuple[Line, ...]:
+) -> Page:
     """Return the lines of an upright page, without words that are no numbers."""
     found = find_glyphs(grey, networks.find)
     glyphs = _of_lines(classify_glyphs(grey, found, networks.look, classify))
-    if not glyphs:
-        return ()
     boxes = np.array([glyph.box for glyph in glyphs], np.float64)
     lines = []
     for line in reading_order(boxes):
         own = _numbers([glyphs[k] for k in line.indices], line.spaces)
         lines += [own] if own.glyphs else []
-    return tuple(lines)
+    return Page(tuple(lines), too_small=found.too_small)
 
 
 def _of_lines(glyphs: list[Glyph]) -> list[Glyph]:

@@ -6,6 +6,8 @@ read, that part is looked at again, twice as large.
 Axes: h w pixels, n glyphs.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
@@ -120,13 +122,14 @@ def _find_inside(grey: UInt8[ndarray, "h w"], network: PageNetwork) -> Detection
         if closer < 1.3:
             break
         factor *= closer
-    return merge(
+    merged = merge(
         Detections(
             np.concatenate([glyphs.boxes for glyphs in found]),
             np.concatenate([glyphs.scores for glyphs in found]),
             np.concatenate([glyphs.characters for glyphs in found]),
         )
     )
+    return replace(merged, too_small=region is not None)
 
 
 def _pixels(h: int, w: int, factor: float) -> float:

@@ -224,6 +224,8 @@ def main() -> None:
         "--largest", type=int, metavar="N", help="measure rate and growth alone, up to N images"
     )
     arguments = parser.parse_args()
+    if arguments.largest is not None and arguments.largest <= FEW:
+        parser.error(f"--largest must be above {FEW}, got {arguments.largest}")
     if arguments.largest:
         with TemporaryDirectory(prefix="digitnn-") as temporary:
             folder, n = Path(temporary), arguments.largest

@@ -23,7 +23,7 @@ def map_in_order(
         yield from map(work, items)
         return
     waiting: deque[Future[_Result]] = deque()
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="digitnn-pictures")
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="digitnn-items")
     try:
         for item in items:
             waiting.append(pool.submit(work, item))

@@ -58,16 +58,19 @@ def test_noise_and_wrong_labels_are_never_turned(seed):
     assert not is_transposed(replace(data, labels=shuffled))
 
 
-def test_the_decision_wakes_no_threads_of_the_matrix_library(monkeypatch):
-    means, counts = orientation._mean_digits, []
+@pytest.mark.parametrize("decide", ["_digits_lie", "_letters_lie"])
+def test_the_decision_wakes_no_threads_of_the_matrix_library(decide, monkeypatch):
+    counts = []
 
-    def look():
+    def look(*_):
         found = threadpoolctl.threadpool_info()
         counts.extend(one["num_threads"] for one in found if one["user_api"] == "blas")
-        return means()
+        return False
 
-    monkeypatch.setattr(orientation, "_mean_digits", look)
-    assert not is_transposed(tiny_part(100, 0))
+    monkeypatch.setattr(orientation, decide, look)
+    part = tiny_part(100, 0)
+    letters = replace(part, classes=tuple("abcdefghij"))
+    assert not is_transposed(part if decide == "_digits_lie" else letters)
     assert counts
     assert set(counts) == {1}
 

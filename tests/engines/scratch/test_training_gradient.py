@@ -140,3 +140,11 @@ def test_products_are_counted_for_each_output_pixel():
 def test_where_blocks_meet_small_networks_go_in_one(recipe, block):
     network = RECIPES[recipe].network((1, 28, 28), tuple("0123456789"))
     assert blocks.training_block_size(network) == block
+
+
+@pytest.mark.parametrize(("channels", "block"), [(12, 128), (16, 64), (32, 32)])
+def test_the_largest_block_whose_planes_stay_small_is_taken(channels, block):
+    """26 x 26 x channels numbers an image, of at most 2^20 a block, and few multiplications."""
+    network = Network((Conv2d(channels, 3), BatchNorm(), MaxPool2d(13), Flatten(), Dense(10)))
+    assert blocks.products(network) < blocks.FEW_PRODUCTS
+    assert blocks.training_block_size(network) == block

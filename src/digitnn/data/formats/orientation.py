@@ -57,10 +57,11 @@ def is_transposed(data: Dataset) -> bool:
 
     Only digits are counted, or `TALL_LETTERS` where there are no digits; False without either.
     """
-    if data.classes[: len(DIGITS)] == DIGITS:
-        chosen = _sample(data, frozenset(DIGITS))
-        return _digits_lie(data.images[chosen], data.labels[chosen])
-    return _letters_lie(data.images[_sample(data, TALL_LETTERS)])
+    with one_core_blas:  # its threads would spin for 0.1 s, in which a training begins
+        if data.classes[: len(DIGITS)] == DIGITS:
+            chosen = _sample(data, frozenset(DIGITS))
+            return _digits_lie(data.images[chosen], data.labels[chosen])
+        return _letters_lie(data.images[_sample(data, TALL_LETTERS)])
 
 
 def _sample(data: Dataset, names: frozenset[str]) -> Int[ndarray, " m"]:
@@ -97,8 +98,7 @@ def _letters_lie(images: UInt8[ndarray, "n 28 28"]) -> bool:
 
 def _nearest_means(halves: Float[ndarray, "n h w"]) -> ndarray:
     """Return the class whose mean correlates best with each image."""
-    with one_core_blas:  # its threads would spin for 0.1 s, in which a training begins
-        return np.asarray((_standardised(halves) @ _mean_digits().T).argmax(axis=1))
+    return np.asarray((_standardised(halves) @ _mean_digits().T).argmax(axis=1))
 
 
 def _standardised(halves: Float[ndarray, "n h w"]) -> Float[ndarray, "n pixels"]:

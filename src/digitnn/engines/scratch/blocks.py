@@ -48,9 +48,12 @@ def training_block_size(network: Network) -> int:
     """Return how many images to take there and back at once."""
     size = block_size(network.layers)
     meets = any(isinstance(layer, BatchNorm) for layer in network.layers)
-    most = MAX_MEETING_BLOCK if meets and products(network) < FEW_PRODUCTS else MAX_TRAINING_BLOCK
+    numbers = 2 * MAX_PLANES if meets else MAX_PLANES
+    larger = [MAX_TRAINING_BLOCK]
+    if meets and products(network) < FEW_PRODUCTS:
+        larger.insert(0, MAX_MEETING_BLOCK)
     largest = max(prod(shape) for shape in network.shapes())
-    return max(size, most) if most * largest <= MAX_PLANES * (1 + meets) else size
+    return next((n for n in larger if n > size and n * largest <= numbers), size)
 
 
 def products(network: Network) -> int:

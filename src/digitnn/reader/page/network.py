@@ -8,7 +8,7 @@ each with half the pixels of the one before, covers all sizes.
 Axes: h w pixels, y x cells, n glyphs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -140,7 +140,12 @@ class Detections:
         return len(self.scores)
 
     def __getitem__(self, which: ndarray) -> "Detections":
-        return Detections(self.boxes[which], self.scores[which], self.characters[which])
+        return replace(
+            self,
+            boxes=self.boxes[which],
+            scores=self.scores[which],
+            characters=self.characters[which],
+        )
 
 
 def decode(answers: Float32[ndarray, "y x 22"], min_score: float) -> Detections:
